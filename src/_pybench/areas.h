@@ -1,0 +1,14 @@
+/* areas.h - one line per area: the function that adds its kernels. */
+
+#ifndef PB_AREAS_H
+#define PB_AREAS_H
+
+#include "compat.h"
+
+int pb_churn_add(PyObject *module);
+int pb_counters_add(PyObject *module);
+int pb_gil_add(PyObject *module);
+int pb_refcount_add(PyObject *module);
+int pb_yardstick_add(PyObject *module);
+
+#endif /* PB_AREAS_H */

@@ -1,0 +1,21 @@
+/* state.h - the module's state, one per interpreter that imports it. */
+
+#ifndef PB_STATE_H
+#define PB_STATE_H
+
+#include "compat.h"
+
+struct pb_state {
+    PyTypeObject *result_type;   // KernelResult
+    PyObject *kernels;           // dict of KERNELS, also a module attribute
+    bool stopwatch_armed;
+    double stopwatch_s;
+};
+
+static inline struct pb_state *
+pb_get_state(PyObject *module)
+{
+    return (struct pb_state *)PyModule_GetState(module);
+}
+
+#endif /* PB_STATE_H */

@@ -1,0 +1,691 @@
+/* threads.c - workers, start line, windows, pinning, interruption.
+
+   One round of one worker:
+
+       round_prepare                       attached, untimed
+       arrive; the last one to arrive      detached, asleep
+         opens the gate
+       spin to a common deadline           detached
+       attach, if the kernel is attached   attach_wait_ns
+       --- start_ns ---
+       loop, in blocks                     the window
+       --- stop_ns ---
+       detach; round_finish
+
+   The start line has two phases because one is not enough: threads that sleep
+   wake up tens of microseconds apart, and threads that spin for stragglers
+   take the CPU from them.  So all sleep until the last has arrived, all spin
+   until the last is awake, and the last to wake sets the deadline.
+
+   A worker is never held attached for long: after each block an attached loop
+   looks at the clock, and when SAFEPOINT_NS have passed it detaches and
+   attaches once, so that Ctrl-C, another thread's stop-the-world and other
+   Python threads are not held up; the time that takes is taken out of the
+   window.  It is the worker that keeps the time, not the coordinator: that one
+   may itself be waiting for the GIL this worker holds. */
+
+#include "threads.h"
+
+#include "clock.h"
+#include "result.h"
+
+#include <errno.h>         // EINVAL
+#include <sched.h>         // sched_getcpu, sched_yield
+#include <signal.h>        // pthread_sigmask
+#include <stdlib.h>        // posix_memalign
+#include <string.h>        // memset, strerror
+#include <sys/resource.h>  // getrusage
+
+/* From the last arrival to the common start.  Twenty microseconds cover the
+   time that the deadline's cache line needs to reach every spinning thread. */
+enum { START_DELAY_NS = 20000 };
+
+/* How long an attached loop may go on before it must pass a safepoint. */
+enum { SAFEPOINT_NS = 8 * 1000 * 1000 };
+
+/* How often the coordinator attaches to look for signals.  With the GIL on it
+   may wait for two safepoints: a thread that gives the GIL up must hand it
+   over only once the other has waited for a switch interval (5 ms).  That
+   leaves half of the promised 100 ms to the machine. */
+enum { SIGNAL_NS = 30 * 1000 * 1000 };
+
+/* Spins of the start line before a thread gives its CPU away; reached only
+   where there are more threads than CPUs. */
+enum { SPINS_BEFORE_YIELD = 2000 };
+
+struct pb_run {
+    /* Constant while workers run. */
+    const struct pb_plan *plan;
+    PyInterpreterState *interpreter;
+    struct pb_worker *workers;
+    size_t worker_count;  // measured and background
+    bool uses_thread_state;
+
+    /* Asks for an early end.  Read by every worker after each block, written
+       by the coordinator or by a worker that fails.  Relaxed is enough: nothing
+       else is published through it. */
+    _Alignas(PB_ALIGNMENT) atomic_bool stop;
+
+    /* The start line.  `lock` guards arrived and generation. */
+    _Alignas(PB_ALIGNMENT) pthread_mutex_t lock;
+    pthread_cond_t gate;
+    int arrived;
+    unsigned generation;
+    _Alignas(PB_ALIGNMENT) atomic_int awake;
+    /* Zero while closed.  Released by the last to wake, acquired by the rest. */
+    _Alignas(PB_ALIGNMENT) _Atomic int64_t deadline_ns;
+
+    /* Ends.  `done_lock` guards the two counts. */
+    pthread_mutex_t done_lock;
+    pthread_cond_t done;
+    size_t ended;
+    int background_ready;
+    atomic_bool background_over;
+};
+
+bool
+pb_stopping(const struct pb_worker *worker)
+{
+    return atomic_load_explicit(&worker->run->stop, memory_order_relaxed);
+}
+
+bool
+pb_background_over(const struct pb_worker *worker)
+{
+    return pb_stopping(worker)
+           || atomic_load_explicit(&worker->run->background_over,
+                                   memory_order_relaxed);
+}
+
+struct pb_worker *
+pb_peer(const struct pb_worker *worker, int index)
+{
+    return &worker->run->workers[index];
+}
+
+int
+pb_cpus_allowed(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        return CPU_COUNT(&set);
+    }
+#endif
+    return 0;
+}
+
+/* CPU for the measured worker `index`: the allowed ones in order, beginning
+   with the caller's own, so that a process confined to one CPU, or a single
+   worker, stays where it is.  -1 where the system cannot pin. */
+static int
+threads_cpu_for(int index, int threads)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    int here = sched_getcpu();
+    if (sched_getaffinity(0, sizeof(set), &set) != 0 || here < 0
+        || threads > CPU_COUNT(&set)) {
+        return -1;
+    }
+    for (int offset = 0; offset < CPU_SETSIZE; offset++) {
+        int cpu = (here + offset) % CPU_SETSIZE;
+        if (CPU_ISSET(cpu, &set) && index-- == 0) {
+            return cpu;
+        }
+    }
+#else
+    (void)index;
+    (void)threads;
+#endif
+    return -1;
+}
+
+static void
+threads_pin(int cpu)
+{
+#ifdef __linux__
+    if (cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(cpu, &set);
+        /* A refusal (a CPU just taken away) shows as a bad overlap. */
+        (void)pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+    }
+#else
+    (void)cpu;
+#endif
+}
+
+static int64_t
+threads_involuntary_switches(void)
+{
+#ifdef RUSAGE_THREAD
+    struct rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage) == 0) {
+        return usage.ru_nivcsw;
+    }
+#endif
+    return -1;
+}
+
+static int
+threads_current_cpu(void)
+{
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+static void
+threads_stop(struct pb_run *run)
+{
+    pthread_mutex_lock(&run->lock);
+    atomic_store_explicit(&run->stop, true, memory_order_relaxed);
+    pthread_cond_broadcast(&run->gate);
+    pthread_mutex_unlock(&run->lock);
+}
+
+/* Waits until all measured workers are here and sets off with them; false
+   when the call is ending instead. */
+static bool
+threads_start_line(struct pb_worker *worker)
+{
+    struct pb_run *run = worker->run;
+    int threads = worker->plan->threads;
+
+    pthread_mutex_lock(&run->lock);
+    unsigned generation = run->generation;
+    if (++run->arrived == threads) {
+        run->arrived = 0;
+        run->generation++;
+        atomic_store_explicit(&run->awake, 0, memory_order_relaxed);
+        atomic_store_explicit(&run->deadline_ns, 0, memory_order_relaxed);
+        pthread_cond_broadcast(&run->gate);
+    }
+    while (run->generation == generation && !pb_stopping(worker)) {
+        pthread_cond_wait(&run->gate, &run->lock);
+    }
+    pthread_mutex_unlock(&run->lock);
+    if (pb_stopping(worker)) {
+        return false;
+    }
+
+    int64_t deadline_ns = 0;
+    if (atomic_fetch_add_explicit(&run->awake, 1, memory_order_acq_rel) + 1
+        == threads) {
+        deadline_ns = pb_clock_ns() + (threads > 1 ? START_DELAY_NS : 0);
+        atomic_store_explicit(&run->deadline_ns, deadline_ns,
+                              memory_order_release);
+    }
+    for (int spins = 0; deadline_ns == 0; spins++) {
+        deadline_ns =
+            atomic_load_explicit(&run->deadline_ns, memory_order_acquire);
+        pb_cpu_relax();
+        if (spins > SPINS_BEFORE_YIELD) {
+            if (pb_stopping(worker)) {
+                return false;
+            }
+            sched_yield();
+        }
+    }
+    while (pb_clock_ns() < deadline_ns) {
+        pb_cpu_relax();
+    }
+    return true;
+}
+
+static void
+threads_attach(struct pb_worker *worker)
+{
+    PyEval_RestoreThread(worker->tstate);
+}
+
+static void
+threads_detach(struct pb_worker *worker)
+{
+    (void)worker;
+    PyEval_SaveThread();
+}
+
+/* Takes the exception that is set (the worker is attached) or the static
+   text, and ends the call. */
+static void
+threads_fail(struct pb_worker *worker, bool attached)
+{
+    worker->failed = true;
+    if (attached && worker->exception == NULL) {
+        worker->exception = pb_take_exception();
+    }
+    threads_stop(worker->run);
+}
+
+/* Runs a hook attached; 0 or -1. */
+static int
+threads_hook(struct pb_worker *worker, int (*hook)(struct pb_worker *))
+{
+    if (hook == NULL) {
+        return 0;
+    }
+    threads_attach(worker);
+    int status = hook(worker);
+    if (status < 0) {
+        threads_fail(worker, true);
+    }
+    threads_detach(worker);
+    return status;
+}
+
+/* Detaches and attaches once; returns the clock's reading after that. */
+static int64_t
+threads_safepoint(struct pb_worker *worker, int64_t now_ns)
+{
+    threads_detach(worker);
+    threads_attach(worker);
+    int64_t after_ns = pb_clock_ns();
+    worker->sample->safepoint_wait_ns += after_ns - now_ns;
+    return after_ns;
+}
+
+/* The window, and nothing but the window: its own function so that callgrind
+   can count the instructions of exactly this.  Returns 0 or -1. */
+PB_NOINLINE static int
+threads_window(struct pb_worker *worker)
+{
+    const struct pb_kernel *kernel = worker->plan->kernel;
+    int64_t left = worker->plan->iterations;
+    int64_t safepoint_ns = worker->sample->start_ns;
+    while (left > 0) {
+        int64_t count = left < kernel->block ? left : kernel->block;
+        if (kernel->loop(worker, count) < 0) {
+            return -1;
+        }
+        left -= count;
+        if (pb_stopping(worker)) {
+            break;
+        }
+        if (kernel->attached && left > 0) {
+            int64_t now_ns = pb_clock_ns();
+            if (now_ns - safepoint_ns >= SAFEPOINT_NS) {
+                safepoint_ns = threads_safepoint(worker, now_ns);
+            }
+        }
+    }
+    worker->sample->operations = worker->plan->iterations - left;
+    return 0;
+}
+
+/* One round; false ends the worker. */
+static bool
+threads_round(struct pb_worker *worker)
+{
+    const struct pb_kernel *kernel = worker->plan->kernel;
+    struct pb_sample *sample = &worker->samples[worker->round];
+    worker->sample = sample;
+
+    if (threads_hook(worker, kernel->round_prepare) < 0
+        || !threads_start_line(worker)) {
+        return false;
+    }
+    int64_t released_ns = pb_clock_ns();
+    if (kernel->attached) {
+        threads_attach(worker);
+    }
+    sample->attach_wait_ns = pb_clock_ns() - released_ns;
+    int64_t switches = threads_involuntary_switches();
+    int64_t cpu_ns = pb_clock_cpu_ns();
+    sample->start_ns = pb_clock_ns();
+
+    int status = threads_window(worker);
+
+    sample->stop_ns = pb_clock_ns();
+    sample->cpu_ns = pb_clock_cpu_ns() - cpu_ns;
+    sample->cpu = threads_current_cpu();
+    sample->switches =
+        switches < 0 ? -1 : threads_involuntary_switches() - switches;
+    if (status < 0) {
+        threads_fail(worker, kernel->attached);
+    }
+    if (kernel->attached) {
+        threads_detach(worker);
+    }
+    if (status < 0 || threads_hook(worker, kernel->round_finish) < 0) {
+        return false;
+    }
+    return !pb_stopping(worker);
+}
+
+static void
+threads_measured(struct pb_worker *worker)
+{
+    if (threads_hook(worker, worker->plan->kernel->prepare) < 0) {
+        return;
+    }
+    for (; worker->round < worker->plan->rounds; worker->round++) {
+        if (!threads_round(worker)) {
+            return;
+        }
+    }
+}
+
+static void *
+threads_worker(void *argument)
+{
+    struct pb_worker *worker = argument;
+    struct pb_run *run = worker->run;
+    const struct pb_kernel *kernel = worker->plan->kernel;
+
+    threads_pin(worker->cpu);
+    if (run->uses_thread_state) {
+        /* On this thread, not on the coordinator: a free-threaded build binds
+           the state to the caller's reference-count queue and heaps. */
+        worker->tstate = PyThreadState_New(run->interpreter);
+        if (worker->tstate == NULL) {
+            worker->error = "no memory for a thread state";
+            threads_fail(worker, false);
+            goto end;
+        }
+    }
+    if (worker->measured) {
+        worker->prepared = true;
+        threads_measured(worker);
+    }
+    else {
+        threads_hook(worker, kernel->background);
+        pb_background_ready(worker);
+    }
+
+end:
+    if (worker->tstate != NULL) {
+        threads_attach(worker);
+        if (worker->prepared && kernel->finish != NULL) {
+            kernel->finish(worker);
+        }
+        PyThreadState_Clear(worker->tstate);
+        PyThreadState_DeleteCurrent();
+    }
+    pthread_mutex_lock(&run->done_lock);
+    run->ended++;
+    pthread_cond_signal(&run->done);
+    pthread_mutex_unlock(&run->done_lock);
+    return NULL;
+}
+
+void
+pb_background_ready(struct pb_worker *worker)
+{
+    struct pb_run *run = worker->run;
+    pthread_mutex_lock(&run->done_lock);
+    run->background_ready++;
+    pthread_cond_signal(&run->done);
+    pthread_mutex_unlock(&run->done_lock);
+}
+
+/* Sleeps on `done` for at most SIGNAL_NS; done_lock is held. */
+static void
+threads_sleep(struct pb_run *run)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += SIGNAL_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_cond_timedwait(&run->done, &run->done_lock, &until);
+}
+
+/* Waits, detached, until `ended` workers have ended (or, with `ready` not
+   zero, that many background workers are at work), and looks for signals
+   meanwhile.  Returns 0, or -1 with an exception set after having told the
+   workers to stop; they have ended then too, unless `ready` was given. */
+static int
+threads_wait(struct pb_run *run, size_t ended, int ready)
+{
+    int status = 0;
+    int64_t looked_ns = pb_clock_ns();
+    PyThreadState *tstate = PyEval_SaveThread();
+    pthread_mutex_lock(&run->done_lock);
+    while (run->ended < ended
+           && (ready == 0 || run->background_ready < ready)) {
+        threads_sleep(run);
+        if (status == 0 && pb_clock_ns() - looked_ns >= SIGNAL_NS) {
+            pthread_mutex_unlock(&run->done_lock);
+            PyEval_RestoreThread(tstate);
+            status = PyErr_CheckSignals();
+            tstate = PyEval_SaveThread();
+            looked_ns = pb_clock_ns();
+            if (status < 0) {
+                threads_stop(run);
+            }
+            pthread_mutex_lock(&run->done_lock);
+            if (status < 0 && ready != 0) {
+                break;
+            }
+        }
+    }
+    pthread_mutex_unlock(&run->done_lock);
+    PyEval_RestoreThread(tstate);
+    return status;
+}
+
+/* Starts the workers from `first` up to `last`; returns how many of all run
+   now, with an exception set when that is not `last`. */
+static size_t
+threads_start(struct pb_run *run, size_t first, size_t last)
+{
+    /* Signals belong to the threads of the interpreter, which can act on
+       them; a worker inherits the mask it is created under. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = 0;
+    size_t started = first;
+    while (started < last) {
+        struct pb_worker *worker = &run->workers[started];
+        failure =
+            pthread_create(&worker->thread, NULL, threads_worker, worker);
+        if (failure != 0) {
+            break;
+        }
+        started++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure != 0) {
+        threads_stop(run);
+        PyErr_Format(PyExc_RuntimeError,
+                     "worker thread %zu of %zu could not start: %s; ask for "
+                     "fewer threads or raise the limit on processes "
+                     "(ulimit -u)",
+                     started + 1, run->worker_count, strerror(failure));
+    }
+    return started;
+}
+
+/* Puts the first failed worker's exception in place, unless one is set. */
+static int
+threads_raise(struct pb_run *run, int status)
+{
+    for (size_t i = 0; i < run->worker_count; i++) {
+        struct pb_worker *worker = &run->workers[i];
+        if (worker->failed && status == 0) {
+            status = -1;
+            if (worker->exception != NULL) {
+                pb_set_exception(worker->exception);
+                worker->exception = NULL;
+            }
+            else {
+                PyErr_Format(PyExc_RuntimeError, "%s, worker %d: %s",
+                             run->plan->kernel->name, worker->index,
+                             worker->error != NULL ? worker->error
+                                                   : "failed without a word");
+            }
+        }
+        Py_CLEAR(worker->exception);
+    }
+    return status;
+}
+
+/* threads_wait() without `ready`; the first exception of all goes to
+   *exception, a further one is dropped. */
+static void
+threads_wait_keep(struct pb_run *run, size_t ended, PyObject **exception)
+{
+    if (threads_wait(run, ended, 0) < 0) {
+        PyObject *raised = pb_take_exception();
+        if (*exception == NULL) {
+            *exception = raised;
+        }
+        else {
+            Py_XDECREF(raised);
+        }
+    }
+}
+
+/* Starts, watches and joins; 0, or -1 with an exception set. */
+static int
+threads_execute(struct pb_run *run)
+{
+    size_t measured = (size_t)run->plan->threads;
+    size_t background = (size_t)run->plan->background;
+    int status = 0;
+
+    /* Background workers lie behind the measured ones, but start first. */
+    size_t background_end = threads_start(run, measured, run->worker_count);
+    size_t measured_end = 0;
+    if (background_end != run->worker_count) {
+        status = -1;
+    }
+    else if (background > 0) {
+        status = threads_wait(run, run->worker_count, (int)background);
+    }
+    if (status == 0) {
+        measured_end = threads_start(run, 0, measured);
+        if (measured_end != measured) {
+            status = -1;
+        }
+    }
+
+    PyObject *exception = status < 0 ? pb_take_exception() : NULL;
+    size_t started = measured_end + (background_end - measured);
+    if (measured_end > 0 && background > 0) {
+        /* The measured ones first: the background lasts as long as they do
+           and ends only when told to. */
+        threads_wait_keep(run, measured_end, &exception);
+    }
+    atomic_store_explicit(&run->background_over, true, memory_order_relaxed);
+    threads_wait_keep(run, started, &exception);
+    Py_BEGIN_ALLOW_THREADS
+    for (size_t i = 0; i < measured_end; i++) {
+        pthread_join(run->workers[i].thread, NULL);
+    }
+    for (size_t i = measured; i < background_end; i++) {
+        pthread_join(run->workers[i].thread, NULL);
+    }
+    Py_END_ALLOW_THREADS
+    if (exception != NULL) {
+        pb_set_exception(exception);
+        status = -1;
+    }
+    return threads_raise(run, status);
+}
+
+/* Zeroed memory on a boundary of PB_ALIGNMENT; NULL with an exception set. */
+static void *
+threads_allocate(size_t count, size_t size)
+{
+    void *memory = NULL;
+    size_t bytes = count * size;
+    if (posix_memalign(&memory, PB_ALIGNMENT, bytes > 0 ? bytes : 1) != 0) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    memset(memory, 0, bytes);
+    return memory;
+}
+
+PyObject *
+pb_run(PyObject *module, const struct pb_plan *plan)
+{
+    const struct pb_kernel *kernel = plan->kernel;
+    PyObject *results = NULL;
+    struct pb_sample *samples = NULL;
+    char *locals = NULL;
+    size_t threads = (size_t)plan->threads;
+    size_t all = threads + (size_t)plan->background;
+    /* Each worker's own part begins on its own boundary. */
+    size_t local_size = (kernel->local_size + PB_ALIGNMENT - 1)
+                        / PB_ALIGNMENT * PB_ALIGNMENT;
+    struct pb_run *run = NULL;
+
+    if (pb_is_finalizing()) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "%s cannot run while the interpreter shuts down: its "
+                     "threads could not attach any more",
+                     kernel->name);
+        return NULL;
+    }
+    run = threads_allocate(1, sizeof(*run));
+    if (run == NULL) {
+        return NULL;
+    }
+    run->plan = plan;
+    run->interpreter = PyInterpreterState_Get();
+    run->worker_count = all;
+    run->uses_thread_state =
+        kernel->attached || kernel->thread_state || kernel->prepare != NULL
+        || kernel->round_prepare != NULL || kernel->round_finish != NULL
+        || kernel->finish != NULL || kernel->background != NULL;
+    pthread_mutex_init(&run->lock, NULL);
+    pthread_mutex_init(&run->done_lock, NULL);
+    pthread_cond_init(&run->gate, NULL);
+    pthread_cond_init(&run->done, NULL);
+
+    run->workers = threads_allocate(all, sizeof(*run->workers));
+    if (run->workers == NULL) {
+        goto done;
+    }
+    samples = threads_allocate(threads * (size_t)plan->rounds,
+                               sizeof(*samples));
+    if (samples == NULL) {
+        goto done;
+    }
+    locals = threads_allocate(all, local_size);
+    if (locals == NULL) {
+        goto done;
+    }
+    for (size_t i = 0; i < all; i++) {
+        struct pb_worker *worker = &run->workers[i];
+        worker->run = run;
+        worker->plan = plan;
+        worker->shared = plan->shared;
+        worker->local = locals + i * local_size;
+        worker->index = (int)i;
+        worker->measured = i < threads;
+        worker->samples =
+            worker->measured ? samples + i * (size_t)plan->rounds : NULL;
+        worker->cpu = plan->pin && worker->measured
+                          ? threads_cpu_for((int)i, plan->threads)
+                          : -1;
+    }
+    double clock_cost_ns = pb_clock_cost_ns();
+    int gil_enabled = pb_gil_enabled();
+    if (gil_enabled < 0 || threads_execute(run) < 0) {
+        goto done;
+    }
+    results = pb_results(module, plan, samples, gil_enabled != 0,
+                         clock_cost_ns);
+
+done:
+    pthread_cond_destroy(&run->done);
+    pthread_cond_destroy(&run->gate);
+    pthread_mutex_destroy(&run->done_lock);
+    pthread_mutex_destroy(&run->lock);
+    free(locals);
+    free(samples);
+    free(run->workers);
+    free(run);
+    return results;
+}
