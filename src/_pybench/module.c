@@ -9,6 +9,7 @@
 #include "histogram.h"
 #include "result.h"
 #include "state.h"
+#include "threads.h"
 
 /* setup.py passes what it compiled with; a build without it is not ours and
    must not be compared. */
@@ -52,9 +53,9 @@ static int
 module_exec(PyObject *module)
 {
     static int (*const add[])(PyObject *) = {
-        module_add_build, pb_clock_add,    pb_histogram_add, pb_result_add,
-        pb_churn_add,     pb_counters_add, pb_gil_add,       pb_refcount_add,
-        pb_yardstick_add,
+        module_add_build, pb_clock_add,   pb_histogram_add, pb_result_add,
+        pb_threads_add,   pb_churn_add,   pb_counters_add,  pb_gil_add,
+        pb_refcount_add,  pb_yardstick_add,
     };
     struct pb_state *state = pb_get_state(module);
     state->kernels = PyDict_New();
@@ -76,6 +77,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     struct pb_state *state = pb_get_state(module);
     Py_VISIT(state->result_type);
     Py_VISIT(state->kernels);
+    Py_VISIT(state->safepoint);
     return 0;
 }
 
@@ -85,6 +87,7 @@ module_clear(PyObject *module)
     struct pb_state *state = pb_get_state(module);
     Py_CLEAR(state->result_type);
     Py_CLEAR(state->kernels);
+    Py_CLEAR(state->safepoint);
     return 0;
 }
 

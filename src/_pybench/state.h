@@ -8,6 +8,7 @@
 struct pb_state {
     PyTypeObject *result_type;   // KernelResult
     PyObject *kernels;           // dict of KERNELS, also a module attribute
+    PyObject *safepoint;         // an empty Python function
     bool stopwatch_armed;
     double stopwatch_s;
 };

@@ -17,19 +17,22 @@
    take the CPU from them.  So all sleep until the last has arrived, all spin
    until the last is awake, and the last to wake sets the deadline.
 
-   A worker is never held attached for long: after each block an attached loop
-   looks at the clock, and when SAFEPOINT_NS have passed it detaches and
-   attaches once, so that Ctrl-C, another thread's stop-the-world and other
-   Python threads are not held up; the time that takes is taken out of the
-   window.  It is the worker that keeps the time, not the coordinator: that one
-   may itself be waiting for the GIL this worker holds. */
+   A worker is never attached for long without a safepoint: after each block an
+   attached loop looks at the clock, and when SAFEPOINT_NS have passed it calls
+   an empty Python function, so that Ctrl-C, another thread's stop-the-world and
+   other Python threads are not held up; the time that takes is taken out of the
+   window.  Detaching and attaching will not do instead: on a free-threaded
+   build a stop-the-world notices a detached thread only when it polls, every
+   millisecond, while bytecode sees the request at once.  And it is the worker
+   that keeps the time, not the coordinator: that one may itself be waiting for
+   the GIL this worker holds. */
 
 #include "threads.h"
 
 #include "clock.h"
 #include "result.h"
+#include "state.h"
 
-#include <errno.h>         // EINVAL
 #include <sched.h>         // sched_getcpu, sched_yield
 #include <signal.h>        // pthread_sigmask
 #include <stdlib.h>        // posix_memalign
@@ -60,6 +63,7 @@ struct pb_run {
     struct pb_worker *workers;
     size_t worker_count;  // measured and background
     bool uses_thread_state;
+    PyObject *safepoint;  // the module's; see pb_threads_add()
 
     /* Asks for an early end.  Read by every worker after each block, written
        by the coordinator or by a worker that fails.  Relaxed is enough: nothing
@@ -278,12 +282,16 @@ threads_hook(struct pb_worker *worker, int (*hook)(struct pb_worker *))
     return status;
 }
 
-/* Detaches and attaches once; returns the clock's reading after that. */
+/* Passes a safepoint; the clock's reading after that, or -1 with an exception
+   set. */
 static int64_t
 threads_safepoint(struct pb_worker *worker, int64_t now_ns)
 {
-    threads_detach(worker);
-    threads_attach(worker);
+    PyObject *answer = PyObject_CallNoArgs(worker->run->safepoint);
+    if (answer == NULL) {
+        return -1;
+    }
+    Py_DECREF(answer);
     int64_t after_ns = pb_clock_ns();
     worker->sample->safepoint_wait_ns += after_ns - now_ns;
     return after_ns;
@@ -310,6 +318,9 @@ threads_window(struct pb_worker *worker)
             int64_t now_ns = pb_clock_ns();
             if (now_ns - safepoint_ns >= SAFEPOINT_NS) {
                 safepoint_ns = threads_safepoint(worker, now_ns);
+                if (safepoint_ns < 0) {
+                    return -1;
+                }
             }
         }
     }
@@ -634,6 +645,7 @@ pb_run(PyObject *module, const struct pb_plan *plan)
     run->plan = plan;
     run->interpreter = PyInterpreterState_Get();
     run->worker_count = all;
+    run->safepoint = pb_get_state(module)->safepoint;
     run->uses_thread_state =
         kernel->attached || kernel->thread_state || kernel->prepare != NULL
         || kernel->round_prepare != NULL || kernel->round_finish != NULL
@@ -688,4 +700,20 @@ done:
     free(run->workers);
     free(run);
     return results;
+}
+
+int
+pb_threads_add(PyObject *module)
+{
+    /* Made once per module, not per call: 3.13t makes functions immortal from
+       the first thread on, so each one would stay for ever. */
+    PyObject *globals = PyDict_New();
+    if (globals == NULL) {
+        return -1;
+    }
+    struct pb_state *state = pb_get_state(module);
+    state->safepoint =
+        PyRun_String("lambda: None", Py_eval_input, globals, globals);
+    Py_DECREF(globals);
+    return state->safepoint == NULL ? -1 : 0;
 }

@@ -133,4 +133,7 @@ struct pb_worker *pb_peer(const struct pb_worker *worker, int index);
 /* CPUs this process may run on; 0 where the system does not tell. */
 int pb_cpus_allowed(void);
 
+/* Makes the empty function that attached loops call as their safepoint. */
+int pb_threads_add(PyObject *module);
+
 #endif /* PB_THREADS_H */
