@@ -1,7 +1,7 @@
 """Did the machine move? Pure C, no Python object: rows that no interpreter can change.
 
-One iteration is one step, load, line or call as the row says; filling and shuffling
-memory is outside the window. When these rows differ between two runs, the machine
+One iteration is one step, load, line or call as the row says; filling memory is
+outside the window. When these rows differ between two runs, the machine
 differed, and so may every other row.
 """
 
@@ -27,7 +27,7 @@ def test_benchmark_memory_yardstick_alu(kernel: Kernel) -> None:
 
 @pytest.mark.parametrize("level", ["L1", "L2", "memory"])
 def test_benchmark_memory_yardstick_load(kernel: Kernel, level: str) -> None:
-    """Load a word whose address the last load gave, from 16 KiB, 192 KiB or 64 MiB.
+    """Load a word whose address the last load gave, from 16 KiB, 256 KiB or 64 MiB.
 
     Expect about 5 and 15 cycles, and 20 to 300 ns beyond the caches; the last moves
     with neighbours on the same machine.
