@@ -123,3 +123,51 @@ def yardstick_load(
 def yardstick_syscall(
     iterations: int, *, rounds: int = 1, threads: int = 1, pin: bool = True
 ) -> list[KernelResult]: ...
+def counters_increment(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    operation: str = "relaxed",
+    layout: str = "padded",
+    stride: int | None = None,
+) -> list[KernelResult]: ...
+def gil_release(
+    iterations: int, *, rounds: int = 1, threads: int = 1, pin: bool = True
+) -> list[KernelResult]: ...
+def gil_ensure(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    state: str = "nested",
+    body: str = "nothing",
+) -> list[KernelResult]: ...
+def gil_handoff(
+    iterations: int, *, rounds: int = 1, threads: int = 2, pin: bool = True
+) -> list[KernelResult]: ...
+def gil_reacquire(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    hogs: int = 0,
+    gap_us: int = 200,
+) -> list[KernelResult]: ...
+def churn_create(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    kind: str = "list",
+    order: str = "lifo",
+    batch: int = 1,
+    size: int = 0,
+) -> list[KernelResult]: ...
+def churn_handover(
+    iterations: int, *, rounds: int = 1, threads: int = 2, pin: bool = True
+) -> list[KernelResult]: ...

@@ -12,7 +12,7 @@
    build with PB_MUTANT leaves it out: the honesty test builds one and fails
    unless every kernel's instruction count then changes. */
 #ifdef PB_MUTANT
-#  define PB_OP(...) ((void)0)
+#  define PB_OP(...) ((void)0);
 #else
 #  define PB_OP(...) __VA_ARGS__
 #endif

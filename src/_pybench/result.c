@@ -195,9 +195,13 @@ round_summary(const struct round *round, bool gil_enabled)
     const struct pb_plan *plan = round->plan;
     int threads = plan->threads;
     int cpus = pb_cpus_allowed();
+    int busy = threads;
+    if (plan->kernel->busy_background && !gil_enabled) {
+        busy += plan->background;
+    }
     struct summary summary = {
         .serialised = plan->kernel->attached && gil_enabled && threads > 1,
-        .oversubscribed = cpus > 0 && threads > cpus,
+        .oversubscribed = cpus > 0 && busy > cpus,
     };
     const struct pb_sample *first = round_sample(round, 0);
     int64_t first_start = first->start_ns, last_start = first->start_ns;

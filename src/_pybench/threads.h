@@ -40,6 +40,10 @@ struct pb_kernel {
        CPU than its window is not a disturbance. */
     bool waits;
 
+    /* Background workers compute all the time: with the GIL off each needs a
+       CPU, as a measured one does. */
+    bool busy_background;
+
     /* Iterations between two looks at the clock and the stop flag.  The block
        should take 10 us to 1 ms: short enough to be interrupted, long enough
        that the look (30 ns) costs nothing. */

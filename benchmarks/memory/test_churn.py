@@ -1,0 +1,109 @@
+"""What it costs to make an object and to destroy it, by kind, batch and thread.
+
+Native rows. One iteration is one object made and destroyed in a C loop, its contents
+left unset; types are made outside the window and the garbage collector is off. With
+the GIL on, rows of two threads take turns and show CPU time.
+"""
+
+import pytest
+
+from pybench.plugin import Kernel
+
+
+@pytest.mark.parametrize("kind", ["int", "float", "str", "bytes"])
+def test_benchmark_memory_churn_scalar(kernel: Kernel, kind: str) -> None:
+    """Make and drop a number outside the cached ones, or a text or bytes of 16.
+
+    Expect 5 to 20 ns: one small allocation, or none where a free list keeps the last
+    one (float; int from 3.14). A str needs more set up than bytes.
+    """
+    kernel("churn_create", kind=kind)
+
+
+@pytest.mark.parametrize("kind", ["tuple", "list", "dict"])
+def test_benchmark_memory_churn_container(kernel: Kernel, kind: str) -> None:
+    """Make and drop a tuple of three, an empty list or an empty dict.
+
+    Expect 5 to 20 ns: all three come from free lists, and are entered with the garbage
+    collector and taken out again.
+    """
+    kernel("churn_create", kind=kind)
+
+
+def test_benchmark_memory_churn_list_private(kernel: Kernel) -> None:
+    """Two threads make and drop empty lists: the share-nothing control.
+
+    Expect the price of one thread, as each has its own free lists or the GIL; more
+    says that the machine did not scale just now.
+    """
+    kernel("churn_create", kind="list", threads=2)
+
+
+def test_benchmark_memory_churn_object(kernel: Kernel) -> None:
+    """Make and drop a bare `object`, by the tp_new of its static type.
+
+    Expect 10 to 25 ns: no free list, so the allocator each time.
+    """
+    kernel("churn_create", kind="object")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_benchmark_memory_churn_heap_shared(kernel: Kernel, threads: int) -> None:
+    """Make and drop instances of one heap type, as every extension's type is.
+
+    Expect a little more than `object`: the type is counted too. On a free-threaded
+    build with two threads expect ten times that, though they share no instance: the
+    type's count is on one cache line that both write.
+    """
+    kernel("churn_create", kind="heap", threads=threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_benchmark_memory_churn_heap_private(kernel: Kernel, threads: int) -> None:
+    """The same with a heap type of each thread's own: the control.
+
+    Expect the price of `heap_shared` with one thread, whatever the number of threads.
+    """
+    kernel("churn_create", kind="heap_private", threads=threads)
+
+
+@pytest.mark.parametrize("batch", [64, 65_536])
+def test_benchmark_memory_churn_lifo(kernel: Kernel, batch: int) -> None:
+    """Make a batch of tuples of three, then drop them, the youngest first.
+
+    Expect the price of a single one for a batch that the free list and the nearest
+    cache hold, and two to four times that for one that they do not.
+    """
+    kernel("churn_create", kind="tuple", order="lifo", batch=batch, iterations=65_536)
+
+
+@pytest.mark.parametrize("batch", [64, 65_536])
+def test_benchmark_memory_churn_fifo(kernel: Kernel, batch: int) -> None:
+    """Make a batch of tuples of three, then drop them, the oldest first.
+
+    Expect `lifo`; with the large batch, a difference is that of the prefetchers and of
+    the order in which the allocator gets its pages back.
+    """
+    kernel("churn_create", kind="tuple", order="fifo", batch=batch, iterations=65_536)
+
+
+@pytest.mark.parametrize("size", [1_024, 1_048_576])
+def test_benchmark_memory_churn_bytes(kernel: Kernel, size: int) -> None:
+    """Make and drop bytes too large for the small-object allocator, contents unset.
+
+    Expect 20 to 100 ns for a kibibyte, from malloc or from mimalloc's pages. For a
+    mebibyte the same up to some microseconds: the allocator may have to go to the
+    system each time, and the first page is touched anew.
+    """
+    kernel("churn_create", kind="bytes", size=size)
+
+
+def test_benchmark_memory_churn_handover(kernel: Kernel) -> None:
+    """Drop the last reference to an object that another thread made.
+
+    Excluded are the making and, on a free-threaded build, the destroying: there the
+    object is put into its owner's queue, 15 to 40 ns, and `drain_ns` of the detail
+    says what the owner then takes to destroy them all. With plain counts, expect 5 to
+    15 ns: the dropper destroys.
+    """
+    kernel("churn_handover", threads=2)

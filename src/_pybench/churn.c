@@ -1,0 +1,781 @@
+/* churn.c - what does it cost to make an object and to destroy it?
+
+   churn_create    one object made and destroyed by the same thread:
+     kind int           PyLong_FromLong, above the cached ones
+          float         PyFloat_FromDouble
+          str           PyUnicode_New of `size` ASCII characters (default 16)
+          bytes         PyBytes_FromStringAndSize of `size` bytes (default 16)
+          tuple         PyTuple_New of `size` items (default 3)
+          list          PyList_New of `size` items (default 0)
+          dict          PyDict_New, empty: filling it is another question
+          object        tp_new of the static type `object`, without arguments
+          heap          tp_new of one heap type for all threads, made by the
+                        caller; its tp_dealloc drops its type, as it must
+          heap_private  the same with a type of each thread's own: the control
+     batch, order       so many alive at once, then dropped in reverse order of
+                        making (lifo) or in the same (fifo)
+   churn_handover  made by one thread, last reference dropped by another
+
+   churn_create.  One iteration is one object.  Inside the window: making,
+   dropping, and with a batch of more than one a store and a load of its
+   pointer.  Outside: the types and the array of pointers.  Contents are left
+   as the allocation leaves them (items NULL, characters unset): this is about
+   the object, not about filling it.  batch=1 is the friendliest case there is,
+   the same memory again and again, hot, mostly from a free list; a large batch
+   leaves those lists (80 floats, 2000 tuples of a size) for the allocator, and
+   then the cache.  Tuples, lists and dicts are entered with the garbage
+   collector.  The rows run with it disabled (the `kernel` fixture sees to
+   that); a call by hand does not, and before 3.12 the making of an object may
+   then collect.
+
+   Threads share nothing but the allocator, which is per thread on a
+   free-threaded build.  The exception is `heap`: tp_alloc counts the new
+   reference to the type per thread, but the Py_DECREF of the type that an
+   extension has to do in tp_dealloc is an ordinary atomic one there, on a line
+   that all threads write, and on which the next allocation finds the type's
+   size.  heap_private has that atomic without the others.
+
+   churn_handover.  One iteration is one last reference dropped by a thread
+   that does not own the object.  Two threads: a background worker, the owner,
+   makes `iterations` objects while the measured one sleeps; then the measured
+   worker, the dropper, drops them while the owner sleeps, detached; then the
+   owner calls an empty Python function.  Only the dropping is in the window,
+   and the owner is no measured thread, so ns_per_operation is the dropper's
+   alone and KernelResult.threads is 1.  On a GIL build to drop is to destroy.
+   On a free-threaded one it is to put the object into its owner's queue
+   (biased reference counting, PEP 703; Python/brc.c): the destructors run when
+   the owner next runs bytecode.  Hence detail, of the whole round: enqueue_ns,
+   the dropper's window; drain_ns, the owner's one call (with nothing queued,
+   a few microseconds: the owner has just been woken); destroyed_before_drain
+   and destroyed, counted by the destructor.  A round in which not every object
+   was destroyed once is an error.
+
+   Not shown: destruction by the collector, objects with contents, an owner
+   that runs, or has ended, while its objects are dropped. */
+
+#include "areas.h"
+#include "arguments.h"
+#include "clock.h"
+#include "loop.h"
+#include "state.h"
+#include "threads.h"
+
+#include <stdatomic.h>  // _Atomic
+#include <stdlib.h>     // free, malloc
+
+enum { CHURN_SIZE_MAX = 1 << 20, CHURN_BATCH_MAX = 1 << 16 };
+
+/* What the objects of a batch may take on one thread, and on all.  To touch
+   the former for the first time takes some 5 ms, and only after a batch is a
+   safepoint possible; the latter is what a call may ask of a machine. */
+#define CHURN_ALIVE_MAX (INT64_C(32) << 20)
+#define CHURN_ALIVE_ALL_MAX (INT64_C(1) << 30)
+
+/* Bytes of an object besides what `size` asks for, on the safe side. */
+enum { CHURN_OBJECT_BYTES = 80 };
+
+/* Blocks: with 10 to 100 ns an object, 40 us to 0.4 ms.  A large object costs
+   more (a list is zeroed, and both may be mapped and unmapped each time): at
+   4 GB/s this many bytes take a millisecond. */
+enum { CHURN_BLOCK = 4096 };
+#define CHURN_BLOCK_BYTES (INT64_C(4) << 20)
+
+/* All objects of a round of churn_handover are alive at once: with their array
+   and the allocator's share some 64 MB. */
+enum { HANDOVER_ITERATIONS_MAX = 1000 * 1000 };
+
+/* How long the two threads of churn_handover sleep between two looks at
+   whether the call is ending. */
+enum { HANDOVER_LOOK_NS = 10 * 1000 * 1000 };
+
+enum kind {
+    KIND_INT,
+    KIND_FLOAT,
+    KIND_STR,
+    KIND_BYTES,
+    KIND_TUPLE,
+    KIND_LIST,
+    KIND_DICT,
+    KIND_OBJECT,
+    KIND_HEAP,
+    KIND_HEAP_PRIVATE,
+};
+static const char *const kind_names[] = {
+    "int",  "float",  "str",  "bytes",        "tuple", "list",
+    "dict", "object", "heap", "heap_private", NULL};
+
+enum order { ORDER_LIFO, ORDER_FIFO };
+static const char *const order_names[] = {"lifo", "fifo", NULL};
+
+/* What `size` means for a kind; `most` 0 where it has none. */
+struct churn_sizes {
+    int64_t least;      // below it, objects are cached or there is only one
+    int64_t most;
+    int64_t otherwise;  // what size=0 stands for
+    int64_t item;       // bytes of one
+};
+static const struct churn_sizes churn_sizes[] = {
+    [KIND_STR] = {2, CHURN_SIZE_MAX, 16, 1},
+    [KIND_BYTES] = {2, CHURN_SIZE_MAX, 16, 1},
+    [KIND_TUPLE] = {1, CHURN_SIZE_MAX, 3, sizeof(PyObject *)},
+    [KIND_LIST] = {0, CHURN_SIZE_MAX, 0, sizeof(PyObject *)},
+    [KIND_HEAP_PRIVATE] = {0, 0, 0, 0},
+};
+
+/* Arguments of a call; read-only for the workers. */
+struct churn_shared {
+    enum kind kind;
+    enum order order;
+    int64_t batch;
+    Py_ssize_t size;
+    PyObject *type;  // of KIND_HEAP, made by the caller
+};
+
+struct churn_worker {
+    PyTypeObject *type;   // of the kinds made by tp_new, owned
+    PyObject *arguments;  // the empty tuple, owned
+    Py_ssize_t size;
+    int64_t batch;
+    PyObject **slots;     // of `batch` objects
+    Py_ssize_t step;      // from one to be dropped to the next: -1 or 1
+};
+
+/* Types. */
+
+static void
+churn_plain_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot churn_plain_slots[] = {
+    {Py_tp_dealloc, churn_plain_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec churn_plain_spec = {
+    .name = "_pybench.ChurnObject",
+    .basicsize = sizeof(PyObject),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = churn_plain_slots,
+};
+
+struct counted {
+    PyObject_HEAD
+    _Atomic int64_t *destroyed;  // the call's; outlives every instance
+};
+
+static void
+churn_counted_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    _Atomic int64_t *destroyed = ((struct counted *)self)->destroyed;
+    /* With the GIL this runs in the dropper's window, and a plain addition is
+       enough; without it, in the owner's drain, and two threads may meet when
+       a call ends early. */
+#if PB_FREE_THREADED
+    atomic_fetch_add_explicit(destroyed, 1, memory_order_relaxed);
+#else
+    int64_t count = atomic_load_explicit(destroyed, memory_order_relaxed);
+    atomic_store_explicit(destroyed, count + 1, memory_order_relaxed);
+#endif
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot churn_counted_slots[] = {
+    {Py_tp_dealloc, churn_counted_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec churn_counted_spec = {
+    .name = "_pybench.CountedObject",
+    .basicsize = sizeof(struct counted),
+    /* One made from Python would have nothing to count in. */
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = churn_counted_slots,
+};
+
+/* churn_create */
+
+static int
+churn_prepare(struct pb_worker *worker)
+{
+    const struct churn_shared *shared = worker->shared;
+    struct churn_worker *local = worker->local;
+    local->size = shared->size;
+    local->batch = shared->batch;
+    local->step = shared->order == ORDER_LIFO ? -1 : 1;
+    if (shared->kind == KIND_OBJECT) {
+        local->type = (PyTypeObject *)Py_NewRef(&PyBaseObject_Type);
+    }
+    else if (shared->kind == KIND_HEAP) {
+        local->type = (PyTypeObject *)Py_NewRef(shared->type);
+    }
+    else if (shared->kind == KIND_HEAP_PRIVATE) {
+        local->type = (PyTypeObject *)PyType_FromSpec(&churn_plain_spec);
+        if (local->type == NULL) {
+            return -1;
+        }
+    }
+    local->arguments = PyTuple_New(0);
+    if (local->arguments == NULL) {
+        return -1;
+    }
+    local->slots = PyMem_Calloc((size_t)local->batch, sizeof(PyObject *));
+    if (local->slots == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+static void
+churn_finish(struct pb_worker *worker)
+{
+    struct churn_worker *local = worker->local;
+    PyMem_Free(local->slots);
+    Py_CLEAR(local->arguments);
+    Py_XDECREF(local->type);
+}
+
+#ifndef PB_MUTANT  // which makes nothing that could fail
+/* Drops the slots before `end`; -1, with the exception of the making still
+   set. */
+static int
+churn_give_up(struct churn_worker *local, PyObject **end)
+{
+    PyObject *exception = pb_take_exception();
+    while (end > local->slots) {
+        Py_DECREF(*--end);
+    }
+    pb_set_exception(exception);
+    return -1;
+}
+#endif
+
+/* For each kind, one loop that drops what it has just made, and one that fills
+   the slots first.  In the second, the direction is data, not a branch; the
+   last batch of a block is smaller when the iterations do not divide. */
+#define CHURN_LOOPS(kind, ...)                                                \
+    static int churn_##kind##_loop(struct pb_worker *worker,                  \
+                                   int64_t iterations)                        \
+    {                                                                         \
+        struct churn_worker *local = worker->local;                           \
+        (void)local;                                                          \
+        PB_LOOP(iterations, {                                                 \
+            PB_OP(                                                            \
+                PyObject *object = __VA_ARGS__;                               \
+                if (object == NULL) {                                         \
+                    return -1;                                                \
+                }                                                             \
+                Py_DECREF(object);                                            \
+            )                                                                 \
+            pb_clobber();                                                     \
+        });                                                                   \
+        return 0;                                                             \
+    }                                                                         \
+                                                                              \
+    static int churn_##kind##_batch_loop(struct pb_worker *worker,            \
+                                         int64_t iterations)                  \
+    {                                                                         \
+        struct churn_worker *local = worker->local;                           \
+        while (iterations > 0) {                                              \
+            int64_t count = Py_MIN(iterations, local->batch);                 \
+            PyObject **slot = local->slots;                                   \
+            PB_LOOP(count, {                                                  \
+                PB_OP(                                                        \
+                    *slot = __VA_ARGS__;                                      \
+                    if (*slot == NULL) {                                      \
+                        return churn_give_up(local, slot);                    \
+                    }                                                         \
+                )                                                             \
+                slot++;                                                       \
+                pb_clobber();                                                 \
+            });                                                               \
+            Py_ssize_t step = local->step;                                    \
+            slot = step < 0 ? slot - 1 : local->slots;                        \
+            PB_LOOP(count, {                                                  \
+                PB_OP(Py_DECREF(*slot);)                                      \
+                slot += step;                                                 \
+                pb_clobber();                                                 \
+            });                                                               \
+            iterations -= count;                                              \
+        }                                                                     \
+        return 0;                                                             \
+    }
+
+CHURN_LOOPS(int, PyLong_FromLong(1000000))
+CHURN_LOOPS(float, PyFloat_FromDouble(1.5))
+CHURN_LOOPS(str, PyUnicode_New(local->size, 127))
+CHURN_LOOPS(bytes, PyBytes_FromStringAndSize(NULL, local->size))
+CHURN_LOOPS(tuple, PyTuple_New(local->size))
+CHURN_LOOPS(list, PyList_New(local->size))
+CHURN_LOOPS(dict, PyDict_New())
+CHURN_LOOPS(instance, local->type->tp_new(local->type, local->arguments, NULL))
+
+#undef CHURN_LOOPS
+
+typedef int (*churn_loop)(struct pb_worker *, int64_t);
+
+/* By kind, then by whether there is a batch. */
+#define LOOPS(kind) {churn_##kind##_loop, churn_##kind##_batch_loop}
+static const churn_loop churn_loops[][2] = {
+    [KIND_INT] = LOOPS(int),         [KIND_FLOAT] = LOOPS(float),
+    [KIND_STR] = LOOPS(str),         [KIND_BYTES] = LOOPS(bytes),
+    [KIND_TUPLE] = LOOPS(tuple),     [KIND_LIST] = LOOPS(list),
+    [KIND_DICT] = LOOPS(dict),       [KIND_OBJECT] = LOOPS(instance),
+    [KIND_HEAP] = LOOPS(instance),   [KIND_HEAP_PRIVATE] = LOOPS(instance),
+};
+#undef LOOPS
+
+/* churn_handover */
+
+enum request { REQUEST_NONE, REQUEST_MAKE, REQUEST_DRAIN, REQUEST_END };
+
+/* Between dropper and owner.  `lock` guards all but `destroyed`; nobody
+   attaches while holding it.  The slots belong to the owner while it serves a
+   request, to the dropper otherwise. */
+struct handover {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    enum request request;  // set by the dropper, cleared when it is served
+    int64_t drain_ns;      // of the last drain, set by the owner
+    PyObject *type;        // made by the caller, read-only
+    PyObject *drain;       // an empty Python function, read-only
+    PyObject **slots;      // of `iterations` objects
+    int64_t made;          // of them, so far, in this round
+    int64_t dropped;       // of them, written by the dropper alone
+    _Atomic int64_t destroyed;
+};
+
+struct handover_shared {
+    struct handover *handover;
+};
+
+enum { NOTE_ENQUEUE, NOTE_DRAIN, NOTE_BEFORE_DRAIN, NOTE_DESTROYED };
+
+static struct handover *
+handover_of(const struct pb_worker *worker)
+{
+    return ((const struct handover_shared *)worker->shared)->handover;
+}
+
+/* Sleeps until something may have changed; the lock is held. */
+static void
+handover_sleep(struct handover *handover)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += HANDOVER_LOOK_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_cond_timedwait(&handover->changed, &handover->lock, &until);
+}
+
+/* The attached dropper asks the owner for something and sleeps until it is
+   done (or the call is ending). */
+static void
+handover_ask(const struct pb_worker *worker, enum request request)
+{
+    struct handover *handover = handover_of(worker);
+    Py_BEGIN_ALLOW_THREADS
+    pthread_mutex_lock(&handover->lock);
+    handover->request = request;
+    pthread_cond_signal(&handover->changed);
+    while (handover->request != REQUEST_NONE && !pb_stopping(worker)) {
+        handover_sleep(handover);
+    }
+    pthread_mutex_unlock(&handover->lock);
+    Py_END_ALLOW_THREADS
+}
+
+/* The owner has done what it was asked for. */
+static void
+handover_served(struct handover *handover)
+{
+    pthread_mutex_lock(&handover->lock);
+    handover->request = REQUEST_NONE;
+    pthread_cond_signal(&handover->changed);
+    pthread_mutex_unlock(&handover->lock);
+}
+
+/* Calls the empty Python function: a safepoint, and where what is queued for
+   this thread is destroyed.  0, or -1 with an exception. */
+static int
+handover_run_bytecode(const struct handover *handover)
+{
+    PyObject *answer = PyObject_CallNoArgs(handover->drain);
+    if (answer == NULL) {
+        return -1;
+    }
+    Py_DECREF(answer);
+    return 0;
+}
+
+/* The owner, attached, makes the round's objects, or some of them when the
+   call is ending; 0, or -1 with an exception. */
+static int
+handover_make(const struct pb_worker *worker)
+{
+    struct handover *handover = handover_of(worker);
+    PyTypeObject *type = (PyTypeObject *)handover->type;
+    atomic_store_explicit(&handover->destroyed, 0, memory_order_relaxed);
+    handover->dropped = 0;
+    handover->made = 0;
+    while (handover->made < worker->plan->iterations) {
+        PyObject *object = type->tp_alloc(type, 0);
+        if (object == NULL) {
+            return -1;
+        }
+        ((struct counted *)object)->destroyed = &handover->destroyed;
+        handover->slots[handover->made++] = object;
+        /* A million of them take long enough to keep a Ctrl-C waiting. */
+        if (handover->made % CHURN_BLOCK == 0) {
+            if (pb_stopping(worker)) {
+                return 0;
+            }
+            if (handover_run_bytecode(handover) < 0) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* The owner: asleep and detached but for what the dropper asks of it. */
+static int
+handover_owner(struct pb_worker *worker)
+{
+    struct handover *handover = handover_of(worker);
+    int status = 0;
+    pb_background_ready(worker);
+    while (status == 0) {
+        enum request request = REQUEST_NONE;
+        Py_BEGIN_ALLOW_THREADS
+        pthread_mutex_lock(&handover->lock);
+        while (handover->request == REQUEST_NONE
+               && !pb_background_over(worker)) {
+            handover_sleep(handover);
+        }
+        request = handover->request;
+        pthread_mutex_unlock(&handover->lock);
+        Py_END_ALLOW_THREADS
+        /* None: the call ends early. */
+        if (request == REQUEST_NONE || request == REQUEST_END) {
+            break;
+        }
+        if (request == REQUEST_MAKE) {
+            status = handover_make(worker);
+        }
+        else {
+            int64_t begin_ns = pb_clock_ns();
+            status = handover_run_bytecode(handover);
+            handover->drain_ns = pb_clock_ns() - begin_ns;
+        }
+        handover_served(handover);
+    }
+    /* Nobody is served after this; the dropper need not wait. */
+    handover_served(handover);
+    return status;
+}
+
+static int
+handover_round_prepare(struct pb_worker *worker)
+{
+    handover_ask(worker, REQUEST_MAKE);
+    return 0;
+}
+
+static int
+handover_loop(struct pb_worker *worker, int64_t iterations)
+{
+    struct handover *handover = handover_of(worker);
+    PyObject **slot = handover->slots + handover->dropped;
+    handover->dropped += iterations;
+    PB_LOOP(iterations, {
+        PB_OP(Py_DECREF(*slot);)
+        slot++;
+        pb_clobber();
+    });
+    return 0;
+}
+
+static int
+handover_round_finish(struct pb_worker *worker)
+{
+    struct handover *handover = handover_of(worker);
+    struct pb_sample *sample = worker->sample;
+#ifdef PB_MUTANT
+    for (int64_t i = 0; i < handover->dropped; i++) {
+        Py_DECREF(handover->slots[i]);
+    }
+#endif
+    int64_t before =
+        atomic_load_explicit(&handover->destroyed, memory_order_relaxed);
+    handover_ask(worker, REQUEST_DRAIN);
+    int64_t destroyed =
+        atomic_load_explicit(&handover->destroyed, memory_order_relaxed);
+    sample->note[NOTE_ENQUEUE] =
+        sample->stop_ns - sample->start_ns - sample->safepoint_wait_ns;
+    sample->note[NOTE_DRAIN] = handover->drain_ns;
+    sample->note[NOTE_BEFORE_DRAIN] = before;
+    sample->note[NOTE_DESTROYED] = destroyed;
+    if (pb_stopping(worker)) {
+        return 0;
+    }
+    if (destroyed != worker->plan->iterations) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "churn_handover: %lld of %lld objects were destroyed "
+                     "when their owner had run bytecode",
+                     (long long)destroyed,
+                     (long long)worker->plan->iterations);
+        return -1;
+    }
+    if (worker->round + 1 == worker->plan->rounds) {
+        /* Else the owner would sleep on until its next look. */
+        handover_ask(worker, REQUEST_END);
+    }
+    return 0;
+}
+
+
+/* Kernels. */
+
+static const struct pb_kernel churn_create_kernel = {
+    .name = "churn_create",
+    .attached = true,
+    .local_size = sizeof(struct churn_worker),
+    .prepare = churn_prepare,
+    .finish = churn_finish,
+};
+
+static const struct pb_kernel churn_handover_kernel = {
+    .name = "churn_handover",
+    .attached = true,
+    .block = CHURN_BLOCK,
+    .notes = {[NOTE_ENQUEUE] = "enqueue_ns",
+              [NOTE_DRAIN] = "drain_ns",
+              [NOTE_BEFORE_DRAIN] = "destroyed_before_drain",
+              [NOTE_DESTROYED] = "destroyed"},
+    .round_prepare = handover_round_prepare,
+    .loop = handover_loop,
+    .round_finish = handover_round_finish,
+    .background = handover_owner,
+};
+
+/* Entries. */
+
+/* The size that `size_object` asks for; 0, or -1 with an exception set. */
+static int
+churn_size(enum kind kind, PyObject *size_object, Py_ssize_t *size)
+{
+    const struct churn_sizes *sizes = &churn_sizes[kind];
+    int64_t number;
+    if (pb_whole_number("size", size_object, 0, CHURN_SIZE_MAX, 0, &number)
+        < 0) {
+        return -1;
+    }
+    if (number != 0 && sizes->most == 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "size must be 0 with kind='%s', which has none, not %lld",
+                     kind_names[kind], (long long)number);
+        return -1;
+    }
+    if (number != 0 && number < sizes->least) {
+        PyErr_Format(PyExc_ValueError,
+                     "size must be 0 (for %lld) or from %lld to %lld with "
+                     "kind='%s', not %lld: smaller ones may be cached",
+                     (long long)sizes->otherwise, (long long)sizes->least,
+                     (long long)sizes->most, kind_names[kind],
+                     (long long)number);
+        return -1;
+    }
+    *size = (Py_ssize_t)(number != 0 ? number : sizes->otherwise);
+    return 0;
+}
+
+/* The block for a call, whole batches; 0 with a ValueError set when a batch is
+   too much for the memory. */
+static int64_t
+churn_block(const struct churn_shared *shared, int threads)
+{
+    int64_t items = shared->size * churn_sizes[shared->kind].item;
+    int64_t bytes = CHURN_OBJECT_BYTES + items;
+    int64_t alive = bytes * shared->batch;
+    if (alive > CHURN_ALIVE_MAX || alive * threads > CHURN_ALIVE_ALL_MAX) {
+        PyErr_Format(PyExc_ValueError,
+                     "batch must be smaller: %lld objects of size %zd on %d "
+                     "thread(s) are about %lld bytes on each, and at most "
+                     "%lld on one and %lld on all may be alive at once",
+                     (long long)shared->batch, shared->size, threads,
+                     (long long)alive, (long long)CHURN_ALIVE_MAX,
+                     (long long)CHURN_ALIVE_ALL_MAX);
+        return 0;
+    }
+    int64_t block = CHURN_BLOCK;
+    if (items > CHURN_BLOCK_BYTES / CHURN_BLOCK) {
+        block = Py_MAX(CHURN_BLOCK_BYTES / items, 1);
+    }
+    return Py_MAX(block / shared->batch, 1) * shared->batch;
+}
+
+PyDoc_STRVAR(churn_create_doc,
+"churn_create($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"             kind='list', order='lifo', batch=1, size=0)\n--\n\n"
+"Make an object and destroy it.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"kind: 'int', 'float', 'str', 'bytes', 'tuple', 'list', 'dict', 'object',\n"
+"'heap' (one heap type for all threads) or 'heap_private' (one for each).\n"
+"batch: how many are alive before the first is dropped, 1..65536. order:\n"
+"drop the youngest first ('lifo') or the oldest ('fifo'). size: characters,\n"
+"bytes or items of a str, bytes (2..2**20), tuple (1..2**20) or list\n"
+"(0..2**20); 0 stands for 16, 16, 3 and 0. A batch may take 32 MiB on a\n"
+"thread and 1 GiB on all.");
+
+static PyObject *
+churn_create(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "order", "batch",
+                            "size", NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *kind_name = "list", *order_name = "lifo";
+    PyObject *batch_object = NULL, *size_object = NULL;
+    struct churn_shared shared = {0};
+    struct pb_kernel kernel = churn_create_kernel;
+    struct pb_plan plan = {.kernel = &kernel, .shared = &shared};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT "ssOO:churn_create", names,
+            PB_ARGUMENTS_TARGETS(common), &kind_name, &order_name,
+            &batch_object, &size_object)
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    int kind = pb_choice("kind", kind_name, kind_names);
+    if (kind < 0) {
+        return NULL;
+    }
+    int order = pb_choice("order", order_name, order_names);
+    if (order < 0
+        || pb_whole_number("batch", batch_object, 1, CHURN_BATCH_MAX, 1,
+                           &shared.batch) < 0
+        || churn_size((enum kind)kind, size_object, &shared.size) < 0) {
+        return NULL;
+    }
+    shared.kind = (enum kind)kind;
+    shared.order = (enum order)order;
+    kernel.loop = churn_loops[kind][shared.batch > 1];
+    kernel.block = churn_block(&shared, plan.threads);
+    if (kernel.block == 0) {
+        return NULL;
+    }
+    if (kind == KIND_HEAP) {
+        shared.type = PyType_FromSpec(&churn_plain_spec);
+        if (shared.type == NULL) {
+            return NULL;
+        }
+    }
+    PyObject *results = pb_run(module, &plan);
+    Py_XDECREF(shared.type);
+    return results;
+}
+
+PyDoc_STRVAR(churn_handover_doc,
+"churn_handover($module, /, iterations, *, rounds=1, threads=2, pin=True)\n"
+"--\n\n"
+"Drop the last reference to an object that another thread made.\n\n"
+"iterations: objects in one round, 1..10**6: all are alive at once. rounds:\n"
+"1..100000. threads: 2, the owner and the dropper; only the dropper is\n"
+"measured. pin: keep the dropper on its CPU where the system allows it.\n"
+"Returns a list with one KernelResult per round; detail: enqueue_ns (to drop\n"
+"all), drain_ns (the owner's next call of a Python function), and of the\n"
+"destructors destroyed_before_drain and destroyed. Raises TypeError or\n"
+"ValueError for a bad argument, RuntimeError when a thread cannot start or\n"
+"not every object was destroyed once.");
+
+static PyObject *
+churn_handover(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {PB_ARGUMENTS_NAMES, NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    struct handover handover = {.request = REQUEST_NONE};
+    struct handover_shared shared = {.handover = &handover};
+    struct pb_plan plan = {.kernel = &churn_handover_kernel,
+                           .shared = &shared};
+    PyObject *results = NULL;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT ":churn_handover", names,
+            PB_ARGUMENTS_TARGETS(common))
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    if (common.threads != NULL && plan.threads != 2) {
+        PyErr_Format(PyExc_ValueError,
+                     "threads must be 2 for churn_handover, an owner and a "
+                     "dropper, not %d",
+                     plan.threads);
+        return NULL;
+    }
+    if (plan.iterations > HANDOVER_ITERATIONS_MAX) {
+        PyErr_Format(PyExc_ValueError,
+                     "iterations must be from 1 to %d for churn_handover, "
+                     "whose objects are all alive at once, not %lld",
+                     HANDOVER_ITERATIONS_MAX, (long long)plan.iterations);
+        return NULL;
+    }
+    /* The owner is no measured thread: see the head of this file. */
+    plan.threads = 1;
+    plan.background = 1;
+
+    handover.slots = malloc((size_t)plan.iterations * sizeof(PyObject *));
+    if (handover.slots == NULL) {
+        return PyErr_NoMemory();
+    }
+    handover.type = PyType_FromSpec(&churn_counted_spec);
+    if (handover.type == NULL) {
+        goto done;
+    }
+    handover.drain = pb_get_state(module)->safepoint;
+    pthread_mutex_init(&handover.lock, NULL);
+    pthread_cond_init(&handover.changed, NULL);
+    results = pb_run(module, &plan);
+    /* A call that ended early has not dropped all.  What it queued was
+       destroyed with the owner's thread state, so nothing counts after this.
+       */
+    while (handover.dropped < handover.made) {
+        Py_DECREF(handover.slots[handover.dropped++]);
+    }
+    pthread_cond_destroy(&handover.changed);
+    pthread_mutex_destroy(&handover.lock);
+
+done:
+    Py_XDECREF(handover.type);
+    free(handover.slots);
+    return results;
+}
+
+#define CHURN_METHOD(name)                                                    \
+    {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS,  \
+     name##_doc}
+
+static PyMethodDef churn_methods[] = {
+    CHURN_METHOD(churn_create),
+    CHURN_METHOD(churn_handover),
+    {NULL, NULL, 0, NULL},
+};
+
+static const struct pb_listing churn_listings[] = {
+    {.name = "churn_create", .attached = true},
+    {.name = "churn_handover", .attached = true},
+    {NULL, false, NULL},
+};
+
+int
+pb_churn_add(PyObject *module)
+{
+    return pb_area_add(module, "churn", churn_methods, churn_listings);
+}
