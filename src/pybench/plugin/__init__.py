@@ -1,0 +1,145 @@
+"""The pytest plugin: native kernel rows, identity, watch over the GIL, journal.
+
+Loaded by every pytest run of an environment that has pybench, so at module level it
+imports pytest and the standard library alone, and a session without benchmarks gets a
+line in its header and nothing else.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pybench.plugin.baselines import storage_folder
+from pybench.plugin.comparison import Comparison
+from pybench.plugin.kernel import Kernel, run_row
+from pybench.plugin.options import said_words
+from pybench.plugin.rounds import KernelResult
+from pybench.plugin.rows import Rows
+from pybench.plugin.session import Session
+from pybench.plugin.table import TableDefaults
+
+__all__ = ["Kernel", "KernelResult", "kernel"]
+
+_ROWS = pytest.StashKey[Rows]()
+
+_MARKERS = (
+    "kernel: a row measured by a native kernel (set by the fixture `kernel`)",
+    "pybench(data_limit=N): save at most N raw values of this row",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add our two options."""
+    group = parser.getgroup("pybench")
+    group.addoption(
+        "--pybench-resume",
+        action="store_true",
+        default=False,
+        help="Run only the benchmarks that the journal of an interrupted run lacks; "
+        "the table and saved files have all.",
+    )
+    group.addoption(
+        "--pybench-counts",
+        metavar="PATH",
+        type=Path,
+        default=None,
+        help="Write how many rows were measured, n/a and void as JSON.",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Set up before pytest-benchmark builds its session, which loads baselines."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+    session = Session(config)
+    config.add_cleanup(session.watch.stop)
+    config.pluginmanager.register(session, "pybench-session")
+    if not _has_pytest_benchmark(config):
+        if config.getoption("pybench_resume"):
+            raise pytest.UsageError("--pybench-resume needs pytest-benchmark")
+        return
+    storage = storage_folder(config.getoption("benchmark_storage"))
+    if storage is not None:
+        config.add_cleanup(_replace_machine_id(session.identity.folder))
+    words = said_words(config)
+    table = TableDefaults(config, words)
+    rows = config.stash[_ROWS] = Rows(session, storage, table, words)
+    config.pluginmanager.register(rows, "pybench-rows")
+    config.pluginmanager.register(table, "pybench-table")
+    config.pluginmanager.register(Comparison(session, storage), "pybench-comparison")
+
+
+def _has_pytest_benchmark(config: pytest.Config) -> bool:
+    module = sys.modules.get("pytest_benchmark.plugin")
+    return module is not None and config.pluginmanager.is_registered(module)
+
+
+def _replace_machine_id(folder: str) -> Callable[[], None]:
+    """Give each identity a folder of baselines; returns what undoes it.
+
+    Stock has one folder for 3.14, 3.14t and 3.14t with the GIL on, and no hook for it.
+    """
+    from pytest_benchmark import session
+
+    stock: Any = session
+    machine_id = stock.get_machine_id
+    stock.get_machine_id = lambda: folder
+
+    def undo() -> None:
+        stock.get_machine_id = machine_id
+
+    return undo
+
+
+# First, so that `-m kernel` and `-m "not kernel"` see the marker.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Mark the kernel rows."""
+    rows = config.stash.get(_ROWS, None)
+    if rows is not None:
+        rows.mark(items)
+
+
+@pytest.fixture
+def kernel(request: pytest.FixtureRequest, benchmark: Any) -> Kernel:
+    """Measure one native kernel as a benchmark row.
+
+    Call it once, with the kernel's name and arguments; ``iterations`` and ``rounds``
+    take the place of what is sized and budgeted. Returns the `_pybench.KernelResult`
+    of each round.
+    """
+    of_session = request.config.stash[_ROWS]
+
+    def run(
+        name: str,
+        /,
+        *,
+        iterations: int | None = None,
+        rounds: int | None = None,
+        **arguments: object,
+    ) -> list[KernelResult]:
+        __tracebackhide__ = True
+        try:
+            return run_row(
+                name,
+                arguments,
+                benchmark=benchmark,
+                budget=of_session.budget(request.node, benchmark),
+                store=of_session.store,
+                floor=of_session.floor,
+                usable_cpus=of_session.session.identity.usable_cpus,
+                iterations=iterations,
+                rounds=rounds,
+            )
+        except BaseException:
+            # Else the stock fixture complains that this row did not use it.
+            benchmark._mode = benchmark._mode or "kernel(...)"
+            raise
+
+    return run

@@ -1,0 +1,338 @@
+"""The benchmark rows of a session: marked, watched, journaled, resumed, saved.
+
+Registered only beside pytest-benchmark, whose hooks it uses. What it takes of that
+package's private side is here and in `kernel`: the session object, its list of
+benchmarks and the fixture's options.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from pybench.plugin.identity import extension
+from pybench.plugin.iterations import IterationStore, machine_folder
+from pybench.plugin.journal import NAME, Journal, JournalWriter, find_journal
+from pybench.plugin.kernel import REFUSED_OPTIONS, Floor, read_budget
+from pybench.plugin.marking import data_limit, is_kernel_row, is_row
+from pybench.plugin.options import said_value
+from pybench.plugin.restored import restore
+from pybench.plugin.rounds import Budget
+from pybench.plugin.saving import guard_saving
+from pybench.plugin.session import Session
+from pybench.plugin.summary import na_reason
+from pybench.plugin.table import TableDefaults, thin
+from pybench.results import (
+    MEASURED,
+    NOT_AVAILABLE,
+    VOID,
+    JournalHeader,
+    JournalRow,
+    ResultsError,
+)
+
+_RESUME = "--pybench-resume"
+
+
+class Rows:
+    """The rows of this session and the hooks that need pytest-benchmark.
+
+    Raises
+    ------
+    pytest.UsageError
+        If what is to be resumed cannot be.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        storage: Path | None,
+        table: TableDefaults,
+        words: Sequence[str],
+    ) -> None:
+        self.session = session
+        self.config = session.config
+        self.storage = storage
+        self.floor = Floor()
+        self.store = IterationStore(self._iterations_path(), session.say)
+        self._table = table
+        self._words = words
+        self._expected: set[str] = set()
+        self._ended: set[str] = set()
+        self._void: dict[str, str] = {}
+        self._limits: dict[str, int] = {}
+        self._collection_line = ""
+        self._restored: list[Any] = []
+        self._resumed = self._find_resumed()
+        self._journal = self._make_journal()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the saves and the journal of this identity are."""
+        return self.storage and self.storage / self.session.identity.folder
+
+    def _iterations_path(self) -> Path | None:
+        if self.storage is None:
+            return None
+        identity = self.session.identity
+        machine = machine_folder(identity.cpu_model, identity.machine)
+        # Two levels down: the stock list takes every *.json above for a save.
+        return self.storage / "machines" / machine / "iterations.json"
+
+    # Before the first row
+
+    def _find_resumed(self) -> Journal | None:
+        if not self.config.getoption("pybench_resume"):
+            return None
+        if self.storage is None:
+            raise pytest.UsageError(f"{_RESUME} needs a --benchmark-storage on disk")
+        try:
+            journal = find_journal(self.storage, self.session.identity)
+            self._restored = [
+                restore(row) for row in journal.rows.values() if row.outcome == MEASURED
+            ]
+        except ResultsError as error:
+            raise pytest.UsageError(f"{_RESUME}: {error}") from error
+        if journal.torn:
+            self.session.say(
+                f"{journal.path}: {journal.torn} is torn, its row runs again"
+            )
+        return journal
+
+    def _make_journal(self) -> JournalWriter | None:
+        if self.folder is None:
+            return None
+        arguments = [str(word) for word in self.config.invocation_params.args]
+        header = JournalHeader(
+            identity=self.session.identity,
+            arguments=tuple(word for word in arguments if word != _RESUME),
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        return JournalWriter(
+            self.folder / NAME, header, resumed=self._resumed, say=self.session.say
+        )
+
+    def pytest_sessionstart(self) -> None:
+        """Guard the saving, now that the stock session exists."""
+        folder = self.folder
+        guard_saving(self._benchmarks, folder, self.session.say_problem)
+
+    @property
+    def _benchmarks(self) -> Any:
+        return self.config._benchmarksession  # type: ignore[attr-defined]
+
+    # Collection
+
+    def mark(self, items: Sequence[pytest.Item]) -> None:
+        """Mark kernel rows, give them their clock, and note limits of raw data."""
+        native = extension()
+        for item in items:
+            if not is_row(item):
+                continue
+            limit = data_limit(item)
+            if limit is not None:
+                self._table.is_wanted = True
+                self._limits[item.nodeid] = limit
+            if not is_kernel_row(item):
+                continue
+            self._table.is_wanted = True
+            item.add_marker("kernel")
+            marker = item.get_closest_marker("benchmark")
+            settings = dict(marker.kwargs) if marker else {}
+            refused = [name for name in REFUSED_OPTIONS if name in settings]
+            if refused:
+                raise pytest.UsageError(
+                    f"{item.nodeid}: a kernel row has its own clock and rounds; "
+                    f"take {', '.join(refused)} out of its benchmark marker"
+                )
+            if native is not None:
+                settings["timer"] = native.stopwatch
+                marker_with_clock = pytest.mark.benchmark(**settings)
+                item.add_marker(marker_with_clock, append=False)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Refuse what kernel rows cannot obey; leave out what is in the journal."""
+        if not self._benchmarks.disabled and not self._benchmarks.skip:
+            self._refuse_options(items)
+        if self._resumed is not None:
+            self._resume(items, self._resumed)
+        self._expected = {item.nodeid for item in items if is_row(item)}
+
+    def _refuse_options(self, items: list[pytest.Item]) -> None:
+        if not any(item.get_closest_marker("kernel") for item in items):
+            return
+        for option in REFUSED_OPTIONS.values():
+            if said_value(self._words, option) is not None:
+                raise pytest.UsageError(
+                    f"{option} does not work with kernel rows, which have their own "
+                    'clock and rounds; leave them out with -m "not kernel"'
+                )
+
+    def _resume(self, items: list[pytest.Item], journal: Journal) -> None:
+        if self._benchmarks.disabled:
+            raise pytest.UsageError(f"{_RESUME}: benchmarks are disabled")
+        # A void row has no value yet, so it is still missing.
+        done = {row.fullname for row in journal.rows.values() if row.outcome != VOID}
+        left_out = [item for item in items if item.nodeid in done]
+        items[:] = [item for item in items if item.nodeid not in done]
+        if left_out:
+            self.config.hook.pytest_deselected(items=left_out)
+        self.session.rows.update(journal.rows)
+        self.session.resumed = done
+        self._benchmarks.benchmarks.extend(self._restored)
+        missing = sum(map(is_row, items))
+        self._collection_line = (
+            f"pybench: resuming the run of {journal.header.started} "
+            f"(pytest {' '.join(journal.header.arguments)}): {len(done)} rows are in "
+            f"the journal, {missing or 'nothing'} {'are' if missing > 1 else 'is'} "
+            "missing"
+        )
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """Say what is resumed."""
+        return [self._collection_line] if self._collection_line else []
+
+    # Each row
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """Void a row if the GIL came on before or while it ran."""
+        watch = self.session.watch
+        if not is_row(item) or self._benchmarks.disabled:
+            return (yield)
+        if watch.is_broken:
+            self._fail_void(item, "before this row")
+        try:
+            result = yield
+        except (Exception, pytest.skip.Exception, pytest.fail.Exception) as error:
+            watch.see_warning(str(error))
+            if watch.is_broken:
+                self._fail_void(item, "while this row ran")
+            raise
+        if watch.is_broken:
+            self._fail_void(item, "while this row ran")
+        return result
+
+    def _fail_void(self, item: pytest.Item, when: str) -> NoReturn:
+        culprit = self.session.watch.culprit()
+        self._void[item.nodeid] = culprit
+        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        if fixture is not None:
+            fixture.has_error = True
+            # Else the stock fixture complains that this row did not use it.
+            fixture._mode = fixture._mode or "void"
+            kept = self._benchmarks.benchmarks
+            kept[:] = [one for one in kept if one is not fixture.stats]
+        pytest.fail(
+            f"void: the GIL was turned on by {culprit} {when}; every later row of "
+            "this process is void too (run it in a process of its own, or with "
+            "PYTHON_GIL=1 if the GIL is wanted)",
+            pytrace=False,
+        )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Iterator[pytest.TestReport]:
+        """Journal a row as soon as it is known how it ended."""
+        report: pytest.TestReport = yield  # type: ignore[misc, assignment]
+        if is_row(item):
+            row = self._ended_row(item, report)
+            if row is not None:
+                self.session.rows[item.nodeid] = row
+                if self._journal is not None and not self._benchmarks.disabled:
+                    self._journal.append(row)
+            if report.when == "teardown":
+                self._ended.add(item.nodeid)
+        return report  # type: ignore[return-value]
+
+    def _ended_row(
+        self, item: pytest.Item, report: pytest.TestReport
+    ) -> JournalRow | None:
+        """Return the row if it just ended in one of the three ways."""
+        fullname = item.nodeid
+        if fullname in self._void and report.when == "call":
+            return JournalRow(
+                fullname=fullname, outcome=VOID, reason=self._void[fullname]
+            )
+        if report.skipped and isinstance(report.longrepr, tuple):
+            reason = na_reason(str(report.longrepr[2]))
+            if reason is not None:
+                return JournalRow(
+                    fullname=fullname, outcome=NOT_AVAILABLE, reason=reason
+                )
+        if report.when != "call" or not report.passed:
+            return None
+        if self._benchmarks.disabled:
+            self.session.unmeasured.add(fullname)
+            return None
+        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        if fixture is None or not fixture.stats:
+            return None
+        return self._measured_row(fixture.stats)
+
+    def _measured_row(self, metadata: Any) -> JournalRow:
+        row = metadata.as_dict()
+        limit = self._limits.get(metadata.fullname)
+        if limit is not None:
+            self._thin(row, limit)
+        return JournalRow(
+            fullname=row["fullname"],
+            outcome=MEASURED,
+            name=row["name"],
+            group=row["group"],
+            param=row["param"],
+            params=row["params"],
+            extra_info=row["extra_info"],
+            options=row["options"],
+            stats=row["stats"],
+        )
+
+    @staticmethod
+    def _thin(row: dict[str, Any], limit: int) -> None:
+        """Cut the raw data of one row; its statistics are of all of it."""
+        data = row["stats"]["data"]
+        record = row["extra_info"].setdefault("pybench", {})
+        if isinstance(record, dict):
+            # A row out of the journal has been cut already: keep its first count.
+            record.setdefault("raw_values", len(data))
+        row["stats"]["data"] = thin(data, limit)
+
+    def budget(self, item: pytest.Item, benchmark: Any) -> Budget:
+        """Return what a kernel row may spend."""
+        marker = item.get_closest_marker("benchmark")
+        in_marker = marker.kwargs.get("warmup") if marker else None
+        said = said_value(self._words, "--benchmark-warmup")
+        is_off = in_marker is False or (
+            in_marker is None
+            and not benchmark._warmup
+            and said is not None
+            and said.strip().lower() != "auto"
+        )
+        return read_budget(benchmark, is_warmup_off=is_off)
+
+    # After the last row
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        """Mark a complete run in the journal; nothing missing is a success."""
+        if self._journal is not None and not self._benchmarks.disabled:
+            if self._expected <= self._ended:
+                self._journal.finish()
+            self._journal.close()
+        yield
+        nothing_ran = session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+        if nothing_ran and self.session.resumed:
+            session.exitstatus = pytest.ExitCode.OK
+
+    # Files
+
+    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
+        """Thin the raw data of the rows that ask for it."""
+        for row in output_json["benchmarks"]:
+            limit = self._limits.get(row["fullname"])
+            if limit is not None and row["stats"].get("data"):
+                self._thin(row, limit)
