@@ -6,6 +6,7 @@ free-threaded build the owner counts without atomics and everybody else with two
 """
 
 import pytest
+
 from pybench.plugin import Kernel
 
 

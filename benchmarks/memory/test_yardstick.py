@@ -6,6 +6,7 @@ differed, and so may every other row.
 """
 
 import pytest
+
 from pybench.plugin import Kernel
 
 
@@ -54,7 +55,7 @@ def test_benchmark_memory_yardstick_atomic(kernel: Kernel, threads: int) -> None
 
 
 def test_benchmark_memory_yardstick_atomic_private(kernel: Kernel) -> None:
-    """Add to a word of one's own from two threads: does the machine scale just now?
+    """Add to a word of one's own from two threads: the share-nothing control.
 
     Expect the price of one thread. More means that two CPUs are not two CPUs.
     """

@@ -36,7 +36,12 @@
 
 /* Whoever calls it keeps a stack frame of its own, so that a profile and
    callgrind see the window as one function. */
-#define PB_NOINLINE __attribute__((noinline))
+#ifdef __clang__
+#  define PB_NOINLINE __attribute__((noinline))
+#else
+/* GCC would otherwise make a copy of its own, under another name. */
+#  define PB_NOINLINE __attribute__((noinline, noclone))
+#endif
 
 /* On an array of at least two cache lines this keeps neighbours out of reach
    of the adjacent-line prefetcher as well as out of the line itself. */

@@ -17,6 +17,7 @@ from pybench.plugin.iterations import IterationStore, machine_folder
 from pybench.plugin.journal import NAME, Journal, JournalWriter, find_journal
 from pybench.plugin.kernel import REFUSED_OPTIONS, Floor, read_budget
 from pybench.plugin.marking import data_limit, is_kernel_row, is_row
+from pybench.plugin.operations import divide_by_operations
 from pybench.plugin.options import said_value
 from pybench.plugin.restored import restore
 from pybench.plugin.rounds import Budget
@@ -214,7 +215,19 @@ class Rows:
             raise
         if watch.is_broken:
             self._fail_void(item, "while this row ran")
+        self._divide(item)
         return result
+
+    def _divide(self, item: pytest.Item) -> None:
+        """Show the time of one operation, in rows of suites that ask for our table."""
+        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        if item.nodeid not in self._limits or fixture is None or not fixture.stats:
+            return
+        try:
+            divide_by_operations(fixture.stats)
+        except ValueError as error:
+            fixture.has_error = True
+            pytest.fail(str(error), pytrace=False)
 
     def _fail_void(self, item: pytest.Item, when: str) -> NoReturn:
         culprit = self.session.watch.culprit()
