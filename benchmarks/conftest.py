@@ -1,0 +1,246 @@
+"""What every row of this suite shares: its budget, and how it holds its threads.
+
+Nothing here reaches past this folder: pytest offers `pytest_itemcollected` only
+to the conftest files above an item, so other people's suites keep their options.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import threading
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+# Seconds of timing a row gets. The suite has to end within two minutes on two
+# cores; stock pytest-benchmark gives each row 1 s, then adds its calibration.
+BUDGET_S = 0.3
+
+# Children cost 10 ms and more a start, and those of calibration and warm-up as much:
+# a category of them needs less time in the rounds to end within 12 s.
+CATEGORY_BUDGETS_S = {"startup": 0.2}
+
+# Raw values kept per row in the JSON: a row of 0.3 s has up to 60 000 rounds, and
+# 200 values, taken evenly, still draw its distribution.
+DATA_LIMIT = 200
+
+# An `unrolled` function does its statement OPERATIONS times, COPIES to a turn of its
+# loop. A turn costs about 8 ns, so less than 0.1 ns an operation; and a thousand
+# operations make the microseconds of the table nanoseconds per operation.
+OPERATIONS = 1000
+COPIES = 100
+
+# Seconds before a thread that should have arrived is taken for stuck. Far above
+# any honest window, so that it never bounds one.
+STUCK_S = 60.0
+
+Task = Callable[[], object]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the rows be collected when the pybench plugin is switched off."""
+    if not any(line.startswith("pybench") for line in config.getini("markers")):
+        config.addinivalue_line(
+            "markers", "pybench(data_limit): how pybench records this row."
+        )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give a row of this suite its budget and its share of the JSON."""
+    item.add_marker(pytest.mark.pybench(data_limit=DATA_LIMIT))
+    settings = marker_settings(item)
+    if user_set_max_time(item.config):
+        settings.pop("max_time", None)
+    else:
+        category = item.path.parent.name
+        settings.setdefault("max_time", CATEGORY_BUDGETS_S.get(category, BUDGET_S))
+    # pytest-benchmark reads the closest marker alone, so it has to carry them all.
+    item.add_marker(pytest.mark.benchmark(**settings), append=False)
+
+
+def marker_settings(item: pytest.Item) -> dict[str, Any]:
+    """Merge the `benchmark` markers of a row, the closest one winning."""
+    merged: dict[str, Any] = {}
+    for marker in reversed(list(item.iter_markers("benchmark"))):
+        merged.update(marker.kwargs)
+    return merged
+
+
+def user_set_max_time(config: pytest.Config) -> bool:
+    """Tell whether somebody asked for a budget of their own.
+
+    The option's value cannot tell: its default, 1 s, may also be asked for.
+    """
+    given = [
+        *config.getini("addopts"),
+        *shlex.split(os.environ.get("PYTEST_ADDOPTS", "")),
+        *config.invocation_params.args,
+    ]
+    return any(str(word).startswith("--benchmark-max-time") for word in given)
+
+
+def usable_cpu_count() -> int:
+    """Count the CPUs this process may run on, which a machine may have more of."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    # From 3.13; before it, the machine's count is all there is to know.
+    count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
+    return count() or 1
+
+
+def cpus_for(thread_count: int, *, together: bool = False) -> list[int | None]:
+    """Choose a CPU for each thread, or None for each where they cannot be kept."""
+    usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    if usable and together:
+        return [usable[0]] * thread_count
+    if thread_count <= len(usable):
+        return [*usable[:thread_count]]
+    return [None] * thread_count
+
+
+@pytest.fixture
+def unrolled(benchmark: BenchmarkFixture) -> Callable[..., Task]:
+    """Return a maker of functions that do one statement a thousand times.
+
+    `unrolled(statement, prepare="", outside={}, **names)` compiles a function
+    without arguments, and writes how often it executes the statement into
+    `benchmark.extra_info["operations"]`: the time of the row divided by that is the
+    time of one operation. The names are local variables of the function, those of
+    `outside` its globals; `prepare` runs once per call, inside the timing.
+    """
+
+    def make(
+        statement: str,
+        *,
+        prepare: str = "",
+        outside: dict[str, object] | None = None,
+        **names: object,
+    ) -> Task:
+        benchmark.extra_info["operations"] = OPERATIONS
+        return unroll(statement, prepare=prepare, outside=outside or {}, names=names)
+
+    return make
+
+
+def unroll(
+    statement: str,
+    *,
+    prepare: str,
+    outside: dict[str, object],
+    names: dict[str, object],
+) -> Task:
+    """Compile a function of `OPERATIONS` executions of one statement."""
+    # `repeat` yields one object over and over; `range` would make its numbers.
+    parameters = ", ".join(f"{name}={name}" for name in [*names, "repeat_"])
+    lines = [f"def operation({parameters}):"]
+    lines += [f"    {line}" for line in prepare.splitlines()]
+    lines += [f"    for _ in repeat_(None, {OPERATIONS // COPIES}):"]
+    lines += [f"        {line}" for line in statement.splitlines()] * COPIES
+    scope: dict[str, Any] = {**outside, **names, "repeat_": repeat}
+    exec(compile("\n".join(lines), "<unrolled>", "exec"), scope)
+    function: Task = scope["operation"]
+    return function
+
+
+@pytest.fixture
+def crew(benchmark: BenchmarkFixture) -> Iterator[Callable[..., Task]]:
+    """Return a maker of functions that run tasks, each on its own thread.
+
+    `crew(task, task)` starts one thread per task, which waits at a start line. The
+    function it returns is what a row times: it opens that line and returns when
+    every task has been done once. So the threads are started and joined outside
+    the timing, while letting them go and collecting them is inside: 10 to 20
+    microseconds, up to 90 on a free-threaded 3.13. A task should last 2 ms.
+
+    Each thread keeps to a CPU of its own, where the platform allows it and there
+    are enough. Left alone, threads that are woken together often share a CPU for
+    longer than the window, and the row would tell the scheduler's mood. For the
+    same reason `crew(..., together=True)`, for threads that only wait for each
+    other, keeps them to one CPU: waking another one costs ten times the hand-off.
+    """
+    crews: list[Crew] = []
+
+    def make(*tasks: Task, together: bool = False) -> Task:
+        cpus = cpus_for(len(tasks), together=together)
+        benchmark.extra_info["threads"] = len(tasks)
+        benchmark.extra_info["oversubscribed"] = len(tasks) > usable_cpu_count()
+        benchmark.extra_info["cpus"] = cpus  # null where the system decides
+        crews.append(Crew(tasks, cpus))
+        return crews[-1].run
+
+    yield make
+    for started in crews:
+        started.dismiss()
+
+
+class Crew:
+    """Threads that live as long as the row, and do their tasks at each call.
+
+    The start and the finish line are one lock per thread, each passed from one
+    side to the other: `threading.Barrier` costs ten times that, mostly in waking
+    every thread to look at a condition that one of them has changed.
+    """
+
+    def __init__(self, tasks: tuple[Task, ...], cpus: list[int | None]) -> None:
+        # A lock is held until the other side has something to say.
+        self._starts = [threading.Lock() for _ in tasks]
+        self._finishes = [threading.Lock() for _ in tasks]
+        for lock in (*self._starts, *self._finishes):
+            lock.acquire()
+        self._dismissed = False  # written by the caller before it opens the start
+        self._failure: BaseException | None = None  # written before the finish
+        # Daemons: a row that failed half-way may leave one waiting for its partner,
+        # and that must not keep the session from ending.
+        self._threads = [
+            threading.Thread(target=self._serve, args=(*work,), daemon=True)
+            for work in zip(tasks, cpus, self._starts, self._finishes, strict=True)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def run(self) -> None:
+        """Do every task once; raise what a task raised."""
+        for lock in self._starts:
+            lock.release()
+        for lock in self._finishes:
+            if not lock.acquire(timeout=STUCK_S):
+                self._failure = TimeoutError(f"a task took more than {STUCK_S} s")
+        if self._failure is not None:
+            raise self._failure
+
+    def dismiss(self) -> None:
+        """End the threads, which are at the start line unless a task failed."""
+        self._dismissed = True
+        for lock in self._starts:
+            if lock.locked():
+                lock.release()
+        for thread in self._threads:
+            thread.join(1.0 if self._failure else STUCK_S)
+
+    def _serve(
+        self,
+        task: Task,
+        cpu: int | None,
+        start: threading.Lock,
+        finish: threading.Lock,
+    ) -> None:
+        if cpu is not None:
+            os.sched_setaffinity(0, {cpu})  # zero is the calling thread
+        while True:
+            start.acquire()
+            if self._dismissed:
+                return
+            try:
+                task()
+            except BaseException as failure:  # raised in the caller, whatever it is
+                self._failure = failure
+                # The others may wait for this one: nobody waits for them.
+                for lock in self._finishes:
+                    if lock.locked():
+                        lock.release()
+                return
+            finish.release()

@@ -1,0 +1,253 @@
+"""What the locks of `threading` cost: free, contended, and as signals.
+
+Rows of one thread do a thousand operations per call. Rows of two threads time a
+`crew`: the threads exist, and the window goes from letting them go to the end of
+the slower one. Their `operations` are those of one thread. Threads that wait for each
+other share one CPU, so that the row is what Python and the system do, and not how
+soundly another CPU slept; `lock_handoff` is there both ways.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+pytestmark = pytest.mark.benchmark(group="locks")
+
+Task = Callable[[], object]
+Unrolled = Callable[..., Task]
+MakeCrew = Callable[..., Task]
+
+HANDOFFS = 200  # round trips of two threads per timed call, 2 to 10 ms
+INCREMENTS = 50_000  # of one thread per timed call, 2 to 20 ms
+
+
+def test_benchmark_threading_lock_uncontended(
+    benchmark: BenchmarkFixture, unrolled: Unrolled
+) -> None:
+    """Take a free `Lock` and release it.
+
+    One operation is `with lock` around nothing. Expect 20 to 50 ns, most of it the
+    two method calls. The lock itself is a semaphore up to 3.13.0, a byte that is
+    compared and swapped since.
+    """
+    benchmark(unrolled("with lock: pass", lock=threading.Lock()))
+
+
+def test_benchmark_threading_rlock_uncontended(
+    benchmark: BenchmarkFixture, unrolled: Unrolled
+) -> None:
+    """Take a free `RLock` and release it.
+
+    One operation is `with lock` around nothing. Expect about `lock_uncontended`,
+    and a little for noting the owner.
+    """
+    benchmark(unrolled("with lock: pass", lock=threading.RLock()))
+
+
+def test_benchmark_threading_rlock_nested(
+    benchmark: BenchmarkFixture, unrolled: Unrolled
+) -> None:
+    """Take an `RLock` that this thread holds already, and release it.
+
+    One operation is `with lock` around nothing, which only counts. Expect a little
+    less than `rlock_uncontended`.
+    """
+    lock = threading.RLock()
+    with lock:
+        benchmark(unrolled("with lock: pass", lock=lock))
+
+
+def test_benchmark_threading_semaphore_uncontended(
+    benchmark: BenchmarkFixture, unrolled: Unrolled
+) -> None:
+    """Take a `Semaphore` that is free and give it back.
+
+    One operation is `with semaphore` around nothing. Expect ten times
+    `lock_uncontended`: it is a counter under a condition, written in Python.
+    """
+    benchmark(unrolled("with lock: pass", lock=threading.Semaphore()))
+
+
+def test_benchmark_threading_condition_idle(
+    benchmark: BenchmarkFixture, unrolled: Unrolled
+) -> None:
+    """Notify a `Condition` on which nobody waits.
+
+    One operation is `with condition` and `notify`. Expect five to ten times
+    `lock_uncontended`, since `notify` checks in Python that the lock is held.
+    """
+    benchmark(
+        unrolled("with condition: condition.notify()", condition=threading.Condition())
+    )
+
+
+def test_benchmark_threading_event_is_set(
+    benchmark: BenchmarkFixture, unrolled: Unrolled
+) -> None:
+    """Ask an `Event` whether it is set.
+
+    One operation is one call of a Python method, without a lock: what a worker
+    does between pieces of work. Expect a method call.
+    """
+    benchmark(unrolled("event.is_set()", event=threading.Event()))
+
+
+@pytest.mark.parametrize("lock", ["shared", "own"], ids=lambda kind: f"lock={kind}")
+def test_benchmark_threading_counter(
+    benchmark: BenchmarkFixture, crew: MakeCrew, lock: str
+) -> None:
+    """Increment a counter under a lock from two threads: one of both, or one each.
+
+    One operation is one thread's `with lock`, read, add and store, with both
+    threads at work: `operations` counts those of one thread. `lock=own` shares
+    nothing and is the control. With a GIL expect twice the time of one thread in
+    both, since the threads take turns; without it, one thread's time for `own` and
+    several times that for `shared`.
+    """
+    locks = (
+        [threading.Lock()] * 2
+        if lock == "shared"
+        else [threading.Lock(), threading.Lock()]
+    )
+    counters = [[0]] * 2 if lock == "shared" else [[0], [0]]
+
+    def increment(lock: threading.Lock, counter: list[int]) -> None:
+        for _ in range(INCREMENTS):
+            with lock:
+                counter[0] += 1
+
+    run = crew(
+        *(
+            lambda pair=pair: increment(*pair)
+            for pair in zip(locks, counters, strict=True)
+        )
+    )
+    benchmark.extra_info["operations"] = INCREMENTS
+    benchmark(run)
+    # A lost update would mean that the lock did not do what is measured here.
+    assert sum(counter[0] for counter in counters) % INCREMENTS == 0
+
+
+@pytest.mark.parametrize("cpus", [1, 2], ids=lambda count: f"cpus={count}")
+def test_benchmark_threading_lock_handoff(
+    benchmark: BenchmarkFixture, crew: MakeCrew, cpus: int
+) -> None:
+    """Wake a thread by releasing a lock it waits for, and be woken the same way.
+
+    One operation is one round trip: two releases, two waits, two wake-ups by the
+    system. The cheapest signal there is in Python; expect 4 to 12 us on one CPU (on
+    a free-threaded 3.13 up to 60, since whoever waits spins first), and 20 to
+    250 us between two, most of it the other CPU's waking up.
+    """
+    ping, pong = threading.Lock(), threading.Lock()
+    ping.acquire()
+    pong.acquire()
+
+    def serve() -> None:
+        for _ in range(HANDOFFS):
+            ping.release()
+            pong.acquire()
+
+    def answer() -> None:
+        for _ in range(HANDOFFS):
+            ping.acquire()
+            pong.release()
+
+    benchmark.extra_info["operations"] = HANDOFFS
+    benchmark(crew(serve, answer, together=cpus == 1))
+
+
+def test_benchmark_threading_condition_handoff(
+    benchmark: BenchmarkFixture, crew: MakeCrew
+) -> None:
+    """Pass the turn to the other thread with `notify`, and `wait` for it to return.
+
+    One operation is one round trip of two threads: each waits and notifies once.
+    Expect one to two times `lock_handoff`: every `wait` makes a lock of its own,
+    and whoever is notified has to wait once more, for the condition's lock.
+    """
+    condition = threading.Condition()
+    turn = [0]
+
+    def play(own: int) -> None:
+        with condition:
+            for _ in range(HANDOFFS):
+                while turn[0] != own:
+                    condition.wait()
+                turn[0] = 1 - own
+                condition.notify()
+
+    benchmark.extra_info["operations"] = HANDOFFS
+    benchmark(crew(lambda: play(0), lambda: play(1), together=True))
+
+
+def test_benchmark_threading_event_handoff(
+    benchmark: BenchmarkFixture, crew: MakeCrew
+) -> None:
+    """Set the other thread's `Event` and wait for one's own.
+
+    One operation is one round trip: two `set`, two `wait`, two `clear`. Expect
+    one to two times `condition_handoff`: an event is a condition and a flag.
+    """
+    ping, pong = threading.Event(), threading.Event()
+
+    def serve() -> None:
+        for _ in range(HANDOFFS):
+            ping.set()
+            pong.wait()
+            pong.clear()
+
+    def answer() -> None:
+        for _ in range(HANDOFFS):
+            ping.wait()
+            ping.clear()
+            pong.set()
+
+    benchmark.extra_info["operations"] = HANDOFFS
+    benchmark(crew(serve, answer, together=True))
+
+
+def test_benchmark_threading_semaphore_handoff(
+    benchmark: BenchmarkFixture, crew: MakeCrew
+) -> None:
+    """Release the semaphore the other thread waits for, and wait for one's own.
+
+    One operation is one round trip. Expect about `event_handoff`.
+    """
+    ping, pong = threading.Semaphore(0), threading.Semaphore(0)
+
+    def serve() -> None:
+        for _ in range(HANDOFFS):
+            ping.release()
+            pong.acquire()
+
+    def answer() -> None:
+        for _ in range(HANDOFFS):
+            ping.acquire()
+            pong.release()
+
+    benchmark.extra_info["operations"] = HANDOFFS
+    benchmark(crew(serve, answer, together=True))
+
+
+def test_benchmark_threading_barrier(
+    benchmark: BenchmarkFixture, crew: MakeCrew
+) -> None:
+    """Cross a `Barrier` of two threads.
+
+    One operation is one crossing by both. Expect one to two times
+    `lock_handoff`: the last to come has to let the other out before the barrier
+    can be used again, under one condition.
+    """
+    barrier = threading.Barrier(2)
+
+    def cross() -> None:
+        for _ in range(HANDOFFS):
+            barrier.wait()
+
+    benchmark.extra_info["operations"] = HANDOFFS
+    benchmark(crew(cross, cross, together=True))

@@ -1,0 +1,351 @@
+"""Run the tests on the default Python and on every other interpreter found.
+
+The default (the one that runs this) runs all of ``tests/``; the others run what
+touches the extension.  Each also measures the benchmarks with the smallest budget,
+so that the rows which this interpreter can and cannot run are counted.  One after
+the other: two at a time would disturb each other's rows.
+
+    python scripts/test_matrix.py [--only-default] [-- options of pytest]
+
+Environment
+    PYBENCH_PYTHONS   further interpreters, paths separated as in PATH
+    PYBENCH_REQUIRE   kinds that must be there and pass: "3.13t 3.14 3.15"
+    PYBENCH_FETCH=1   let uv install the kinds that are missing
+
+Exit status 0 when every interpreter that could be used passed, and every required
+kind was used, ran with the GIL off where it should, and measured as many rows as
+``tests/rows.json`` records for it.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pybench.runner import SUPPORTED, Interpreter, Search, find, probe
+
+ROOT = Path(__file__).resolve().parent.parent
+TOUCH_THE_EXTENSION: tuple[str, ...] = ("tests/_pybench", "tests/plugin")
+# The least that still measures: a row is counted once it has a few rounds.
+SMALL_BUDGET = (
+    "--benchmark-only",
+    "--benchmark-max-time=0.01",
+    "--benchmark-min-rounds=2",
+    "--benchmark-quiet",
+)
+SETUP_TIMEOUT_S = 900
+PYTEST_TIMEOUT_S = 1200
+FETCH_TIMEOUT_S = 300  # each; uv downloads about 30 MB
+CANNOT_BE_USED = 3  # exit status of environment.py: nothing of ours is wrong
+NO_TESTS = 5  # pytest's exit status when nothing was selected
+
+
+NO_FREE_THREADED = (
+    "No free-threaded build was tested: none was found that can be used. With uv,"
+    " PYBENCH_FETCH=1 installs them; PYBENCH_PYTHONS names those lying elsewhere."
+)
+NO_SEARCH = Search(interpreters=(), unsupported=(), rejected=(), looked_in=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one interpreter."""
+
+    interpreter: Interpreter
+    seconds: float = 0.0
+    not_run: str = ""  # why it could not be used at all
+    problems: tuple[str, ...] = ()
+    tests: Mapping[str, Any] = field(default_factory=dict)  # counts of the plugin
+    rows: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A set-up: the Python to run, or why there is none and whether we are at fault."""
+
+    python: str = ""
+    not_made: str = ""
+    ours: bool = False
+    said: str = ""
+
+
+def required_kinds(text: str) -> tuple[str, ...]:
+    """Read PYBENCH_REQUIRE; a word that is no kind stops the run."""
+    words = tuple(re.split(r"[\s,]+", text.strip())) if text.strip() else ()
+    unknown = [word for word in words if word not in SUPPORTED]
+    if unknown:
+        known = " ".join(SUPPORTED)
+        raise SystemExit(f"PYBENCH_REQUIRE names {', '.join(unknown)}; known: {known}")
+    return words
+
+
+def judge(outcome: Outcome, required: Sequence[str], least_rows: int) -> Outcome:
+    """Add what is wrong for a required kind; others only have to pass."""
+    kind = outcome.interpreter.kind
+    if kind not in required:
+        return outcome
+    found = []
+    if outcome.not_run:
+        found.append(f"required, but not run: {outcome.not_run}")
+    else:
+        runs = {"the tests": outcome.tests, "the rows": outcome.rows}
+        for name, counts in runs.items():
+            if kind.endswith("t") and counts.get("gil_enabled", True):
+                found.append(f"{name} ran with the GIL on")
+        measured = outcome.rows.get("rows_measured", 0)
+        if measured < least_rows:
+            found.append(f"{measured} rows measured, {least_rows} are recorded")
+    return replace(outcome, problems=(*outcome.problems, *found))
+
+
+def describe(outcome: Outcome) -> str:
+    """Put one interpreter in one line."""
+    it = outcome.interpreter
+    build = "free-threaded" if it.free_threaded else "GIL"
+    name = f"{it.label:<10} {build:<14}"
+    parts = []
+    if outcome.tests:
+        tests = outcome.tests
+        parts.append(f"{tests['tests_passed']} tests passed")
+        parts += [
+            f"{tests[f'tests_{what}']} {what}"
+            for what in ("failed", "skipped")
+            if tests.get(f"tests_{what}")
+        ]
+    if outcome.rows:
+        parts.append(f"{outcome.rows['rows_measured']} rows measured")
+        parts.append(f"{sum(outcome.rows['rows_na'].values())} n/a")
+        if outcome.rows["rows_void"]:
+            parts.append(f"{outcome.rows['rows_void']} void")
+        if it.free_threaded:
+            parts.append(f"GIL {'ON' if outcome.rows['gil_enabled'] else 'off'}")
+    said = ", ".join(parts)
+    if outcome.problems:
+        said = "FAILED: " + "; ".join(outcome.problems) + (f" ({said})" * bool(said))
+    elif outcome.not_run:
+        said = f"not run: {outcome.not_run}"
+    return f"{name} {said} [{outcome.seconds:.0f} s]"
+
+
+def closing_lines(
+    outcomes: Sequence[Outcome],
+    search: Search,
+    required: Sequence[str],
+    not_fetched: Mapping[str, str],
+) -> tuple[list[str], bool]:
+    """Write one line per interpreter, and tell whether all is well."""
+    lines = [describe(outcome) for outcome in outcomes]
+    problems = sum(bool(outcome.problems) for outcome in outcomes)
+    there = {outcome.interpreter.kind for outcome in outcomes}
+    for kind in SUPPORTED:
+        if kind not in there:
+            places = ", ".join(search.looked_in) or "no place: only the default"
+            reason = not_fetched.get(kind, f"looked in {places}")
+            must = "FAILED: required, but " if kind in required else ""
+            lines.append(f"{kind:<25} {must}not found ({reason})")
+            problems += kind in required
+    for rejected in search.rejected:
+        if rejected.named:
+            lines.append(f"{'PYBENCH_PYTHONS':<25} FAILED: {rejected.reason}")
+            problems += 1
+    if not any(o.tests and o.interpreter.free_threaded for o in outcomes):
+        lines.append(NO_FREE_THREADED)
+    if search.unsupported:
+        labels = " ".join(interpreter.label for interpreter in search.unsupported)
+        lines.append(f"{'not supported':<25} {labels}")
+
+    totals = {
+        what: sum(o.tests.get(f"tests_{what}", 0) for o in outcomes)
+        for what in ("passed", "failed", "skipped")
+    }
+    # A required build that is missing is a failure too, though no test of ours.
+    failed = max(totals["failed"], problems)
+    total = f"{totals['passed']} passed, {failed} failed, {totals['skipped']} skipped"
+    return [*lines, total], problems == 0
+
+
+def fetch(kinds: Iterable[str]) -> dict[str, str]:
+    """Let uv install interpreters; return why not, per kind."""
+    uv = shutil.which("uv")
+    failures = {}
+    for kind in kinds:
+        if uv is None:
+            failures[kind] = "PYBENCH_FETCH=1 needs uv, which is not on PATH"
+            continue
+        print(f"matrix: uv python install {kind}", flush=True)
+        try:
+            subprocess.run(
+                [uv, "python", "install", kind],
+                timeout=FETCH_TIMEOUT_S,
+                check=True,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        except subprocess.TimeoutExpired:
+            failures[kind] = f"uv took more than {FETCH_TIMEOUT_S} s"
+        except subprocess.CalledProcessError as error:
+            last = (error.stderr.strip().splitlines() or ["no message"])[-1].strip()
+            failures[kind] = f"uv could not install it: {last[:120]}"
+    return failures
+
+
+def run_bounded(command: Sequence[str], timeout_s: float, log: Path | None) -> int:
+    """Run a command in the tree; end its whole group when time is up."""
+    with log.open("w") if log else open(os.devnull) as target:  # noqa: PTH123
+        child = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=target if log else None,
+            stderr=subprocess.STDOUT if log else None,
+            start_new_session=True,
+        )
+        try:
+            return child.wait(timeout_s)
+        except BaseException as error:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                return 124  # as timeout(1) says it
+            raise
+
+
+def run_pytest(
+    python: str, arguments: Sequence[str], folder: Path, *, quiet: bool
+) -> tuple[int, dict[str, Any]]:
+    """Run pytest once; return its status and the plugin's counts."""
+    counts = folder / "counts.json"
+    log = folder / "output.txt" if quiet else None
+    counts.unlink(missing_ok=True)
+    command = [python, "-m", "pytest", *arguments, f"--pybench-counts={counts}"]
+    status = run_bounded(command, PYTEST_TIMEOUT_S, log)
+    if log is not None and status != 0:
+        print(log.read_text(errors="replace"))
+    return status, json.loads(counts.read_text()) if counts.is_file() else {}
+
+
+def prepare(interpreter: Interpreter) -> Environment:
+    """Set up one interpreter."""
+    try:
+        done = subprocess.run(
+            [str(interpreter.path), str(ROOT / "scripts" / "environment.py")],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=SETUP_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return Environment(not_made=f"set-up took more than {SETUP_TIMEOUT_S} s")
+    if done.returncode == 0:
+        return Environment(python=done.stdout.strip(), said=done.stderr)
+    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    return Environment(
+        not_made=last.removeprefix("set-up: ERROR: "),
+        ours=done.returncode != CANNOT_BE_USED,
+        said=done.stderr,
+    )
+
+
+def run_one(
+    interpreter: Interpreter,
+    environment: Environment,
+    where: Sequence[str],
+    options: Sequence[str],
+) -> Outcome:
+    """Run the tests and the rows on one interpreter."""
+    print(environment.said, end="", flush=True)
+    python, reason = environment.python, environment.not_made
+    if not python:
+        problems = [f"set-up: {reason}"] if environment.ours else []
+        return Outcome(
+            interpreter=interpreter, not_run=reason, problems=tuple(problems)
+        )
+    problems = []
+    with tempfile.TemporaryDirectory(prefix="pybench-matrix-") as name:
+        folder = Path(name)
+        status, tests = run_pytest(python, [*where, *options], folder, quiet=False)
+        # With options of the user's a selection may well be empty on one of them.
+        if status != 0 and not (status == NO_TESTS and options):
+            problems.append(f"pytest {' '.join(where)}: exit {status}")
+        elif not tests:
+            problems.append("the tests left no counts: is the plugin loaded?")
+        arguments = ["benchmarks/", *SMALL_BUDGET]
+        status, rows = run_pytest(python, arguments, folder, quiet=True)
+        if status != 0:
+            problems.append(f"pytest benchmarks/ --benchmark-only: exit {status}")
+        elif not rows:
+            problems.append("the benchmarks left no counts: is the plugin loaded?")
+    return Outcome(
+        interpreter=interpreter, problems=tuple(problems), tests=tests, rows=rows
+    )
+
+
+def main() -> int:
+    """Find, run, judge, tell."""
+    parser = argparse.ArgumentParser(description="Run the tests on every interpreter.")
+    parser.add_argument("--only-default", action="store_true", help="no others")
+    parser.add_argument("options", nargs="*", help="options of pytest, after --")
+    said = parser.parse_args()
+    required = required_kinds(os.environ.get("PYBENCH_REQUIRE", ""))
+    recorded = json.loads((ROOT / "tests" / "rows.json").read_text())
+    # Another system may lack rows (pinning, /proc) that these counts include.
+    least_rows = recorded.get(sys.platform, {})
+
+    default = probe(sys.executable)
+    search = NO_SEARCH if said.only_default else find()
+    not_fetched: dict[str, str] = {}
+    if not said.only_default and os.environ.get("PYBENCH_FETCH") == "1":
+        kinds = {default.kind, *(i.kind for i in search.interpreters)}
+        not_fetched = fetch(kind for kind in SUPPORTED if kind not in kinds)
+        search = find()
+    others = [i for i in search.interpreters if i.identity != default.identity]
+    labels = ", ".join(interpreter.label for interpreter in others) or "none"
+    print(f"matrix: default {default.label}; others found: {labels}", flush=True)
+
+    # Set up ahead, on the core that a test run leaves free; but two builds with one
+    # ABI share the module beside the sources, which must not change under a run.
+    abis = Counter(interpreter.soabi for interpreter in (default, *others))
+    ahead = ThreadPoolExecutor(max_workers=1)
+    set_up = {i: ahead.submit(prepare, i) for i in others if abis[i.soabi] == 1}
+
+    outcomes = []
+    try:
+        for interpreter in (default, *others):
+            print(f"\nmatrix: {interpreter.label} at {interpreter.path}", flush=True)
+            start = time.monotonic()
+            where = TOUCH_THE_EXTENSION
+            if interpreter is default:
+                where = ("tests",)
+                ready = Environment(python=sys.executable)
+            elif interpreter in set_up:
+                ready = set_up[interpreter].result()
+            else:
+                ready = prepare(interpreter)
+            outcome = run_one(interpreter, ready, where, said.options)
+            outcome = judge(outcome, required, least_rows.get(interpreter.kind, 1))
+            outcome = replace(outcome, seconds=time.monotonic() - start)
+            print(f"matrix: {describe(outcome)}", flush=True)
+            outcomes.append(outcome)
+    finally:
+        ahead.shutdown(wait=False, cancel_futures=True)
+
+    lines, well = closing_lines(outcomes, search, required, not_fetched)
+    print("\nmatrix: one line per interpreter")
+    print("\n".join(lines), flush=True)
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

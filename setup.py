@@ -1,0 +1,78 @@
+"""Build of the extension `_pybench`; all metadata is in pyproject.toml.
+
+Code generation is pinned: setuptools otherwise takes the flags of the interpreter
+it builds for, and two interpreters would be compared by differently made kernels.
+``PYBENCH_BUILD`` is the flavour; ``PYBENCH_MUTANT=1`` leaves the operations out.
+"""
+
+import itertools
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+SANITIZED = ["-O1", "-UNDEBUG", "-fno-sanitize-recover=all"]
+FLAVOURS = {
+    "release": ["-O3", "-DNDEBUG"],
+    "debug": ["-O0", "-UNDEBUG"],
+    "asan": [*SANITIZED, "-fsanitize=address,undefined"],
+    "tsan": [*SANITIZED, "-fsanitize=thread"],
+}
+# From -fno-strict-overflow on, what interpreters and distributions set differently.
+PINNED = shlex.split("""-std=c11 -g -fPIC -pthread -fvisibility=hidden -Wall -Wextra
+    -fno-omit-frame-pointer -fno-strict-overflow -fno-lto -fno-stack-protector
+    -U_FORTIFY_SOURCE""")
+LEAF = "-mno-omit-leaf-frame-pointer"  # not every architecture's compiler has it
+# What stays of the interpreter's command: for which target, not how.  Its compiler
+# is replaced too ("cc", or CC): one compiler for all interpreters of a comparison.
+TARGET = ("-I", "--sysroot=", "--target=", "-mmacosx-version-min=", "-m32", "-m64")
+TARGET_PAIRS = {"-arch", "-isysroot", "-isystem", "-target"}
+
+flavour = os.environ.get("PYBENCH_BUILD") or "release"
+if flavour not in FLAVOURS:
+    raise SystemExit(f"PYBENCH_BUILD={flavour!r} is not one of {', '.join(FLAVOURS)}")
+macros: list[tuple[str, str | None]] = [("PB_BUILD_FLAVOUR", f'"{flavour}"')]
+if os.environ.get("PYBENCH_MUTANT") == "1":
+    macros.append(("PB_MUTANT", "1"))
+
+
+class PinnedBuild(build_ext):
+    """Compile with our flags alone, and tell the module which they were."""
+
+    def build_extensions(self) -> None:
+        """Replace the compile command and flags, then build."""
+        for name in ("compiler_so", "linker_so"):
+            words = list(getattr(self.compiler, name))
+            if not os.environ.get("CC") and shutil.which("cc"):
+                words = ["cc", *itertools.dropwhile(lambda w: w[0] != "-", words)]
+            setattr(self.compiler, name, words)
+        rest = iter(self.compiler.compiler_so)
+        command = list[str]()
+        for word in rest:
+            if word in TARGET_PAIRS:
+                command += [word, next(rest)]
+            elif word.startswith(TARGET) or word[0] != "-":
+                command.append(word)
+        flags = shlex.split(os.environ.get("CFLAGS", "")) + PINNED + FLAVOURS[flavour]
+        probe = [*command, "-Werror", LEAF, "-fsyntax-only", "-x", "c", os.devnull]
+        known = shutil.which(command[0]) and subprocess.run(probe, capture_output=True)
+        flags += [LEAF] if known and known.returncode == 0 else []
+        macros.append(("PB_BUILD_FLAGS", f'"{" ".join(flags)}"'))
+        self.compiler.compiler_so = command
+        self.extensions[0].extra_compile_args = flags
+        super().build_extensions()
+
+
+extension = Extension(
+    "_pybench",
+    sources=sorted(str(path) for path in Path("src/_pybench").glob("*.c")),
+    depends=sorted(str(path) for path in Path("src/_pybench").glob("*.h")),
+    define_macros=macros,
+    extra_link_args=["-pthread"]
+    + [option for option in FLAVOURS[flavour] if option.startswith("-fsanitize=")],
+)
+setup(cmdclass={"build_ext": PinnedBuild}, ext_modules=[extension])

@@ -1,0 +1,218 @@
+"""The closing lines of `make test`: what passes, what fails, and what is said."""
+
+import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from pybench.runner import Interpreter, Rejected, Search
+
+ROOT = Path(__file__).parents[2]
+
+
+def load_script() -> ModuleType:
+    """Import the script, which is no module of the package."""
+    path = ROOT / "scripts" / "test_matrix.py"
+    spec = importlib.util.spec_from_file_location("pybench_matrix_script", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+matrix = load_script()
+
+
+def interpreter(version: str, *, free_threaded: bool = False) -> Interpreter:
+    """Describe an interpreter that is nowhere."""
+    return Interpreter(
+        path=Path("/opt/python"),
+        implementation="CPython",
+        version=version,
+        soabi="cpython",
+        prefix=Path("/opt"),
+        free_threaded=free_threaded,
+        gil_enabled=not free_threaded,
+        jit=None,
+        pgo=False,
+        lto=False,
+        debug=False,
+    )
+
+
+def counts(*, gil_enabled: bool, rows: int = 70, failed: int = 0) -> dict[str, Any]:
+    """Return counts as the plugin writes them."""
+    return {
+        "gil_enabled": gil_enabled,
+        "rows_measured": rows,
+        "rows_na": {"needs 3.14": 2},
+        "rows_void": 0,
+        "tests_passed": 10,
+        "tests_failed": failed,
+        "tests_skipped": 1,
+    }
+
+
+def search(**changes: Any) -> Search:
+    """Return a search that found nothing more."""
+    empty = {"interpreters": (), "unsupported": (), "rejected": ()}
+    return Search(**(empty | {"looked_in": ("PATH", "pyenv")} | changes))
+
+
+def outcome(version: str = "3.13.2", *, t: bool = False, **changes: Any) -> Any:
+    """Return the outcome of an interpreter on which all went well."""
+    usual = {
+        "interpreter": interpreter(version, free_threaded=t),
+        "tests": counts(gil_enabled=not t),
+        "rows": counts(gil_enabled=not t),
+    }
+    return matrix.Outcome(**(usual | changes))
+
+
+def test_reads_required_kinds_with_spaces_or_commas() -> None:
+    """Both separators are understood, and nothing at all."""
+    assert matrix.required_kinds(" 3.13t  3.14,3.15 ") == ("3.13t", "3.14", "3.15")
+    assert matrix.required_kinds("") == ()
+
+
+def test_unknown_required_kind_stops_the_run() -> None:
+    """A misspelt requirement must not pass for one that is met."""
+    with pytest.raises(SystemExit, match=r"PYBENCH_REQUIRE names 3\.9t, nogil"):
+        matrix.required_kinds("3.9t nogil 3.14")
+
+
+def test_required_free_threaded_build_with_the_gil_off_passes() -> None:
+    """Nothing is added to an outcome without fault."""
+    judged = matrix.judge(outcome(t=True), ["3.13t"], 70)
+
+    assert judged.problems == ()
+
+
+@pytest.mark.parametrize("run", ["tests", "rows"])
+def test_required_free_threaded_build_with_the_gil_on_fails(run: str) -> None:
+    """In either of the two runs."""
+    there = dataclasses.replace(outcome(t=True), **{run: counts(gil_enabled=True)})
+
+    judged = matrix.judge(there, ["3.13t"], 70)
+
+    assert judged.problems == (f"the {run} ran with the GIL on",)
+
+
+def test_unrequired_free_threaded_build_may_run_with_the_gil_on() -> None:
+    """It is said in its line, and that is all."""
+    on = counts(gil_enabled=True)
+
+    judged = matrix.judge(outcome(t=True, tests=on, rows=on), [], 70)
+
+    assert judged.problems == ()
+    assert "GIL ON" in matrix.describe(judged)
+
+
+def test_fewer_rows_than_recorded_fail_a_required_kind() -> None:
+    """Rows that silently stopped to run are found."""
+    judged = matrix.judge(outcome(), ["3.13"], 71)
+
+    assert judged.problems == ("70 rows measured, 71 are recorded",)
+
+
+def test_required_kind_that_cannot_be_used_fails() -> None:
+    """A reason excuses only what nobody asked for."""
+    unusable = outcome(not_run="no C headers", tests={}, rows={})
+
+    assert matrix.judge(unusable, [], 0).problems == ()
+    assert matrix.judge(unusable, ["3.13"], 0).problems == (
+        "required, but not run: no C headers",
+    )
+
+
+def test_line_says_what_ran() -> None:
+    """Label, build, tests, rows and the state of the GIL."""
+    line = matrix.describe(outcome(t=True))
+
+    assert line.split()[:2] == ["3.13.2t", "free-threaded"]
+    assert "10 tests passed, 1 skipped, 70 rows measured, 2 n/a, GIL off" in line
+
+
+def test_every_supported_kind_has_a_line() -> None:
+    """Those that are not there say where was looked."""
+    lines, well = matrix.closing_lines([outcome()], search(), [], {})
+
+    assert well
+    for kind in matrix.SUPPORTED:
+        assert any(line.startswith(kind) for line in lines)
+    assert sum("not found (looked in PATH, pyenv)" in line for line in lines) == 7
+
+
+def test_absence_of_free_threaded_builds_is_said_plainly() -> None:
+    """With what to do about it; and not where one was tested."""
+    without, _well = matrix.closing_lines([outcome()], search(), [], {})
+    with_one, _well = matrix.closing_lines([outcome(t=True)], search(), [], {})
+
+    assert matrix.NO_FREE_THREADED in without
+    assert matrix.NO_FREE_THREADED not in with_one
+
+
+def test_missing_required_kind_fails() -> None:
+    """Not found is a failure where it was asked for."""
+    lines, well = matrix.closing_lines([outcome()], search(), ["3.14t"], {})
+
+    assert not well
+    assert any("3.14t" in line and "FAILED: required" in line for line in lines)
+    assert lines[-1] == "10 passed, 1 failed, 1 skipped"
+
+
+def test_kind_that_uv_could_not_fetch_says_why() -> None:
+    """The line holds the reason in place of where was looked."""
+    reasons = {"3.15t": "uv took more than 300 s"}
+
+    lines, _well = matrix.closing_lines([outcome()], search(), [], reasons)
+
+    assert any("not found (uv took more than 300 s)" in line for line in lines)
+
+
+def test_listed_path_that_is_no_interpreter_fails() -> None:
+    """A slip in PYBENCH_PYTHONS is not passed over."""
+    slip = Rejected(path=Path("/x"), reason="/x: no such file", named=True)
+    stray = Rejected(path=Path("/y"), reason="/y: exit 1: nothing", named=False)
+
+    lines, well = matrix.closing_lines(
+        [outcome()], search(rejected=(slip, stray)), [], {}
+    )
+
+    assert not well
+    assert any("FAILED: /x: no such file" in line for line in lines)
+    assert not any("/y" in line for line in lines)
+
+
+def test_last_line_adds_up_all_interpreters() -> None:
+    """It is the plain closing line that programs read."""
+    broken = outcome(
+        "3.12.1", tests=counts(gil_enabled=True, failed=3), problems=("pytest: exit 1",)
+    )
+
+    lines, well = matrix.closing_lines([outcome(), broken], search(), [], {})
+
+    assert not well
+    assert lines[-1] == "20 passed, 3 failed, 2 skipped"
+
+
+def test_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    """Its status is that of timeout(1)."""
+    status = matrix.run_bounded(["sleep", "60"], 0.2, tmp_path / "log")
+
+    assert status == 124
+
+
+def test_fetching_without_uv_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PYBENCH_FETCH=1 needs uv."""
+    monkeypatch.setenv("PATH", "")
+
+    failures = matrix.fetch(["3.14t"])
+
+    assert failures == {"3.14t": "PYBENCH_FETCH=1 needs uv, which is not on PATH"}

@@ -1,0 +1,250 @@
+"""What the build promises, without waiting for a whole one; and what CI checks."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CI = ROOT / ".github" / "workflows" / "ci.yml"
+TINY_MODULE = """
+#include <Python.h>
+static PyModuleDef_Slot slots[] = {
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL}};
+static PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, .m_name = "_pybench", .m_slots = slots,
+    .m_doc = PB_BUILD_FLAVOUR "\\n" PB_BUILD_FLAGS
+#ifdef PB_MUTANT
+             "\\nmutant"
+#endif
+};
+PyMODINIT_FUNC PyInit__pybench(void) { return PyModuleDef_Init(&definition); }
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a copy of the tree whose extension is one tiny C file."""
+    pytest.importorskip("setuptools", reason="the build needs setuptools")
+    for name in ("pyproject.toml", "setup.py", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "README.md").write_text("# pybench\n")
+    shutil.copytree(
+        ROOT / "src" / "pybench",
+        tmp_path / "src" / "pybench",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    native = tmp_path / "src" / "_pybench"
+    native.mkdir()
+    (native / "module.c").write_text(TINY_MODULE)
+    (native / "areas.h").write_text("/* none */\n")
+    return tmp_path
+
+
+def setup(
+    tree: Path, *words: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run setup.py of a tree."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYBENCH_")}
+    clean.pop("CFLAGS", None)
+    return subprocess.run(
+        [sys.executable, "setup.py", *words],
+        cwd=tree,
+        env=clean | variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def build(tree: Path, **variables: str) -> list[str]:
+    """Build the tiny module; return what it was told of its build."""
+    built = setup(tree, "build_ext", "--build-lib=lib", "--force", **variables)
+    assert built.returncode == 0, built.stderr
+    program = "import _pybench; print(_pybench.__doc__)"
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tree / "lib",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return told.stdout.splitlines()
+
+
+def test_setup_is_short() -> None:
+    assert len((ROOT / "setup.py").read_text().splitlines()) < 80
+
+
+def test_release_is_what_is_built_by_default(tree: Path) -> None:
+    flavour, flags = build(tree)
+
+    assert flavour == "release"
+    assert "-O3" in flags.split()
+    assert "-fno-omit-frame-pointer" in flags.split()
+    assert not [flag for flag in flags.split() if flag.startswith("-march")]
+
+
+def test_mutant_and_flavour_are_told_to_the_module(tree: Path) -> None:
+    flavour, flags, mutant = build(tree, PYBENCH_BUILD="debug", PYBENCH_MUTANT="1")
+
+    assert flavour == "debug"
+    assert "-O0" in flags.split()
+    assert mutant == "mutant"
+
+
+def test_own_flags_come_last_and_are_told(tree: Path) -> None:
+    """CFLAGS of the user do not win over ours, and unequal builds are told apart."""
+    _flavour, flags = build(tree, CFLAGS="-O1 -DMINE")
+
+    assert flags.split()[:2] == ["-O1", "-DMINE"]
+    assert flags.rindex("-O3") > flags.rindex("-O1")
+
+
+def test_code_generation_is_not_that_of_the_interpreter(tree: Path) -> None:
+    """The command line holds the options that we list, once each, and no others."""
+    built = setup(tree, "build_ext", "--build-lib=lib", "--force")
+    compiling = next(line for line in built.stdout.splitlines() if " -c " in line)
+    told = re.search(r'-DPB_BUILD_FLAGS=\\?"(.*?)\\?"', compiling)
+    assert told is not None
+
+    rest = compiling.replace(told[0], "").split()
+    options = [word for word in rest if re.match(r"-[fmOg]", word)]
+
+    assert options == [w for w in told[1].split() if re.match(r"-[fmOg]", w)]
+
+
+def test_unknown_flavour_is_refused(tree: Path) -> None:
+    built = setup(tree, "build_ext", PYBENCH_BUILD="fast")
+
+    assert built.returncode != 0
+    assert "PYBENCH_BUILD='fast' is not one of release, debug" in built.stderr
+
+
+def test_failing_build_fails_with_the_words_of_the_compiler(tree: Path) -> None:
+    """No fallback: without its kernels pybench would measure nothing."""
+    (tree / "src" / "_pybench" / "module.c").write_text("int broken = ;\n")
+
+    built = setup(tree, "build_ext", "--build-lib=lib")
+
+    assert built.returncode != 0
+    assert "module.c:1" in built.stderr
+    assert "error:" in built.stderr
+
+
+def test_sources_are_in_the_sdist(tree: Path) -> None:
+    """Headers too, without which it cannot be built."""
+    made = setup(tree, "sdist")
+    assert made.returncode == 0, made.stderr
+
+    with tarfile.open(next((tree / "dist").glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert {"src/_pybench/module.c", "src/_pybench/areas.h"} <= names
+    assert {"src/pybench/plugin/__init__.py", "src/pybench/py.typed"} <= names
+
+
+def test_sources_are_not_installed(tree: Path) -> None:
+    """What would be put into site-packages is the package alone."""
+    made = setup(tree, "build_py", "--build-lib=lib")
+    assert made.returncode == 0, made.stderr
+
+    installed = [path.relative_to(tree / "lib") for path in (tree / "lib").rglob("*")]
+
+    assert {path.parts[0] for path in installed} == {"pybench"}
+    assert [path for path in installed if path.suffix in {".c", ".h"}] == []
+    assert Path("pybench/py.typed") in installed
+
+
+def test_installing_needs_nothing_that_is_compiled() -> None:
+    """What every free-threaded and pre-release build has to take stays at two."""
+    names = [re.split(r"[<>=]", need)[0] for need in PROJECT["project"]["dependencies"]]
+
+    assert names == ["pytest", "pytest-benchmark"]
+
+
+def test_extras_are_those_of_the_readme() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+
+    assert {"dev", "compare", "numpy", "torch", "async", "store", "fleet", "all"} == {
+        *extras
+    }
+    assert set(re.findall(r"\w+", extras["all"][0].partition("[")[2])) == {*extras} - {
+        "all"
+    }
+
+
+def test_plugin_is_found_by_pytest() -> None:
+    entry_points = PROJECT["project"]["entry-points"]["pytest11"]
+
+    assert entry_points == {"pybench": "pybench.plugin"}
+
+
+@pytest.fixture(scope="module")
+def workflow() -> dict[str, Any]:
+    """Return the parsed ci.yml."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML has no wheel for this build")
+    parsed = yaml.safe_load(CI.read_text())
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+def test_gate_waits_for_every_job(workflow: dict[str, Any]) -> None:
+    """One required check: it runs whatever happened, and looks at each result."""
+    jobs = workflow["jobs"]
+    gate = jobs["gate"]
+
+    assert set(gate["needs"]) == set(jobs) - {"gate"}
+    assert gate["if"] == "always()"
+    assert "needs.*.result" in str(gate["steps"])
+
+
+def test_every_job_has_a_time_limit(workflow: dict[str, Any]) -> None:
+    limits = {
+        name: job.get("timeout-minutes") for name, job in workflow["jobs"].items()
+    }
+
+    assert [name for name, limit in limits.items() if not limit] == []
+    assert max(limits.values()) <= 25
+
+
+def test_workflow_asks_for_no_right_that_it_does_not_need(
+    workflow: dict[str, Any],
+) -> None:
+    assert workflow["permissions"] == {}
+    for job in workflow["jobs"].values():
+        assert job["permissions"] in ({}, {"contents": "read"})
+
+
+def test_matrix_has_every_supported_kind(workflow: dict[str, Any]) -> None:
+    """On Linux x86-64 all of them; elsewhere at least one with the GIL off."""
+    runner = pytest.importorskip("pybench.runner")
+    legs = workflow["jobs"]["test"]["strategy"]["matrix"]["include"]
+    kinds: dict[str, list[str]] = {}
+    for leg in legs:
+        kinds.setdefault(leg["os"], []).append(leg["python"])
+
+    assert kinds["ubuntu-24.04"] == list(runner.SUPPORTED)
+    assert len(kinds) == 3
+    for found in kinds.values():
+        assert any(kind.endswith("t") for kind in found)
+
+
+def test_free_threaded_legs_assert_that_the_gil_is_off(
+    workflow: dict[str, Any],
+) -> None:
+    steps = workflow["jobs"]["test"]["steps"]
+    checks = [step for step in steps if "_is_gil_enabled" in step.get("run", "")]
+
+    assert [step["if"] for step in checks] == ["endsWith(matrix.python, 't')"]
