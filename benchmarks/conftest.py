@@ -29,8 +29,7 @@ CATEGORY_BUDGETS_S = {"startup": 0.2}
 DATA_LIMIT = 200
 
 # An `unrolled` function does its statement OPERATIONS times, COPIES to a turn of its
-# loop. A turn costs about 8 ns, so less than 0.1 ns an operation; and a thousand
-# operations make the microseconds of the table nanoseconds per operation.
+# loop. A turn costs about 8 ns, so less than 0.1 ns an operation.
 OPERATIONS = 1000
 COPIES = 100
 
@@ -108,8 +107,8 @@ def unrolled(benchmark: BenchmarkFixture) -> Callable[..., Task]:
 
     `unrolled(statement, prepare="", outside={}, **names)` compiles a function
     without arguments, and writes how often it executes the statement into
-    `benchmark.extra_info["operations"]`: the time of the row divided by that is the
-    time of one operation. The names are local variables of the function, those of
+    `benchmark.extra_info["operations"]`, by which the plugin divides: the row shows
+    the time of one operation. The names are local variables of the function, those of
     `outside` its globals; `prepare` runs once per call, inside the timing.
     """
 

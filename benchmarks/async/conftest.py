@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 # Operations of a timed call. `run_until_complete` itself costs 4 to 12 us (a task,
 # its callbacks, the hooks of `run_forever`), so up to 12 ns an operation: below a
-# tenth of the cheapest. And milliseconds of the table are microseconds each.
+# tenth of the cheapest.
 OPERATIONS = 1000
 
 # The same for operations of some tens of microseconds, which pass the kernel.
