@@ -20,6 +20,33 @@ KERNELS: Final[dict[str, _Kernel]]
 
 @final
 class KernelResult(tuple[Any, ...]):
+    # Every struct sequence has these four.
+    __match_args__: Final = (
+        "iterations",
+        "threads",
+        "elapsed_ns",
+        "ns_per_operation",
+        "cpu_ns_per_operation",
+        "operations",
+        "start_ns",
+        "stop_ns",
+        "wall_ns",
+        "cpu_ns",
+        "attach_wait_ns",
+        "involuntary_switches",
+        "cpus",
+        "overlap",
+        "fairness",
+        "attached",
+        "serialised",
+        "oversubscribed",
+        "disturbed",
+        "clock_cost_ns",
+        "detail",
+    )
+    n_fields: Final[int]
+    n_sequence_fields: Final[int]
+    n_unnamed_fields: Final[int]
     @property
     def iterations(self) -> int: ...
     @property
