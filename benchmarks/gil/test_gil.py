@@ -112,7 +112,8 @@ def test_benchmark_gil_reacquire_hogs(kernel: Kernel, hogs: int) -> None:
 
     From a deadline to being attached. With the GIL, expect the switch interval, 5 ms,
     or a little less: a hog lets go when it is asked to, one interval after. Without,
-    expect `idle`, plus a time slice of the system where hogs fill the CPUs. Too few
-    requests for a p99.9: call `_pybench.gil_reacquire` with some thousand for that.
+    expect `idle`, plus a time slice of the system where hogs fill the CPUs. The
+    percentiles in the detail are of 50 to 100 requests, too few for a p99.9: call
+    `_pybench.gil_reacquire` with some thousand for that.
     """
     kernel("gil_reacquire", hogs=hogs, gap_us=10_000 * hogs, iterations=20 // hogs)
