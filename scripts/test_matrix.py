@@ -5,7 +5,7 @@ touches the extension.  Each also measures the benchmarks with the smallest budg
 so that the rows which this interpreter can and cannot run are counted.  One after
 the other: two at a time would disturb each other's rows.
 
-    python scripts/test_matrix.py [--only-default] [-- options of pytest]
+    python scripts/test_matrix.py [--only-default] [--record-rows] [-- pytest options]
 
 Environment
     PYBENCH_PYTHONS   further interpreters, paths separated as in PATH
@@ -37,6 +37,7 @@ from typing import Any
 from pybench.runner import SUPPORTED, Interpreter, Search, find, probe
 
 ROOT = Path(__file__).resolve().parent.parent
+ROWS = ROOT / "tests" / "rows.json"
 TOUCH_THE_EXTENSION: tuple[str, ...] = ("tests/_pybench", "tests/plugin")
 # The least that still measures: a row is counted once it has a few rounds.
 SMALL_BUDGET = (
@@ -108,6 +109,16 @@ def judge(outcome: Outcome, required: Sequence[str], least_rows: int) -> Outcome
         if measured < least_rows:
             found.append(f"{measured} rows measured, {least_rows} are recorded")
     return replace(outcome, problems=(*outcome.problems, *found))
+
+
+def rows_by_kind(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """Return the rows that every interpreter of a kind measured."""
+    least: dict[str, int] = {}
+    for outcome in outcomes:
+        if outcome.rows and not outcome.problems:
+            kind, measured = outcome.interpreter.kind, outcome.rows["rows_measured"]
+            least[kind] = min(measured, least.get(kind, measured))
+    return least
 
 
 def describe(outcome: Outcome) -> str:
@@ -296,12 +307,17 @@ def main() -> int:
     """Find, run, judge, tell."""
     parser = argparse.ArgumentParser(description="Run the tests on every interpreter.")
     parser.add_argument("--only-default", action="store_true", help="no others")
+    parser.add_argument(
+        "--record-rows",
+        action="store_true",
+        help="write the rows measured now to tests/rows.json, in place of comparing",
+    )
     parser.add_argument("options", nargs="*", help="options of pytest, after --")
     said = parser.parse_args()
     required = required_kinds(os.environ.get("PYBENCH_REQUIRE", ""))
-    recorded = json.loads((ROOT / "tests" / "rows.json").read_text())
+    recorded = json.loads(ROWS.read_text())
     # Another system may lack rows (pinning, /proc) that these counts include.
-    least_rows = recorded.get(sys.platform, {})
+    least_rows = {} if said.record_rows else recorded.get(sys.platform, {})
 
     default = probe(sys.executable)
     search = NO_SEARCH if said.only_default else find()
@@ -341,6 +357,9 @@ def main() -> int:
     finally:
         ahead.shutdown(wait=False, cancel_futures=True)
 
+    if said.record_rows:
+        recorded[sys.platform] = recorded.get(sys.platform, {}) | rows_by_kind(outcomes)
+        ROWS.write_text(json.dumps(recorded, indent=2, sort_keys=True) + "\n")
     lines, well = closing_lines(outcomes, search, required, not_fetched)
     print("\nmatrix: one line per interpreter")
     print("\n".join(lines), flush=True)

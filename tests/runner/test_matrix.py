@@ -131,6 +131,14 @@ def test_required_kind_that_cannot_be_used_fails() -> None:
     )
 
 
+def test_records_the_rows_that_every_build_of_a_kind_measures() -> None:
+    """The least of them, and nothing from a run that failed."""
+    fewer = outcome("3.13.0", rows=counts(gil_enabled=True, rows=68))
+    broken = outcome("3.12.0", problems=("pytest: exit 1",))
+
+    assert matrix.rows_by_kind([outcome(), fewer, broken]) == {"3.13": 68}
+
+
 def test_line_says_what_ran() -> None:
     """Label, build, tests, rows and the state of the GIL."""
     line = matrix.describe(outcome(t=True))
