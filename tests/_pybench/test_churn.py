@@ -161,7 +161,7 @@ def test_an_interrupt_ends_it_and_leaves_no_thread(call: str) -> None:
     """Ctrl-C is obeyed in the window and between rounds, and nothing stays."""
     child = run_child(
         f"""
-        import os, signal, threading, _pybench
+        import os, signal, threading, time, _pybench
         timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         try:
@@ -171,7 +171,9 @@ def test_an_interrupt_ends_it_and_leaves_no_thread(call: str) -> None:
             print("interrupted")
         timer.join()
         if os.path.isdir("/proc/self/task"):
-            assert len(os.listdir("/proc/self/task")) == 1
+            # A joined thread stays listed for a moment.
+            assert any(len(os.listdir("/proc/self/task")) == 1
+                       or time.sleep(0.01) for _ in range(500))
         assert _pybench.churn_handover(10)[0].detail["destroyed"] == (10,)
         """
     )

@@ -36,7 +36,7 @@ def run_child(code: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 # Ends `{call}` by Ctrl-C; afterwards no thread but the main one is left.
 INTERRUPTED = """
-    import os, signal, threading, _pybench
+    import os, signal, threading, time, _pybench
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     try:
@@ -45,7 +45,10 @@ INTERRUPTED = """
         print("interrupted")
     timer.join()
     if os.path.isdir("/proc/self/task"):
-        print(len(os.listdir("/proc/self/task")), "thread")
+        # A joined thread stays listed for a moment.
+        alone = any(len(os.listdir("/proc/self/task")) == 1
+                    or time.sleep(0.01) for _ in range(500))
+        print("1 thread" if alone else "threads left")
     (result,) = _pybench.gil_release(10)
     print(result.operations)
 """
@@ -214,11 +217,13 @@ def test_hogs_are_gone_after_the_call() -> None:
     """Background threads end with the call that started them."""
     child = run_child(
         """
-        import os, _pybench
+        import os, time, _pybench
         if os.path.isdir("/proc/self/task"):
             for _ in range(5):
                 _pybench.gil_reacquire(3, hogs=4)
-                assert len(os.listdir("/proc/self/task")) == 1
+                # A joined thread stays listed for a moment.
+                assert any(len(os.listdir("/proc/self/task")) == 1
+                           or time.sleep(0.01) for _ in range(500))
         """
     )
 

@@ -212,7 +212,6 @@ def test_an_interrupt_ends_a_long_kernel_and_leaves_no_thread(call: str) -> None
         f"""
         import os, signal, threading, time, _pybench
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-        begun = time.monotonic()
         try:
             _pybench.{call}
         except KeyboardInterrupt:
@@ -221,7 +220,9 @@ def test_an_interrupt_ends_a_long_kernel_and_leaves_no_thread(call: str) -> None
             if thread is not threading.current_thread():
                 thread.join()
         if os.path.isdir("/proc/self/task"):
-            assert len(os.listdir("/proc/self/task")) == 1
+            # A joined thread stays listed for a moment.
+            assert any(len(os.listdir("/proc/self/task")) == 1
+                       or time.sleep(0.01) for _ in range(500))
         assert _pybench.{call.split("(")[0]}(10)[0].iterations == 10
         """
     )
@@ -272,7 +273,7 @@ def test_a_thread_that_cannot_start_is_reported_and_the_rest_is_joined() -> None
         pytest.skip("thread counts are read from /proc")
     child = run_child(
         """
-        import os, resource, _pybench
+        import os, resource, time, _pybench
         if os.geteuid() == 0:
             # The limit does not bind root: become nobody, in this child alone.
             os.setgroups([]); os.setgid(65534); os.setuid(65534)
@@ -282,7 +283,9 @@ def test_a_thread_that_cannot_start_is_reported_and_the_rest_is_joined() -> None
                 call(1000, threads=8)
             except RuntimeError as error:
                 print(error)
-            assert len(os.listdir("/proc/self/task")) == 1
+            # A joined thread stays listed for a moment.
+            assert any(len(os.listdir("/proc/self/task")) == 1
+                       or time.sleep(0.01) for _ in range(500))
         """
     )
 
@@ -298,7 +301,7 @@ def test_some_threads_that_cannot_start_are_reported_too() -> None:
         pytest.skip("thread counts are read from /proc")
     child = run_child(
         """
-        import os, resource, _pybench
+        import os, resource, time, _pybench
         # Address space for the module and a few stacks of 8 MiB, not for 256.
         resource.setrlimit(resource.RLIMIT_STACK, (8 << 20, resource.RLIM_INFINITY))
         pages = int(open("/proc/self/statm").read().split()[0])
@@ -310,7 +313,9 @@ def test_some_threads_that_cannot_start_are_reported_too() -> None:
                 call(1000, threads=256)
             except (RuntimeError, MemoryError) as error:
                 print(type(error).__name__)
-            assert len(os.listdir("/proc/self/task")) == 1
+            # A joined thread stays listed for a moment.
+            assert any(len(os.listdir("/proc/self/task")) == 1
+                       or time.sleep(0.01) for _ in range(500))
         """
     )
 
