@@ -631,7 +631,7 @@ pb_run(PyObject *module, const struct pb_plan *plan)
                         / PB_ALIGNMENT * PB_ALIGNMENT;
     struct pb_run *run = NULL;
 
-    if (pb_is_finalizing()) {
+    if (pb_is_finalizing() || pb_get_state(module)->closed) {
         PyErr_Format(PyExc_RuntimeError,
                      "%s cannot run while the interpreter shuts down: its "
                      "threads could not attach any more",
@@ -702,6 +702,47 @@ done:
     return results;
 }
 
+/* Called when this interpreter begins to exit. */
+static PyObject *
+threads_close(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    pb_get_state(module)->closed = true;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef threads_close_method = {"close", threads_close, METH_NOARGS,
+                                           NULL};
+
+/* A thread that attaches to an interpreter which is past its exit functions
+   ends or hangs then and there, and the call would wait for it for ever.
+   pb_is_finalizing() knows of the main interpreter alone, so each module asks
+   to be told. */
+static int
+threads_register_close(PyObject *module)
+{
+    int status = -1;
+    PyObject *answer = NULL, *close = NULL;
+    PyObject *atexit = PyImport_ImportModule("atexit");
+    if (atexit == NULL) {
+        goto error;
+    }
+    close = PyCFunction_New(&threads_close_method, module);
+    if (close == NULL) {
+        goto error;
+    }
+    answer = PyObject_CallMethod(atexit, "register", "O", close);
+    if (answer == NULL) {
+        goto error;
+    }
+    status = 0;
+
+error:
+    Py_XDECREF(answer);
+    Py_XDECREF(close);
+    Py_XDECREF(atexit);
+    return status;
+}
+
 int
 pb_threads_add(PyObject *module)
 {
@@ -715,5 +756,5 @@ pb_threads_add(PyObject *module)
     state->safepoint =
         PyRun_String("lambda: None", Py_eval_input, globals, globals);
     Py_DECREF(globals);
-    return state->safepoint == NULL ? -1 : 0;
+    return state->safepoint == NULL ? -1 : threads_register_close(module);
 }

@@ -137,7 +137,8 @@ struct pb_worker *pb_peer(const struct pb_worker *worker, int index);
 /* CPUs this process may run on; 0 where the system does not tell. */
 int pb_cpus_allowed(void);
 
-/* Makes the empty function that attached loops call as their safepoint. */
+/* Makes the empty function that attached loops call as their safepoint, and
+   asks to be told when the interpreter exits. */
 int pb_threads_add(PyObject *module);
 
 #endif /* PB_THREADS_H */

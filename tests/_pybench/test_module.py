@@ -145,6 +145,29 @@ def test_kernels_run_in_a_subinterpreter() -> None:
     assert child.stdout == "inner\nouter\n"
 
 
+def test_kernels_refuse_when_their_subinterpreter_is_finalizing() -> None:
+    child = run_child(
+        "    import sys"
+        + SUBINTERPRETER
+        + """
+    run('''if True:
+        import _pybench, os
+        class Late:
+            def __del__(self, run=_pybench.refcount_pair, write=os.write):
+                try:
+                    run(1000)
+                    write(1, b"ran")
+                except RuntimeError as error:
+                    write(1, str(error).encode())
+        late = Late()
+    ''')
+    """
+    )
+
+    assert child.returncode == 0, child.stderr
+    assert "cannot run while the interpreter shuts down" in child.stdout
+
+
 def test_kernels_run_in_a_forked_child() -> None:
     child = run_child(
         """
