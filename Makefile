@@ -50,6 +50,7 @@ lint:
 	"$$python" -m ruff check . || failed=1; \
 	"$$python" -m ruff format --check . || failed=1; \
 	"$$python" -m mypy || failed=1; \
+	MYPYPATH=src "$$python" -m mypy.stubtest _pybench || failed=1; \
 	CFLAGS=-Werror "$$python" setup.py -q build_ext --build-lib "$$work" \
 	    --build-temp "$$work" || failed=1; \
 	exit $$failed

@@ -49,18 +49,6 @@ pb_histogram_record(struct pb_histogram *histogram, int64_t value_ns)
     }
 }
 
-void
-pb_histogram_merge(struct pb_histogram *into, const struct pb_histogram *from)
-{
-    into->count += from->count;
-    if (from->max_ns > into->max_ns) {
-        into->max_ns = from->max_ns;
-    }
-    for (int i = 0; i < PB_HISTOGRAM_BUCKETS; i++) {
-        into->buckets[i] += from->buckets[i];
-    }
-}
-
 int64_t
 pb_histogram_quantile(const struct pb_histogram *histogram, double fraction)
 {

@@ -4,7 +4,7 @@
    so a recorded value is off by at most 1/32 (3.1 %) of itself.  No allocation
    and no branch on the content inside the window.  The idea is that of HDR
    histograms (hdrhistogram.org); percentiles of several rounds are never
-   averaged, histograms are added. */
+   averaged, their values go into one histogram. */
 
 #ifndef PB_HISTOGRAM_H
 #define PB_HISTOGRAM_H
@@ -31,16 +31,12 @@ struct pb_histogram {
 void pb_histogram_clear(struct pb_histogram *histogram);
 void pb_histogram_record(struct pb_histogram *histogram, int64_t value_ns);
 
-/* Adds `from` to `into`. */
-void pb_histogram_merge(struct pb_histogram *into,
-                        const struct pb_histogram *from);
-
 /* Smallest recorded value (to the bucket's upper edge, at most max_ns) that at
    least `fraction` of the values do not exceed; 0 of an empty histogram. */
 int64_t pb_histogram_quantile(const struct pb_histogram *histogram,
                               double fraction);
 
-/* For the tests: histogram_quantiles() */
+/* Adds histogram_quantiles(), by which the tests reach the above. */
 int pb_histogram_add(PyObject *module);
 
 #endif /* PB_HISTOGRAM_H */

@@ -101,12 +101,6 @@ pb_background_over(const struct pb_worker *worker)
                                    memory_order_relaxed);
 }
 
-struct pb_worker *
-pb_peer(const struct pb_worker *worker, int index)
-{
-    return &worker->run->workers[index];
-}
-
 int
 pb_cpus_allowed(void)
 {

@@ -131,9 +131,6 @@ bool pb_background_over(const struct pb_worker *worker);
 /* For a background worker: it is now doing what it is there for. */
 void pb_background_ready(struct pb_worker *worker);
 
-/* Worker `index` of the same call. */
-struct pb_worker *pb_peer(const struct pb_worker *worker, int index);
-
 /* CPUs this process may run on; 0 where the system does not tell. */
 int pb_cpus_allowed(void);
 
