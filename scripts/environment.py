@@ -5,7 +5,7 @@ finds.  Every interpreter has its own folder under ``.venv``, so that none undoe
 another's; work is done only where something changed.  Standard library alone: it
 runs before anything is installed.
 
-    python scripts/environment.py [--group lint] ...
+    python scripts/environment.py [--group lint] [--optional host] ...
 """
 
 import argparse
@@ -138,7 +138,7 @@ def build_key() -> str:
     return digest(files, variables, sys.base_prefix, sys.version)
 
 
-def prepare(groups: list[str]) -> Path:
+def prepare(groups: list[str], optional: list[str]) -> Path:
     """Bring the environment up to date; return its Python."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     folder = STORE / environment_name()
@@ -178,13 +178,15 @@ def prepare(groups: list[str]) -> Path:
         run([*wheels_only, *needs], "pip could not install what pybench needs")
         done[name] = digest(needs)
         stamp.write_text(json.dumps(done))
-    nice = requirements(project, "wheels")
-    if done.get("wheels") != digest(nice):
+    for name in ("wheels", *optional):
+        nice = requirements(project, name)
+        if done.get(name) == digest(nice):
+            continue
         for need in nice:
             line = [*wheels_only, need]
             if subprocess.run(line, capture_output=True).returncode != 0:
                 say(f"no wheel of {need} for this build: going on without it")
-        done["wheels"] = digest(nice)
+        done[name] = digest(nice)
         stamp.write_text(json.dumps(done))
 
     key = build_key()
@@ -216,11 +218,17 @@ def main() -> None:
         raise give_up(f"{sys.executable} is {sys.implementation.name}, not CPython")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--group", action="append", default=[], help="PEP 735 group")
+    parser.add_argument(
+        "--optional",
+        action="append",
+        default=[],
+        help="PEP 735 group of which each is taken as a wheel or not at all",
+    )
     options = parser.parse_args()
     STORE.mkdir(exist_ok=True)
     with (STORE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once would build in one folder
-        print(prepare(options.group))
+        print(prepare(options.group, options.optional))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ SCHEMA = 1
 MEASURED = "measured"
 NOT_AVAILABLE = "n/a"
 VOID = "void"
+ERROR = "error"
+SKIPPED = "skipped"
 OUTCOMES = (MEASURED, NOT_AVAILABLE, VOID)
 
 # What the stock table, comparison and JSON read of a row. "ops" is younger than the
@@ -133,6 +135,105 @@ class KernelRecord:
     clock_cost_ns: float
     detail: Mapping[str, object] | None
     detail_left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnSample:
+    """What one sample of a row took, in whole nanoseconds.
+
+    `waited_ns` is time in which the thread could have run and did not (Linux tells);
+    zero where it is not known.
+    """
+
+    wall_ns: int
+    cpu_ns: int
+    waited_ns: int
+
+    def __add__(self, other: "TurnSample") -> "TurnSample":
+        """Return the sample that both are together."""
+        return TurnSample(
+            wall_ns=self.wall_ns + other.wall_ns,
+            cpu_ns=self.cpu_ns + other.cpu_ns,
+            waited_ns=self.waited_ns + other.waited_ns,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRecord:
+    """One pair of one row: a fresh process of each side, and what its turns took.
+
+    Parameters
+    ----------
+    row : str
+        Node id of the row.
+    pair : int
+        Counted from 1, per row.
+    order : tuple of str
+        The sides in the order in which they took their first turn.
+    apart : bool
+        The processes ran one after the other instead of taking turns.
+    cpu : int or None
+        Where they took turns, None where they were left to the system.
+    hash_seed : int
+        PYTHONHASHSEED of all of them.
+    numbers : mapping of str to int
+        What a sample was: "count" of calls, and of a kernel its "iterations".
+    samples : mapping of str to tuple of tuple of TurnSample
+        Per side its processes (two where they ran apart), each with its samples in
+        order, the first a warm-up.
+    """
+
+    row: str
+    pair: int
+    order: tuple[str, ...]
+    apart: bool
+    cpu: int | None
+    hash_seed: int
+    numbers: Mapping[str, int]
+    samples: Mapping[str, tuple[tuple[TurnSample, ...], ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostRecord:
+    """A pair that came to nothing, and why."""
+
+    row: str
+    pair: int
+    side: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRecord:
+    """What is known of a row before its first pair.
+
+    `apart` rows are never alive twice at once; `pinned` ones take turns on one CPU.
+    `outcomes` has per side one of `OUTCOMES`, "error" or "skipped"; `reasons` has
+    those that are not "measured". A row is compared where both sides measured it.
+    """
+
+    row: str
+    group: str | None
+    apart: bool
+    pinned: bool
+    margin: float | None
+    metric: str | None
+    operations: int
+    threads: int
+    numbers: Mapping[str, int]
+    per_sample_ns: float
+    outcomes: Mapping[str, str]
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideRecord:
+    """One side of a comparison: an interpreter under a name."""
+
+    name: str
+    python: str
+    identity: Identity
+    twin_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

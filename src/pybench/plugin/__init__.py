@@ -5,6 +5,7 @@ imports pytest and the standard library alone, and a session without benchmarks 
 line in its header and nothing else.
 """
 
+import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,14 +21,17 @@ from pybench.plugin.rounds import KernelResult
 from pybench.plugin.rows import Rows
 from pybench.plugin.session import Session
 from pybench.plugin.table import TableDefaults
+from pybench.plugin.turns import OPTION, Turns, quieten
 
 __all__ = ["Kernel", "KernelResult", "kernel"]
 
 _ROWS = pytest.StashKey[Rows]()
+_TURNS = pytest.StashKey[Turns]()
 
 _MARKERS = (
     "kernel: a row measured by a native kernel (set by the fixture `kernel`)",
-    "pybench(data_limit=N): save at most N raw values of this row",
+    "pybench(data_limit=N, alternate=True, margin=F): save at most N raw values of "
+    "this row; never run it beside itself; call changes below F equivalent",
 )
 
 
@@ -48,6 +52,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="Write how many rows were measured, n/a and void as JSON.",
     )
+    # For `pybench compare` alone, which inherits the socket to its children.
+    group.addoption(OPTION, type=int, default=None, help=argparse.SUPPRESS)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -62,7 +68,12 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.getoption("pybench_resume"):
             raise pytest.UsageError("--pybench-resume needs pytest-benchmark")
         return
+    descriptor: int | None = config.getoption("pybench_turns")
+    if descriptor is not None:
+        quieten(config)
     storage = storage_folder(config.getoption("benchmark_storage"))
+    if descriptor is not None:
+        storage = None
     if storage is not None:
         config.add_cleanup(_replace_machine_id(session.identity.folder))
     words = said_words(config)
@@ -71,6 +82,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(rows, "pybench-rows")
     config.pluginmanager.register(table, "pybench-table")
     config.pluginmanager.register(Comparison(session, storage), "pybench-comparison")
+    if descriptor is not None:
+        from pytest_benchmark.fixture import BenchmarkFixture
+
+        turns = config.stash[_TURNS] = Turns(session, descriptor)
+        config.add_cleanup(turns.attach(BenchmarkFixture))
+        config.pluginmanager.register(turns, "pybench-turns")
 
 
 def _has_pytest_benchmark(config: pytest.Config) -> bool:
@@ -125,6 +142,11 @@ def kernel(request: pytest.FixtureRequest, benchmark: Any) -> Kernel:
         **arguments: object,
     ) -> list[KernelResult]:
         __tracebackhide__ = True
+        turns = request.config.stash.get(_TURNS, None)
+        if turns is not None:
+            return turns.kernel(
+                name, arguments, benchmark=benchmark, iterations=iterations
+            )
         try:
             return run_row(
                 name,

@@ -52,7 +52,7 @@ class Kernel(Protocol):
 
 
 @contextmanager
-def _collector_off() -> Iterator[bool]:
+def collector_off() -> Iterator[bool]:
     """Collect, then keep the collector off; yields whether it was on."""
     was_on = gc.isenabled()
     gc.collect()
@@ -162,7 +162,7 @@ def run_row(
                 "for its clock when it is asked for by name",
                 pytrace=False,
             )
-        with _collector_off() as gc_on:
+        with collector_off() as gc_on:
             floor_ns = floor.ns(native)
             chosen = iterations
             if chosen is None:

@@ -1,5 +1,7 @@
 """Which tests are rows, which are kernel rows, and what their markers say."""
 
+from typing import Any
+
 import pytest
 
 
@@ -22,17 +24,44 @@ def is_kernel_row(item: pytest.Item) -> bool:
     return False
 
 
+_SETTINGS = {"data_limit", "alternate", "margin"}
+
+
 def data_limit(item: pytest.Item) -> int | None:
     """Read how many raw values a row's ``pybench`` marker lets into the JSON."""
-    marker = item.get_closest_marker("pybench")
-    if marker is None:
-        return None
-    limit = marker.kwargs.get("data_limit")
-    unknown = set(marker.kwargs) - {"data_limit"}
-    is_count = type(limit) is int and limit >= 1
-    if marker.args or unknown or not is_count:
-        raise pytest.UsageError(
-            f"{item.nodeid}: the marker is pybench(data_limit=N) with N at least 1, "
-            f"not pybench{marker.args or ''}{marker.kwargs or ''}"
-        )
-    return int(marker.kwargs["data_limit"])
+    limit = marker_settings(item).get("data_limit")
+    if limit is None or (type(limit) is int and limit >= 1):
+        return limit
+    raise pytest.UsageError(
+        f"{item.nodeid}: the marker is pybench(data_limit=N) with N at least 1, not "
+        f"data_limit={limit!r}"
+    )
+
+
+def marker_settings(item: pytest.Item) -> dict[str, Any]:
+    """Merge the ``pybench`` markers of a row, the closest one winning."""
+    merged: dict[str, Any] = {}
+    for marker in reversed([*item.iter_markers("pybench")]):
+        unknown = set(marker.kwargs) - _SETTINGS
+        if marker.args or unknown:
+            raise pytest.UsageError(
+                f"{item.nodeid}: the marker is pybench(data_limit=N, alternate=True, "
+                f"margin=0.03), not pybench{marker.args or ''}{marker.kwargs or ''}"
+            )
+        merged.update(marker.kwargs)
+    return merged
+
+
+def alternates(item: pytest.Item) -> bool:
+    """Tell whether a row said that two processes must not run it at once."""
+    return bool(marker_settings(item).get("alternate"))
+
+
+def margin(item: pytest.Item) -> float | None:
+    """Read the relative change below which a row counts as equal."""
+    value = marker_settings(item).get("margin")
+    if value is None or (isinstance(value, int | float) and 0 < value < 1):
+        return value
+    raise pytest.UsageError(
+        f"{item.nodeid}: pybench(margin={value!r}): expected a share such as 0.03"
+    )

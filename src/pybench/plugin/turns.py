@@ -1,0 +1,560 @@
+"""A row that takes turns: under ``pybench compare`` it runs only when it is told to.
+
+The controller starts a session of each interpreter and talks with it over one socket,
+in lines of JSON. A row reaches its turns through the `benchmark` fixture itself: a
+call of it announces the row, then runs a sample each time the controller asks for one,
+and returns when it is told to stop. So the row's set-up, its markers and the user's
+options are those of any other session. What the controller says:
+
+    {"do": "rows", "rows": [...]}          once, after collection: which, in what order
+    {"do": "size", "target_ns": n}         find a count; answered {"sized": {...}}
+    {"do": "sample", "count": n, ...}      run one; answered {"sample": {...}}
+    {"do": "stop"}                         end the row
+
+and what this side says unasked: ``hello`` (who), ``ready`` (a row waits), ``ended``
+(a row is over and how), ``bye``. When the socket closes, the session ends.
+"""
+
+import gc
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import repeat
+from typing import Any
+
+import pytest
+
+from pybench.plugin.identity import gil_enabled
+from pybench.plugin.kernel import collector_off, find_kernel, native_or_fail
+from pybench.plugin.marking import alternates, is_row, margin
+from pybench.plugin.rounds import KernelResult
+from pybench.plugin.session import Session
+from pybench.plugin.summary import na_reason
+from pybench.results import (
+    ERROR,
+    MEASURED,
+    NOT_AVAILABLE,
+    SKIPPED,
+    VOID,
+    TurnSample,
+    identity_document,
+)
+
+_usage: Callable[[], Any] | None
+try:
+    from resource import RUSAGE_CHILDREN, getrusage
+except ImportError:  # on Windows; there the children's time is not counted
+    _usage = None
+else:
+    _usage = partial(getrusage, RUSAGE_CHILDREN)
+
+OPTION = "--pybench-turns"
+
+# Counts are whole multiples of this from it on, so that a twentieth more calls is an
+# exact count too: that is how a change of 5 % is planted.
+MULTIPLE = 20
+
+# A sample that sets up for each call may take so many times what it times.
+SETUP_SHARE = 8
+
+# A sample of so many calls begins with one that is not timed: the partner has just had
+# this CPU and its caches. With fewer it would cost a sizeable part of the sample.
+REFILL_FROM = 5
+
+# Kernels of one thread run in rounds of this length; with more threads, which need
+# some microseconds to meet, in longer ones.
+KERNEL_ROUND_NS = 250_000
+KERNEL_ROUND_NS_THREADS = 1_000_000
+KERNEL_FIRST = 256
+
+# Nothing is timed in one go for longer, so that Ctrl-C and the end of the controller
+# are seen.
+COUNT_MOST = 10**9
+
+
+# What a session under the controller must not do, whatever the user's ini file says:
+# save, compare, print tables. By destination of pytest-benchmark's options.
+_QUIET = {
+    "benchmark_autosave": False,
+    "benchmark_save": None,
+    "benchmark_save_data": False,
+    "benchmark_json": None,
+    "benchmark_compare": False,
+    "benchmark_compare_fail": None,
+    "benchmark_histogram": False,
+    "benchmark_quiet": True,
+    "benchmark_cprofile": None,
+}
+
+
+def quieten(config: pytest.Config) -> None:
+    """Turn off what writes files or judges; before pytest-benchmark's session is."""
+    for name, value in _QUIET.items():
+        if hasattr(config.option, name):
+            setattr(config.option, name, value)
+
+
+class ControllerGoneError(BaseException):
+    """The controller closed the socket: no row shall catch this and go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a row does in a turn.
+
+    Parameters
+    ----------
+    run : callable
+        Takes the sized numbers, returns a sample.
+    size : callable
+        Takes the target in ns, returns the numbers by name, "count" among them.
+    finish : callable
+        Gives the row its return value.
+    """
+
+    run: Callable[[Mapping[str, int]], TurnSample]
+    size: Callable[[float], dict[str, int]]
+    finish: Callable[[], Any]
+
+
+class Watch:
+    """Wall time, CPU time and time spent runnable but not running, in ns."""
+
+    __slots__ = ("_cpu", "_schedstat", "_waited", "_wall")
+
+    def __init__(self) -> None:
+        self._schedstat = _schedstat_path()
+        self._wall = self._cpu = self._waited = 0
+
+    def start(self) -> None:
+        """Begin a window."""
+        self._waited = _waited_ns(self._schedstat)
+        self._cpu = _cpu_ns()
+        self._wall = time.perf_counter_ns()
+
+    def stop(self) -> TurnSample:
+        """End the window; clocks in the opposite order, so that wall is inside."""
+        wall = time.perf_counter_ns()
+        cpu = _cpu_ns()
+        waited = _waited_ns(self._schedstat) - self._waited
+        return TurnSample(
+            wall_ns=wall - self._wall, cpu_ns=cpu - self._cpu, waited_ns=waited
+        )
+
+
+def _cpu_ns() -> int:
+    """Return the CPU time of this process and of the children it has waited for."""
+    own = time.process_time_ns()
+    if _usage is None:
+        return own
+    children = _usage()
+    children_s: float = children.ru_utime + children.ru_stime
+    return own + round(children_s * 1e9)
+
+
+def _schedstat_path() -> str | None:
+    path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
+    return path if os.path.exists(path) else None  # noqa: PTH110 - str, read often
+
+
+def _waited_ns(path: str | None) -> int:
+    if path is None:
+        return 0
+    with open(path, "rb") as file:  # noqa: PTH123
+        return int(file.read().split()[1])
+
+
+class Channel:
+    """Lines of JSON over the inherited socket."""
+
+    def __init__(self, descriptor: int) -> None:
+        # Not for the children of a row: they would keep the controller waiting.
+        os.set_inheritable(descriptor, False)
+        self._socket = socket.socket(fileno=descriptor)
+        self._reader = self._socket.makefile("rb")
+
+    def say(self, **message: object) -> None:
+        """Send one line."""
+        try:
+            self._socket.sendall(json.dumps(message, default=str).encode() + b"\n")
+        except OSError as error:
+            raise ControllerGoneError(str(error)) from None
+
+    def hear(self) -> dict[str, Any]:
+        """Wait for one line."""
+        try:
+            line = self._reader.readline()
+        except OSError as error:
+            raise ControllerGoneError(str(error)) from None
+        if not line.endswith(b"\n"):
+            raise ControllerGoneError("closed")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def close(self) -> None:
+        """Close both."""
+        self._reader.close()
+        self._socket.close()
+
+
+class Turns:
+    """The plugin of a session under the controller."""
+
+    def __init__(self, session: Session, descriptor: int) -> None:
+        self._session = session
+        self._channel = Channel(descriptor)
+        self._current = ""  # the row whose call phase is on
+        self._facts: dict[str, Any] = {}
+        self._void: str | None = None
+        self._said_ended = False
+
+    # Session
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Say who this is and what there is; keep what the controller wants."""
+        rows = [item for item in items if is_row(item)]
+        self._channel.say(
+            say="hello",
+            pid=os.getpid(),
+            identity=identity_document(self._session.identity),
+            gil_enabled=gil_enabled(),
+            rows={item.nodeid: _facts_of(item) for item in rows},
+        )
+        message = self._channel.hear()
+        by_name = {item.nodeid: item for item in rows}
+        wanted = [name for name in message["rows"] if name in by_name]
+        items[:] = [by_name[name] for name in wanted]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Say how each row ended, whatever happened to it."""
+        self._said_ended = False
+        self._current = item.nodeid
+        result = yield
+        if not self._said_ended:
+            self._ended(item.nodeid, ERROR, "the row ended without a result")
+        self._current = ""
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the outcome of a row from its reports."""
+        if report.nodeid != self._current or self._said_ended:
+            return
+        if report.failed:
+            watch = self._session.watch
+            if watch.is_broken:
+                self._ended(report.nodeid, VOID, f"GIL turned on by {watch.culprit()}")
+            else:
+                self._ended(report.nodeid, ERROR, _last_line(report))
+        elif report.skipped:
+            longrepr: Any = report.longrepr
+            said = str(longrepr[2]) if isinstance(longrepr, tuple) else str(longrepr)
+            reason = na_reason(said)
+            outcome = SKIPPED if reason is None else NOT_AVAILABLE
+            self._ended(report.nodeid, outcome, reason or said)
+        elif report.when == "teardown":
+            self._ended(report.nodeid, MEASURED, "")
+
+    def _ended(self, row: str, outcome: str, reason: str) -> None:
+        self._said_ended = True
+        self._channel.say(
+            say="ended", row=row, outcome=outcome, reason=reason, facts=self._facts
+        )
+        self._facts = {}
+
+    def pytest_sessionfinish(self) -> None:
+        """Say that nothing comes any more."""
+        try:
+            self._channel.say(say="bye")
+        except ControllerGoneError:
+            return
+
+    # One row
+
+    def attach(self, fixture: type) -> Callable[[], None]:
+        """Make the stock fixture take turns; returns what undoes it.
+
+        Its two inner methods are replaced, so that the checks around them, among
+        them that it is used once, stay the stock's.
+        """
+        stock: Any = fixture
+        kept = stock._raw, stock._raw_pedantic
+
+        def raw(benchmark: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
+            work = calls_work(benchmark, function, args, kwargs)
+            return self.serve(benchmark, work)
+
+        def raw_pedantic(benchmark: Any, target: Any, **how: Any) -> Any:
+            return self.serve(benchmark, pedantic_work(benchmark, target, **how))
+
+        stock._raw, stock._raw_pedantic = raw, raw_pedantic
+
+        def undo() -> None:
+            stock._raw, stock._raw_pedantic = kept
+
+        return undo
+
+    def kernel(
+        self,
+        name: str,
+        arguments: Mapping[str, object],
+        *,
+        benchmark: Any,
+        iterations: int | None,
+    ) -> list[KernelResult]:
+        """Measure a kernel row in turns; what the fixture `kernel` does here."""
+        benchmark._mode = "kernel(...)"  # else stock says that it was not used
+        work = kernel_work(benchmark, name, arguments, iterations)
+        with collector_off():
+            kept: list[KernelResult] = self.serve(
+                benchmark, work, threads=arguments.get("threads", 1)
+            )
+        return kept
+
+    def serve(self, benchmark: Any, work: Work, **facts: object) -> Any:
+        """Run samples of a row until told to stop; return what the row gets."""
+        self._facts = dict(facts)
+        self._channel.say(say="ready", row=benchmark.fullname, **facts)
+        samples: list[float] = []
+        numbers: dict[str, int] = {}
+        while True:
+            message = self._channel.hear()
+            action = message.pop("do")
+            if action == "size":
+                numbers = work.size(message["target_ns"])
+                self._channel.say(say="sized", numbers=numbers)
+            elif action == "sample":
+                numbers = message["numbers"]
+                sample = work.run(numbers)
+                samples.append(sample.wall_ns / 1e9)
+                self._channel.say(say="sample", sample=asdict(sample))
+            elif action == "stop":
+                break
+            else:
+                raise ControllerGoneError(f"unknown message {action!r}")
+        extra = benchmark.extra_info
+        self._facts |= {
+            key: extra[key] for key in ("operations", "threads") if key in extra
+        }
+        if not benchmark.stats:
+            stats = benchmark._make_stats(numbers.get("count", 1))
+            for value in samples or [0.0]:
+                stats.update(value)
+        return work.finish()
+
+
+def _facts_of(item: pytest.Item) -> dict[str, Any]:
+    """Say what the controller must know of a row before it runs."""
+    group = item.get_closest_marker("benchmark")
+    return {
+        "alternate": alternates(item),
+        "margin": margin(item),
+        "group": group.kwargs.get("group") if group else None,
+    }
+
+
+def _last_line(report: pytest.TestReport) -> str:
+    lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
+    crash = getattr(getattr(report.longrepr, "reprcrash", None), "message", "")
+    text = crash or (lines[-1] if lines else "no message")
+    return f"{report.when}: {text.splitlines()[0][:300]}"
+
+
+@contextmanager
+def _collector(*, is_off: bool) -> Iterator[None]:
+    """Keep the collector off in a window, if the user's options say so."""
+    was_on = gc.isenabled()
+    if is_off:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _whole(count: float) -> int:
+    """Return a count that a twentieth can be added to exactly, if it is that large."""
+    if count < MULTIPLE:
+        return max(1, round(count))
+    return min(COUNT_MOST, round(count / MULTIPLE) * MULTIPLE)
+
+
+def _find_count(run: Callable[[int], tuple[float, float]], target_ns: float) -> int:
+    """Return how many times fill the target.
+
+    Parameters
+    ----------
+    run : callable
+        Does it so many times; returns the timed ns and those of all.
+    """
+    count = 1
+    while True:
+        timed, whole = run(count)
+        per_call = max(timed / count, 1e-3)
+        # Else a row whose set-up is long would take minutes.
+        most = SETUP_SHARE * target_ns / max(whole / count, 1e-3)
+        wanted = min(target_ns / per_call, most)
+        if timed >= target_ns / 10 or whole >= target_ns or count >= COUNT_MOST:
+            return _whole(wanted)
+        count = min(COUNT_MOST, max(count * 2, min(count * 20, int(wanted / 5))))
+
+
+def calls_work(
+    benchmark: Any,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> Work:
+    """Return the work of ``benchmark(function, *args, **kwargs)``."""
+    watch = Watch()
+
+    def run(numbers: Mapping[str, int], *, refill: bool = True) -> TurnSample:
+        times = repeat(None, numbers["count"])
+        with _paused(), _collector(is_off=benchmark._disable_gc):
+            if refill and numbers["count"] >= REFILL_FROM:
+                function(*args, **kwargs)
+            watch.start()
+            for _ in times:
+                function(*args, **kwargs)
+            return watch.stop()
+
+    def once(count: int) -> tuple[float, float]:
+        wall = run({"count": count}, refill=False).wall_ns
+        return wall, wall
+
+    return Work(
+        run=run,
+        size=lambda target: {"count": _find_count(once, target)},
+        finish=lambda: function(*args, **kwargs),
+    )
+
+
+def pedantic_work(
+    benchmark: Any,
+    target: Callable[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    setup: Callable[[], Any] | None = None,
+    teardown: Callable[..., Any] | None = None,
+    rounds: int = 1,
+    warmup_rounds: int = 0,
+    iterations: int = 1,
+) -> Work:
+    """Return the work of ``benchmark.pedantic(...)``: its rounds, one after another.
+
+    `rounds` is the user's idea of a whole measurement and is replaced by the count;
+    `iterations` stays, as the state that `setup` makes may be good for so many.
+    """
+    del warmup_rounds, rounds  # the controller discards the first sample
+    watch = Watch()
+    has_args = bool(args or kwargs)
+
+    def arguments() -> tuple[Sequence[Any], Mapping[str, Any]]:
+        given = setup() if setup else None
+        if not given:
+            return args, kwargs or {}
+        if has_args:
+            raise TypeError("args and kwargs cannot be given when setup returns them")
+        ours, names = given
+        return ours, names
+
+    def run(numbers: Mapping[str, int]) -> TurnSample:
+        total = TurnSample(wall_ns=0, cpu_ns=0, waited_ns=0)
+        for _ in range(numbers["count"]):
+            ours, names = arguments()
+            with _paused(), _collector(is_off=benchmark._disable_gc):
+                watch.start()
+                for _ in repeat(None, iterations):
+                    target(*ours, **names)
+                total += watch.stop()
+            if teardown is not None:
+                teardown(*ours, **names)
+        return total
+
+    def once(count: int) -> tuple[float, float]:
+        start = time.perf_counter_ns()
+        timed = run({"count": count}).wall_ns
+        return timed, time.perf_counter_ns() - start
+
+    def finish() -> Any:
+        ours, names = arguments()
+        result = target(*ours, **names)
+        if teardown is not None:
+            teardown(*ours, **names)
+        return result
+
+    return Work(
+        run=run,
+        size=lambda target_ns: {"count": _find_count(once, target_ns)},
+        finish=finish,
+    )
+
+
+def kernel_work(
+    benchmark: Any,
+    name: str,
+    arguments: Mapping[str, object],
+    iterations: int | None,
+) -> Work:
+    """Return the work of a native kernel: a count of its rounds, timed in C."""
+    native = native_or_fail()
+    function = find_kernel(native, name)
+    if benchmark.group is None:
+        benchmark.group = native.KERNELS[name]["area"]
+    last: list[KernelResult] = []
+
+    def call(rounds: int, of: int) -> list[KernelResult]:
+        try:
+            last[:] = function(of, rounds=rounds, **arguments)
+        except NotImplementedError as error:
+            pytest.skip(f"n/a: {error}")
+        return last
+
+    def run(numbers: Mapping[str, int]) -> TurnSample:
+        results = call(numbers["count"], numbers["iterations"])
+        operations = numbers["iterations"]
+        # The driver knows no run-queue wait; a thread that never waits shows it as
+        # the difference of its clocks.
+        return TurnSample(
+            wall_ns=round(sum(r.ns_per_operation for r in results) * operations),
+            cpu_ns=round(sum(r.cpu_ns_per_operation for r in results) * operations),
+            waited_ns=0,
+        )
+
+    def size(target_ns: float) -> dict[str, int]:
+        threads = arguments.get("threads", 1)
+        single = threads == 1
+        round_ns = KERNEL_ROUND_NS if single else KERNEL_ROUND_NS_THREADS
+        chosen = iterations
+        if chosen is None:
+            chosen = KERNEL_FIRST
+            while True:
+                window = min(r.elapsed_ns for r in call(3, chosen))
+                if window >= round_ns / 10 or chosen >= COUNT_MOST:
+                    break
+                chosen = min(COUNT_MOST, chosen * 8)
+            chosen = max(1, round(chosen * round_ns / max(window, 1)))
+        window = min(r.elapsed_ns for r in call(3, chosen))
+        return {"iterations": chosen, "count": _whole(target_ns / max(window, 1))}
+
+    return Work(run=run, size=size, finish=lambda: last)
+
+
+@contextmanager
+def _paused() -> Iterator[None]:
+    """Keep tracers and profilers out of a window, as the stock fixture does."""
+    from pytest_benchmark import fixture
+
+    stock: Any = fixture
+    with stock.PauseInstrumentation():
+        yield

@@ -1,0 +1,205 @@
+"""From the record of a run to what is decided of it: the same for live and saved runs.
+
+Everything is computed from the record each time, so that a resumed run, a run read
+back and a run that is still going cannot differ in how they are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pybench.results import MEASURED, PairRecord, RowRecord
+from pybench.runner.pairs import WARMUPS
+from pybench.runner.record import Run
+from pybench.verdicts import (
+    CPU,
+    Control,
+    DifferenceError,
+    GeometricMean,
+    Plan,
+    Verdict,
+    adjacent_difference,
+    apart_difference,
+    decide,
+    geometric_mean,
+    withheld_classes,
+)
+from pybench.verdicts.withholding import TWIN, YARDSTICK
+
+# Rows of our suite that no interpreter takes part in.
+_YARDSTICK_GROUP = "yardstick"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One row of one contender."""
+
+    row: str
+    side: str
+    verdict: Verdict | None
+    reason: str  # why there is no verdict; empty if there is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a run says, complete enough for every face of a report.
+
+    Parameters
+    ----------
+    cells : tuple of Cell
+        One per row and contender.
+    withheld : mapping of str to str
+        Metric to reason: rows of it have estimates and intervals, no verdicts.
+    means : mapping
+        Per contender and category the geometric mean; "" is the whole suite.
+    """
+
+    plan: Plan
+    cells: tuple[Cell, ...]
+    withheld: Mapping[str, str]
+    controls: tuple[Control, ...]
+    means: Mapping[str, Mapping[str, GeometricMean]]
+
+    def cell(self, row: str, side: str) -> Cell:
+        """Return one cell."""
+        return next(c for c in self.cells if c.row == row and c.side == side)
+
+
+def plan_of(run: Run) -> Plan:
+    """Return the plan that the header asks for."""
+    plan = Plan(margin=run.header.margin)
+    return plan if run.header.pairs is None else plan.for_pairs(run.header.pairs)
+
+
+def difference(record: PairRecord, metric: str, baseline: str, side: str) -> float:
+    """Return the one number of one pair.
+
+    Raises
+    ------
+    DifferenceError
+        If a time in it is not positive.
+    """
+    ours, theirs = record.samples[baseline], record.samples[side]
+    compute = apart_difference if record.apart else adjacent_difference
+    values = [
+        compute(a[WARMUPS:], b[WARMUPS:], metric)
+        for a, b in zip(ours, theirs, strict=True)
+    ]
+    return sum(values) / len(values)
+
+
+def differences(run: Run, side: str) -> dict[str, list[float]]:
+    """Return the numbers of all rows of one side, in the order of their pairs."""
+    baseline = run.baseline.name
+    found: dict[str, list[float]] = {}
+    for row, record in comparable(run, side):
+        values = []
+        for number in sorted(run.pairs.get(row, {})):
+            pair = run.pairs[row][number]
+            if side not in pair.samples:
+                continue
+            try:
+                values.append(difference(pair, record.metric or CPU, baseline, side))
+            except DifferenceError:
+                continue  # both sides are dropped with it, whichever it was
+        if values:
+            found[row] = values
+    return found
+
+
+def comparable(run: Run, side: str) -> Iterator[tuple[str, RowRecord]]:
+    """Yield the rows that a side and the baseline can both run."""
+    baseline = run.baseline.name
+    side_of = run.sides[side].twin_of or side
+    for row, record in run.rows.items():
+        outcomes = record.outcomes
+        if outcomes.get(baseline) == MEASURED and outcomes.get(side_of) == MEASURED:
+            yield row, record
+
+
+def judge(run: Run) -> Judgement:
+    """Decide everything that the record of a run lets decide."""
+    plan = plan_of(run)
+    # All contenders are one family: whoever compares six has six times the chances.
+    family: dict[str, list[float]] = {}
+    for side in run.contenders:
+        for row, values in differences(run, side.name).items():
+            family[_key(side.name, row)] = values
+    margins = {
+        _key(side.name, row): record.margin
+        for side in run.contenders
+        for row, record in run.rows.items()
+        if record.margin is not None
+    }
+    decided = decide(family, plan, margins)
+    controls = tuple(_controls(run, plan, decided))
+    withheld = withheld_classes(controls)
+    cells = tuple(
+        _cell(run, side.name, row, decided.get(_key(side.name, row)), withheld)
+        for side in run.contenders
+        for row in run.rows
+    )
+    means = {side.name: _means(differences(run, side.name)) for side in run.contenders}
+    return Judgement(
+        plan=plan, cells=cells, withheld=withheld, controls=controls, means=means
+    )
+
+
+def _key(side: str, row: str) -> str:
+    return f"{side}\0{row}"
+
+
+def _controls(
+    run: Run, plan: Plan, decided: Mapping[str, Verdict]
+) -> Iterator[Control]:
+    """Yield the rows that cannot differ."""
+    twin = run.twin
+    if twin is not None:
+        own = decide(differences(run, twin.name), plan)
+        for row, verdict in own.items():
+            metric = run.rows[row].metric or CPU
+            yield Control(row=row, kind=TWIN, metric=metric, verdict=verdict)
+    for side in run.contenders:
+        for row, record in run.rows.items():
+            found = decided.get(_key(side.name, row))
+            if record.group == _YARDSTICK_GROUP and found is not None:
+                metric = record.metric or CPU
+                yield Control(row=row, kind=YARDSTICK, metric=metric, verdict=found)
+
+
+def _cell(
+    run: Run,
+    side: str,
+    row: str,
+    verdict: Verdict | None,
+    withheld: Mapping[str, str],
+) -> Cell:
+    record = run.rows[row]
+    reason = ""
+    if verdict is None:
+        names = [n for n in (run.baseline.name, side) if n in record.reasons]
+        reason = "; ".join(f"{n}: {record.reasons[n]}" for n in names)
+        reason = reason or _why_lost(run, row) or "not measured yet"
+    elif (why := withheld.get(record.metric or CPU)) is not None:
+        reason = f"withheld: {why}"
+    return Cell(row=row, side=side, verdict=verdict, reason=reason)
+
+
+def _why_lost(run: Run, row: str) -> str:
+    lost = [one for one in run.lost if one.row == row]
+    return f"lost: {lost[-1].side}: {lost[-1].reason}" if lost else ""
+
+
+def category(row: str) -> str:
+    """Return the folder of a row's file: in our suite, its category."""
+    folders = row.partition("::")[0].split("/")[:-1]
+    return folders[-1] if folders else ""
+
+
+def _means(rows: Mapping[str, Sequence[float]]) -> dict[str, GeometricMean]:
+    by_category: dict[str, dict[str, Sequence[float]]] = {"": dict(rows)}
+    for row, values in rows.items():
+        by_category.setdefault(category(row), {})[row] = values
+    found = {name: geometric_mean(part) for name, part in by_category.items()}
+    return {name: mean for name, mean in found.items() if mean is not None}

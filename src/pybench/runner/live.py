@@ -1,0 +1,421 @@
+"""A comparison while it is made: try the rows out, then pairs, until all is decided.
+
+The controller does not measure: it starts sessions, says whose turn it is, writes
+what it hears and, between rounds, asks what is decided. Rows that are leave; the
+others get the next pair.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybench.results import (
+    ERROR,
+    MEASURED,
+    LostRecord,
+    PairRecord,
+    RowRecord,
+    SideRecord,
+)
+from pybench.runner import schedule
+from pybench.runner.judging import Judgement, judge, plan_of
+from pybench.runner.pairs import Lot, Scouted, measure, scout
+from pybench.runner.record import RecordWriter, Run
+from pybench.runner.worker import Worker, WorkerError
+from pybench.verdicts import CPU, WALL, DifferenceError, choose_metric
+
+TWIN = "(copy)"
+
+# A pair that was lost is tried once more in its round, then the row goes on without.
+TRIES = 2
+# Consecutive lost pairs after which a row is given up as void.
+LOST_MOST = 3
+
+
+class ComparisonError(Exception):
+    """Nothing can be compared; says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """An interpreter that is ready: its environment has pybench in it."""
+
+    name: str
+    python: Path
+    environ: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a comparison is; what a face of it shows."""
+
+    stage: str
+    done: int
+    whole: int
+    settled: int
+    rows: int
+    elapsed_s: float
+    left_s: float | None
+
+
+class Comparison:
+    """Two or more sides, a suite, and the record that grows.
+
+    Parameters
+    ----------
+    sides : sequence of Side
+        The baseline first.
+    suite : sequence of str
+        What pytest is to collect, and further options for it.
+    folder : Path
+        Working directory of the sessions.
+    run : Run
+        What is known already: new, or read back to be resumed.
+    writer : RecordWriter
+        Takes each record as it comes.
+    select : callable
+        Says of each row whether it is wanted.
+    tell : callable
+        Told the progress between lots, never while a turn runs.
+    budget_s : float or None
+        Stop when it is spent; what is undecided then stays so.
+    plant : mapping of str to (int, int), optional
+        Rows of the last side that do so many calls for each so many: for checking
+        this tool by a change of known size.
+    """
+
+    def __init__(
+        self,
+        sides: Sequence[Side],
+        suite: Sequence[str],
+        *,
+        folder: Path,
+        run: Run,
+        writer: RecordWriter,
+        select: Callable[[str], bool] = lambda row: True,
+        tell: Callable[[Progress], None] = lambda progress: None,
+        budget_s: float | None = None,
+        twin: bool = True,
+        plant: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
+        self.run = run
+        self._sides = {side.name: side for side in sides}
+        self._suite = [*suite]
+        self._folder = folder
+        self._writer = writer
+        self._select = select
+        self._tell = tell
+        self._budget_s = budget_s
+        self._twin = twin
+        self._plant = plant or {}
+        self._seed = run.header.seed
+        self._started = time.monotonic()
+        self._pair_s: dict[str, float] = {}
+        usable = getattr(os, "sched_getaffinity", lambda pid: ())(0)
+        self._cpus = sorted(usable)
+
+    # The whole
+
+    def go(self) -> Judgement:
+        """Measure until all is decided or the budget is spent; return what is.
+
+        Raises
+        ------
+        ComparisonError
+            If no row can be compared at all.
+        RecordError
+            If the disk refuses; what was measured is on it.
+        """
+        if not self.run.rows:
+            self._scout()
+        plan = plan_of(self.run)
+        if not self._open_rows():
+            raise ComparisonError(self._nothing())
+        for look in plan.looks:
+            while True:
+                due = self._due(look)
+                if not due or self._is_spent():
+                    break
+                self._round(due, look)
+            if self._is_spent() or not self._open_rows():
+                break
+        return judge(self.run)
+
+    def _is_spent(self) -> bool:
+        spent = time.monotonic() - self._started
+        return self._budget_s is not None and spent >= self._budget_s
+
+    # Trying out
+
+    def _scout(self) -> None:
+        found: dict[str, dict[str, Scouted]] = {}
+        numbers: dict[str, Mapping[str, int]] = {}
+        for name in self._sides:
+            self._report("trying out", len(found), len(self._sides), 0)
+            found[name] = dict(self._scout_side(name, numbers))
+            for row, one in found[name].items():
+                if one.outcome == MEASURED:
+                    numbers.setdefault(row, one.numbers)
+        baseline = next(iter(self._sides))
+        order = [*found[baseline]]
+        for name in self._sides:
+            order += [row for row in found[name] if row not in found[baseline]]
+        for row in dict.fromkeys(order):
+            self._note(_row_record(row, {n: f.get(row) for n, f in found.items()}))
+        if self._twin and self._open_rows():
+            side = self.run.baseline
+            self._note(
+                SideRecord(
+                    name=f"{side.name} {TWIN}",
+                    python=side.python,
+                    identity=side.identity,
+                    twin_of=side.name,
+                )
+            )
+
+    def _scout_side(
+        self, name: str, numbers: Mapping[str, Mapping[str, int]]
+    ) -> Iterator[tuple[str, Scouted]]:
+        """Try all rows of one side; go on after a row that ends the session."""
+        rows: list[str] | None = None
+        seen: set[str] = set()
+        while rows is None or rows:
+            with self._start(name, (), 0) as worker:
+                try:
+                    for row, one in scout(worker, rows, numbers, self._select):
+                        seen.add(row)
+                        yield row, one
+                    failure = ""
+                except WorkerError as error:
+                    if not worker.chosen:
+                        raise ComparisonError(str(error)) from None
+                    failure = str(error)
+                self._know(name, worker)
+                left = [row for row in worker.chosen if row not in seen]
+            if not left:
+                return
+            seen.add(left[0])
+            yield left[0], _failed(worker, left[0], failure or "it never ended")
+            rows = left[1:]
+
+    def _know(self, name: str, worker: Worker) -> None:
+        """Note who a side is; refuse one that has become another."""
+        if worker.identity is None:
+            return
+        known = self.run.sides.get(name)
+        if known is None:
+            record = SideRecord(
+                name=name,
+                python=str(self._sides[name].python),
+                identity=worker.identity,
+            )
+            self._note(record)
+        elif known.identity != worker.identity:
+            raise ComparisonError(
+                f"{name} is no longer what it was when this run began "
+                f"({known.identity.interpreter}, now {worker.identity.interpreter}): "
+                "begin a new run"
+            )
+
+    # Pairs
+
+    def _open_rows(self) -> dict[str, tuple[str, ...]]:
+        """Return the undecided rows, each with the sides that still need pairs."""
+        judgement = judge(self.run)
+        wanted: dict[str, list[str]] = {}
+        for cell in judgement.cells:
+            if not self._can_run(cell.row, cell.side):
+                continue
+            if cell.verdict is None or not cell.verdict.is_settled:
+                wanted.setdefault(cell.row, []).append(cell.side)
+        twin = self.run.twin
+        if twin is not None:
+            measured = [r for r in self.run.rows if self._can_run(r, twin.name)]
+            settled = {c.row for c in judgement.controls if c.verdict.is_settled}
+            for row in schedule.twins(self._seed, measured) if measured else ():
+                if row not in settled:
+                    wanted.setdefault(row, []).append(twin.name)
+        return {row: tuple(sides) for row, sides in wanted.items()}
+
+    def _can_run(self, row: str, side: str) -> bool:
+        known = self.run.sides[side]
+        outcomes = self.run.rows[row].outcomes
+        names = (self.run.baseline.name, known.twin_of or side)
+        if any(outcomes.get(name) != MEASURED for name in names):
+            return False
+        lost = sum(one.row == row for one in self.run.lost)
+        return lost < LOST_MOST * TRIES
+
+    def _due(self, look: int) -> dict[str, tuple[str, ...]]:
+        """Return the open rows that have fewer pairs than the look wants."""
+        return {
+            row: sides
+            for row, sides in self._open_rows().items()
+            if len(self.run.pairs.get(row, {})) < look
+        }
+
+    def _round(self, due: Mapping[str, tuple[str, ...]], look: int) -> None:
+        """Give each row that is due one more pair."""
+        pairs = {row: len(self.run.pairs.get(row, {})) + 1 for row in due}
+        number = min(pairs.values())
+        lots = [*self._lots(due, pairs, number)]
+        for index, lot in enumerate(lots):
+            if self._is_spent():
+                return
+            began = time.monotonic()
+            for record in measure(lot, self._start):
+                self._note(record)
+            self._pair_s[f"{lot.apart}"] = (time.monotonic() - began) / len(lot.rows)
+            settled = len(self.run.rows) - len(due)
+            self._report(f"pair {number} of {look}", index + 1, len(lots), settled)
+
+    def _lots(
+        self, due: Mapping[str, tuple[str, ...]], pairs: Mapping[str, int], number: int
+    ) -> Iterator[Lot]:
+        baseline = self.run.baseline.name
+        together: dict[tuple[bool, bool, tuple[str, ...]], list[str]] = {}
+        for row in schedule.shuffled(self._seed, number, [*due]):
+            record = self.run.rows[row]
+            key = (record.apart, record.pinned, due[row])
+            together.setdefault(key, []).append(row)
+        lots = [
+            (apart, pinned, (baseline, *sides), lot)
+            for (apart, pinned, sides), rows in together.items()
+            for lot in schedule.chunks(rows)
+        ]
+        schedule.generator(self._seed, "lots", number).shuffle(lots)
+        for index, (apart, pinned, sides, rows) in enumerate(lots):
+            yield Lot(
+                rows=tuple(rows),
+                pairs={row: pairs[row] for row in rows},
+                sides=sides,
+                orders={
+                    row: schedule.sample_order(self._seed, row, pairs[row], sides)
+                    for row in rows
+                },
+                start_order=tuple(
+                    schedule.start_order(self._seed, number, index, sides)
+                ),
+                apart=apart,
+                cpu=schedule.cpu(self._seed, number, index, self._cpus)
+                if pinned
+                else None,
+                hash_seed=schedule.hash_seed(self._seed, number, index),
+                numbers={row: self._numbers(row, sides) for row in rows},
+                per_sample_ns={row: self.run.rows[row].per_sample_ns for row in rows},
+            )
+
+    def _numbers(self, row: str, sides: Sequence[str]) -> dict[str, Mapping[str, int]]:
+        numbers = self.run.rows[row].numbers
+        each: dict[str, Mapping[str, int]] = dict.fromkeys(sides, numbers)
+        if row in self._plant:
+            up, of = self._plant[row]
+            count, rest = divmod(numbers["count"] * up, of)
+            if rest:
+                raise ComparisonError(f"{row}: {up}/{of} of its count is not whole")
+            each[[*self._sides][-1]] = {**numbers, "count": count}
+        return each
+
+    # Sessions
+
+    def _start(self, name: str, rows: Sequence[str], hash_seed: int) -> Worker:
+        known = self.run.sides.get(name)
+        side = self._sides[(known and known.twin_of) or name]
+        chosen = [*rows] or self._suite_paths()
+        command = [
+            str(side.python), "-m", "pytest", *chosen, *self._suite_options(),
+            "--benchmark-only", "-p", "no:cacheprovider", "-q", "--no-header",
+        ]  # fmt: skip
+        environ = {**side.environ, "PYTHONHASHSEED": str(hash_seed)}
+        return Worker(name, command, environ=environ, folder=self._folder)
+
+    def _suite_paths(self) -> list[str]:
+        return [word for word in self._suite if not word.startswith("-")]
+
+    def _suite_options(self) -> list[str]:
+        return [word for word in self._suite if word.startswith("-")]
+
+    # Telling
+
+    def _note(self, record: SideRecord | RowRecord | PairRecord | LostRecord) -> None:
+        self._writer.append(record)
+        self.run.add(record)
+
+    def _report(self, stage: str, done: int, whole: int, settled: int) -> None:
+        self._tell(
+            Progress(
+                stage=stage,
+                done=done,
+                whole=whole,
+                settled=settled,
+                rows=len(self.run.rows),
+                elapsed_s=time.monotonic() - self._started,
+                left_s=None,
+            )
+        )
+
+    def _nothing(self) -> str:
+        reasons = [
+            f"  {row}: {name}: {reason}"
+            for row, record in self.run.rows.items()
+            for name, reason in record.reasons.items()
+        ]
+        shown = "\n".join(reasons[:5])
+        return "no row could be measured on both sides" + (f":\n{shown}" * bool(shown))
+
+
+def _failed(worker: Worker, row: str, reason: str) -> Scouted:
+    return Scouted(
+        outcome=ERROR,
+        reason=reason,
+        facts=worker.rows.get(row, {}),
+        ended={},
+        numbers={},
+        samples=(),
+    )
+
+
+def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
+    """Put together what the sides said of a row."""
+    there = {name: one for name, one in sides.items() if one is not None}
+    first = next((o for o in there.values() if o.outcome == MEASURED), None)
+    any_one = next(iter(there.values()))
+    outcomes = {n: one.outcome if one else "missing" for n, one in sides.items()}
+    reasons = {
+        name: (f"{one.outcome}: {one.reason}" if one else "this side has no such row")
+        for name, one in sides.items()
+        if one is None or one.outcome != MEASURED
+    }
+    threads = max([int(o.ended.get("threads", 1)) for o in there.values()], default=1)
+    apart = any(bool(o.facts.get("alternate")) for o in there.values())
+    metric = None
+    if first is not None:
+        try:
+            metric = choose_metric(o.samples for o in there.values())
+        except DifferenceError:
+            metric = WALL
+    last = first.samples[-1] if first else None
+    return RowRecord(
+        row=row,
+        group=any_one.facts.get("group") or _area(row),
+        apart=apart,
+        # Its threads would all be on that CPU; and who waits for something else than
+        # the CPU loses nothing by having more of them.
+        pinned=not apart and threads == 1 and metric == CPU,
+        margin=any_one.facts.get("margin"),
+        metric=metric,
+        operations=int(first.ended.get("operations", 1)) if first else 1,
+        threads=threads,
+        numbers=first.numbers if first else {},
+        per_sample_ns=float(last.wall_ns) if last else 0.0,
+        outcomes=outcomes,
+        reasons=reasons,
+    )
+
+
+def _area(row: str) -> str:
+    return row.partition("::")[0].rpartition("/")[2].removeprefix("test_")[:-3]

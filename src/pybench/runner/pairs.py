@@ -1,0 +1,237 @@
+"""Pairs of processes that take turns: the only place where something is measured.
+
+A lot is a handful of rows, measured by one fresh process of each side. The processes
+are alive together and take turns sample by sample, on one CPU if the rows have one
+thread, on all of them otherwise: who waits for a turn sleeps. Rows that say that they
+cannot be alive twice (a fixed port, a file) have two processes of each side instead,
+one after the other in an order such as A B B A, so that what drifts steadily cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from pybench.results import MEASURED, LostRecord, PairRecord, TurnSample
+from pybench.runner.worker import RowEndedError, Worker, WorkerError
+
+# A sample of each side, about as long as a time slice of the scheduler.
+TARGET_NS = 5e6
+
+# One warm-up and five timed. Between five and fourteen the precision for the time
+# is flat; fewer leave more of the time for fresh processes, of which more is better.
+WARMUPS = 1
+TIMED = 5
+# Rows of which one sample takes longer get fewer of them: at most about so long in all.
+SAMPLES_NS = 120e6
+TIMED_LEAST = 2
+
+Start = Callable[[str, Sequence[str], int], Worker]
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """Rows to be measured by one fresh process of each side."""
+
+    rows: tuple[str, ...]
+    pairs: Mapping[str, int]  # which pair of each row this is
+    sides: tuple[str, ...]
+    orders: Mapping[str, tuple[str, ...]]  # per row, who takes the first turn
+    start_order: tuple[str, ...]
+    apart: bool
+    cpu: int | None
+    hash_seed: int
+    numbers: Mapping[str, Mapping[str, Mapping[str, int]]]  # row, side
+    per_sample_ns: Mapping[str, float]
+
+
+def timed_samples(per_sample_ns: float) -> int:
+    """Return how many samples a row gets in one process."""
+    return max(TIMED_LEAST, min(TIMED, int(SAMPLES_NS // max(per_sample_ns, 1))))
+
+
+def measure(lot: Lot, start: Start) -> Iterator[PairRecord | LostRecord]:
+    """Measure a lot; yields one record per row, as soon as it is complete.
+
+    A side that dies takes the rest of the lot with it: each row that has no record
+    yet is reported lost, with the reason.
+    """
+    done: set[str] = set()
+    run = _apart if lot.apart else _in_turns
+    side, reason = "", ""
+    try:
+        for record in run(lot, start):
+            done.add(record.row)
+            yield record
+    except WorkerError as error:
+        side, _, reason = str(error).partition(": ")
+    for row in lot.rows:
+        if row not in done:
+            yield LostRecord(
+                row=row,
+                pair=lot.pairs[row],
+                side=side,
+                reason=reason or "the session ended before this row",
+            )
+
+
+def _in_turns(lot: Lot, start: Start) -> Iterator[PairRecord | LostRecord]:
+    with ExitStack() as stack:
+        # Started at once, so that both cores have something to do; turns come later.
+        workers = {
+            name: stack.enter_context(start(name, lot.rows, lot.hash_seed))
+            for name in lot.start_order
+        }
+        for worker in workers.values():
+            worker.await_hello()
+            worker.choose(lot.rows)
+            worker.pin(lot.cpu)
+        for row in lot.rows:
+            yield _row_in_turns(lot, row, workers)
+
+
+def _row_in_turns(
+    lot: Lot, row: str, workers: Mapping[str, Worker]
+) -> PairRecord | LostRecord:
+    order = lot.orders[row]
+    waiting = {name: workers[name].await_row(row) for name in order}
+    ended = {n: said for n, said in waiting.items() if said["say"] == "ended"}
+    samples: dict[str, list[TurnSample]] = {name: [] for name in order}
+    for turn in range(WARMUPS + timed_samples(lot.per_sample_ns[row])):
+        # A B B A: whoever was first is last in the next turn.
+        for name in order if turn % 2 == 0 else order[::-1]:
+            if ended:
+                break
+            try:
+                samples[name].append(workers[name].sample(lot.numbers[row][name]))
+            except RowEndedError as error:
+                ended[name] = error.message
+    for name in order:
+        if name not in ended:
+            said = workers[name].stop_row(row)
+            if said["outcome"] != MEASURED:
+                ended[name] = said
+    if ended:
+        return _lost(lot, row, ended)
+    return _pair(lot, row, {name: (tuple(samples[name]),) for name in order})
+
+
+def _apart(lot: Lot, start: Start) -> Iterator[PairRecord | LostRecord]:
+    taken: dict[str, dict[str, list[tuple[TurnSample, ...]]]] = {
+        row: {name: [] for name in lot.sides} for row in lot.rows
+    }
+    ended: dict[str, dict[str, Row]] = {row: {} for row in lot.rows}
+    for name in (*lot.start_order, *reversed(lot.start_order)):
+        with start(name, lot.rows, lot.hash_seed) as worker:
+            worker.await_hello()
+            worker.choose(lot.rows)
+            for row in lot.rows:
+                samples, said = _row_alone(lot, row, name, worker)
+                if said["outcome"] != MEASURED:
+                    ended[row][name] = said
+                taken[row][name].append(samples)
+    for row in lot.rows:
+        if ended[row]:
+            yield _lost(lot, row, ended[row])
+        else:
+            yield _pair(lot, row, {n: tuple(s) for n, s in taken[row].items()})
+
+
+def _row_alone(
+    lot: Lot, row: str, name: str, worker: Worker
+) -> tuple[tuple[TurnSample, ...], Row]:
+    said = worker.await_row(row)
+    if said["say"] == "ended":
+        return (), said
+    turns = WARMUPS + timed_samples(lot.per_sample_ns[row])
+    try:
+        samples = tuple(worker.sample(lot.numbers[row][name]) for _ in range(turns))
+    except RowEndedError as error:
+        return (), error.message
+    return samples, worker.stop_row(row)
+
+
+def _lost(lot: Lot, row: str, ended: Mapping[str, Row]) -> LostRecord:
+    name, said = next(iter(ended.items()))
+    return LostRecord(
+        row=row,
+        pair=lot.pairs[row],
+        side=name,
+        reason=f"{said['outcome']}: {said['reason']}",
+    )
+
+
+def _pair(
+    lot: Lot, row: str, samples: Mapping[str, tuple[tuple[TurnSample, ...], ...]]
+) -> PairRecord:
+    baseline = lot.sides[0]
+    return PairRecord(
+        row=row,
+        pair=lot.pairs[row],
+        order=lot.orders[row],
+        apart=lot.apart,
+        cpu=lot.cpu,
+        hash_seed=lot.hash_seed,
+        numbers=lot.numbers[row][baseline],
+        samples=samples,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scouted:
+    """What one side said of one row when it was tried out."""
+
+    outcome: str
+    reason: str
+    facts: Row  # of the collection: group, apart, margin
+    ended: Row  # of the row itself: operations, threads
+    numbers: Mapping[str, int]
+    samples: tuple[TurnSample, ...]
+
+
+def scout(
+    worker: Worker,
+    rows: Sequence[str] | None,
+    numbers: Mapping[str, Mapping[str, int]],
+    select: Callable[[str], bool],
+) -> Iterator[tuple[str, Scouted]]:
+    """Try every row once: which can run, and how many calls fill a sample.
+
+    Parameters
+    ----------
+    rows : sequence of str or None
+        The rows to try, None for all that it collects and `select` wants.
+    numbers : mapping
+        What is sized already, on another side; other rows are sized here.
+    """
+    worker.await_hello()
+    if rows is None:
+        rows = [row for row in worker.rows if select(row)]
+    chosen = [row for row in rows if row in worker.rows]
+    worker.choose(chosen)
+    for row in chosen:
+        facts = worker.rows[row]
+        found: Mapping[str, int] = numbers.get(row, {})
+        samples: list[TurnSample] = []
+        said = worker.await_row(row)
+        if said["say"] == "ready":
+            try:
+                found = found or worker.size(TARGET_NS)
+                samples += [worker.sample(found) for _ in range(2)]
+                said = worker.stop_row(row)
+            except RowEndedError as error:
+                said = error.message
+        yield (
+            row,
+            Scouted(
+                outcome=said["outcome"],
+                reason=said["reason"],
+                facts=facts,
+                ended=said.get("facts", {}),
+                numbers=found,
+                samples=tuple(samples),
+            ),
+        )

@@ -1,0 +1,213 @@
+"""The record of a run: one JSON object a line, on the disk as soon as it is known.
+
+`run.jsonl` holds a header, the sides, the rows and then one line per pair. It is only
+ever appended to, so a run that was killed is resumed from it, and every verdict can
+be computed from it again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from pybench.results import LostRecord, PairRecord, RowRecord, SideRecord
+
+SCHEMA = 1
+NAME = "run.jsonl"
+
+Record = SideRecord | RowRecord | PairRecord | LostRecord
+
+_KINDS: dict[str, type] = {
+    "side": SideRecord,
+    "row": RowRecord,
+    "pair": PairRecord,
+    "lost": LostRecord,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+class RecordError(ValueError):
+    """A record that cannot be read or written; names the file and the line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeader:
+    """First line of a run: what was asked for, before anything was measured."""
+
+    pybench: str = "run"
+    schema: int = SCHEMA
+    version: str
+    started: str
+    command: tuple[str, ...]
+    seed: int
+    margin: float
+    pairs: int | None
+    suite: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """All that is known of a run; grows while it is read or measured."""
+
+    header: RunHeader
+    sides: dict[str, SideRecord] = field(default_factory=dict)
+    rows: dict[str, RowRecord] = field(default_factory=dict)
+    pairs: dict[str, dict[int, PairRecord]] = field(default_factory=dict)
+    lost: list[LostRecord] = field(default_factory=list)
+    torn: bool = False
+
+    def add(self, record: Record) -> None:
+        """Take one record in; the last one of a row and pair holds."""
+        match record:
+            case SideRecord():
+                self.sides[record.name] = record
+            case RowRecord():
+                self.rows[record.row] = record
+            case PairRecord():
+                self.pairs.setdefault(record.row, {})[record.pair] = record
+            case LostRecord():
+                self.lost.append(record)
+
+    @property
+    def baseline(self) -> SideRecord:
+        """The side that all others are compared with: the first one."""
+        return next(iter(self.sides.values()))
+
+    @property
+    def contenders(self) -> list[SideRecord]:
+        """The other sides, without copies of the baseline."""
+        return [s for s in [*self.sides.values()][1:] if s.twin_of is None]
+
+    @property
+    def twin(self) -> SideRecord | None:
+        """The copy of the baseline, if this run has one."""
+        return next((s for s in self.sides.values() if s.twin_of is not None), None)
+
+
+class RecordWriter:
+    """Appends to the record of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    header : RunHeader or None
+        None continues the record that is there.
+
+    Raises
+    ------
+    RecordError
+        If the folder has a record already and a new one is asked for, or the disk
+        refuses.
+    """
+
+    def __init__(self, folder: Path, header: RunHeader | None) -> None:
+        self.path = folder / NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if header is not None and self.path.exists():
+                raise RecordError(
+                    f"{self.path} is there already: continue it with --resume, or "
+                    "choose another folder with -o"
+                )
+            _cut_torn_line(self.path)
+            self._file = self.path.open("ab", buffering=0)
+        except OSError as error:
+            raise RecordError(f"{self.path}: {error.strerror or error}") from None
+        if header is not None:
+            self._write(msgspec.json.encode(header))
+
+    def __enter__(self) -> Self:
+        """Return it, to be closed at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def append(self, record: Record) -> None:
+        """Write one record and see to it that it reaches the disk."""
+        document = {"record": _NAMES[type(record)], **msgspec.to_builtins(record)}
+        self._write(msgspec.json.encode(document))
+
+    def _write(self, line: bytes) -> None:
+        try:
+            self._file.write(line + b"\n")
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise RecordError(
+                f"{self.path}: {error.strerror or error}; what was measured before is "
+                "in it, and --resume goes on from there"
+            ) from None
+
+
+def read_run(folder: Path) -> Run:
+    """Read the record of a run, finished or not.
+
+    Raises
+    ------
+    RecordError
+        If there is none, or it is of another schema or torn in the middle. A torn
+        last line is what a kill leaves: it is left out.
+    """
+    path = folder / NAME if folder.is_dir() else folder
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise RecordError(f"{path}: {error.strerror or error}") from None
+    torn = lines.pop() != b""
+    if not lines:
+        raise RecordError(f"{path}: empty: no run was begun in it")
+    header = _decode(lines[0], path, 1)
+    if header.get("pybench") != "run":
+        raise RecordError(f"{path}: not the record of a run of pybench")
+    if header.get("schema") != SCHEMA:
+        raise RecordError(
+            f"{path}: schema {header.get('schema')!r}, this pybench reads {SCHEMA}"
+        )
+    run = Run(header=_convert(header, RunHeader, path, 1), torn=torn)
+    for record in _records(lines[1:], path):
+        run.add(record)
+    return run
+
+
+def _records(lines: list[bytes], path: Path) -> Iterator[Record]:
+    for number, line in enumerate(lines, start=2):
+        document = _decode(line, path, number)
+        kind = _KINDS.get(str(document.pop("record", None)))
+        if kind is None:
+            raise RecordError(f"{path}, line {number}: no record of this schema")
+        yield _convert(document, kind, path, number)
+
+
+def _decode(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        document = msgspec.json.decode(line)
+    except msgspec.DecodeError as error:
+        raise RecordError(f"{path}, line {number}: {error}") from None
+    if not isinstance(document, dict):
+        raise RecordError(f"{path}, line {number}: no JSON object")
+    return document
+
+
+def _convert(document: dict[str, Any], kind: type, path: Path, number: int) -> Any:
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise RecordError(f"{path}, line {number}: {error}") from None
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Remove what a kill left of its last line: a record after it would be lost."""
+    if not path.exists():
+        return
+    data = path.read_bytes()
+    if data and not data.endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(data.rfind(b"\n") + 1)

@@ -1,0 +1,77 @@
+"""Who runs when: drawn from one seed that is printed, so that a run can be repeated.
+
+Pure functions of their arguments; the processes are in `pairs`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+# Rows that share a pair of processes. Starting two sessions of pytest costs about as
+# much as five rows; above some twenty there is little left to save, and rows of one
+# process share its layout.
+ROWS_PER_PROCESS = 20
+
+# Share of rows whose baseline is measured a second time, as if it were a contender.
+TWIN_SHARE = 0.1
+TWIN_LEAST = 12
+
+
+def generator(seed: int, *of: object) -> random.Random:
+    """Return a source of chance of its own for each thing that is drawn.
+
+    One stream for all would let a lost pair shift every draw after it.
+    """
+    return random.Random("/".join(map(str, (seed, *of))))
+
+
+def sample_order(
+    seed: int, row: str, pair: int, sides: Sequence[str]
+) -> tuple[str, ...]:
+    """Return who takes the first turn, the second and so on.
+
+    Pairs come in blocks of two: the coin says which order the first has, the second
+    has the opposite one. Each row has its own coin, since one for all rows would be
+    one bias for all rows.
+    """
+    block = (pair - 1) // 2
+    order = [*sides]
+    generator(seed, "order", row, block).shuffle(order)
+    return tuple(order if pair % 2 else reversed(order))
+
+
+def shuffled(seed: int, pair: int, rows: Sequence[str]) -> list[str]:
+    """Return the rows in the order of one round."""
+    order = sorted(rows)
+    generator(seed, "rows", pair).shuffle(order)
+    return order
+
+
+def chunks(rows: Sequence[str], size: int = ROWS_PER_PROCESS) -> list[list[str]]:
+    """Cut rows into lots of nearly equal size, none above `size`."""
+    count = -(-len(rows) // size)
+    return [[*rows[index::count]] for index in range(count)]
+
+
+def twins(seed: int, rows: Sequence[str]) -> frozenset[str]:
+    """Draw the rows that get a copy of the baseline: a tenth, and at least twelve."""
+    count = min(len(rows), max(TWIN_LEAST, round(len(rows) * TWIN_SHARE)))
+    return frozenset(generator(seed, "twins").sample(sorted(rows), count))
+
+
+def hash_seed(seed: int, pair: int, lot: int) -> int:
+    """Draw the PYTHONHASHSEED that all processes of one lot share."""
+    return generator(seed, "hash", pair, lot).randrange(1, 2**32)
+
+
+def start_order(seed: int, pair: int, lot: int, sides: Sequence[str]) -> list[str]:
+    """Draw in which order the processes of a lot are started."""
+    order = [*sides]
+    generator(seed, "start", pair // 2, lot).shuffle(order)
+    return order if pair % 2 else order[::-1]
+
+
+def cpu(seed: int, pair: int, lot: int, usable: Sequence[int]) -> int | None:
+    """Draw the CPU that a lot takes turns on, None if there is no choice to make."""
+    return generator(seed, "cpu", pair, lot).choice(usable) if usable else None

@@ -1,0 +1,243 @@
+"""One session of one interpreter under the controller: started, talked to, ended.
+
+What is said is described in `pybench.plugin.turns`. The controller sleeps in `hear`
+while a turn runs, so it takes nothing from the CPU that is measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from pybench.results import Identity, ResultsError, TurnSample, parse_identity
+
+# A session that says nothing for so long is stuck. Far above any honest sample, as
+# the rows of startup take a second and a half.
+PATIENCE_S = 60.0
+# Collecting a large suite on a slow disk.
+START_PATIENCE_S = 180.0
+END_PATIENCE_S = 10.0
+
+
+class WorkerError(Exception):
+    """A session that ended, hung or said something odd; with its last lines."""
+
+
+class RowEndedError(Exception):
+    """A row ended in the middle of its turns; `message` is what was said of it."""
+
+    def __init__(self, message: dict[str, Any]) -> None:
+        super().__init__(_reason(message))
+        self.message = message
+
+
+class Worker:
+    """A child process that runs rows when told to.
+
+    Parameters
+    ----------
+    name : str
+        Of the arm, for messages.
+    command : sequence of str
+        ``python -m pytest ...`` without the option of the turns.
+    environ : mapping
+        Its whole environment.
+    folder : Path
+        Its working directory.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        folder: Path,
+    ) -> None:
+        self.name = name
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.chosen: tuple[str, ...] = ()
+        self.identity: Identity | None = None
+        self.gil_enabled: bool | None = None
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
+        ours, theirs = socket.socketpair()
+        self._socket = ours
+        self._reader = ours.makefile("rb")
+        try:
+            self._child = subprocess.Popen(
+                [*command, f"--pybench-turns={theirs.fileno()}"],
+                cwd=folder,
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # so that all it starts can be ended with it
+            )
+        except OSError as error:
+            self._close()
+            raise WorkerError(f"{name}: cannot be started: {error}") from None
+        finally:
+            theirs.close()
+
+    def __enter__(self) -> Self:
+        """Return it, to be ended at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it, whatever happened."""
+        self.end()
+
+    def await_hello(self) -> None:
+        """Wait until it has collected its rows.
+
+        Raises
+        ------
+        WorkerError
+            If it ended, hung or is no pybench of this schema.
+        """
+        message = self.hear(START_PATIENCE_S)
+        if message.get("say") != "hello":
+            raise WorkerError(f"{self.name}: said {message!r} instead of hello")
+        self.rows = message["rows"]
+        self.gil_enabled = message["gil_enabled"]
+        try:
+            self.identity = parse_identity(message["identity"], self.name)
+        except ResultsError as error:
+            raise WorkerError(str(error)) from None
+
+    def choose(self, rows: Sequence[str]) -> None:
+        """Tell it which rows to run, in which order."""
+        self.chosen = tuple(rows)
+        self.tell(do="rows", rows=[*rows])
+
+    def pin(self, cpu: int | None) -> None:
+        """Keep it on one CPU, where the system can do that."""
+        if cpu is not None and hasattr(os, "sched_setaffinity"):
+            try:
+                os.sched_setaffinity(self._child.pid, {cpu})
+            except ProcessLookupError:
+                raise self._ended() from None
+
+    def await_row(self, row: str) -> dict[str, Any]:
+        """Wait until it reaches a row; returns ``ready``, or ``ended`` if it did not.
+
+        Rows before it that this session has nothing to say of any more are passed by.
+        """
+        while True:
+            message = self.hear()
+            if message.get("row") == row:
+                return message
+
+    def size(self, target_ns: float) -> dict[str, int]:
+        """Let the waiting row find its count.
+
+        Raises
+        ------
+        RowEndedError
+            If the row ended instead, as one does that this build cannot run.
+        """
+        self.tell(do="size", target_ns=target_ns)
+        numbers: dict[str, int] = self._answer("sized")["numbers"]
+        return numbers
+
+    def sample(self, numbers: Mapping[str, int]) -> TurnSample:
+        """Let the waiting row run once; `RowEndedError` if it ended instead."""
+        self.tell(do="sample", numbers=dict(numbers))
+        return TurnSample(**self._answer("sample")["sample"])
+
+    def stop_row(self, row: str) -> dict[str, Any]:
+        """End the waiting row; returns how it ended."""
+        self.tell(do="stop")
+        return self.await_row(row)
+
+    def _answer(self, wanted: str) -> dict[str, Any]:
+        message = self.hear()
+        said = message.get("say")
+        if said == "ended":
+            raise RowEndedError(message)
+        if said != wanted:
+            raise WorkerError(f"{self.name}: said {said!r} instead of {wanted!r}")
+        return message
+
+    def tell(self, **message: object) -> None:
+        """Send one message."""
+        try:
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            raise self._ended() from None
+
+    def hear(self, patience_s: float = PATIENCE_S) -> dict[str, Any]:
+        """Wait for one message."""
+        self._socket.settimeout(patience_s)
+        try:
+            line = self._reader.readline()
+        except TimeoutError:
+            self._kill()
+            raise WorkerError(
+                f"{self.name}: silent for {patience_s:g} s{self._said()}"
+            ) from None
+        except OSError:
+            raise self._ended() from None
+        if not line.endswith(b"\n"):
+            raise self._ended()
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def end(self) -> None:
+        """Close the socket, which ends the session, and make sure that it did."""
+        self._close()
+        if self._child.poll() is None:
+            try:
+                self._child.wait(END_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._kill()
+        self._log.close()
+
+    def _close(self) -> None:
+        self._reader.close()
+        self._socket.close()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
+
+    def _ended(self) -> WorkerError:
+        deadline = time.monotonic() + END_PATIENCE_S
+        while self._child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        status = self._child.poll()
+        how = "closed its socket" if status is None else _status(status)
+        return WorkerError(f"{self.name}: {how}{self._said()}")
+
+    def _said(self) -> str:
+        """Return the last lines of its output, for a message."""
+        self._log.seek(0, os.SEEK_END)
+        size = self._log.tell()
+        self._log.seek(max(0, size - 4000))
+        text = self._log.read().decode(errors="replace")
+        lines = [line for line in text.splitlines() if line.strip()][-12:]
+        return ":\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
+
+
+def _status(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
+
+
+def _reason(message: Mapping[str, Any]) -> str:
+    return str(message.get("reason") or message)

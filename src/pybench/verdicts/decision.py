@@ -1,0 +1,234 @@
+"""The look loop: which rows differ, which are equal, which cannot be told.
+
+At each planned number of pairs, in this order: a row is *slower* or *faster* when the
+test of the whole suite rejects that nothing differs; else *equivalent* when two
+one-sided tests reject that it differs by the margin or more; else it goes on. What a
+row was called at a look is final, so pairs taken after it change nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from pybench.verdicts.plan import Plan
+from pybench.verdicts.ranks import Floats, estimate, interval, signed_rank_p
+
+SLOWER = "slower"
+FASTER = "faster"
+EQUIVALENT = "equivalent"
+INCONCLUSIVE = "inconclusive"
+VERDICTS = (SLOWER, FASTER, EQUIVALENT, INCONCLUSIVE)
+
+# The smallest visible change is found this often.
+POWER = 0.9
+# Precision of the signed-rank test against the t-test for a normal centre: 3 / pi.
+EFFICIENCY = 3 / math.pi
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was found of one row; ratios are contender over baseline.
+
+    Parameters
+    ----------
+    word : str
+        One of `VERDICTS`.
+    pairs : int
+        Pairs it was decided on, or all there are if it was not.
+    ratio, low, high : float
+        Hodges-Lehmann estimate and its interval of `Plan.confidence`, for this row
+        alone; 1.05 is 5 % more time. Infinite ends: too few pairs.
+    p : float
+        Smallest p-value over the looks so far, divided by what the look may spend.
+    margin : float
+        The margin of this row.
+    below_margin : bool
+        Slower or faster, but with all of the interval inside the margin.
+    smallest_visible : float
+        Relative change that this many pairs of this spread would have shown nine
+        times in ten as the only one of its suite; infinite if they cannot.
+    pairs_to_settle : int or None
+        Estimate of the pairs in all after which it would be decided; None if it is.
+    """
+
+    word: str
+    pairs: int
+    ratio: float
+    low: float
+    high: float
+    p: float
+    margin: float
+    below_margin: bool
+    smallest_visible: float
+    pairs_to_settle: int | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more pairs would change nothing."""
+        return self.word != INCONCLUSIVE
+
+
+def decide(
+    differences: Mapping[str, Sequence[float]],
+    plan: Plan,
+    margins: Mapping[str, float] | None = None,
+) -> dict[str, Verdict]:
+    """Decide every row of a suite.
+
+    Parameters
+    ----------
+    differences : mapping of str to sequence of float
+        Per row, in the order they were taken, the log ratios of its pairs. Rows may
+        have fewer than others: what is missing counts as not looked at.
+    plan : Plan
+        Looks and what they may spend.
+    margins : mapping of str to float, optional
+        Relative margins of the rows whose margin is not the plan's.
+
+    Returns
+    -------
+    dict of str to Verdict
+        One per row, in the order of `differences`.
+
+    Raises
+    ------
+    ValueError
+        For a difference that is not finite, or a row without pairs.
+    """
+    plan = plan.for_rows(len(differences))
+    margins = margins or {}
+    rows = {name: np.asarray(taken, dtype=float) for name, taken in differences.items()}
+    for name, row in rows.items():
+        if row.ndim != 1 or not len(row):
+            raise ValueError(f"{name}: no pairs to decide on")
+        if not np.isfinite(row).all():
+            raise ValueError(f"{name}: a difference is not finite")
+    log_margins = {
+        name: math.log1p(margins.get(name, plan.margin)) for name in differences
+    }
+    smallest_p = dict.fromkeys(rows, 1.0)
+    settled: dict[str, tuple[str, int]] = {}
+    for look, pairs in enumerate(plan.looks):
+        open_rows = [
+            name for name in rows if name not in settled and len(rows[name]) >= pairs
+        ]
+        if not open_rows:
+            continue
+        here = np.stack([rows[name][:pairs] for name in open_rows])
+        if plan.weights[look] > 0:
+            p = signed_rank_p(here) / plan.weights[look]
+            for name, value in zip(open_rows, p, strict=True):
+                smallest_p[name] = min(smallest_p[name], float(value))
+        different = _rejected(smallest_p, plan.false_discovery_rate)
+        equal = _equal(
+            here,
+            np.array([log_margins[name] for name in open_rows]),
+            plan.equivalence_alphas[look],
+        )
+        for index, name in enumerate(open_rows):
+            if name in different:
+                word = SLOWER if estimate(here[index]) > 0 else FASTER
+                settled[name] = (word, pairs)
+            elif equal[index]:
+                settled[name] = (EQUIVALENT, pairs)
+    # No verdict spends what is left of a suite's error on rows that are decided.
+    threshold = plan.false_discovery_rate / len(rows) if rows else 1.0
+    return {
+        name: _verdict(
+            row,
+            settled.get(name),
+            smallest_p[name],
+            plan,
+            log_margins[name],
+            threshold,
+        )
+        for name, row in rows.items()
+    }
+
+
+def _rejected(p: Mapping[str, float], rate: float) -> set[str]:
+    """Return the rows that Benjamini and Hochberg's step-up rejects, of all rows."""
+    values = np.clip(np.array([*p.values()]), 0, 1)
+    adjusted = stats.false_discovery_control(values, method="bh")
+    return {
+        name for name, value in zip(p, adjusted, strict=True) if float(value) <= rate
+    }
+
+
+def _equal(here: Floats, log_margins: Floats, alpha: float) -> Floats:
+    """Tell for each row whether both one-sided tests lie inside the margin."""
+    below = signed_rank_p(here - log_margins[:, None], "less")
+    above = signed_rank_p(here + log_margins[:, None], "greater")
+    return np.asarray(np.maximum(below, above) <= alpha)
+
+
+def _verdict(
+    row: Floats,
+    settled: tuple[str, int] | None,
+    p: float,
+    plan: Plan,
+    log_margin: float,
+    threshold: float,
+) -> Verdict:
+    word, pairs = settled or (INCONCLUSIVE, len(row))
+    used = row[:pairs]
+    centre = estimate(used)
+    around = interval(used, plan.confidence)
+    differs = word in (SLOWER, FASTER)
+    spread = _spread(used)
+    z = _needed_z(threshold, plan)
+    return Verdict(
+        word=word,
+        pairs=pairs,
+        ratio=math.exp(centre),
+        low=math.exp(around.low),
+        high=math.exp(around.high),
+        p=p,
+        margin=math.expm1(log_margin),
+        below_margin=differs and around.lies_within(log_margin),
+        smallest_visible=_smallest_visible(spread, pairs, z),
+        pairs_to_settle=None
+        if settled
+        else _pairs_to_settle(spread, centre, log_margin, pairs, z),
+    )
+
+
+def _spread(row: Floats) -> float:
+    """Return a standard deviation that a few wild pairs do not move."""
+    if len(row) < 2:
+        return math.inf
+    scale = float(stats.median_abs_deviation(row, scale="normal"))
+    return scale if scale > 0 else float(np.std(row, ddof=1))
+
+
+def _needed_z(threshold: float, plan: Plan) -> float:
+    """Return how many standard errors off a lone change must be to be found."""
+    spent = threshold * max(plan.weights)
+    return float(stats.norm.isf(spent / 2) + stats.norm.isf(1 - POWER))
+
+
+def _smallest_visible(spread: float, pairs: int, z: float) -> float:
+    size = z * spread / math.sqrt(pairs * EFFICIENCY)
+    return math.expm1(size) if size < 50 else math.inf
+
+
+def _pairs_to_settle(
+    spread: float, centre: float, log_margin: float, pairs: int, z: float
+) -> int | None:
+    """Return the cheaper of the two ways out: shown different, or shown equal."""
+    if not math.isfinite(spread):
+        return None
+    ways = []
+    if centre != 0:
+        ways.append((z * spread / abs(centre)) ** 2 / EFFICIENCY)
+    room = log_margin - abs(centre)
+    if room > 0:
+        one_sided = float(stats.norm.isf(0.01) + stats.norm.isf(1 - POWER))
+        ways.append((one_sided * spread / room) ** 2 / EFFICIENCY)
+    # What it has was not enough, whatever the estimate says.
+    return max(pairs + 1, math.ceil(min(ways))) if ways else None
