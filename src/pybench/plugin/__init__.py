@@ -15,24 +15,22 @@ import pytest
 from pybench.plugin.baselines import storage_folder
 from pybench.plugin.comparison import Comparison
 from pybench.plugin.kernel import Kernel, run_row
+from pybench.plugin.marking import MARKERS, skip_without_free_threading
 from pybench.plugin.options import said_words
 from pybench.plugin.rounds import KernelResult
 from pybench.plugin.rows import Rows
+from pybench.plugin.selection import select_quick
 from pybench.plugin.session import Session
 from pybench.plugin.table import TableDefaults
 
 __all__ = ["Kernel", "KernelResult", "kernel"]
 
 _ROWS = pytest.StashKey[Rows]()
-
-_MARKERS = (
-    "kernel: a row measured by a native kernel (set by the fixture `kernel`)",
-    "pybench(data_limit=N): save at most N raw values of this row",
-)
+_SESSION = pytest.StashKey[Session]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add our two options."""
+    """Add our options."""
     group = parser.getgroup("pybench")
     group.addoption(
         "--pybench-resume",
@@ -40,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=False,
         help="Run only the benchmarks that the journal of an interrupted run lacks; "
         "the table and saved files have all.",
+    )
+    group.addoption(
+        "--pybench-quick",
+        action="store_true",
+        default=False,
+        help="Run the rows marked quick alone, on a small budget.",
     )
     group.addoption(
         "--pybench-counts",
@@ -53,9 +57,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Set up before pytest-benchmark builds its session, which loads baselines."""
-    for marker in _MARKERS:
+    for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    session = Session(config)
+    session = config.stash[_SESSION] = Session(config)
     config.add_cleanup(session.watch.stop)
     config.pluginmanager.register(session, "pybench-session")
     if not _has_pytest_benchmark(config):
@@ -100,7 +104,12 @@ def _replace_machine_id(folder: str) -> Callable[[], None]:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Mark the kernel rows."""
+    """Select, and mark what is left."""
+    if config.getoption("pybench_quick"):
+        select_quick(config, items)
+    was_turned_on = config.stash[_SESSION].watch.is_broken
+    for item in items:
+        skip_without_free_threading(item, gil_was_turned_on=was_turned_on)
     rows = config.stash.get(_ROWS, None)
     if rows is not None:
         rows.mark(items)
