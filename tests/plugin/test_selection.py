@@ -1,4 +1,4 @@
-"""Markers and the short list: what runs, on which budget, and what is n/a."""
+"""Selectors, markers and the short list: what runs, on which budget, what is n/a."""
 
 import json
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import pytest
 
 from pybench.plugin.identity import count_affinity, gil_enabled, is_free_threaded
 from pybench.plugin.marking import skip_without_free_threading
+from pybench.plugin.selection import Place, matches, near
 
 Run = Callable[..., pytest.RunResult]
 
@@ -211,3 +212,86 @@ def test_gil_that_a_module_turned_on_is_not_called_not_available(
     skip_without_free_threading(request.node, gil_was_turned_on=True)
 
     assert request.node.get_closest_marker("skip") is None
+
+
+PLACES: list[Place] = [
+    ("gil", "gil", "release[1]"),
+    ("gil", "gil", "release[2]"),
+    ("memory", "counters", "false_sharing_padded"),
+    ("memory", "ordering", "stride[64]"),
+    ("threading", "locks", "uncontended"),
+]
+
+
+@pytest.mark.parametrize(
+    ("selector", "found"),
+    [
+        ("gil", [0, 1]),
+        ("gil/", [0, 1]),
+        ("gil/gil", [0, 1]),
+        ("gil/gil/release", [0, 1]),
+        ("gil/gil/release[2]", [1]),
+        ("gil/*/rel*", [0, 1]),
+        ("memory/ordering/*", [3]),
+        ("*/locks", [4]),
+        ("memory/*/false_sharing*", [2]),
+        ("*", [0, 1, 2, 3, 4]),
+        ("[gm]*", [0, 1, 2, 3]),
+        ("GIL", []),
+        ("locks", []),
+        ("gi", []),
+    ],
+)
+def test_selector_matches(selector: str, found: list[int]) -> None:
+    """Each part is a glob of its own, and what is left out is everything."""
+    assert [n for n, place in enumerate(PLACES) if matches(selector, place)] == found
+
+
+def test_near_matches_are_offered_else_what_there_is() -> None:
+    assert near("locks", PLACES).startswith("near: */locks")
+    assert "memory/ordering/stride" in near("memory/ordering/strid", PLACES)
+    assert near("zzz", PLACES) == "categories here: gil, memory, threading"
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> None:
+    """Lay out two categories."""
+    for category, area in (("gil", "gil"), ("threading", "locks")):
+        folder = pytester.mkdir(category)
+        (folder / f"test_{area}.py").write_text(
+            f"def test_benchmark_{category}_first(benchmark): benchmark(int)\n"
+            f"def test_benchmark_{category}_second(benchmark): benchmark(int)\n"
+        )
+
+
+@pytest.mark.usefixtures("suite")
+def test_selectors_add_up(run: Run) -> None:
+    result = run("--pybench-select=gil/gil/first", "--pybench-select=*/locks", "-v")
+
+    result.assert_outcomes(passed=3, deselected=1)
+
+
+@pytest.mark.usefixtures("suite")
+def test_selector_and_stock_selection_both_hold(run: Run) -> None:
+    run("--pybench-select=gil", "-k", "second").assert_outcomes(passed=1, deselected=3)
+
+
+@pytest.mark.usefixtures("suite")
+@pytest.mark.parametrize(
+    ("selector", "message"),
+    [
+        ("locks", "ERROR: no benchmark matches 'locks'; near: [*]/locks*"),
+        ("gil/gil/thirst", "ERROR: no benchmark matches 'gil/gil/thirst'; near: *"),
+        ("", "ERROR: '' is no selector: it is category/area/operation*"),
+        ("a/b/c/d", "ERROR: 'a/b/c/d' is no selector: *"),
+    ],
+)
+def test_selector_without_a_match_is_a_usage_error(
+    run: Run, selector: str, message: str
+) -> None:
+    """Though another one has matches: a slip must not leave rows out in silence."""
+    result = run("--pybench-select=gil", f"--pybench-select={selector}")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+    assert "Traceback" not in result.stderr.str()

@@ -16,10 +16,11 @@ from pybench.plugin.baselines import storage_folder
 from pybench.plugin.comparison import Comparison
 from pybench.plugin.kernel import Kernel, run_row
 from pybench.plugin.marking import MARKERS, skip_without_free_threading
+from pybench.plugin.observing import MemoryObserver
 from pybench.plugin.options import said_words
 from pybench.plugin.rounds import KernelResult
 from pybench.plugin.rows import Rows
-from pybench.plugin.selection import select_quick
+from pybench.plugin.selection import select, select_quick
 from pybench.plugin.session import Session
 from pybench.plugin.table import TableDefaults
 
@@ -40,10 +41,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "the table and saved files have all.",
     )
     group.addoption(
+        "--pybench-select",
+        metavar="SELECTOR",
+        action="append",
+        default=[],
+        help="Run what this matches: category/area/operation, each part a glob, or the "
+        "beginning of that; may be given several times.",
+    )
+    group.addoption(
         "--pybench-quick",
         action="store_true",
         default=False,
         help="Run the rows marked quick alone, on a small budget.",
+    )
+    group.addoption(
+        "--pybench-memory",
+        metavar="PATH",
+        type=Path,
+        default=None,
+        help="Write each row's peak memory as JSON: resident, or under -X tracemalloc "
+        "what Python allocated. Not in a run whose times count.",
     )
     group.addoption(
         "--pybench-counts",
@@ -62,6 +79,10 @@ def pytest_configure(config: pytest.Config) -> None:
     session = config.stash[_SESSION] = Session(config)
     config.add_cleanup(session.watch.stop)
     config.pluginmanager.register(session, "pybench-session")
+    memory = config.getoption("pybench_memory")
+    if memory is not None:
+        observer = MemoryObserver(memory, session.say_problem)
+        config.pluginmanager.register(observer, "pybench-memory")
     if not _has_pytest_benchmark(config):
         if config.getoption("pybench_resume"):
             raise pytest.UsageError("--pybench-resume needs pytest-benchmark")
@@ -105,6 +126,9 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Select, and mark what is left."""
+    selectors = config.getoption("pybench_select")
+    if selectors:
+        select(config, items, selectors)
     if config.getoption("pybench_quick"):
         select_quick(config, items)
     was_turned_on = config.stash[_SESSION].watch.is_broken
