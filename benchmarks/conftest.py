@@ -11,6 +11,7 @@ import shlex
 import threading
 from collections.abc import Callable, Iterator
 from itertools import repeat
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,20 @@ CATEGORY_BUDGETS_S = {"startup": 0.2}
 # 200 values, taken evenly, still draw its distribution.
 DATA_LIMIT = 200
 
+# The rows of `-m quick` and `--pybench-quick`, one name a line.
+QUICK = frozenset(
+    Path(__file__).with_name("quick.txt").read_text(encoding="utf-8").splitlines()
+)
+
+# Markers of the pybench plugin that rows here use.
+MARKERS = (
+    "pybench(data_limit): how pybench records this row.",
+    "quick: a row of the short list.",
+    "slow: a row that takes seconds.",
+    "requires_ft: a row that is n/a unless the GIL is off.",
+    "threads(n): a row of n threads.",
+)
+
 # An `unrolled` function does its statement OPERATIONS times, COPIES to a turn of its
 # loop. A turn costs about 8 ns, so less than 0.1 ns an operation.
 OPERATIONS = 1000
@@ -42,15 +57,23 @@ Task = Callable[[], object]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let the rows be collected when the pybench plugin is switched off."""
-    if not any(line.startswith("pybench") for line in config.getini("markers")):
-        config.addinivalue_line(
-            "markers", "pybench(data_limit): how pybench records this row."
-        )
+    if not has_pybench(config):
+        for marker in MARKERS:
+            config.addinivalue_line("markers", marker)
+
+
+def has_pybench(config: pytest.Config) -> bool:
+    """Tell whether the pybench plugin is there, by a marker that only it registers."""
+    return any(line.startswith("kernel:") for line in config.getini("markers"))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give a row of this suite its budget and its share of the JSON."""
+    """Give a row of this suite its markers, its budget and its share of the JSON."""
     item.add_marker(pytest.mark.pybench(data_limit=DATA_LIMIT))
+    if item.name in QUICK:
+        item.add_marker("quick")
+    if item.get_closest_marker("requires_ft") and not has_pybench(item.config):
+        item.add_marker(pytest.mark.skip(reason="n/a: needs the pybench plugin"))
     settings = marker_settings(item)
     if user_set_max_time(item.config):
         settings.pop("max_time", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -53,8 +54,8 @@ def collect(pytester: pytest.Pytester) -> Callable[..., Collected]:
     for folder in ("ours", "theirs"):
         pytester.mkdir(folder)
         (pytester.path / folder / f"test_{folder}.py").write_text(ROW)
-    conftest_text = (SUITE / "conftest.py").read_text()
-    (pytester.path / "ours" / "conftest.py").write_text(conftest_text)
+    for name in ("conftest.py", "quick.txt"):
+        shutil.copy(SUITE / name, pytester.path / "ours")
 
     def run(*arguments: str) -> Collected:
         # Without our plugin: the suite's folder has to stand by itself.
@@ -104,6 +105,57 @@ def test_obeys_a_budget_given_in_the_environment(
     rows = collect()
 
     assert rows["ours/test_ours.py::test_plain"]["options"]["max_time"] == 0.02
+
+
+MARKED = """
+import pytest
+
+@pytest.mark.slow
+@pytest.mark.threads(1)
+def test_slow(benchmark):
+    benchmark.pedantic(int)
+
+@pytest.mark.requires_ft
+def test_needy(benchmark):
+    benchmark.pedantic(int)
+
+def test_benchmark_interpreter_add_int(benchmark):
+    benchmark.pedantic(int)
+"""
+
+
+@pytest.mark.parametrize("plugin", ["pybench", "no:pybench"])
+def test_markers_are_known_with_and_without_the_plugin(
+    pytester: pytest.Pytester, plugin: str
+) -> None:
+    """No row fails to be collected for a marker, and `-m` finds each of them."""
+    pytester.makepyfile(test_marked=MARKED)
+    for name in ("conftest.py", "quick.txt"):
+        shutil.copy(SUITE / name, pytester.path)
+    switch = ["-p", plugin] if plugin.startswith("no:") else []
+    options = ("--strict-markers", "-q", "--collect-only", *switch)
+    collected = {
+        marker: pytester.runpytest_subprocess(*options, "-m", marker).outlines
+        for marker in ("slow", "threads", "requires_ft", "quick")
+    }
+
+    assert {marker: lines[0] for marker, lines in collected.items()} == {
+        "slow": "test_marked.py::test_slow",
+        "threads": "test_marked.py::test_slow",
+        "requires_ft": "test_marked.py::test_needy",
+        "quick": "test_marked.py::test_benchmark_interpreter_add_int",
+    }
+
+
+def test_needy_row_is_not_run_without_the_plugin(pytester: pytest.Pytester) -> None:
+    """Nobody would look at the GIL, so the row says n/a instead of a number."""
+    pytester.makepyfile(test_marked=MARKED)
+    for name in ("conftest.py", "quick.txt"):
+        shutil.copy(SUITE / name, pytester.path)
+    result = pytester.runpytest_subprocess("-p", "no:pybench", "-rs")
+
+    result.assert_outcomes(passed=2, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*n/a: needs the pybench plugin"])
 
 
 def test_unrolls_a_thousand_operations() -> None:

@@ -16,9 +16,12 @@ import pytest
 from pybench.plugin.baselines import storage_folder
 from pybench.plugin.comparison import Comparison
 from pybench.plugin.kernel import Kernel, run_row
+from pybench.plugin.marking import MARKERS, skip_without_free_threading
+from pybench.plugin.observing import MemoryObserver
 from pybench.plugin.options import said_words
 from pybench.plugin.rounds import KernelResult
 from pybench.plugin.rows import Rows
+from pybench.plugin.selection import select, select_quick
 from pybench.plugin.session import Session
 from pybench.plugin.table import TableDefaults
 from pybench.plugin.turns import OPTION, Turns, quieten
@@ -26,17 +29,12 @@ from pybench.plugin.turns import OPTION, Turns, quieten
 __all__ = ["Kernel", "KernelResult", "kernel"]
 
 _ROWS = pytest.StashKey[Rows]()
+_SESSION = pytest.StashKey[Session]()
 _TURNS = pytest.StashKey[Turns]()
-
-_MARKERS = (
-    "kernel: a row measured by a native kernel (set by the fixture `kernel`)",
-    "pybench(data_limit=N, alternate=True, margin=F): save at most N raw values of "
-    "this row; never run it beside itself; call changes below F equivalent",
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add our two options."""
+    """Add our options."""
     group = parser.getgroup("pybench")
     group.addoption(
         "--pybench-resume",
@@ -44,6 +42,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=False,
         help="Run only the benchmarks that the journal of an interrupted run lacks; "
         "the table and saved files have all.",
+    )
+    group.addoption(
+        "--pybench-select",
+        metavar="SELECTOR",
+        action="append",
+        default=[],
+        help="Run what this matches: category/area/operation, each part a glob, or the "
+        "beginning of that; may be given several times.",
+    )
+    group.addoption(
+        "--pybench-quick",
+        action="store_true",
+        default=False,
+        help="Run the rows marked quick alone, on a small budget.",
+    )
+    group.addoption(
+        "--pybench-memory",
+        metavar="PATH",
+        type=Path,
+        default=None,
+        help="Write each row's peak memory as JSON: resident, or under -X tracemalloc "
+        "what Python allocated. Not in a run whose times count.",
     )
     group.addoption(
         "--pybench-counts",
@@ -59,11 +79,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Set up before pytest-benchmark builds its session, which loads baselines."""
-    for marker in _MARKERS:
+    for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    session = Session(config)
+    session = config.stash[_SESSION] = Session(config)
     config.add_cleanup(session.watch.stop)
     config.pluginmanager.register(session, "pybench-session")
+    memory = config.getoption("pybench_memory")
+    if memory is not None:
+        observer = MemoryObserver(memory, session.say_problem)
+        config.pluginmanager.register(observer, "pybench-memory")
     if not _has_pytest_benchmark(config):
         if config.getoption("pybench_resume"):
             raise pytest.UsageError("--pybench-resume needs pytest-benchmark")
@@ -117,7 +141,15 @@ def _replace_machine_id(folder: str) -> Callable[[], None]:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Mark the kernel rows."""
+    """Select, and mark what is left."""
+    selectors = config.getoption("pybench_select")
+    if selectors:
+        select(config, items, selectors)
+    if config.getoption("pybench_quick"):
+        select_quick(config, items)
+    was_turned_on = config.stash[_SESSION].watch.is_broken
+    for item in items:
+        skip_without_free_threading(item, gil_was_turned_on=was_turned_on)
     rows = config.stash.get(_ROWS, None)
     if rows is not None:
         rows.mark(items)

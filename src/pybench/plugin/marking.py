@@ -4,6 +4,18 @@ from typing import Any
 
 import pytest
 
+from pybench.plugin.identity import gil_enabled, is_free_threaded
+
+MARKERS = (
+    "kernel: a row measured by a native kernel (set by the fixture `kernel`)",
+    "pybench(data_limit=N, alternate=True, margin=F): save at most N raw values of "
+    "this row; never run it beside itself; call changes below F equivalent",
+    "quick: a row of the short list that --pybench-quick runs",
+    "slow: a row that takes seconds",
+    "requires_ft: a row that is n/a unless the GIL is off",
+    "threads(n): a row of n threads, oversubscribed where fewer CPUs are usable",
+)
+
 
 def is_row(item: pytest.Item) -> bool:
     """Tell whether a test is a benchmark."""
@@ -65,3 +77,41 @@ def margin(item: pytest.Item) -> float | None:
     raise pytest.UsageError(
         f"{item.nodeid}: pybench(margin={value!r}): expected a share such as 0.03"
     )
+
+
+def thread_count(item: pytest.Item) -> int | None:
+    """Read how many threads a row's ``threads`` marker says it has."""
+    marker = item.get_closest_marker("threads")
+    if marker is None:
+        return None
+    values = [*marker.args, *marker.kwargs.values()]
+    is_count = len(values) == 1 and type(values[0]) is int and values[0] >= 1
+    if not is_count or set(marker.kwargs) - {"n"}:
+        raise pytest.UsageError(
+            f"{item.nodeid}: the marker is threads(n) with n at least 1, "
+            f"not threads{marker.args or ''}{marker.kwargs or ''}"
+        )
+    return int(values[0])
+
+
+def skip_without_free_threading(item: pytest.Item, *, gil_was_turned_on: bool) -> None:
+    """Make a ``requires_ft`` row n/a where the GIL is on.
+
+    Parameters
+    ----------
+    item : pytest.Item
+        Any test.
+    gil_was_turned_on : bool
+        Whether a module did that behind the user's back: the row is void then, and
+        calling it n/a would hide the module.
+    """
+    if item.get_closest_marker("requires_ft") is None or gil_was_turned_on:
+        return
+    if not is_free_threaded():
+        reason = "needs a free-threaded build"
+    elif gil_enabled():
+        reason = "needs the GIL off, and this process was started with it on"
+    else:
+        return
+    # A marker: pytest then names the test's own line and sets no fixture up.
+    item.add_marker(pytest.mark.skip(reason=f"n/a: {reason}"))

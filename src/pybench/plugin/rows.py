@@ -16,12 +16,13 @@ from pybench.plugin.identity import extension
 from pybench.plugin.iterations import IterationStore, machine_folder
 from pybench.plugin.journal import NAME, Journal, JournalWriter, find_journal
 from pybench.plugin.kernel import REFUSED_OPTIONS, Floor, read_budget
-from pybench.plugin.marking import data_limit, is_kernel_row, is_row
+from pybench.plugin.marking import data_limit, is_kernel_row, is_row, thread_count
 from pybench.plugin.operations import divide_by_operations
 from pybench.plugin.options import said_value
 from pybench.plugin.restored import restore
 from pybench.plugin.rounds import Budget
 from pybench.plugin.saving import guard_saving
+from pybench.plugin.selection import QUICK_BUDGET_S
 from pybench.plugin.session import Session
 from pybench.plugin.summary import na_reason
 from pybench.plugin.table import TableDefaults, thin
@@ -64,6 +65,7 @@ class Rows:
         self._ended: set[str] = set()
         self._void: dict[str, str] = {}
         self._limits: dict[str, int] = {}
+        self._threads: dict[str, int] = {}
         self._collection_line = ""
         self._restored: list[Any] = []
         self._resumed = self._find_resumed()
@@ -136,6 +138,11 @@ class Rows:
             if limit is not None:
                 self._table.is_wanted = True
                 self._limits[item.nodeid] = limit
+            threads = thread_count(item)
+            if threads is not None:
+                self._threads[item.nodeid] = threads
+            if self.config.getoption("pybench_quick"):
+                self._cut_budget(item)
             if not is_kernel_row(item):
                 continue
             self._table.is_wanted = True
@@ -152,6 +159,17 @@ class Rows:
                 settings["timer"] = native.stopwatch
                 marker_with_clock = pytest.mark.benchmark(**settings)
                 item.add_marker(marker_with_clock, append=False)
+
+    def _cut_budget(self, item: pytest.Item) -> None:
+        """Give a row at most the quick budget, unless the user chose another."""
+        if said_value(self._words, "--benchmark-max-time") is not None:
+            return
+        marker = item.get_closest_marker("benchmark")
+        settings = dict(marker.kwargs) if marker else {}
+        own = settings.get("max_time", QUICK_BUDGET_S)
+        settings["max_time"] = min(float(own), QUICK_BUDGET_S)
+        # pytest-benchmark reads the closest marker alone, so it has to carry them all.
+        item.add_marker(pytest.mark.benchmark(**settings), append=False)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -216,7 +234,26 @@ class Rows:
         if watch.is_broken:
             self._fail_void(item, "while this row ran")
         self._divide(item)
+        self._label_threads(item)
         return result
+
+    def _label_threads(self, item: pytest.Item) -> None:
+        """Say of a row that it has more threads than usable CPUs."""
+        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        if fixture is None or not fixture.stats:
+            return
+        info = fixture.extra_info
+        declared = self._threads.get(item.nodeid)
+        if declared is not None:
+            info.setdefault("threads", declared)
+        # Elsewhere the word may mean something else; here it is ours.
+        elif item.nodeid not in self._limits:
+            return
+        threads = info.get("threads")
+        if type(threads) is int:
+            # The row knows the affinity; the cgroup's quota is known here.
+            crowded = threads > self.session.identity.usable_cpus
+            info["oversubscribed"] = crowded or info.get("oversubscribed") is True
 
     def _divide(self, item: pytest.Item) -> None:
         """Show the time of one operation, in rows of suites that ask for our table."""

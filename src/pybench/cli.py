@@ -1,0 +1,312 @@
+"""The command line: ``pybench run`` and what will stand beside it.
+
+A subcommand is one function that adds its parser, and one that does the work and
+returns the exit status; what it needs is imported when it runs.  Nothing else in the
+package exits or prints.
+"""
+
+import argparse
+import json
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from pybench.profiles import RowProfile
+    from pybench.runner import Interpreter, Measured
+
+OK = 0
+USAGE = 2  # argparse's own
+FAILED = 4  # a row or an interpreter; the others are saved
+INTERRUPTED = 130  # as a shell says it of Ctrl-C
+
+# Exit codes of pytest that mean more here than "failed".
+_PYTEST_USAGE = 4
+
+_WIDTH = 110
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done; the text says why and what can."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one subcommand and exit with its status."""
+    parser = argparse.ArgumentParser(
+        prog="pybench", description="Tell which differences between Pythons are real."
+    )
+    subcommands = parser.add_subparsers(title="commands", required=True)
+    add_run(subcommands)
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except UsageError as error:
+        print(f"pybench: error: {error}", file=sys.stderr)
+        status = USAGE
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def add_run(subcommands: Any) -> None:
+    """Add ``pybench run``."""
+    parser = subcommands.add_parser(
+        "run",
+        help="measure one or more interpreters, without verdicts",
+        description="Measure interpreters one after the other. Two tables are no "
+        "comparison: each is one process.",
+        epilog="Exit status: 0 done, 2 usage, 4 a row or an interpreter failed (the "
+        "others are saved), 130 interrupted.",
+    )
+    parser.add_argument(
+        "pythons",
+        metavar="PY",
+        nargs="*",
+        help="a path, a name on PATH, or a version found here such as 3.14t; without "
+        "any, the Python that runs this",
+    )
+    parser.add_argument(
+        "--benchmarks",
+        metavar="SELECTOR",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="category/area/operation or the beginning of that; each part may be a "
+        "glob: gil, '*/locks', 'memory/refcount/*'",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="the rows marked quick, in a minute"
+    )
+    parser.add_argument(
+        "--suite",
+        metavar="PATH",
+        type=Path,
+        default=Path("benchmarks"),
+        help="where the benchmarks are (default: ./benchmarks)",
+    )
+    parser.add_argument(
+        "-o",
+        dest="output",
+        metavar="DIR",
+        type=Path,
+        help="write <version>.json of pytest-benchmark there, per interpreter",
+    )
+    parser.add_argument(
+        "--profile",
+        choices=["detailed"],
+        help="then run each row three more times: under cProfile, for its resident "
+        "memory, and for what Python allocated",
+    )
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, profile if asked to, and say what came of it."""
+    if not options.suite.exists():
+        raise UsageError(
+            f"no benchmarks at {options.suite.absolute()}; run this in a checkout, "
+            "or say where they are: --suite PATH"
+        )
+    labelled = label(interpreters(options.pythons))
+    output = make_folder(options.output)
+    words = [f"--pybench-select={selector}" for selector in options.benchmarks]
+    words += ["--pybench-quick"] * options.quick
+
+    status = OK
+    lines: list[str] = []
+    for name, interpreter in labelled.items():
+        print(f"pybench: {name} at {interpreter.path}", flush=True)
+        with tempfile.TemporaryDirectory(prefix="pybench-") as scratch:
+            # A profile needs to know which rows were measured.
+            folder = output or (Path(scratch) if options.profile else None)
+            came = run_one(name, interpreter, options, words, folder, lines)
+        status = max(status, came)  # interrupted, failed, usage, ok
+        if came in (USAGE, INTERRUPTED):
+            break
+    print("\npybench: one line per interpreter")
+    print("\n".join(lines))
+    if status == INTERRUPTED:
+        rest = [str(interpreter.path), "-m", "pytest", str(options.suite)]
+        rest += ["--benchmark-only", "--pybench-resume", *words]
+        print(f"pybench: interrupted; what is missing: {shlex.join(rest)}")
+    return status
+
+
+def run_one(
+    name: str,
+    interpreter: "Interpreter",
+    options: argparse.Namespace,
+    words: Sequence[str],
+    folder: Path | None,
+    lines: list[str],
+) -> int:
+    """Measure one interpreter, add what is to be said at the end, return the status."""
+    from pybench.runner import measure
+
+    path = folder / f"{name}.json" if folder else None
+    measured = measure(interpreter, options.suite, words, path)
+    where = ""
+    if options.output:
+        where = f" -> {path}" if measured.document else "; nothing to save"
+    lines.append(f"{name:<12} {outcome(measured)}{where}")
+    if measured.interrupted:
+        return INTERRUPTED
+    if measured.status == _PYTEST_USAGE:
+        # pytest has said why, and would say so again on each of the others.
+        return USAGE
+    if options.profile:
+        profiles = profile(interpreter, options.suite, measured)
+        print("\n".join(profile_table(profiles)), flush=True)
+        if options.output:
+            lines.append(write_profiles(profiles, name, options.output))
+    return OK if measured.status == OK else FAILED
+
+
+def interpreters(words: Sequence[str]) -> "list[Interpreter]":
+    """Find the interpreters and see that each has what it takes."""
+    from pybench.runner import (
+        ChoiceError,
+        NotReadyError,
+        ProbeError,
+        check_ready,
+        choose,
+        probe,
+    )
+
+    try:
+        chosen = choose(words) if words else [probe(sys.executable)]
+        for interpreter in chosen:
+            check_ready(interpreter)
+    except (ChoiceError, NotReadyError, ProbeError) as error:
+        raise UsageError(str(error)) from error
+    return chosen
+
+
+def label(chosen: "Sequence[Interpreter]") -> "dict[str, Interpreter]":
+    """Name each by its version; the second of a version is ``3.14.0-2``."""
+    named: dict[str, Interpreter] = {}
+    for interpreter in chosen:
+        name, number = interpreter.label, 2
+        while name in named:
+            name, number = f"{interpreter.label}-{number}", number + 1
+        named[name] = interpreter
+    return named
+
+
+def make_folder(folder: Path | None) -> Path | None:
+    """Make the folder of ``-o`` before the first row runs."""
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe_file = folder / ".pybench-probe"
+        probe_file.touch()
+        probe_file.unlink()
+    except OSError as error:
+        raise UsageError(f"-o {folder}: {error.strerror or error}") from error
+    return folder
+
+
+def outcome(measured: "Measured") -> str:
+    """Put in words what came of one interpreter."""
+    counts = measured.counts
+    if measured.status == _PYTEST_USAGE:
+        return "FAILED: see the error of pytest above"
+    if not counts:
+        if measured.status < 0:
+            return f"FAILED: pytest was ended by signal {-measured.status}"
+        return f"FAILED: pytest ended with status {measured.status} and left no counts"
+    parts = [f"{counts['rows_measured']} rows measured"]
+    parts += [
+        f"{number} {what}"
+        for what, number in (
+            ("n/a", sum(counts["rows_na"].values())),
+            ("void", counts["rows_void"]),
+            ("disturbed", counts["rows_disturbed"]),
+            ("tests failed", counts["tests_failed"]),
+        )
+        if number
+    ]
+    mark = "INTERRUPTED: " if measured.interrupted else "FAILED: "
+    return (mark if measured.status else "") + ", ".join(parts)
+
+
+def profile(
+    interpreter: "Interpreter", suite: Path, measured: "Measured"
+) -> "list[RowProfile]":
+    """Profile the rows that were measured, one after the other."""
+    from pybench.profiles import profile_row
+
+    rows = measured.document.get("benchmarks", [])
+    found = []
+    for number, row in enumerate(rows, start=1):
+        print(f"pybench: profile {number} of {len(rows)}: {row['name']}", flush=True)
+        record = row["extra_info"].get("pybench")
+        is_native = isinstance(record, dict) and "kernel" in record
+        found.append(
+            profile_row(interpreter, suite, row["fullname"], is_native=is_native)
+        )
+    return found
+
+
+def write_profiles(profiles: "Sequence[RowProfile]", name: str, output: Path) -> str:
+    """Write ``profile-<name>.json``; return the line that says so."""
+    from pybench.profiles import profile_document
+
+    path = output / f"profile-{name}.json"
+    document = profile_document(name, profiles)
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return f"{name:<12} {len(profiles)} rows profiled -> {path}"
+
+
+def profile_table(profiles: "Sequence[RowProfile]") -> list[str]:
+    """Lay the profiles out: one line per row, with its dearest function."""
+    head = f"{'memory in KiB':<47} {'peak':>9} {'grown':>8} {'traced':>8}  most time in"
+    lines = ["", head]
+    for one in profiles:
+        sizes = [
+            kibibytes(one.rss_peak_bytes),
+            kibibytes(grown(one.rss_before_bytes, one.rss_peak_bytes)),
+            kibibytes(grown(one.traced_before_bytes, one.traced_peak_bytes)),
+        ]
+        name = one.fullname.rpartition("::")[2].removeprefix("test_")
+        line = f"{name:<47} {sizes[0]:>9} {sizes[1]:>8} {sizes[2]:>8}  {dearest(one)}"
+        lines.append(line[:_WIDTH])
+        lines += [f"  {problem}" for problem in one.problems]
+    return lines
+
+
+def dearest(one: "RowProfile") -> str:
+    """Name the function with the most time of its own, and its share."""
+    total = sum(function.own_s for function in one.functions)
+    if not total:
+        return "native kernel" if one.is_native else "-"
+    first = one.functions[0]
+    return f"{first.own_s / total:.0%} {short_name(first.name)}"
+
+
+def short_name(name: str) -> str:
+    """Shorten how cProfile writes a function: no folders, no brackets around C."""
+    method = re.fullmatch(r"~:0\(<method '(\w+)' of '([\w.]+)' objects>\)", name)
+    if method:
+        return f"{method[2]}.{method[1]}"
+    function = re.fullmatch(r"~:0\(<(?:built-in method )?(.+)>\)", name)
+    return function[1] if function else name.rpartition("/")[2]
+
+
+def grown(before: int | None, peak: int | None) -> int | None:
+    """Return by how much the peak is above what was there; the two may lag a page."""
+    return None if before is None or peak is None else max(0, peak - before)
+
+
+def kibibytes(size: int | None) -> str:
+    """Return a size in KiB, or a dash."""
+    return "-" if size is None else f"{size / 1024:,.0f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""One row in detail: its functions, its resident memory and what Python allocated.
+
+Three children run the row, one for each question: a profiler slows it, tracing
+allocations slows and enlarges it, and resident memory is a process's own.
+"""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pybench.runner import Interpreter
+
+SCHEMA = 1
+
+# How many functions of a row are kept, by the time spent in themselves.
+TOP = 10
+
+# A row is run a few times at most; a profiler slows calls down by a factor of ten.
+_TIMEOUT_S = 30.0
+
+# cProfile is pytest-benchmark's: it profiles one more call after the timed ones,
+# which are kept to a minimum here and thrown away.
+_CPROFILE = (
+    "--benchmark-only",
+    "--benchmark-cprofile=tottime",
+    "--benchmark-cprofile-loops=1",
+    "--benchmark-max-time=0.000001",
+    "--benchmark-min-rounds=1",
+    "--benchmark-warmup=off",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """One function of a row's profile; seconds are those of one profiled call."""
+
+    name: str
+    calls: str
+    own_s: float
+    total_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowProfile:
+    """What is known of one row; ``problems`` says what is not, and why.
+
+    A native kernel has no functions: it is C, and the profiler would see Python.
+    Sizes are None where they could not be had; "before" is the process with pytest
+    and the suite imported, just before the row's set-up.
+    """
+
+    fullname: str
+    is_native: bool
+    functions: tuple[Function, ...] = ()
+    rss_before_bytes: int | None = None
+    rss_peak_bytes: int | None = None
+    traced_before_bytes: int | None = None
+    traced_peak_bytes: int | None = None
+    problems: tuple[str, ...] = field(default=())
+
+
+def profile_row(
+    interpreter: Interpreter, suite: Path, fullname: str, *, is_native: bool
+) -> RowProfile:
+    """Run one row three times, each in a process of its own.
+
+    Parameters
+    ----------
+    interpreter : Interpreter
+        What runs it.
+    suite : Path
+        The folder or file that the row was collected from.
+    fullname : str
+        Its id in pytest-benchmark's JSON.
+    is_native : bool
+        Whether it is a kernel, which has no functions to profile.
+    """
+    node = locate(suite, fullname)
+    problems = []
+    functions: tuple[Function, ...] = ()
+    if not is_native:
+        document, problem = _run(interpreter, (), "--benchmark-json", node, _CPROFILE)
+        functions = _functions(document)
+        if not functions:
+            reason = problem or "the profile is empty"
+            if interpreter.free_threaded:
+                # Seen on 3.13t: signal 11, and threads that wait for ever.
+                reason += "; cProfile may fail where threads run without the GIL"
+            problems.append(f"functions: {reason}")
+    sizes: dict[str, int] = {}
+    for what, switches in (("resident", ()), ("allocated", ("-X", "tracemalloc"))):
+        document, problem = _run(
+            interpreter, switches, "--pybench-memory", node, ("--benchmark-disable",)
+        )
+        sizes |= document.get(fullname, {})
+        if fullname not in document:
+            problems.append(f"{what} memory: {problem or 'nothing was written'}")
+    return RowProfile(
+        fullname=fullname,
+        is_native=is_native,
+        functions=functions,
+        problems=tuple(problems),
+        **sizes,
+    )
+
+
+def profile_document(label: str, rows: Sequence[RowProfile]) -> dict[str, Any]:
+    """Return what is written to ``profile-<label>.json``."""
+    return {
+        "pybench": "profile",
+        "schema": SCHEMA,
+        "interpreter": label,
+        "rows": [asdict(row) for row in rows],
+    }
+
+
+def locate(suite: Path, fullname: str) -> str:
+    """Return a row's id as an argument for pytest from any working directory.
+
+    In the JSON it is relative to pytest's root, which is the suite or above it.
+    """
+    file, mark, rest = fullname.partition("::")
+    suite = suite.absolute()
+    for folder in (suite, *suite.parents):
+        if (folder / file).is_file():
+            return f"{folder / file}{mark}{rest}"
+    return fullname
+
+
+def _functions(document: dict[str, Any]) -> tuple[Function, ...]:
+    """Return the functions that cost most themselves, the profiler's own left out."""
+    rows = document.get("benchmarks") or [{}]
+    found = [
+        Function(
+            name=entry["function_name"],
+            calls=str(entry["ncalls_recursion"]),
+            own_s=entry["tottime"],
+            total_s=entry["cumtime"],
+        )
+        for entry in rows[0].get("cprofile", [])
+        if "_lsprof" not in entry["function_name"]
+    ]
+    return tuple(sorted(found, key=lambda one: one.own_s, reverse=True)[:TOP])
+
+
+def _run(
+    interpreter: Interpreter,
+    switches: Sequence[str],
+    output_option: str,
+    node: str,
+    words: Sequence[str],
+) -> tuple[dict[str, Any], str]:
+    """Run one row in a child; return what it wrote, or what went wrong."""
+    with tempfile.TemporaryDirectory(prefix="pybench-profile-") as name:
+        output = Path(name) / "output.json"
+        command = [
+            *(str(interpreter.path), *switches, "-m", "pytest", node, *words),
+            *(f"{output_option}={output}", "-q", "-p", "no:cacheprovider"),
+            # The journal and the saves of the user's runs stay as they are.
+            f"--benchmark-storage={name}/storage",
+        ]
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=_TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired:
+            return {}, f"no end within {_TIMEOUT_S:g} seconds"
+        try:
+            document = json.loads(output.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            document = {}
+        if done.returncode == 0:
+            return document, ""
+        if done.returncode < 0:
+            return {}, f"the process was ended by signal {-done.returncode}"
+        last = ["no message", *filter(str.strip, done.stdout.splitlines())][-1]
+        return {}, f"exit {done.returncode}: {last[:200]}"

@@ -1,0 +1,113 @@
+"""The three runs of a row in detail, each in a process of its own."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pybench.profiles import detailed, profile_document, profile_row
+from pybench.runner import Interpreter, probe
+
+SUITE = """
+def inner():
+    return sum(range(20_000))
+
+def outer():
+    return inner()
+
+def test_row(benchmark):
+    benchmark(outer)
+
+def test_failing(benchmark):
+    benchmark(outer)
+    raise ValueError("it broke")
+
+def test_dying(benchmark):
+    import os
+    os.abort()
+"""
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    """Write a suite with a root above it."""
+    folder = tmp_path / "root" / "suite"
+    folder.mkdir(parents=True)
+    (folder / "test_suite.py").write_text(SUITE)
+    (tmp_path / "root" / "pytest.ini").write_text("[pytest]\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def python() -> Interpreter:
+    """Return the interpreter that runs this."""
+    return probe(sys.executable)
+
+
+def test_row_has_its_functions_and_sizes(python: Interpreter, suite: Path) -> None:
+    """The functions by their own time, without the profiler's."""
+    row = profile_row(python, suite, "suite/test_suite.py::test_row", is_native=False)
+
+    names = [function.name for function in row.functions]
+    assert row.problems == ()
+    assert {"sum", "inner", "outer"} <= {
+        word for word in ("sum", "inner", "outer") for name in names if word in name
+    }
+    assert not [name for name in names if "_lsprof" in name]
+    own_s = [function.own_s for function in row.functions]
+    assert own_s == sorted(own_s, reverse=True)
+    assert row.rss_peak_bytes is not None
+    assert row.traced_peak_bytes is not None
+    assert row.traced_before_bytes is not None
+    assert row.traced_peak_bytes >= row.traced_before_bytes
+
+
+def test_nothing_is_left_beside_the_suite(
+    python: Interpreter, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal of the user's own runs least of all."""
+    monkeypatch.chdir(suite)
+
+    profile_row(python, suite, "suite/test_suite.py::test_row", is_native=True)
+
+    assert not (suite / ".benchmarks").exists()
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [("failing", "exit 1"), ("dying", "ended by signal 6")],
+)
+def test_row_that_fails_has_its_reasons(
+    python: Interpreter, suite: Path, row: str, reason: str
+) -> None:
+    """One per run, and no value."""
+    name = f"suite/test_suite.py::test_{row}"
+
+    found = profile_row(python, suite, name, is_native=False)
+
+    assert len(found.problems) == 3
+    assert all(reason in problem for problem in found.problems)
+    assert found.functions == ()
+    assert found.rss_peak_bytes is None
+
+
+def test_run_that_does_not_end_is_ended(
+    python: Interpreter, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detailed, "_TIMEOUT_S", 0.01)
+
+    row = profile_row(python, suite, "suite/test_suite.py::test_row", is_native=True)
+
+    assert row.problems == (
+        "resident memory: no end within 0.01 seconds",
+        "allocated memory: no end within 0.01 seconds",
+    )
+
+
+def test_document_is_json() -> None:
+    row = detailed.RowProfile(fullname="t.py::a", is_native=True)
+
+    document = profile_document("3.14.0", [row])
+
+    assert document["interpreter"] == "3.14.0"
+    assert document["rows"][0]["fullname"] == "t.py::a"

@@ -1,0 +1,241 @@
+"""`pybench run` as somebody types it: what is written, said, and the exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pybench import cli
+from pybench.profiles import RowProfile
+from pybench.profiles.detailed import Function
+from pybench.runner import Measured, probe
+
+ROOT = Path(__file__).parents[1]
+LABEL = probe(sys.executable).label
+
+CONFTEST = """
+def pytest_benchmark_generate_machine_info():
+    return {"node": "here", "release": "1", "python_compiler": "cc", "cpu": {}}
+"""
+ROW = "def test_benchmark_{0}_{1}(benchmark): benchmark({2})\n"
+
+Pybench = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Write a checkout with a small suite."""
+    suite = tmp_path / "benchmarks"
+    for category, area in (("gil", "gil"), ("memory", "churn")):
+        (suite / category).mkdir(parents=True)
+        (suite / category / f"test_{area}.py").write_text(
+            ROW.format(category, "first", "int") + ROW.format(category, "second", "int")
+        )
+    (suite / "conftest.py").write_text(CONFTEST)
+    return tmp_path
+
+
+@pytest.fixture
+def pybench(folder: Path) -> Pybench:
+    """Return what runs the command in that checkout."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "pybench.cli", *words],
+            cwd=folder,
+            env=os.environ | {"PYTEST_ADDOPTS": "--benchmark-max-time=0.01"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+def test_run_measures_this_python(pybench: Pybench, folder: Path) -> None:
+    """And writes nothing unasked, save the journal."""
+    done = pybench("run")
+
+    assert done.returncode == cli.OK, done.stdout + done.stderr
+    assert f"{LABEL:<12} 4 rows measured" in done.stdout
+    assert sorted(path.name for path in folder.iterdir()) == [
+        ".benchmarks",
+        ".pytest_cache",
+        "benchmarks",
+    ]
+
+
+def test_run_measures_several_and_says_where_it_wrote(
+    pybench: Pybench, folder: Path
+) -> None:
+    """The same interpreter twice is two files."""
+    python = sys.executable
+
+    done = pybench("run", python, python, "--benchmarks", "gil", "*/churn/se*", "-oout")
+
+    assert done.returncode == cli.OK, done.stdout + done.stderr
+    for name in (LABEL, f"{LABEL}-2"):
+        path = Path("out") / f"{name}.json"
+        assert f"{name:<12} 3 rows measured -> {path}" in done.stdout
+        document = json.loads((folder / path).read_text())
+        assert [row["name"] for row in document["benchmarks"]] == [
+            "test_benchmark_gil_first",
+            "test_benchmark_gil_second",
+            "test_benchmark_memory_second",
+        ]
+    assert len(list((folder / "out").iterdir())) == 2
+
+
+def test_run_profiles_in_detail(pybench: Pybench, folder: Path) -> None:
+    """A table, and a file beside the other; the timed run knows nothing of it."""
+    done = pybench(
+        *("run", "--benchmarks", "gil/gil/first", "-o", "out", "--profile", "detailed")
+    )
+
+    assert done.returncode == cli.OK, done.stdout + done.stderr
+    assert "most time in" in done.stdout
+    path = folder / "out" / f"profile-{LABEL}.json"
+    (row,) = json.loads(path.read_text())["rows"]
+    assert row["fullname"].endswith("test_benchmark_gil_first")
+    assert row["traced_peak_bytes"] > 0
+    document = json.loads((folder / "out" / f"{LABEL}.json").read_text())
+    assert "cprofile" not in document["benchmarks"][0]
+
+
+def test_failing_row_is_told_by_the_exit_status(pybench: Pybench, folder: Path) -> None:
+    """The others are saved."""
+    path = folder / "benchmarks" / "gil" / "test_broken.py"
+    path.write_text(ROW.format("gil", "broken", "lambda: 1 / 0"))
+
+    done = pybench("run", "-o", "out")
+
+    assert done.returncode == cli.FAILED
+    assert f"{LABEL:<12} FAILED: 4 rows measured, 1 " in done.stdout
+    document = json.loads((folder / "out" / f"{LABEL}.json").read_text())
+    assert len(document["benchmarks"]) == 4
+
+
+def test_dying_interpreter_does_not_stop_the_next(
+    pybench: Pybench, folder: Path
+) -> None:
+    path = folder / "benchmarks" / "gil" / "test_dying.py"
+    path.write_text("import os\ndef test_dying(benchmark): os.kill(os.getpid(), 9)\n")
+
+    done = pybench("run", sys.executable, sys.executable, "-o", "out")
+
+    assert done.returncode == cli.FAILED
+    assert done.stdout.count("FAILED: pytest was ended by signal 9") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "--suite", "nowhere"), "no benchmarks at "),
+        (("run", "/no/python"), "/no/python: no such file"),
+        (("run", "9.9"), "no interpreter '9.9' here"),
+        (("run", "-o", "benchmarks/conftest.py"), "File exists"),
+        (("run", "--benchmarks", "gill"), "no benchmark matches 'gill'; near: gil"),
+        (("run", "--quick"), "none of the 4 tests collected here is marked quick"),
+        (("run", "--profile", "rough"), "invalid choice: 'rough'"),
+        ((), "the following arguments are required"),
+    ],
+)
+def test_usage_errors(pybench: Pybench, words: tuple[str, ...], message: str) -> None:
+    """Each says what is wrong, without a traceback, before anything is measured."""
+    done = pybench(*words)
+
+    assert done.returncode == cli.USAGE, done.stdout + done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "kill"])
+def test_interrupted_run_saves_what_it_has(folder: Path, whole_group: bool) -> None:
+    """Whether Ctrl-C reaches the child as well, or a signal us alone."""
+    path = folder / "benchmarks" / "memory" / "test_stuck.py"
+    path.write_text(
+        "import pathlib, time\n"
+        "def test_stuck(benchmark):\n"
+        "    pathlib.Path('stuck').touch()\n"
+        "    time.sleep(600)\n"
+    )
+    words = [sys.executable, "-m", "pybench.cli", "run", "-o", "out"]
+    with subprocess.Popen(
+        words,
+        cwd=folder,
+        env=os.environ | {"PYTEST_ADDOPTS": "--benchmark-max-time=0.01"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as child:
+        while not (folder / "stuck").exists():
+            assert child.poll() is None
+            time.sleep(0.05)
+        if whole_group:
+            os.killpg(child.pid, signal.SIGINT)
+        else:
+            child.send_signal(signal.SIGINT)
+        output, _ = child.communicate(timeout=60)
+
+    assert child.returncode == cli.INTERRUPTED, output
+    assert f"{LABEL:<12} INTERRUPTED: 4 rows measured" in output
+    assert "--pybench-resume" in output
+    document = json.loads((folder / "out" / f"{LABEL}.json").read_text())
+    assert len(document["benchmarks"]) == 4
+
+
+def test_runner_at_the_root_is_the_same_command(tmp_path: Path) -> None:
+    """From any working directory, and the selector unquoted as a shell leaves it."""
+    done = subprocess.run(
+        [
+            *(sys.executable, str(ROOT / "benchmark_runner.py")),
+            *("--benchmarks", "memory/refcount/*owned", "-o", str(tmp_path)),
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"PYTEST_ADDOPTS": "--benchmark-max-time=0.01"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.returncode == cli.OK, done.stdout + done.stderr
+    assert "1 rows measured -> " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"),
+    [
+        (Measured(status=-11), "FAILED: pytest was ended by signal 11"),
+        (Measured(status=3), "FAILED: pytest ended with status 3 and left no counts"),
+        (Measured(status=4), "FAILED: see the error of pytest above"),
+    ],
+)
+def test_outcome_without_counts_says_so(measured: Measured, words: str) -> None:
+    assert cli.outcome(measured) == words
+
+
+def test_profile_table_fits_and_shortens_names() -> None:
+    """Names of C functions lose their brackets, those of Python their folders."""
+    long = Function(name="/a/b/" + "c" * 80 + ".py:1(f)", calls="1", own_s=1, total_s=1)
+    method = "~:0(<method 'acquire' of '_thread.lock' objects>)"
+    rows = [
+        RowProfile(
+            fullname=f"t.py::test_{'x' * 47}", is_native=False, functions=(long,)
+        ),
+        RowProfile(fullname="t.py::test_a", is_native=True, rss_peak_bytes=2048),
+    ]
+
+    lines = cli.profile_table(rows)
+
+    assert max(map(len, lines)) <= 110
+    assert lines[-1].split() == ["a", "2", "-", "-", "native", "kernel"]
+    assert cli.short_name(method) == "_thread.lock.acquire"
+    assert cli.short_name("~:0(<built-in method posix.wait4>)") == "posix.wait4"
+    assert cli.short_name("/lib/asyncio/tasks.py:658(gather)") == "tasks.py:658(gather)"
