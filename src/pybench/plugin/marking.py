@@ -55,7 +55,7 @@ def marker_settings(item: pytest.Item) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for marker in reversed([*item.iter_markers("pybench")]):
         unknown = set(marker.kwargs) - _SETTINGS
-        if marker.args or unknown:
+        if marker.args or unknown or not marker.kwargs:
             raise pytest.UsageError(
                 f"{item.nodeid}: the marker is pybench(data_limit=N, alternate=True, "
                 f"margin=0.03), not pybench{marker.args or ''}{marker.kwargs or ''}"

@@ -4,23 +4,24 @@ Nothing here imports the extension or the plugin: those belong to the interprete
 under test, and every interpreter is asked in a child process of its own.
 """
 
-from pybench.runner.choose import ChoiceError, choose
 from pybench.runner.find import SUPPORTED, Rejected, Search, find
 from pybench.runner.measure import Measured, NotReadyError, check_ready, measure
 from pybench.runner.probe import Interpreter, ProbeError, probe
+from pybench.runner.requests import Requested, RequestError, resolve
 
 __all__ = [
     "SUPPORTED",
-    "ChoiceError",
     "Interpreter",
     "Measured",
     "NotReadyError",
     "ProbeError",
     "Rejected",
+    "RequestError",
+    "Requested",
     "Search",
     "check_ready",
-    "choose",
     "find",
     "measure",
     "probe",
+    "resolve",
 ]

@@ -1,15 +1,16 @@
 """What the user calls an interpreter, and which one that is.
 
 A request is a kind (``3.14``, ``3.14t``, ``3.14+gil``, a full version such as
-``3.13.1``), a path, or ``name=`` and one of those. A name proves nothing: what was
-found is probed, and a request that turns out to be another build is an error that
-says how to spell it.
+``3.13.1``), a name on PATH (``python3.13``), a path, or ``name=`` and one of those. A
+name proves nothing: what was found is probed, and a request that turns out to be
+another build is an error that says how to spell it.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from pybench.runner.probe import Interpreter, ProbeError, probe
 _KIND = re.compile(
     r"(?P<version>3\.\d+(\.\d+)?((a|b|rc)\d+)?)(?P<letter>t?)(?P<gil>\+gil)?"
 )
+_COMMAND = re.compile(r"python3?|python(?P<kind>3\.\d+t?)")
 # A name ends up in file names and table heads.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,30}")
 
@@ -57,7 +59,10 @@ def resolve(
     found: list[Requested] = []
     for request in requests:
         name, target = _split(request)
-        if _is_path(target):
+        on_path = _on_path(target, environ)
+        if on_path is not None:
+            interpreter = on_path
+        elif _is_path(target):
             interpreter = _at(target)
         else:
             search = search or find(environ)
@@ -88,6 +93,22 @@ def _split(request: str) -> tuple[str, str]:
 
 def _is_path(target: str) -> bool:
     return os.sep in target or target.startswith((".", "~")) or Path(target).is_file()
+
+
+def _on_path(word: str, environ: Mapping[str, str] | None) -> Interpreter | None:
+    """Probe a name on PATH such as python3.14, which a build without GIL has too."""
+    match = _COMMAND.fullmatch(word)
+    folders = (os.environ if environ is None else environ).get("PATH")
+    path = shutil.which(word, path=folders) if match else None
+    if match is None or path is None:
+        return None
+    interpreter = _at(path)
+    if match["kind"] and match["kind"] != interpreter.kind:
+        raise RequestError(
+            f"{word} on PATH is {interpreter.path}, which is {interpreter.label}: "
+            f"say {interpreter.kind} if that is meant, else the path of the other"
+        )
+    return interpreter
 
 
 def _at(target: str) -> Interpreter:

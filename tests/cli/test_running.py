@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from pybench import cli
+from pybench.cli import running, status
 from pybench.profiles import RowProfile
 from pybench.profiles.detailed import Function
 from pybench.runner import Measured, probe
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LABEL = probe(sys.executable).label
 
 CONFTEST = """
@@ -62,7 +62,7 @@ def test_run_measures_this_python(pybench: Pybench, folder: Path) -> None:
     """And writes nothing unasked, save the journal."""
     done = pybench("run")
 
-    assert done.returncode == cli.OK, done.stdout + done.stderr
+    assert done.returncode == status.OK, done.stdout + done.stderr
     assert f"{LABEL:<12} 4 rows measured" in done.stdout
     assert sorted(path.name for path in folder.iterdir()) == [
         ".benchmarks",
@@ -79,7 +79,7 @@ def test_run_measures_several_and_says_where_it_wrote(
 
     done = pybench("run", python, python, "--benchmarks", "gil", "*/churn/se*", "-oout")
 
-    assert done.returncode == cli.OK, done.stdout + done.stderr
+    assert done.returncode == status.OK, done.stdout + done.stderr
     for name in (LABEL, f"{LABEL}-2"):
         path = Path("out") / f"{name}.json"
         assert f"{name:<12} 3 rows measured -> {path}" in done.stdout
@@ -98,7 +98,7 @@ def test_run_profiles_in_detail(pybench: Pybench, folder: Path) -> None:
         *("run", "--benchmarks", "gil/gil/first", "-o", "out", "--profile", "detailed")
     )
 
-    assert done.returncode == cli.OK, done.stdout + done.stderr
+    assert done.returncode == status.OK, done.stdout + done.stderr
     assert "most time in" in done.stdout
     path = folder / "out" / f"profile-{LABEL}.json"
     (row,) = json.loads(path.read_text())["rows"]
@@ -115,7 +115,7 @@ def test_failing_row_is_told_by_the_exit_status(pybench: Pybench, folder: Path) 
 
     done = pybench("run", "-o", "out")
 
-    assert done.returncode == cli.FAILED
+    assert done.returncode == status.FAILED
     assert f"{LABEL:<12} FAILED: 4 rows measured, 1 " in done.stdout
     document = json.loads((folder / "out" / f"{LABEL}.json").read_text())
     assert len(document["benchmarks"]) == 4
@@ -129,7 +129,7 @@ def test_dying_interpreter_does_not_stop_the_next(
 
     done = pybench("run", sys.executable, sys.executable, "-o", "out")
 
-    assert done.returncode == cli.FAILED
+    assert done.returncode == status.FAILED
     assert done.stdout.count("FAILED: pytest was ended by signal 9") == 2
 
 
@@ -138,7 +138,7 @@ def test_dying_interpreter_does_not_stop_the_next(
     [
         (("run", "--suite", "nowhere"), "no benchmarks at "),
         (("run", "/no/python"), "/no/python: no such file"),
-        (("run", "9.9"), "no interpreter '9.9' here"),
+        (("run", "9.9"), "'9.9' is no interpreter"),
         (("run", "-o", "benchmarks/conftest.py"), "File exists"),
         (("run", "--benchmarks", "gill"), "no benchmark matches 'gill'; near: gil"),
         (("run", "--quick"), "none of the 4 tests collected here is marked quick"),
@@ -150,7 +150,7 @@ def test_usage_errors(pybench: Pybench, words: tuple[str, ...], message: str) ->
     """Each says what is wrong, without a traceback, before anything is measured."""
     done = pybench(*words)
 
-    assert done.returncode == cli.USAGE, done.stdout + done.stderr
+    assert done.returncode == status.USAGE, done.stdout + done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
@@ -184,7 +184,7 @@ def test_interrupted_run_saves_what_it_has(folder: Path, whole_group: bool) -> N
             child.send_signal(signal.SIGINT)
         output, _ = child.communicate(timeout=60)
 
-    assert child.returncode == cli.INTERRUPTED, output
+    assert child.returncode == status.INTERRUPTED, output
     assert f"{LABEL:<12} INTERRUPTED: 4 rows measured" in output
     assert "--pybench-resume" in output
     document = json.loads((folder / "out" / f"{LABEL}.json").read_text())
@@ -205,7 +205,7 @@ def test_runner_at_the_root_is_the_same_command(tmp_path: Path) -> None:
         timeout=120,
     )
 
-    assert done.returncode == cli.OK, done.stdout + done.stderr
+    assert done.returncode == status.OK, done.stdout + done.stderr
     assert "1 rows measured -> " in done.stdout
 
 
@@ -218,7 +218,7 @@ def test_runner_at_the_root_is_the_same_command(tmp_path: Path) -> None:
     ],
 )
 def test_outcome_without_counts_says_so(measured: Measured, words: str) -> None:
-    assert cli.outcome(measured) == words
+    assert running.outcome(measured) == words
 
 
 def test_profile_table_fits_and_shortens_names() -> None:
@@ -232,10 +232,13 @@ def test_profile_table_fits_and_shortens_names() -> None:
         RowProfile(fullname="t.py::test_a", is_native=True, rss_peak_bytes=2048),
     ]
 
-    lines = cli.profile_table(rows)
+    lines = running.profile_table(rows)
 
     assert max(map(len, lines)) <= 110
     assert lines[-1].split() == ["a", "2", "-", "-", "native", "kernel"]
-    assert cli.short_name(method) == "_thread.lock.acquire"
-    assert cli.short_name("~:0(<built-in method posix.wait4>)") == "posix.wait4"
-    assert cli.short_name("/lib/asyncio/tasks.py:658(gather)") == "tasks.py:658(gather)"
+    assert running.short_name(method) == "_thread.lock.acquire"
+    assert running.short_name("~:0(<built-in method posix.wait4>)") == "posix.wait4"
+    assert (
+        running.short_name("/lib/asyncio/tasks.py:658(gather)")
+        == "tasks.py:658(gather)"
+    )

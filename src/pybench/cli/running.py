@@ -1,9 +1,4 @@
-"""The command line: ``pybench run`` and what will stand beside it.
-
-A subcommand is one function that adds its parser, and one that does the work and
-returns the exit status; what it needs is imported when it runs.  Nothing else in the
-package exits or prints.
-"""
+"""``pybench run``: interpreters one after the other, each in its own table."""
 
 import argparse
 import json
@@ -13,43 +8,18 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+
+from pybench.cli.status import FAILED, INTERRUPTED, OK, USAGE, UsageError
 
 if TYPE_CHECKING:
     from pybench.profiles import RowProfile
     from pybench.runner import Interpreter, Measured
 
-OK = 0
-USAGE = 2  # argparse's own
-FAILED = 4  # a row or an interpreter; the others are saved
-INTERRUPTED = 130  # as a shell says it of Ctrl-C
-
 # Exit codes of pytest that mean more here than "failed".
 _PYTEST_USAGE = 4
 
 _WIDTH = 110
-
-
-class UsageError(Exception):
-    """What was asked for cannot be done; the text says why and what can."""
-
-
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one subcommand and exit with its status."""
-    parser = argparse.ArgumentParser(
-        prog="pybench", description="Tell which differences between Pythons are real."
-    )
-    subcommands = parser.add_subparsers(title="commands", required=True)
-    add_run(subcommands)
-    options = parser.parse_args(arguments)
-    try:
-        status: int = options.command(options)
-    except UsageError as error:
-        print(f"pybench: error: {error}", file=sys.stderr)
-        status = USAGE
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-    sys.exit(status)
 
 
 def add_run(subcommands: Any) -> None:
@@ -169,19 +139,20 @@ def run_one(
 def interpreters(words: Sequence[str]) -> "list[Interpreter]":
     """Find the interpreters and see that each has what it takes."""
     from pybench.runner import (
-        ChoiceError,
         NotReadyError,
         ProbeError,
+        RequestError,
         check_ready,
-        choose,
         probe,
+        resolve,
     )
 
     try:
-        chosen = choose(words) if words else [probe(sys.executable)]
+        found = [one.interpreter for one in resolve(words)]
+        chosen = found or [probe(sys.executable)]
         for interpreter in chosen:
             check_ready(interpreter)
-    except (ChoiceError, NotReadyError, ProbeError) as error:
+    except (RequestError, NotReadyError, ProbeError) as error:
         raise UsageError(str(error)) from error
     return chosen
 
@@ -306,7 +277,3 @@ def grown(before: int | None, peak: int | None) -> int | None:
 def kibibytes(size: int | None) -> str:
     """Return a size in KiB, or a dash."""
     return "-" if size is None else f"{size / 1024:,.0f}"
-
-
-if __name__ == "__main__":
-    main()

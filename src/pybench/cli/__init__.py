@@ -1,0 +1,42 @@
+"""The command line.
+
+A subcommand is one function that adds its parser, and one that does the work and
+returns the exit status; what it needs is imported when it runs. Nothing else in the
+package exits or prints.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pybench.cli.comparing import add_compare
+from pybench.cli.finding import add_pythons
+from pybench.cli.running import add_run
+from pybench.cli.status import INTERRUPTED, USAGE, UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one subcommand and exit with its status."""
+    parser = argparse.ArgumentParser(
+        prog="pybench", description="Tell which differences between Pythons are real."
+    )
+    subcommands = parser.add_subparsers(title="commands", required=True)
+    for add in (add_compare, add_run, add_pythons):
+        add(subcommands)
+    options = parser.parse_args(arguments)
+    # What ends a job on a machine of others shall save what it has, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status: int = options.command(options)
+    except UsageError as error:
+        print(f"pybench: error: {error}", file=sys.stderr)
+        status = USAGE
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; what was measured is in its file.
+        sys.stderr.close()
+        status = INTERRUPTED
+    sys.exit(status)

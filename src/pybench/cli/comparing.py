@@ -1,0 +1,360 @@
+"""``pybench compare``: which differences are real."""
+
+import argparse
+import os
+import re
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybench.cli.finding import unlike
+from pybench.cli.status import FAILED, INTERRUPTED, UsageError
+
+if TYPE_CHECKING:
+    from pybench.runner.live import Progress, Side
+    from pybench.runner.record import Run
+    from pybench.runner.requests import Requested
+    from pybench.runner.summary import Summary
+
+# Where runs are kept unless -o says where; beside pytest-benchmark's own.
+RUNS = Path(".benchmarks") / "runs"
+
+# Lines of progress where there is no terminal, seconds apart.
+_LINE_EVERY_S = 10.0
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "": 1}
+
+
+def add_compare(subcommands: Any) -> None:
+    """Add ``pybench compare``."""
+    parser = subcommands.add_parser(
+        "compare",
+        help="decide which rows differ between interpreters, or between saved runs",
+        description="Run a suite on two or more interpreters that take turns, and say "
+        "of each row whether it is slower, faster, equivalent or cannot be told. The "
+        "first one is the baseline. With folders of runs, judge them again.",
+        epilog="Exit status: 0 nothing confirmed, 1 confirmed under --fail-on, "
+        "2 usage, 3 no verdicts possible (or undecided rows under --strict), "
+        "4 something failed and the rest is saved, 130 interrupted (--resume goes on).",
+    )
+    parser.add_argument(
+        "what",
+        metavar="PY",
+        nargs="*",
+        help="3.14, 3.14t, 3.14+gil, a path, name=path; or the folder of a run",
+    )
+    parser.add_argument(
+        "--python", metavar="NAME=PATH", action="append", default=[],
+        help="one more interpreter, under a name",
+    )  # fmt: skip
+    parser.add_argument(
+        "--with", metavar="PACKAGES", dest="packages", action="append", default=[],
+        help="what the suite needs installed, e.g. 'numpy pkg==1.2' or ./pkg; given "
+        "once for all sides, or once per side, in their order",
+    )  # fmt: skip
+    parser.add_argument(
+        "--suite", metavar="PATH", type=Path, default=None,
+        help="the benchmarks (default: ./benchmarks)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--benchmarks", metavar="SELECTOR", nargs="+", action="extend", default=[],
+        help="category/area/operation, each part a glob, or the beginning of that; or "
+        "the path of a suite",
+    )  # fmt: skip
+    parser.add_argument("-k", dest="keyword", help="rows by word, as pytest's -k")
+    parser.add_argument("--quick", action="store_true", help="the rows marked quick")
+    parser.add_argument(
+        "--margin", type=share, default=0.03,
+        help="changes below it count as equal (default 3%%)",
+    )  # fmt: skip
+    parser.add_argument("--budget", type=seconds, help="stop after: 90s, 10m, 1h")
+    parser.add_argument(
+        "--pairs", type=int, help="exactly so many pairs, decided once at the end"
+    )
+    parser.add_argument("--seed", type=int, help="repeat the draws of another run")
+    parser.add_argument("-o", dest="output", metavar="DIR", type=Path, help="the run")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in -o"
+    )
+    parser.add_argument(
+        "--fail-on", choices=["slower", "faster", "different"],
+        help="exit 1 when a row is, by the margin or more",
+    )  # fmt: skip
+    parser.add_argument(
+        "--strict", action="store_true", help="exit 3 when a row is undecided"
+    )
+    parser.add_argument(
+        "--format", choices=["table", "md", "json"], default="table", help="of stdout"
+    )
+    parser.add_argument("--all", action="store_true", help="list equivalent rows too")
+    parser.set_defaults(command=compare)
+
+
+def share(text: str) -> float:
+    """Read ``3%`` or ``0.03``."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: say 3% or 0.03")
+    return value
+
+
+def seconds(text: str) -> float:
+    """Read ``90s``, ``10m``, ``1.5h`` or a number of seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if match is None or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: say 90s, 10m or 1h")
+    return float(match[1]) * _UNITS_S[match[2]]
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Compare live, or judge what was recorded."""
+    try:
+        import msgspec  # noqa: F401
+        import rich  # noqa: F401
+        import scipy  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"{error.name} is not installed for {sys.executable}: pip install "
+            "'pybench-native[compare]', or '.[compare]' in a checkout"
+        ) from None
+    words = [*options.what, *options.python]
+    if words and all(is_run(word) for word in words):
+        return judge_again(words, options)
+    return live(words, options)
+
+
+def is_run(word: str) -> bool:
+    """Tell whether a word is the folder of a run."""
+    from pybench.runner.record import NAME
+
+    return (Path(word) / NAME).is_file() or Path(word).name == NAME
+
+
+def judge_again(words: Sequence[str], options: argparse.Namespace) -> int:
+    """Show runs that were recorded."""
+    from pybench.runner.judging import judge
+    from pybench.runner.record import RecordError, read_run
+    from pybench.runner.summary import summarise
+
+    status = 0
+    for word in words:
+        try:
+            run = read_run(Path(word))
+        except RecordError as error:
+            raise UsageError(str(error)) from None
+        if not run.rows:
+            raise UsageError(f"{word}: the run ended before a row was measured")
+        summary = summarise(run, judge(run))
+        status = max(status, face(summary, options))
+    return status
+
+
+def live(words: Sequence[str], options: argparse.Namespace) -> int:
+    """Measure and decide."""
+    from pybench.runner.live import Comparison, ComparisonError
+    from pybench.runner.record import RecordError, RecordWriter, read_run
+    from pybench.runner.summary import summarise, write_summary
+    from pybench.runner.worker import WorkerError
+
+    suite = suite_of(options)
+    requested = requests(words)
+    output = options.output or RUNS / time.strftime("%Y%m%d-%H%M%S")
+    try:
+        run = read_run(output) if options.resume else new_run(options, suite)
+        sides, problems = ready(requested, options)
+        notes = [*problems, *unlike([one.interpreter for one in requested])]
+        header = None if options.resume else run.header
+        interrupted = False
+        with RecordWriter(output, header) as writer:
+            comparison = Comparison(
+                sides,
+                suite_words(options, suite),
+                folder=Path.cwd(),
+                run=run,
+                writer=writer,
+                tell=teller(),
+                budget_s=options.budget,
+            )
+            try:
+                comparison.go()
+            except KeyboardInterrupt:
+                interrupted = True
+    except RecordError as error:
+        if options.resume or not output.exists():
+            raise UsageError(str(error)) from None
+        print(f"pybench: error: {error}", file=sys.stderr)
+        return FAILED
+    except (ComparisonError, WorkerError) as error:
+        print(f"pybench: error: {error}", file=sys.stderr)
+        return FAILED
+    if not run.pairs:
+        print("pybench: interrupted before the first pair", file=sys.stderr)
+        return INTERRUPTED
+    from pybench.runner.judging import judge
+
+    summary = summarise(run, judge(run), notes=notes)
+    path = write_summary(summary, output)
+    status = face(summary, options)
+    print(f"pybench: the run is in {output}, its summary in {path}", file=sys.stderr)
+    if interrupted:
+        command = ["pybench", "compare", *sys.argv[2:], "-o", str(output), "--resume"]
+        print(f"pybench: interrupted; go on: {shlex.join(command)}", file=sys.stderr)
+        return INTERRUPTED
+    return max(status, FAILED) if problems else status
+
+
+def suite_of(options: argparse.Namespace) -> Path:
+    """Return the suite: --suite, a path among --benchmarks, or ./benchmarks."""
+    paths = [word for word in options.benchmarks if Path(word).exists()]
+    if options.suite is None and len(paths) == len(options.benchmarks) == 1:
+        options.benchmarks = []
+        return Path(paths[0])
+    suite = options.suite or Path("benchmarks")
+    if not suite.exists():
+        raise UsageError(
+            f"no benchmarks at {suite.absolute()}; run this in a checkout, or say "
+            "where they are: --suite PATH"
+        )
+    return suite
+
+
+def suite_words(options: argparse.Namespace, suite: Path) -> list[str]:
+    """Return what pytest is told."""
+    words = [str(suite)]
+    words += [f"--pybench-select={selector}" for selector in options.benchmarks]
+    words += ["--pybench-quick"] * options.quick
+    words += [f"-k={options.keyword}"] * bool(options.keyword)
+    return words
+
+
+def requests(words: Sequence[str]) -> "list[Requested]":
+    """Find the interpreters; with one, compare it with the Python that runs this."""
+    from pybench.runner.requests import RequestError, resolve
+
+    if not words:
+        raise UsageError("name at least one interpreter: pybench compare 3.13 3.13t")
+    if len(words) == 1:
+        words = [sys.executable, *words]
+    try:
+        return resolve(words)
+    except RequestError as error:
+        raise UsageError(str(error)) from None
+
+
+def new_run(options: argparse.Namespace, suite: Path) -> "Run":
+    """Begin a record."""
+    from pybench import __version__
+    from pybench.runner.judging import plan_of
+    from pybench.runner.record import Run, RunHeader
+    from pybench.verdicts import PlanError
+
+    header = RunHeader(
+        version=__version__,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=("pybench", *sys.argv[1:]),
+        seed=secrets.randbelow(2**31) if options.seed is None else options.seed,
+        margin=options.margin,
+        pairs=options.pairs,
+        suite=str(suite),
+    )
+    run = Run(header=header)
+    try:
+        plan_of(run)
+    except PlanError as error:
+        raise UsageError(str(error)) from None
+    return run
+
+
+def ready(
+    requested: "Sequence[Requested]", options: argparse.Namespace
+) -> "tuple[list[Side], list[str]]":
+    """Make an environment of each side; one that fails is left out and named."""
+    from pybench.runner.live import Side
+    from pybench.runner.prepare import PrepareError, prepare
+
+    each = packages_of(options.packages, len(requested))
+    sides, problems = [], []
+    environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    for one, packages in zip(requested, each, strict=True):
+        print(f"pybench: preparing {one.name}", file=sys.stderr, flush=True)
+        try:
+            made = prepare(one.interpreter, packages=packages)
+        except PrepareError as error:
+            print(f"pybench: error: {one.name}: {error}", file=sys.stderr)
+            problems.append(f"{one.name} could not be prepared")
+            continue
+        sides.append(Side(name=one.name, python=made.python, environ=environ))
+    if len(sides) < 2:
+        raise UsageError("fewer than two interpreters are left to compare")
+    return sides, problems
+
+
+def packages_of(said: Sequence[str], sides: int) -> list[list[str]]:
+    """Deal the --with options out to the sides."""
+    if len(said) in (0, 1):
+        return [shlex.split(said[0]) if said else []] * sides
+    if len(said) == sides:
+        return [shlex.split(words) for words in said]
+    raise UsageError(
+        f"--with was given {len(said)} times for {sides} interpreters: give it once "
+        "for all, or once for each in their order"
+    )
+
+
+def teller() -> "Callable[[Progress], None]":
+    """Return what shows progress: a line that is rewritten, or lines now and then."""
+    last = [0.0]
+
+    def tell(progress: "Progress") -> None:
+        now = time.monotonic()
+        is_terminal = sys.stderr.isatty()
+        if not is_terminal and now - last[0] < _LINE_EVERY_S:
+            return
+        last[0] = now
+        left = ""
+        if progress.left_s is not None:
+            left = f", about {clock(progress.left_s)} to this look"
+        text = (
+            f"pybench: {progress.stage}: {progress.done} of {progress.whole}; "
+            f"{progress.settled} of {progress.rows} rows settled, "
+            f"{clock(progress.elapsed_s)}{left}"
+        )
+        if is_terminal:
+            print(f"\r\x1b[K{text[:99]}", end="", file=sys.stderr, flush=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    return tell
+
+
+def clock(duration_s: float) -> str:
+    """Return ``2:05``."""
+    return f"{int(duration_s) // 60}:{int(duration_s) % 60:02d}"
+
+
+def face(summary: "Summary", options: argparse.Namespace) -> int:
+    """Show a summary as asked for; return the exit status it means."""
+    import msgspec
+    from rich.console import Console
+
+    from pybench.report import markdown, show
+    from pybench.runner.summary import exit_code
+
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    if options.format == "md":
+        print(markdown(summary))
+    elif options.format == "json":
+        print(msgspec.json.encode(summary).decode())
+    else:
+        console = Console(width=None if sys.stdout.isatty() else 100)
+        show(summary, console, everything=options.all)
+    return exit_code(summary, fail_on=options.fail_on, strict=options.strict)
