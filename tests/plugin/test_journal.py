@@ -68,13 +68,21 @@ def saved_rows(path: Path) -> dict[str, Any]:
     return {row["name"].removeprefix("test_"): row for row in document["benchmarks"]}
 
 
-def write(path: Path, *rows: JournalRow, say: Callable[[str], None] = print) -> Path:
-    """Write a journal of these rows."""
-    writer = JournalWriter(path, HEADER, resumed=None, say=say)
+def begin(
+    folder: Path, *rows: JournalRow, say: Callable[[str], None] = print
+) -> JournalWriter:
+    """Write a journal of these rows, and keep it as a session does that runs."""
+    writer = JournalWriter(folder, HEADER, resumed=None, say=say)
     for row in rows:
         writer.append(row)
+    return writer
+
+
+def write(folder: Path, *rows: JournalRow, say: Callable[[str], None] = print) -> Path:
+    """Write a journal of these rows, as an interrupted session leaves it."""
+    writer = begin(folder, *rows, say=say)
     writer.close()
-    return path
+    return writer.path
 
 
 @pytest.fixture
@@ -88,7 +96,7 @@ def killed(pytester: pytest.Pytester, run_process: Run) -> pytest.RunResult:
 def test_reads_what_was_written(tmp_path: Path) -> None:
     other = replace(ROW, fullname="t.py::b")
 
-    journal = read_journal(write(tmp_path / "a" / NAME, ROW, other))
+    journal = read_journal(write(tmp_path / "a", ROW, other))
 
     assert journal.header == HEADER
     assert list(journal.rows.values()) == [ROW, other]
@@ -98,18 +106,18 @@ def test_reads_what_was_written(tmp_path: Path) -> None:
 def test_the_last_line_of_a_row_counts(tmp_path: Path) -> None:
     later = replace(ROW, reason="another")
 
-    journal = read_journal(write(tmp_path / NAME, ROW, later))
+    journal = read_journal(write(tmp_path, ROW, later))
 
     assert list(journal.rows.values()) == [later]
 
 
 def test_a_torn_last_line_is_named_and_cut_off(tmp_path: Path) -> None:
-    path = write(tmp_path / NAME, ROW)
+    path = write(tmp_path, ROW)
     with path.open("a") as file:
         file.write('{"fullname": "t.p')
 
     torn = read_journal(path)
-    writer = JournalWriter(path, HEADER, resumed=torn, say=print)
+    writer = JournalWriter(tmp_path, HEADER, resumed=torn, say=print)
     writer.append(replace(ROW, fullname="t.py::b"))
     writer.finish()
     writer.close()
@@ -121,7 +129,7 @@ def test_a_torn_last_line_is_named_and_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_damaged_line_in_the_middle_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / NAME, ROW)
+    path = write(tmp_path, ROW)
     path.write_text(path.read_text() + "{\n{}\n")
 
     with pytest.raises(ResultsError, match="line 3 is damaged"):
@@ -146,7 +154,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_journal_of_another_identity_is_refused_by_name(tmp_path: Path) -> None:
-    write(tmp_path / IDENTITY.folder / NAME, ROW)
+    write(tmp_path / IDENTITY.folder, ROW)
     other = replace(IDENTITY, affinity=IDENTITY.affinity + 1)
     (tmp_path / IDENTITY.folder).rename(tmp_path / other.folder)
 
@@ -156,15 +164,15 @@ def test_a_journal_of_another_identity_is_refused_by_name(tmp_path: Path) -> Non
 
 def test_journals_of_others_are_named_when_there_is_none(tmp_path: Path) -> None:
     other = replace(IDENTITY, affinity=IDENTITY.affinity + 1)
-    write(tmp_path / other.folder / NAME, ROW)
+    write(tmp_path / other.folder, ROW)
 
     with pytest.raises(ResultsError, match=f"there are journals of {other.folder}"):
         find_journal(tmp_path, IDENTITY)
 
 
 def test_an_older_journal_is_kept_aside(tmp_path: Path) -> None:
-    write(tmp_path / NAME, ROW)
-    write(tmp_path / NAME, replace(ROW, fullname="t.py::b"))
+    write(tmp_path, ROW)
+    write(tmp_path, replace(ROW, fullname="t.py::b"))
 
     assert list(read_journal(tmp_path / NAME).rows) == ["t.py::b"]
     assert list(read_journal(tmp_path / PREVIOUS).rows) == ["t.py::a"]
@@ -172,24 +180,74 @@ def test_an_older_journal_is_kept_aside(tmp_path: Path) -> None:
 
 def test_an_interrupted_journal_is_not_put_aside_in_silence(tmp_path: Path) -> None:
     said: list[str] = []
-    path = write(tmp_path / NAME, ROW)
+    path = write(tmp_path, ROW)
 
-    write(path, ROW, say=said.append)
+    write(tmp_path, ROW, say=said.append)
     read = read_journal(path)
-    writer = JournalWriter(path, HEADER, resumed=read, say=said.append)
+    writer = JournalWriter(tmp_path, HEADER, resumed=read, say=said.append)
     writer.finish()
     writer.close()
-    write(path, ROW, say=said.append)
+    write(tmp_path, ROW, say=said.append)
 
     assert len(said) == 1
     assert f"interrupted run of then (1 rows) is now {tmp_path / PREVIOUS}" in said[0]
+
+
+def test_each_of_two_sessions_has_its_own_journal(tmp_path: Path) -> None:
+    """The second leaves the first alone, and a third takes what is free."""
+    said: list[str] = []
+    first = begin(tmp_path, ROW, say=said.append)
+    second = begin(tmp_path, replace(ROW, fullname="t.py::b"), say=said.append)
+    first.append(replace(ROW, fullname="t.py::c"))
+    first.finish()
+    first.close()
+    third = begin(tmp_path, replace(ROW, fullname="t.py::d"), say=said.append)
+
+    assert [one.path.name for one in (first, second, third)] == [
+        NAME,
+        "journal.2.jsonl",
+        NAME,
+    ]
+    assert list(read_journal(tmp_path / PREVIOUS).rows) == ["t.py::a", "t.py::c"]
+    assert list(read_journal(second.path).rows) == ["t.py::b"]
+    assert said == []
+    second.close()
+    third.close()
+
+
+def test_the_unfinished_journal_is_resumed(tmp_path: Path) -> None:
+    """A finished one may be younger; one that is still written is not touched."""
+    folder = tmp_path / IDENTITY.folder
+    interrupted, finished, running = (begin(folder, ROW) for _ in range(3))
+    interrupted.close()
+    finished.finish()
+    finished.close()
+
+    found = find_journal(tmp_path, IDENTITY)
+
+    assert found.path == interrupted.path
+    resumed = JournalWriter(folder, HEADER, resumed=found, say=print)
+    assert find_journal(tmp_path, IDENTITY).path == finished.path
+    with pytest.raises(ResultsError, match="journal of a session that runs"):
+        JournalWriter(folder, HEADER, resumed=found, say=print)
+    resumed.close()
+    running.close()
+
+
+def test_the_journal_of_a_running_session_is_not_resumed(tmp_path: Path) -> None:
+    running = begin(tmp_path / IDENTITY.folder, ROW)
+
+    with pytest.raises(ResultsError, match="journal of a session that is running"):
+        find_journal(tmp_path, IDENTITY)
+
+    running.close()
 
 
 def test_a_row_that_json_cannot_express_is_named(tmp_path: Path) -> None:
     said: list[str] = []
     odd = JournalRow(fullname="t.py::odd", outcome="n/a", extra_info={(1, 2): 3})  # type: ignore[dict-item]
 
-    path = write(tmp_path / NAME, odd, ROW, say=said.append)
+    path = write(tmp_path, odd, ROW, say=said.append)
 
     assert "t.py::odd" in said[0]
     assert list(read_journal(path).rows) == ["t.py::a"]
@@ -199,7 +257,7 @@ def test_rows_wait_for_a_disk_that_takes_them(tmp_path: Path) -> None:
     said: list[str] = []
     blocked = tmp_path / "folder"
     blocked.touch()
-    writer = JournalWriter(blocked / NAME, HEADER, resumed=None, say=said.append)
+    writer = JournalWriter(blocked, HEADER, resumed=None, say=said.append)
 
     writer.append(ROW)
     writer.append(replace(ROW, fullname="t.py::b"))
@@ -376,7 +434,7 @@ def test_resume_refuses_a_journal_that_was_renamed(
 ) -> None:
     other = replace(IDENTITY, cpu_model="another")
     writer = JournalWriter(
-        journal_path(pytester),
+        journal_path(pytester).parent,
         replace(HEADER, identity=other),
         resumed=None,
         say=print,

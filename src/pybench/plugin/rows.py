@@ -14,7 +14,7 @@ import pytest
 
 from pybench.plugin.identity import extension
 from pybench.plugin.iterations import IterationStore, machine_folder
-from pybench.plugin.journal import NAME, Journal, JournalWriter, find_journal
+from pybench.plugin.journal import Journal, JournalWriter, find_journal
 from pybench.plugin.kernel import REFUSED_OPTIONS, Floor, read_budget
 from pybench.plugin.marking import data_limit, is_kernel_row, is_row, thread_count
 from pybench.plugin.operations import divide_by_operations
@@ -113,9 +113,12 @@ class Rows:
             arguments=tuple(word for word in arguments if word != _RESUME),
             started=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        return JournalWriter(
-            self.folder / NAME, header, resumed=self._resumed, say=self.session.say
-        )
+        try:
+            return JournalWriter(
+                self.folder, header, resumed=self._resumed, say=self.session.say
+            )
+        except ResultsError as error:
+            raise pytest.UsageError(f"{_RESUME}: {error}") from error
 
     def pytest_sessionstart(self) -> None:
         """Guard the saving, now that the stock session exists."""
