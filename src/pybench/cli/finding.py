@@ -56,11 +56,11 @@ def describe(interpreter: "Interpreter") -> str:
     """Put one interpreter in one line."""
     build = "free-threaded" if interpreter.free_threaded else "GIL"
     gil = "GIL on" if interpreter.gil_enabled else "GIL off"
-    state = f", {gil}" if interpreter.free_threaded else ""
-    flags = " ".join(flags_of(interpreter)) or "no PGO"
+    build += f", {gil}" if interpreter.free_threaded else ""
+    flags = " ".join(flags_of(interpreter)) or "-"
     return (
-        f"{interpreter.label:<12} {build}{state:<10} {flags:<12} "
-        f"{interpreter.soabi:<32} {interpreter.path}"
+        f"{interpreter.label:<10} {build:<22} {flags:<8} "
+        f"{interpreter.soabi:<30} {interpreter.path}"
     )
 
 
@@ -83,8 +83,9 @@ def unlike(interpreters: "Sequence[Interpreter]") -> list[str]:
         without = [i.label for i in interpreters if not getattr(i, value)]
         if with_it and without:
             warnings.append(
-                f"{what} in {' '.join(with_it)}, not in {' '.join(without)}: a "
-                "comparison between them is also one of their builds"
+                f"{' '.join(with_it)} say that they were built with {what}, "
+                f"{' '.join(without)} do not: a comparison between them is also one of "
+                "their builds"
             )
     debug = [i.label for i in interpreters if i.debug]
     if debug:
