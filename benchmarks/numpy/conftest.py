@@ -88,14 +88,27 @@ def blas_threads() -> int:
     return 1
 
 
+@pytest.fixture(scope="session")
+def packages() -> tuple[ModuleType, ModuleType]:
+    """Return numpy and threadpoolctl, or skip every row.
+
+    For the session, so that it comes before the row's `benchmark`: pytest-benchmark
+    takes a fixture that was made for a skipped row for one that was forgotten.
+    """
+    return loaded("numpy", "ndarray"), loaded("threadpoolctl", "threadpool_limits")
+
+
 @pytest.fixture
-def np(benchmark: BenchmarkFixture, blas_threads: int) -> Iterator[ModuleType]:
+def np(
+    packages: tuple[ModuleType, ModuleType],
+    benchmark: BenchmarkFixture,
+    blas_threads: int,
+) -> Iterator[ModuleType]:
     """Return numpy, whose BLAS is held to a number of threads until the row ends.
 
     `extra_info["blas"]` has what was asked of the library afterwards, not before.
     """
-    numpy = loaded("numpy", "ndarray")
-    threadpoolctl = loaded("threadpoolctl", "threadpool_limits")
+    numpy, threadpoolctl = packages
     with threadpoolctl.threadpool_limits(limits=blas_threads, user_api="blas"):
         facts = blas_facts(numpy, threadpoolctl.threadpool_info())
         benchmark.extra_info["numpy"] = numpy.__version__
