@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-pytestmark = pytest.mark.benchmark(group="threads", max_time=0.2)
+pytestmark = pytest.mark.benchmark(group="ufunc_threads", max_time=0.2)
 
 Task = Callable[[], object]
 Unrolled = Callable[..., Task]

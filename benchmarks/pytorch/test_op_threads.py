@@ -16,7 +16,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = [
-    pytest.mark.benchmark(group="threads", max_time=0.2),
+    pytest.mark.benchmark(group="op_threads", max_time=0.2),
     pytest.mark.parametrize(
         "threads", [1, 2], ids=lambda threads: f"threads={threads}"
     ),

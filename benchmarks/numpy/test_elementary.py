@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-pytestmark = pytest.mark.benchmark(group="functions", max_time=0.2)
+pytestmark = pytest.mark.benchmark(group="elementary", max_time=0.2)
 
 ELEMENTS = 10_000
 
