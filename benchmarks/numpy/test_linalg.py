@@ -48,7 +48,9 @@ def test_benchmark_numpy_matmul_blas(
 
     One operation is one whole product, 268 million floating-point operations:
     expect 4 to 15 ms with one thread and little more than half with two on two
-    CPUs, on every build. These are not Python's threads, and no GIL is asked.
+    CPUs, on every build. These are not Python's threads, and no GIL is asked. Where
+    something else keeps one of the CPUs busy, the two wait for each other, and two
+    threads take several times as long as one.
     """
     matrix = square(np, SPLIT)
     benchmark.extra_info["flops"] = 2 * SPLIT**3

@@ -87,8 +87,8 @@ def test_benchmark_pytorch_threads_small(
     """Add tensors of 8 floats in place, split among threads.
 
     One operation is one `add_`. torch gives the GIL up in every operation, however
-    small: with a GIL expect two threads to take longer than one, up to several times,
-    for handing it to and fro. Without it expect between half and the same.
+    small: with a GIL expect two threads to take two to five times as long as one, for
+    handing it to and fro. Without it expect between half and the same.
     """
 
     def make() -> Task:

@@ -119,7 +119,8 @@ def test_benchmark_pytorch_matmul_split(
 
     One operation is one whole product of float32, 268 million floating-point
     operations. Expect 2 to 8 ms with one thread and little more than half with two
-    on two CPUs, on every build: no GIL is asked inside.
+    on two CPUs, on every build: no GIL is asked inside. Where something else keeps
+    one of the CPUs busy, two threads take several times as long as one.
     """
     matrix = torch.randn(SPLIT, SPLIT)
     benchmark.extra_info["flops"] = 2 * SPLIT**3
