@@ -1,0 +1,96 @@
+"""What being profiled costs the program, by the kind of profiler.
+
+Each row asks a child for the same loop of method calls, alone or profiled. `none` is
+the control and the program's own speed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+pytestmark = pytest.mark.benchmark(group="profilers", max_time=0.15)
+
+StartChild = Callable[..., Any]
+
+RATE_HZ = 1000
+START_S = 0.6  # until the sampler has started and attached, on a slow day
+END_S = 30.0  # until it has written what it found
+# Far fewer than it takes in the row's time, and more than it could by mistake.
+LEAST_SAMPLES = 50
+
+
+def has_sampling() -> bool:
+    """Tell whether this Python comes with the sampling profiler."""
+    try:
+        return importlib.util.find_spec("profiling.sampling") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@contextmanager
+def sampled(pid: int, collected: Path) -> Iterator[None]:
+    """Sample a process from another one; see afterwards that it was."""
+    argv = [sys.executable, "-m", "profiling.sampling", "attach", str(pid)]
+    argv += ["-r", str(RATE_HZ), "--collapsed", "-o", str(collected)]
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as sampler:
+        try:
+            time.sleep(START_S)
+            if sampler.poll() is None:
+                yield
+                sampler.send_signal(signal.SIGINT)
+            said, _ = sampler.communicate(timeout=END_S)
+        finally:
+            sampler.kill()
+    if "PermissionError" in said or "permission" in said.lower():
+        pytest.skip("n/a: no process may read its sibling's memory here")
+    # A line is a stack and how often it was seen.
+    lines = collected.read_text().splitlines() if collected.exists() else []
+    if sum(int(line.rpartition(" ")[2]) for line in lines) < LEAST_SAMPLES:
+        raise RuntimeError(f"the sampling profiler took too few samples: {said}")
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        "none",
+        "cprofile",
+        pytest.param(
+            "sampling",
+            marks=pytest.mark.skipif(
+                not has_sampling(),
+                reason="n/a: needs Python 3.15 (PEP 799)",
+            ),
+        ),
+    ],
+    ids=lambda by: f"by={by}",
+)
+def test_benchmark_python314_profiled(
+    benchmark: BenchmarkFixture, start_child: StartChild, tmp_path: Path, by: str
+) -> None:
+    """Run a loop of method calls, alone, under `cProfile`, or being sampled.
+
+    One operation is one turn with its call. Expect 40 to 200 ns alone, two to eight
+    times that under `cProfile`, which is called at each call and return; and nothing
+    more for `profiling.sampling` at 1 kHz (3.15), which reads the child's memory from
+    a process of its own and stops nobody, as long as it has a CPU of its own.
+    """
+    child = start_child("profiled-calls" if by == "cprofile" else "calls")
+    if by == "sampling":
+        with sampled(child.pid, tmp_path / "stacks"):
+            benchmark(child.ask)
+        benchmark.extra_info["rate_hz"] = RATE_HZ
+    else:
+        benchmark(child.ask)
