@@ -176,7 +176,8 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
         with RecordWriter(output, header) as writer:
             comparison = Comparison(
                 sides,
-                suite_words(options, suite),
+                [str(suite)],
+                selecting=selecting(options),
                 folder=Path.cwd(),
                 run=run,
                 writer=writer,
@@ -226,13 +227,11 @@ def suite_of(options: argparse.Namespace) -> Path:
     return suite
 
 
-def suite_words(options: argparse.Namespace, suite: Path) -> list[str]:
-    """Return what pytest is told."""
-    words = [str(suite)]
-    words += [f"--pybench-select={selector}" for selector in options.benchmarks]
+def selecting(options: argparse.Namespace) -> list[str]:
+    """Return the options of pytest that choose the rows."""
+    words = [f"--pybench-select={selector}" for selector in options.benchmarks]
     words += ["--pybench-quick"] * options.quick
-    words += [f"-k={options.keyword}"] * bool(options.keyword)
-    return words
+    return words + [f"-k={options.keyword}"] * bool(options.keyword)
 
 
 def requests(words: Sequence[str]) -> "list[Requested]":

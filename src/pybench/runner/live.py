@@ -70,15 +70,15 @@ class Comparison:
     sides : sequence of Side
         The baseline first.
     suite : sequence of str
-        What pytest is to collect, and further options for it.
+        The paths that pytest is to collect.
+    selecting : sequence of str
+        Options of pytest that choose among what it collects.
     folder : Path
         Working directory of the sessions.
     run : Run
         What is known already: new, or read back to be resumed.
     writer : RecordWriter
         Takes each record as it comes.
-    select : callable
-        Says of each row whether it is wanted.
     tell : callable
         Told the progress between lots, never while a turn runs.
     budget_s : float or None
@@ -96,7 +96,7 @@ class Comparison:
         folder: Path,
         run: Run,
         writer: RecordWriter,
-        select: Callable[[str], bool] = lambda row: True,
+        selecting: Sequence[str] = (),
         tell: Callable[[Progress], None] = lambda progress: None,
         budget_s: float | None = None,
         twin: bool = True,
@@ -107,7 +107,7 @@ class Comparison:
         self._suite = [*suite]
         self._folder = folder
         self._writer = writer
-        self._select = select
+        self._selecting = [*selecting]
         self._tell = tell
         self._budget_s = budget_s
         self._twin = twin
@@ -186,7 +186,7 @@ class Comparison:
         while rows is None or rows:
             with self._start(name, (), 0) as worker:
                 try:
-                    for row, one in scout(worker, rows, numbers, self._select):
+                    for row, one in scout(worker, rows, numbers):
                         seen.add(row)
                         yield row, one
                     failure = ""
@@ -325,19 +325,15 @@ class Comparison:
     def _start(self, name: str, rows: Sequence[str], hash_seed: int) -> Worker:
         known = self.run.sides.get(name)
         side = self._sides[(known and known.twin_of) or name]
-        chosen = [*rows] or self._suite_paths()
+        # Rows by name need no selecting, and a selector that matches none of them is an
+        # error of pytest's.
+        chosen = [*rows] or [*self._suite, *self._selecting]
         command = [
-            str(side.python), "-m", "pytest", *chosen, *self._suite_options(),
+            str(side.python), "-m", "pytest", *chosen,
             "--benchmark-only", "-p", "no:cacheprovider", "-q", "--no-header",
         ]  # fmt: skip
         environ = {**side.environ, "PYTHONHASHSEED": str(hash_seed)}
         return Worker(name, command, environ=environ, folder=self._folder)
-
-    def _suite_paths(self) -> list[str]:
-        return [word for word in self._suite if not word.startswith("-")]
-
-    def _suite_options(self) -> list[str]:
-        return [word for word in self._suite if word.startswith("-")]
 
     # Telling
 

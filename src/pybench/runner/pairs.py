@@ -28,6 +28,9 @@ TIMED = 5
 SAMPLES_NS = 120e6
 TIMED_LEAST = 2
 
+# Samples of a row that is tried out: they choose its clock.
+SCOUTED = 3
+
 Start = Callable[[str, Sequence[str], int], Worker]
 Row = Mapping[str, Any]
 
@@ -196,21 +199,18 @@ def scout(
     worker: Worker,
     rows: Sequence[str] | None,
     numbers: Mapping[str, Mapping[str, int]],
-    select: Callable[[str], bool],
 ) -> Iterator[tuple[str, Scouted]]:
     """Try every row once: which can run, and how many calls fill a sample.
 
     Parameters
     ----------
     rows : sequence of str or None
-        The rows to try, None for all that it collects and `select` wants.
+        The rows to try, None for all that it collects.
     numbers : mapping
         What is sized already, on another side; other rows are sized here.
     """
     worker.await_hello()
-    if rows is None:
-        rows = [row for row in worker.rows if select(row)]
-    chosen = [row for row in rows if row in worker.rows]
+    chosen = [*worker.rows] if rows is None else [r for r in rows if r in worker.rows]
     worker.choose(chosen)
     for row in chosen:
         facts = worker.rows[row]
@@ -220,7 +220,7 @@ def scout(
         if said["say"] == "ready":
             try:
                 found = found or worker.size(TARGET_NS)
-                samples += [worker.sample(found) for _ in range(2)]
+                samples += [worker.sample(found) for _ in range(SCOUTED)]
                 said = worker.stop_row(row)
             except RowEndedError as error:
                 said = error.message

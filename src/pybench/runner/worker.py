@@ -107,7 +107,7 @@ class Worker:
         """
         message = self.hear(START_PATIENCE_S)
         if message.get("say") != "hello":
-            raise WorkerError(f"{self.name}: said {message!r} instead of hello")
+            raise WorkerError(f"{self.name}: collected nothing{self._said()}")
         self.rows = message["rows"]
         self.gil_enabled = message["gil_enabled"]
         try:
