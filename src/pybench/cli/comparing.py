@@ -322,7 +322,7 @@ def teller() -> "Callable[[Progress], None]":
         if progress.left_s is not None:
             left = f", about {clock(progress.left_s)} to this look"
         text = (
-            f"pybench: {progress.stage}: {progress.done} of {progress.whole}; "
+            f"pybench: {progress.stage} {progress.done} of {progress.whole}; "
             f"{progress.settled} of {progress.rows} rows settled, "
             f"{clock(progress.elapsed_s)}{left}"
         )

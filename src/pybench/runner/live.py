@@ -25,15 +25,15 @@ from pybench.runner import schedule
 from pybench.runner.judging import Judgement, judge, plan_of
 from pybench.runner.pairs import Lot, Scouted, measure, scout
 from pybench.runner.record import RecordWriter, Run
-from pybench.runner.worker import Worker, WorkerError
+from pybench.runner.worker import StartError, Worker, WorkerError
 from pybench.verdicts import CPU, WALL, DifferenceError, choose_metric
 
 TWIN = "(copy)"
 
-# A pair that was lost is tried once more in its round, then the row goes on without.
-TRIES = 2
-# Consecutive lost pairs after which a row is given up as void.
-LOST_MOST = 3
+# A row that loses a pair is tried once more; with the second one it is void.
+LOST_MOST = 2
+# Sessions in a row that did not start, after which something is wrong with the side.
+STARTS_FAILED_MOST = 3
 
 
 class ComparisonError(Exception):
@@ -114,7 +114,8 @@ class Comparison:
         self._plant = plant or {}
         self._seed = run.header.seed
         self._started = time.monotonic()
-        self._pair_s: dict[str, float] = {}
+        self._row_pair_s = 0.0  # what a row of the last round took
+        self._starts_failed = 0
         usable = getattr(os, "sched_getaffinity", lambda pid: ())(0)
         self._cpus = sorted(usable)
 
@@ -155,7 +156,7 @@ class Comparison:
         found: dict[str, dict[str, Scouted]] = {}
         numbers: dict[str, Mapping[str, int]] = {}
         for name in self._sides:
-            self._report("trying out", len(found), len(self._sides), 0)
+            self._report("trying out side", len(found) + 1, len(self._sides), 0)
             found[name] = dict(self._scout_side(name, numbers))
             for row, one in found[name].items():
                 if one.outcome == MEASURED:
@@ -190,9 +191,9 @@ class Comparison:
                         seen.add(row)
                         yield row, one
                     failure = ""
+                except StartError as error:
+                    raise ComparisonError(str(error)) from None
                 except WorkerError as error:
-                    if not worker.chosen:
-                        raise ComparisonError(str(error)) from None
                     failure = str(error)
                 self._know(name, worker)
                 left = [row for row in worker.chosen if row not in seen]
@@ -248,7 +249,7 @@ class Comparison:
         if any(outcomes.get(name) != MEASURED for name in names):
             return False
         lost = sum(one.row == row for one in self.run.lost)
-        return lost < LOST_MOST * TRIES
+        return lost < LOST_MOST
 
     def _due(self, look: int) -> dict[str, tuple[str, ...]]:
         """Return the open rows that have fewer pairs than the look wants."""
@@ -263,15 +264,30 @@ class Comparison:
         pairs = {row: len(self.run.pairs.get(row, {})) + 1 for row in due}
         number = min(pairs.values())
         lots = [*self._lots(due, pairs, number)]
+        taken_s, rows_done = 0.0, 0
         for index, lot in enumerate(lots):
             if self._is_spent():
                 return
             began = time.monotonic()
-            for record in measure(lot, self._start):
-                self._note(record)
-            self._pair_s[f"{lot.apart}"] = (time.monotonic() - began) / len(lot.rows)
-            settled = len(self.run.rows) - len(due)
-            self._report(f"pair {number} of {look}", index + 1, len(lots), settled)
+            try:
+                for record in measure(lot, self._start, self._know):
+                    self._note(record)
+                self._starts_failed = 0
+            except StartError as error:
+                self._starts_failed += 1
+                if self._starts_failed >= STARTS_FAILED_MOST:
+                    raise ComparisonError(str(error)) from None
+            taken_s += time.monotonic() - began
+            rows_done += len(lot.rows)
+            self._row_pair_s = taken_s / rows_done
+            missing = sum(look - pairs[row] + 1 for row in due) - rows_done
+            self._report(
+                f"pair {number} of {look}, lot",
+                index + 1,
+                len(lots),
+                settled=len(self.run.rows) - len(due),
+                left_s=missing * self._row_pair_s,
+            )
 
     def _lots(
         self, due: Mapping[str, tuple[str, ...]], pairs: Mapping[str, int], number: int
@@ -341,7 +357,14 @@ class Comparison:
         self._writer.append(record)
         self.run.add(record)
 
-    def _report(self, stage: str, done: int, whole: int, settled: int) -> None:
+    def _report(
+        self,
+        stage: str,
+        done: int,
+        whole: int,
+        settled: int,
+        left_s: float | None = None,
+    ) -> None:
         self._tell(
             Progress(
                 stage=stage,
@@ -350,7 +373,7 @@ class Comparison:
                 settled=settled,
                 rows=len(self.run.rows),
                 elapsed_s=time.monotonic() - self._started,
-                left_s=None,
+                left_s=left_s,
             )
         )
 

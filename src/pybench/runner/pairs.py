@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pybench.results import MEASURED, LostRecord, PairRecord, TurnSample
-from pybench.runner.worker import RowEndedError, Worker, WorkerError
+from pybench.runner.worker import RowEndedError, StartError, Worker, WorkerError
 
 # A sample of each side, about as long as a time slice of the scheduler.
 TARGET_NS = 5e6
@@ -32,6 +32,7 @@ TIMED_LEAST = 2
 SCOUTED = 3
 
 Start = Callable[[str, Sequence[str], int], Worker]
+Check = Callable[[str, Worker], None]
 Row = Mapping[str, Any]
 
 
@@ -56,43 +57,52 @@ def timed_samples(per_sample_ns: float) -> int:
     return max(TIMED_LEAST, min(TIMED, int(SAMPLES_NS // max(per_sample_ns, 1))))
 
 
-def measure(lot: Lot, start: Start) -> Iterator[PairRecord | LostRecord]:
+def measure(lot: Lot, start: Start, check: Check) -> Iterator[PairRecord | LostRecord]:
     """Measure a lot; yields one record per row, as soon as it is complete.
 
-    A side that dies takes the rest of the lot with it: each row that has no record
-    yet is reported lost, with the reason.
+    A row that takes its session with it is reported lost, with the reason. The rows
+    after it have no record: they did nothing wrong and are measured another time.
+
+    Parameters
+    ----------
+    start : callable
+        Starts the session of a side: its name, the rows, the hash seed.
+    check : callable
+        Told each session when it has said who it is.
+
+    Raises
+    ------
+    StartError
+        If a session did not come as far as its first row.
     """
-    done: set[str] = set()
+    at: list[str] = []
     run = _apart if lot.apart else _in_turns
-    side, reason = "", ""
     try:
-        for record in run(lot, start):
-            done.add(record.row)
-            yield record
+        yield from run(lot, start, check, at)
+    except StartError:
+        raise
     except WorkerError as error:
         side, _, reason = str(error).partition(": ")
-    for row in lot.rows:
-        if row not in done:
-            yield LostRecord(
-                row=row,
-                pair=lot.pairs[row],
-                side=side,
-                reason=reason or "the session ended before this row",
-            )
+        row = at[-1] if at else lot.rows[0]
+        yield LostRecord(row=row, pair=lot.pairs[row], side=side, reason=reason)
 
 
-def _in_turns(lot: Lot, start: Start) -> Iterator[PairRecord | LostRecord]:
+def _in_turns(
+    lot: Lot, start: Start, check: Check, at: list[str]
+) -> Iterator[PairRecord | LostRecord]:
     with ExitStack() as stack:
         # Started at once, so that both cores have something to do; turns come later.
         workers = {
             name: stack.enter_context(start(name, lot.rows, lot.hash_seed))
             for name in lot.start_order
         }
-        for worker in workers.values():
+        for name, worker in workers.items():
             worker.await_hello()
+            check(name, worker)
             worker.choose(lot.rows)
             worker.pin(lot.cpu)
         for row in lot.rows:
+            at.append(row)
             yield _row_in_turns(lot, row, workers)
 
 
@@ -122,7 +132,9 @@ def _row_in_turns(
     return _pair(lot, row, {name: (tuple(samples[name]),) for name in order})
 
 
-def _apart(lot: Lot, start: Start) -> Iterator[PairRecord | LostRecord]:
+def _apart(
+    lot: Lot, start: Start, check: Check, at: list[str]
+) -> Iterator[PairRecord | LostRecord]:
     taken: dict[str, dict[str, list[tuple[TurnSample, ...]]]] = {
         row: {name: [] for name in lot.sides} for row in lot.rows
     }
@@ -130,8 +142,10 @@ def _apart(lot: Lot, start: Start) -> Iterator[PairRecord | LostRecord]:
     for name in (*lot.start_order, *reversed(lot.start_order)):
         with start(name, lot.rows, lot.hash_seed) as worker:
             worker.await_hello()
+            check(name, worker)
             worker.choose(lot.rows)
             for row in lot.rows:
+                at.append(row)
                 samples, said = _row_alone(lot, row, name, worker)
                 if said["outcome"] != MEASURED:
                     ended[row][name] = said

@@ -32,6 +32,10 @@ class WorkerError(Exception):
     """A session that ended, hung or said something odd; with its last lines."""
 
 
+class StartError(WorkerError):
+    """A session that did not come as far as its first row."""
+
+
 class RowEndedError(Exception):
     """A row ended in the middle of its turns; `message` is what was said of it."""
 
@@ -85,7 +89,8 @@ class Worker:
             )
         except OSError as error:
             self._close()
-            raise WorkerError(f"{name}: cannot be started: {error}") from None
+            self._log.close()
+            raise StartError(f"{name}: cannot be started: {error}") from None
         finally:
             theirs.close()
 
@@ -102,18 +107,21 @@ class Worker:
 
         Raises
         ------
-        WorkerError
-            If it ended, hung or is no pybench of this schema.
+        StartError
+            If it ended, hung, collected nothing or is no pybench of this schema.
         """
-        message = self.hear(START_PATIENCE_S)
+        try:
+            message = self.hear(START_PATIENCE_S)
+        except WorkerError as error:
+            raise StartError(str(error)) from None
         if message.get("say") != "hello":
-            raise WorkerError(f"{self.name}: collected nothing{self._said()}")
+            raise StartError(f"{self.name}: collected nothing{self._said()}")
         self.rows = message["rows"]
         self.gil_enabled = message["gil_enabled"]
         try:
             self.identity = parse_identity(message["identity"], self.name)
         except ResultsError as error:
-            raise WorkerError(str(error)) from None
+            raise StartError(str(error)) from None
 
     def choose(self, rows: Sequence[str]) -> None:
         """Tell it which rows to run, in which order."""

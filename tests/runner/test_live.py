@@ -1,0 +1,255 @@
+"""A comparison of this Python with itself: what is measured, and what goes wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
+pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
+
+from pybench.results import MEASURED, PairRecord
+from pybench.runner import pairs, worker
+from pybench.runner.live import ComparisonError
+from pybench.runner.record import read_run
+
+Compare = Callable[..., Any]
+
+FIRST = "suite/test_rows.py::test_first"
+SECOND = "suite/test_rows.py::test_second"
+
+# A row that does something odd on the side that has ODD in its environment.
+ODD_ROW = """
+import os, signal, time
+import pytest
+
+def test_odd(benchmark):
+    odd = os.environ.get("ODD")
+    if odd == "skip":
+        pytest.skip("n/a: not on this side")
+    if odd == "raise":
+        raise ValueError("of the row")
+    if odd == "die":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if odd == "exit":
+        os._exit(3)
+    def work():
+        if odd == "late":
+            raise ValueError("in the middle")
+        if odd == "hang":
+            time.sleep(600)
+    benchmark(work)
+"""
+ODD = "suite/test_odd.py::test_odd"
+
+
+def pairs_of(run: Any, row: str) -> list[PairRecord]:
+    """Return the pairs of a row in order."""
+    return [run.pairs[row][number] for number in sorted(run.pairs.get(row, {}))]
+
+
+def test_rows_take_turns_in_fresh_processes(compare: Compare) -> None:
+    """Every pair: both sides and the copy, equal samples, one hash seed, one count."""
+    run, judgement = compare(pairs=2)
+
+    assert [*run.rows] == [FIRST, SECOND]
+    for row in run.rows:
+        found = pairs_of(run, row)
+        assert [pair.pair for pair in found] == [1, 2]
+        assert found[0].order == found[1].order[::-1]
+        assert found[0].hash_seed != found[1].hash_seed
+        for pair in found:
+            assert {*pair.samples} == {"a", "b", "a (copy)"}
+            lengths = {len(one) for side in pair.samples.values() for one in side}
+            assert lengths == {pairs.WARMUPS + pairs.TIMED}
+            assert pair.numbers == run.rows[row].numbers
+        assert run.rows[row].outcomes == {"a": MEASURED, "b": MEASURED}
+    assert {cell.verdict is not None for cell in judgement.cells} == {True}
+
+
+def test_counts_are_sized_on_the_baseline_and_planted_on_the_other(
+    compare: Compare,
+) -> None:
+    """A twentieth more calls is a change of exactly 5 %, and is seen as about that."""
+    run, judgement = compare(pairs=6, plant={FIRST: (21, 20)})
+
+    assert run.rows[FIRST].numbers["count"] % 20 == 0
+    planted, plain = (judgement.cell(row, "b").verdict for row in (FIRST, SECOND))
+    assert planted.ratio > plain.ratio
+
+
+@pytest.mark.parametrize(
+    ("odd", "outcome", "said"),
+    [
+        ("skip", "n/a", "not on this side"),
+        ("raise", "error", "of the row"),
+        ("late", "error", "in the middle"),
+        ("die", "error", "SIGSEGV"),
+        ("exit", "error", "exit 3"),
+    ],
+)
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_row_that_fails_on_one_side_costs_only_itself(
+    compare: Compare, suite: Path, odd: str, outcome: str, said: str, side: str
+) -> None:
+    (suite / "test_odd.py").write_text(ODD_ROW)
+    run, judgement = compare(**{side: {"ODD": odd}})
+
+    assert run.rows[ODD].outcomes[side] == outcome
+    cell = judgement.cell(ODD, "b")
+    assert cell.verdict is None
+    assert said in cell.reason
+    assert f"{side}: " in cell.reason
+    assert len(pairs_of(run, FIRST)) == len(pairs_of(run, SECOND)) == 2
+
+
+def test_row_that_hangs_is_ended(
+    compare: Compare, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(worker.Worker.hear, "__defaults__", (1.0,))
+    (suite / "test_odd.py").write_text(ODD_ROW)
+    run, judgement = compare(b={"ODD": "hang"})
+
+    assert "silent for 1 s" in judgement.cell(ODD, "b").reason
+    assert len(pairs_of(run, FIRST)) == 2
+
+
+FLAKY_ROW = """
+import os
+from pathlib import Path
+
+def test_flaky(benchmark):
+    marks = Path(os.environ["MARKS"])
+    (marks / str(os.getpid())).touch()
+    dies_at = [int(word) for word in os.environ.get("DIES_AT", "").split()]
+    if len(list(marks.iterdir())) in dies_at:
+        os._exit(9)
+    benchmark(int)
+"""
+FLAKY = "suite/test_flaky.py::test_flaky"
+
+
+@pytest.mark.parametrize(
+    ("dies_at", "has_verdict"), [("3", True), ("3 4 5 6 7 8 9", False)]
+)
+def test_pair_that_dies_is_repeated_once_then_the_row_is_void(
+    compare: Compare, suite: Path, tmp_path: Path, dies_at: str, has_verdict: bool
+) -> None:
+    """The rows that shared the process are measured another time."""
+    (suite / "test_flaky.py").write_text(FLAKY_ROW)
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    more = {"MARKS": str(marks), "DIES_AT": dies_at}
+    run, judgement = compare(a=more, b=more, twin=False)
+
+    cell = judgement.cell(FLAKY, "b")
+    assert (cell.verdict is not None) is has_verdict
+    assert has_verdict or "exit 9" in cell.reason
+    assert {one.row for one in run.lost} == {FLAKY}
+    assert len(pairs_of(run, FIRST)) == len(pairs_of(run, SECOND)) == 2
+
+
+def test_row_of_one_side_alone_is_named(compare: Compare, suite: Path) -> None:
+    (suite / "test_new.py").write_text(
+        "import os\nif os.environ.get('NEW'):\n"
+        "    def test_new(benchmark):\n        benchmark(int)\n"
+    )
+    run, judgement = compare(b={"NEW": "1"})
+
+    cell = judgement.cell("suite/test_new.py::test_new", "b")
+    assert cell.verdict is None
+    assert "a: this side has no such row" in cell.reason
+    assert len(pairs_of(run, FIRST)) == 2
+
+
+def test_row_that_must_be_alone_is_never_alive_twice(
+    compare: Compare, suite: Path, tmp_path: Path
+) -> None:
+    """It holds a file that a second one would trip over."""
+    (suite / "test_alone.py").write_text(
+        "import pytest\nfrom pathlib import Path\n"
+        f"LOCK = Path({str(tmp_path / 'lock')!r})\n"
+        "@pytest.mark.pybench(alternate=True)\n"
+        "def test_alone(benchmark):\n"
+        "    LOCK.open('x').close()\n"
+        "    benchmark(int)\n"
+        "    LOCK.unlink()\n"
+    )
+    run, judgement = compare()
+
+    alone = "suite/test_alone.py::test_alone"
+    assert run.rows[alone].apart
+    found = pairs_of(run, alone)
+    assert len(found) == 2
+    assert {len(processes) for processes in found[0].samples.values()} == {2}
+    assert judgement.cell(alone, "b").verdict is not None
+
+
+def test_suite_without_rows_says_so(compare: Compare, suite: Path) -> None:
+    (suite / "test_rows.py").write_text("def test_plain(): pass\n")
+
+    with pytest.raises(ComparisonError, match="collected nothing"):
+        compare()
+
+
+def test_suite_that_cannot_be_imported_shows_why(compare: Compare, suite: Path) -> None:
+    (suite / "test_rows.py").write_text("import there_is_no_such_module\n")
+
+    with pytest.raises(ComparisonError, match="there_is_no_such_module"):
+        compare()
+
+
+def test_interpreter_that_is_gone_is_an_error(
+    compare: Compare, suite: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "gone" / "python"))
+
+    with pytest.raises(ComparisonError, match=r"a: cannot be started.*gone"):
+        compare()
+
+
+def test_side_that_changes_underneath_ends_the_run(
+    compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was measured before stays; the rest would be of another interpreter."""
+    compare(pairs=1)
+    with pytest.raises(ComparisonError, match="no longer what it was"):
+        compare(pairs=2, b={"PYTHON_GIL": "1", "PYTHON_JIT": "1"}, seed=2)
+
+
+def test_budget_ends_a_run_with_what_there_is(compare: Compare) -> None:
+    run, judgement = compare(pairs=None, budget_s=2.0)
+
+    assert run.pairs
+    assert all(cell.verdict is not None for cell in judgement.cells)
+
+
+def test_run_goes_on_where_it_was(compare: Compare, tmp_path: Path) -> None:
+    """Also after a line that a kill left torn."""
+    compare(pairs=4)
+    record = tmp_path / "out" / "run.jsonl"
+    lines = record.read_bytes().splitlines(keepends=True)
+    kept = lines[: len(lines) - 3]
+    record.write_bytes(b"".join(kept) + lines[-3][:40])
+    before = read_run(tmp_path / "out")
+    assert before.torn
+
+    run, _ = compare(pairs=4)
+    assert sum(map(len, before.pairs.values())) == 5
+    assert sum(map(len, run.pairs.values())) == 8
+    assert read_run(tmp_path / "out").pairs == run.pairs
+
+
+def test_progress_is_told_between_lots(compare: Compare) -> None:
+    told: list[Any] = []
+    compare(tell=told.append)
+
+    assert [one.stage for one in told[:2]] == ["trying out side"] * 2
+    assert told[-1].rows == 2
+    assert told[-1].left_s is not None
+    assert all(one.elapsed_s >= 0 for one in told)
