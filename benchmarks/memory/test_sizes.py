@@ -245,7 +245,7 @@ def test_benchmark_memory_size_thread(
 
     One operation is one thread's share. Expect 30 to 150 us, several times that where
     the CPUs have to be woken. `uss` is what one more thread that waits takes: 10 to
-    20 KB, of its stack what it has touched, and 60 KB more for its heap on a
+    20 KB, of its stack what it has touched, and some 50 KB more for its heap on a
     free-threaded build. `virtual` is what it reserves, 8 MB of stack for most.
     """
     child = serving("threads", THREADS)

@@ -39,7 +39,11 @@ INHERITED = (
     "PYTHON_JIT",
 )
 
+# Children that are timed where each needs something done before it.
+ROUNDS = 10
+
 Ask = Callable[[], None]
+Before = Callable[[], None]
 
 
 class ChildFailedError(Exception):
@@ -136,11 +140,14 @@ def time_child(
 
     `time_child(code, "-S", NAME=value)` times `python -S -c code`, with variables
     added to the environment. The first child is not timed: it fills the folder of
-    bytecode and the system's caches. The median CPU time of the children, the
+    bytecode and the system's caches. With `before`, that is called before each of the
+    `ROUNDS` children that are timed then. The median CPU time of the children, the
     parent's waiting left out, goes to `benchmark.extra_info["child_cpu_s"]`.
     """
 
-    def time(code: str, *flags: str, **variables: str) -> None:
+    def time(
+        code: str, *flags: str, before: Before | None = None, **variables: str
+    ) -> None:
         if not hasattr(os, "posix_spawn"):
             pytest.skip("n/a: this platform has no posix_spawn")
         arguments = (*flags, "-c", code)
@@ -149,24 +156,31 @@ def time_child(
             with watched(spawn.kill):
                 spawn()
                 spawn.cpu_s.clear()
-                benchmark(spawn)
+                if before is None:
+                    benchmark(spawn)
+                else:
+                    benchmark.pedantic(  # type: ignore[no-untyped-call]
+                        spawn, setup=before, rounds=ROUNDS
+                    )
         benchmark.extra_info["child_cpu_s"] = statistics.median(spawn.cpu_s)
 
     return time
 
 
 @pytest.fixture
-def serving(child_environment: dict[str, str]) -> Iterator[Callable[[str], Ask]]:
+def serving(child_environment: dict[str, str]) -> Iterator[Callable[..., Ask]]:
     """Return a function that starts a child which does one thing when asked.
 
-    `serving(kind)` starts `serve.py` and returns a function that asks the child to
-    do it once and waits until it has: some tens of microseconds of pipe besides the
-    thing itself. The child is started and ended outside the timing.
+    `serving(kind, ...)` starts `serve.py`, with arguments of the kind, and returns a
+    function that asks the child to do it once and waits until it has: some tens of
+    microseconds of pipe besides the thing itself. The child is started and ended
+    outside the timing.
     """
     with ExitStack() as stack:
 
-        def serve(kind: str) -> Ask:
-            argv = (sys.executable, "-S", str(SERVE), kind)
+        def serve(kind: str, *arguments: object) -> Ask:
+            words = [str(argument) for argument in arguments]
+            argv = (sys.executable, "-S", str(SERVE), kind, *words)
             stderr = stack.enter_context(tempfile.TemporaryFile())
             child = stack.enter_context(
                 subprocess.Popen(

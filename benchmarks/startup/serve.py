@@ -1,16 +1,20 @@
 """A child that does one thing each time its parent asks; run with the thing's name.
 
+Arguments of the thing may follow.
+
 For each byte on stdin it does the thing once and answers with a byte on stdout.
 The end of its input is its end, and an error is a traceback and a bad exit code.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import multiprocessing
 import os
 import sys
 from collections.abc import Callable
+from itertools import repeat
 
 
 def nothing() -> None:
@@ -62,11 +66,117 @@ def interpreter_maker(code: str | None) -> Callable[[], None]:
     return make_privately
 
 
-THINGS: dict[str, Callable[[], Callable[[], None]]] = {
+def pool_starter(method: str) -> Callable[[], None]:
+    """Return a function that has a pool of two processes, for one task."""
+    context = multiprocessing.get_context(method)
+
+    def start() -> None:
+        with context.Pool(2) as pool:
+            pool.apply(nothing)
+            pool.close()
+            pool.join()
+
+    return start
+
+
+def executor_starter(method: str) -> Callable[[], None]:
+    """Return a function that has an executor of one process, for one task."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    context = multiprocessing.get_context(method)
+
+    def start() -> None:
+        with ProcessPoolExecutor(1, mp_context=context) as executor:
+            executor.submit(nothing).result()
+
+    return start
+
+
+def pool_task(times: str) -> Callable[[], None]:
+    """Return a function that gives a pool of one process so many tasks in turn."""
+    # The cheapest way to start it, where there is one: that is not measured.
+    methods = multiprocessing.get_all_start_methods()
+    method = "fork" if "fork" in methods else "spawn"
+    pool = multiprocessing.get_context(method).Pool(1)
+
+    def apply() -> None:
+        for _ in repeat(None, int(times)):
+            pool.apply(nothing)
+
+    return apply
+
+
+def forker() -> Callable[[], None]:
+    """Return a function that forks, lets the child leave, and waits for that."""
+
+    def fork() -> None:
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        if status:
+            raise RuntimeError(f"status {status} of a child that did nothing")
+
+    return fork
+
+
+def importer(folder: str, name: str, times: str) -> Callable[[], None]:
+    """Return a function that imports a module as if for the first time.
+
+    The collector is off and the modules are kept, so nothing is destroyed.
+    """
+    sys.path.insert(0, folder)
+    gc.disable()
+    kept: list[object] = []
+
+    def import_again() -> None:
+        for _ in repeat(None, int(times)):
+            kept.append(sys.modules.pop(name, None))
+            __import__(name)
+
+    return import_again
+
+
+def reloader(folder: str, name: str, times: str) -> Callable[[], None]:
+    """Return a function that reloads a module."""
+    sys.path.insert(0, folder)
+    gc.disable()
+    module = importlib.import_module(name)
+
+    def reload() -> None:
+        for _ in repeat(None, int(times)):
+            importlib.reload(module)
+
+    return reload
+
+
+def misser(folder: str, name: str, times: str) -> Callable[[], None]:
+    """Return a function that imports a module which is nowhere."""
+    sys.path.insert(0, folder)
+
+    def miss() -> None:
+        for _ in repeat(None, int(times)):
+            try:
+                __import__(name)
+            except ModuleNotFoundError:
+                continue
+            raise RuntimeError(f"there is a module {name}")
+
+    return miss
+
+
+THINGS: dict[str, Callable[..., Callable[[], None]]] = {
     "echo": lambda: nothing,
     "fork": lambda: process_starter("fork"),
     "spawn": lambda: process_starter("spawn"),
     "forkserver": lambda: process_starter("forkserver"),
+    "pool": pool_starter,
+    "executor": executor_starter,
+    "pool-task": pool_task,
+    "fork-alone": forker,
+    "import": importer,
+    "reload": reloader,
+    "import-missing": misser,
     "interpreter": lambda: interpreter_maker(None),
     "interpreter-exec": lambda: interpreter_maker("x = 1"),
 }
@@ -74,7 +184,7 @@ THINGS: dict[str, Callable[[], Callable[[], None]]] = {
 
 def main() -> None:
     """Serve until the parent closes our input."""
-    do = THINGS[sys.argv[1]]()
+    do = THINGS[sys.argv[1]](*sys.argv[2:])
     while os.read(0, 1):
         do()
         os.write(1, b"!")

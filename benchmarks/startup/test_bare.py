@@ -9,6 +9,7 @@ the other rows of this folder.
 from __future__ import annotations
 
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,3 +69,83 @@ def test_benchmark_startup_exit_fast(
     """
     benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
     time_child("import os; os._exit(0)", "-S")
+
+
+@pytest.mark.parametrize("option", ["-E", "-I", "-P"])
+def test_benchmark_startup_option(
+    benchmark: BenchmarkFixture, time_child: TimeChild, option: str
+) -> None:
+    """Start an interpreter without `site` and with one option that leaves things out.
+
+    `-E` ignores the environment's variables, `-P` the script's folder, and `-I` both
+    and the user's packages, so that the bytecode is the installation's with `-E` and
+    `-I`. Expect `bare`: what is left out is little where all of it is empty, as here.
+    """
+    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
+    time_child("pass", "-S", option)
+
+
+def test_benchmark_startup_option_utf8(
+    benchmark: BenchmarkFixture, time_child: TimeChild
+) -> None:
+    """Start an interpreter without `site` and in UTF-8 mode.
+
+    The mode asks the locale for nothing. It is off in `bare` up to 3.14 and on from
+    3.15 (PEP 686). Expect `bare`, as its locale has this encoding too.
+    """
+    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
+    time_child("pass", "-S", "-X", "utf8")
+
+
+def test_benchmark_startup_option_importtime(
+    benchmark: BenchmarkFixture, time_child: TimeChild
+) -> None:
+    """Start an interpreter without `site`, import json, and report each import's time.
+
+    The difference to `import[module=json]` is what `-X importtime` costs: two clocks
+    and a line on stderr, here a file, for each of some forty modules. Expect 0.2 to
+    2 ms more.
+    """
+    benchmark.extra_info["floor"] = "test_benchmark_startup_import[module=json]"
+    time_child("import json", "-S", "-X", "importtime")
+
+
+def test_benchmark_startup_option_dev(
+    benchmark: BenchmarkFixture, time_child: TimeChild
+) -> None:
+    """Start an interpreter without `site` in development mode.
+
+    The difference to `bare` is what `-X dev` costs: each allocation is padded and
+    checked, the fault handler is installed, and warnings are shown. Expect 1 to 10 ms
+    more.
+    """
+    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
+    time_child("pass", "-S", "-X", "dev")
+
+
+def test_benchmark_startup_option_tracemalloc(
+    benchmark: BenchmarkFixture, time_child: TimeChild
+) -> None:
+    """Start an interpreter without `site`, its allocations traced.
+
+    The difference to `bare` is what `-X tracemalloc` costs for the allocations of a
+    start, some tens of thousands, and for `tracemalloc` itself. Expect 1 to 10 ms more.
+    """
+    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
+    time_child("pass", "-S", "-X", "tracemalloc")
+
+
+@pytest.mark.skipif(
+    not sysconfig.get_config_var("Py_GIL_DISABLED"),
+    reason="n/a: a build with a GIL cannot switch it off: use a free-threaded one",
+)
+@pytest.mark.parametrize("gil", [0, 1])
+def test_benchmark_startup_option_gil(
+    benchmark: BenchmarkFixture, time_child: TimeChild, gil: int
+) -> None:
+    """Start a free-threaded interpreter without `site`, its GIL off or on.
+
+    Whatever this process has. Expect no difference: a start is the work of one thread.
+    """
+    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
+    time_child("pass", "-S", "-X", f"gil={gil}")

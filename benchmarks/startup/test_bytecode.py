@@ -7,7 +7,10 @@ to `test_benchmark_startup_bare`. The standard library's bytecode exists in all 
 
 from __future__ import annotations
 
+import os
 import py_compile
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +60,48 @@ def bytecode_of(package: Path, environment: dict[str, str]) -> list[Path]:
     return list(folder.glob("*.pyc"))
 
 
+def write_bytecode(
+    package: Path, environment: dict[str, str], mode: py_compile.PycInvalidationMode
+) -> None:
+    """Compile a package to where children look, to be checked in the given way."""
+    for source in package.glob("*.py"):
+        name = f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+        target = Path(environment["PYTHONPYCACHEPREFIX"], *package.parts[1:], name)
+        py_compile.compile(
+            str(source), str(target), doraise=True, invalidation_mode=mode
+        )
+
+
+def evict(path: Path) -> None:
+    """Ask the system to forget what it remembers of a file."""
+    with path.open("rb") as file:
+        os.fsync(file)  # what is not written yet cannot be forgotten
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def is_evicted(path: Path) -> bool:
+    """Tell whether the first byte of a file has to be waited for."""
+    with path.open("rb") as file:
+        try:
+            os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:  # the file system cannot tell
+            return False
+    return False
+
+
+def skip_unless_evictable(folder: Path) -> None:
+    """Skip the row where an ordinary user cannot empty the cache of a file."""
+    if not hasattr(os, "posix_fadvise") or not hasattr(os, "RWF_NOWAIT"):
+        pytest.skip("n/a: this system does not evict files, or does not tell")
+    probe = folder / "probe"
+    probe.write_bytes(b"x" * 10_000)
+    evict(probe)
+    if not is_evicted(probe):
+        pytest.skip("n/a: the files stay in memory here: put TMPDIR on a disk")
+
+
 def test_benchmark_startup_package_cold(
     benchmark: BenchmarkFixture,
     time_child: TimeChild,
@@ -101,3 +146,95 @@ def test_benchmark_startup_package_sourceless(
         source.unlink()
     benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
     time_child(import_of(package), "-S")
+
+
+def test_benchmark_startup_package_written(
+    benchmark: BenchmarkFixture,
+    time_child: TimeChild,
+    child_environment: dict[str, str],
+    package: Path,
+) -> None:
+    """Import the same package without bytecode, which it leaves behind.
+
+    Before each child the bytecode is removed. Expect `package_cold` and 1 to 3 ms: to
+    write eleven files, each under another name first and then renamed.
+    """
+
+    def remove() -> None:
+        for path in bytecode_of(package, child_environment):
+            path.unlink()
+
+    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
+    time_child(import_of(package), "-S", before=remove)
+    assert len(bytecode_of(package, child_environment)) == MODULES + 1
+
+
+@pytest.mark.parametrize("mode", ["checked", "unchecked"])
+def test_benchmark_startup_package_hashed(
+    benchmark: BenchmarkFixture,
+    time_child: TimeChild,
+    child_environment: dict[str, str],
+    package: Path,
+    mode: str,
+) -> None:
+    """Import the same package from bytecode that bears its source's hash (PEP 552).
+
+    `checked`, every source is read and hashed: expect 0.2 to 1 ms above `package_warm`,
+    in proportion to the sources. `unchecked`, they are not even looked at: expect
+    `package_warm` or a little less.
+    """
+    modes = {
+        "checked": py_compile.PycInvalidationMode.CHECKED_HASH,
+        "unchecked": py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    }
+    write_bytecode(package, child_environment, modes[mode])
+    written = {
+        path: path.stat().st_mtime_ns
+        for path in bytecode_of(package, child_environment)
+    }
+    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
+    time_child(import_of(package), "-S")
+    # Whoever finds bytecode unfit writes it anew.
+    assert len(written) == MODULES + 1
+    assert all(path.stat().st_mtime_ns == time for path, time in written.items())
+
+
+def test_benchmark_startup_package_zipped(
+    benchmark: BenchmarkFixture, time_child: TimeChild, package: Path
+) -> None:
+    """Import the same package from bytecode in a compressed zip file.
+
+    Expect 1 to 10 ms above `package_warm`: `zipimport` itself, which reads the list of
+    files in Python, zlib, and unpacking.
+    """
+    pytest.importorskip("zlib", reason="n/a: this Python was built without zlib")
+    archive = package.with_suffix(".zip")
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for source in package.glob("*.py"):
+            target = source.with_suffix(".pyc")
+            py_compile.compile(str(source), str(target), doraise=True)
+            packed.write(target, f"generated/{target.name}")
+    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
+    time_child(f"import sys; sys.path.append({str(archive)!r}); import generated", "-S")
+
+
+def test_benchmark_startup_package_evicted(
+    benchmark: BenchmarkFixture,
+    time_child: TimeChild,
+    child_environment: dict[str, str],
+    package: Path,
+) -> None:
+    """Import the same package from bytecode that has to come from the disk.
+
+    Before each child the system is made to forget the eleven files; folders and the
+    sources' times it remembers. Expect `package_warm` and eleven waits for the disk, 1
+    to 5 ms on flash, far more on a spinning or a network disk.
+    """
+    skip_unless_evictable(package.parent)
+
+    def forget() -> None:
+        for path in bytecode_of(package, child_environment):
+            evict(path)
+
+    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
+    time_child(import_of(package), "-S", before=forget)
