@@ -11,6 +11,7 @@ import pytest
 
 from pybench.plugin.gil import watch_for_process
 from pybench.plugin.identity import gil_enabled, header_line, read_identity, read_load
+from pybench.plugin.sections import scaling_lines, size_lines
 from pybench.plugin.statuses import row_statuses
 from pybench.plugin.summary import count_rows, counts_document, summary_lines
 from pybench.results import JournalRow, RowStatus, SessionCounts
@@ -100,6 +101,13 @@ class Session:
         try:
             yield
         finally:
+            for title, lines in (
+                ("sizes", size_lines(self.rows.values())),
+                ("scaling", scaling_lines(self.rows.values())),
+            ):
+                if lines:
+                    terminalreporter.section(title, "-")
+                    terminalreporter.write_line("\n".join(lines))
             if self.rows or self.unmeasured or self._notes:
                 terminalreporter.section("pybench")
                 lines = summary_lines(
