@@ -5,7 +5,8 @@ other, so whatever both must agree on is here and imports only the standard libr
 
 Schema history
 --------------
-1. Identity, kernel record, journal (header, rows, finished mark), session counts.
+1. Identity, kernel record, journal (header, rows, finished mark), session counts,
+   the status of every collected row.
 
 Two results may be compared when every field of their identities is equal; a
 comparison of unlike ones names the fields that differ (`differences`).
@@ -13,7 +14,7 @@ comparison of unlike ones names the fields that differ (`differences`).
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -23,8 +24,12 @@ MEASURED = "measured"
 NOT_AVAILABLE = "n/a"
 VOID = "void"
 ERROR = "error"
+OUTCOMES = (MEASURED, NOT_AVAILABLE, VOID, ERROR)
+
+# What else a collected row may be: measured with a reservation, or not begun.
+DISTURBED = "disturbed"
 SKIPPED = "skipped"
-OUTCOMES = (MEASURED, NOT_AVAILABLE, VOID)
+NOT_RUN = "not run"
 
 # What the stock table, comparison and JSON read of a row. "ops" is younger than the
 # others: pytest-benchmark fills it in where a file has none.
@@ -262,6 +267,15 @@ class JournalRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowStatus:
+    """What became of one collected row; a reason for all but measured ones."""
+
+    fullname: str
+    status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCounts:
     """What one session did, for the terminal and for ``--pybench-counts``."""
 
@@ -271,6 +285,9 @@ class SessionCounts:
     rows_measured: int
     rows_na: Mapping[str, int]
     rows_void: int
+    rows_error: int
+    rows_skipped: int
+    rows_not_run: int
     void_modules: tuple[str, ...]
     rows_disturbed: int
     rounds_dropped: int
@@ -420,6 +437,11 @@ def parse_row(document: object, source: str) -> JournalRow:
         options=_mapping(known.get("options", {}), source),
         stats=stats,
     )
+
+
+def statuses_document(statuses: Iterable[RowStatus]) -> dict[str, Any]:
+    """Return what a saved file has at its top level as ``pybench``."""
+    return {"schema": SCHEMA, "rows": [asdict(status) for status in statuses]}
 
 
 def check_statistics(stats: Mapping[str, Any], source: str) -> None:

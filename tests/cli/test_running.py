@@ -116,7 +116,7 @@ def test_failing_row_is_told_by_the_exit_status(pybench: Pybench, folder: Path) 
     done = pybench("run", "-o", "out")
 
     assert done.returncode == status.FAILED
-    assert f"{LABEL:<12} FAILED: 4 rows measured, 1 " in done.stdout
+    assert f"{LABEL:<12} FAILED: 4 rows measured, 1 errors -> " in done.stdout
     document = json.loads((folder / "out" / f"{LABEL}.json").read_text())
     assert len(document["benchmarks"]) == 4
 
@@ -185,7 +185,7 @@ def test_interrupted_run_saves_what_it_has(folder: Path, whole_group: bool) -> N
         output, _ = child.communicate(timeout=60)
 
     assert child.returncode == status.INTERRUPTED, output
-    assert f"{LABEL:<12} INTERRUPTED: 4 rows measured" in output
+    assert f"{LABEL:<12} INTERRUPTED: 4 rows measured, 1 not run -> " in output
     assert "--pybench-resume" in output
     document = json.loads((folder / "out" / f"{LABEL}.json").read_text())
     assert len(document["benchmarks"]) == 4

@@ -9,6 +9,7 @@ import pytest
 
 from pybench.plugin.identity import read_identity
 from pybench.plugin.options import said_value
+from pybench.plugin.statuses import row_statuses
 from pybench.plugin.summary import count_rows, na_reason, row_flag, summary_lines
 from pybench.results import JournalRow, SessionCounts
 
@@ -51,7 +52,9 @@ def count(*rows: JournalRow, **settings: Any) -> SessionCounts:
         "void_modules": [],
         "outcomes": {},
     }
-    return count_rows(IDENTITY, rows, **(defaults | settings))
+    known = {row.fullname: row for row in rows}
+    statuses = row_statuses(["y", *known, "z"], known, {"y": "not today"})
+    return count_rows(IDENTITY, rows, statuses, **(defaults | settings))
 
 
 def measured(name: str, **record: object) -> JournalRow:
@@ -86,12 +89,14 @@ def test_counts_each_row_once() -> None:
         JournalRow(fullname="d", outcome="n/a", reason="old"),
         JournalRow(fullname="e", outcome="n/a", reason="old"),
         JournalRow(fullname="f", outcome="void", reason="module 'x'"),
+        JournalRow(fullname="g", outcome="error", reason="ValueError"),
         outcomes={"a": "passed", "f": "failed", "g": "skipped"},
     )
 
     assert counts.rows_measured == 3
     assert counts.rows_na == {"old": 2}
-    assert counts.rows_void == 1
+    assert (counts.rows_void, counts.rows_error) == (1, 1)
+    assert (counts.rows_skipped, counts.rows_not_run) == (1, 1)
     assert (counts.rows_disturbed, counts.rows_oversubscribed) == (1, 1)
     assert counts.rounds_dropped == 7
     assert counts.rows_near_floor == 1
@@ -100,7 +105,12 @@ def test_counts_each_row_once() -> None:
 
 def test_line_names_the_interpreter_and_its_gil() -> None:
     counts = count(measured("a"))
-    free_threaded = replace(counts, interpreter="CPython 3.13.15 free-threaded")
+    free_threaded = replace(
+        counts,
+        interpreter="CPython 3.13.15 free-threaded",
+        rows_skipped=0,
+        rows_not_run=0,
+    )
 
     (line,) = summary_lines(free_threaded, ran_unmeasured=0)
 
@@ -108,6 +118,17 @@ def test_line_names_the_interpreter_and_its_gil() -> None:
         "pybench: 1 rows measured, 0 n/a, 0 void, 0 disturbed, 0 oversubscribed "
         "on CPython 3.13.15 free-threaded (GIL off)"
     )
+
+
+def test_line_has_what_went_wrong_only_where_it_did() -> None:
+    one = count(JournalRow(fullname="a", outcome="error", reason="ValueError"))
+    two = replace(one, rows_error=2, rows_not_run=0)
+
+    (line_one,) = summary_lines(one, ran_unmeasured=0)
+    (line_two,) = summary_lines(two, ran_unmeasured=0)
+
+    assert " 1 error, 1 skipped, 1 not run on " in line_one
+    assert " 2 errors, 1 skipped on " in line_two
 
 
 @pytest.mark.parametrize(
@@ -141,8 +162,8 @@ def test_summary_has_one_section_and_groups_reasons(
         [
             "*2 tests*",
             "=* pybench =*",
-            "pybench: 2 rows measured, 2 n/a, 0 void, 0 disturbed, 1 oversubscribed on "
-            f"{IDENTITY.interpreter} ({IDENTITY.gil_state})",
+            "pybench: 2 rows measured, 2 n/a, 0 void, 0 disturbed, 1 oversubscribed, "
+            f"1 skipped on {IDENTITY.interpreter} ({IDENTITY.gil_state})",
             "*n/a: no such thing (1 row)",
             "*n/a: too old (1 row)",
             "=* short test summary info =*",
@@ -156,6 +177,9 @@ def test_summary_has_one_section_and_groups_reasons(
         "rows_measured": 2,
         "rows_na": {"no such thing": 1, "too old": 1},
         "rows_void": 0,
+        "rows_error": 0,
+        "rows_skipped": 1,
+        "rows_not_run": 0,
         "void_modules": [],
         "rows_disturbed": 0,
         "rounds_dropped": 0,

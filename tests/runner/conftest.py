@@ -73,7 +73,7 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
         sides = [
             Side(
                 name=name,
-                python=Path(sys.executable),
+                python=python,
                 environ=os.environ | (more or {}),
             )
             for name, more in (("a", a), ("b", b))

@@ -59,7 +59,7 @@ def test_result_and_counts_are_read(fake_pytest: FakePytest, tmp_path: Path) -> 
 def test_older_result_stays_when_nothing_was_saved(
     fake_pytest: FakePytest, tmp_path: Path, body: str
 ) -> None:
-    """pytest-benchmark empties the file before the first row runs."""
+    """Or was torn, as on a full disk."""
     (tmp_path / "out.json").write_text('{"older": true}')
 
     measured = measure(fake_pytest(body), tmp_path, [], tmp_path / "out.json")

@@ -17,6 +17,7 @@ from pybench.results import (
     TurnSample,
 )
 from pybench.runner.record import (
+    Record,
     RecordError,
     RecordWriter,
     RunHeader,

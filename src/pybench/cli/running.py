@@ -198,7 +198,9 @@ def outcome(measured: "Measured") -> str:
             ("n/a", sum(counts["rows_na"].values())),
             ("void", counts["rows_void"]),
             ("disturbed", counts["rows_disturbed"]),
-            ("tests failed", counts["tests_failed"]),
+            ("errors", counts["rows_error"]),
+            ("skipped", counts["rows_skipped"]),
+            ("not run", counts["rows_not_run"]),
         )
         if number
     ]

@@ -24,15 +24,17 @@ from pybench.plugin.rounds import Budget
 from pybench.plugin.saving import guard_saving
 from pybench.plugin.selection import QUICK_BUDGET_S
 from pybench.plugin.session import Session
-from pybench.plugin.summary import na_reason
+from pybench.plugin.statuses import error_reason, na_of, skip_reason
 from pybench.plugin.table import TableDefaults, thin
 from pybench.results import (
+    ERROR,
     MEASURED,
     NOT_AVAILABLE,
     VOID,
     JournalHeader,
     JournalRow,
     ResultsError,
+    statuses_document,
 )
 
 _RESUME = "--pybench-resume"
@@ -63,7 +65,9 @@ class Rows:
         self._words = words
         self._expected: set[str] = set()
         self._ended: set[str] = set()
+        self._is_collected = False
         self._void: dict[str, str] = {}
+        self._failed: set[str] = set()
         self._limits: dict[str, int] = {}
         self._threads: dict[str, int] = {}
         self._collection_line = ""
@@ -123,7 +127,13 @@ class Rows:
     def pytest_sessionstart(self) -> None:
         """Guard the saving, now that the stock session exists."""
         folder = self.folder
-        guard_saving(self._benchmarks, folder, self.session.say_problem)
+        guard_saving(
+            self._benchmarks,
+            folder,
+            is_collected=lambda: self._is_collected,
+            has_rows=lambda: bool(self.session.collected),
+            say=self.session.say_problem,
+        )
 
     @property
     def _benchmarks(self) -> Any:
@@ -179,9 +189,11 @@ class Rows:
         """Refuse what kernel rows cannot obey; leave out what is in the journal."""
         if not self._benchmarks.disabled and not self._benchmarks.skip:
             self._refuse_options(items)
+        self.session.collected = [item.nodeid for item in items if is_row(item)]
         if self._resumed is not None:
             self._resume(items, self._resumed)
         self._expected = {item.nodeid for item in items if is_row(item)}
+        self._is_collected = True
 
     def _refuse_options(self, items: list[pytest.Item]) -> None:
         if not any(item.get_closest_marker("kernel") for item in items):
@@ -196,8 +208,12 @@ class Rows:
     def _resume(self, items: list[pytest.Item], journal: Journal) -> None:
         if self._benchmarks.disabled:
             raise pytest.UsageError(f"{_RESUME}: benchmarks are disabled")
-        # A void row has no value yet, so it is still missing.
-        done = {row.fullname for row in journal.rows.values() if row.outcome != VOID}
+        # A void or failed row has no value yet, so it is still missing.
+        done = {
+            row.fullname
+            for row in journal.rows.values()
+            if row.outcome not in (VOID, ERROR)
+        }
         left_out = [item for item in items if item.nodeid in done]
         items[:] = [item for item in items if item.nodeid not in done]
         if left_out:
@@ -266,19 +282,11 @@ class Rows:
         try:
             divide_by_operations(fixture.stats)
         except ValueError as error:
-            fixture.has_error = True
             pytest.fail(str(error), pytrace=False)
 
     def _fail_void(self, item: pytest.Item, when: str) -> NoReturn:
         culprit = self.session.watch.culprit()
         self._void[item.nodeid] = culprit
-        fixture = getattr(item, "funcargs", {}).get("benchmark")
-        if fixture is not None:
-            fixture.has_error = True
-            # Else the stock fixture complains that this row did not use it.
-            fixture._mode = fixture._mode or "void"
-            kept = self._benchmarks.benchmarks
-            kept[:] = [one for one in kept if one is not fixture.stats]
         pytest.fail(
             f"void: the GIL was turned on by {culprit} {when}; every later row of "
             "this process is void too (run it in a process of its own, or with "
@@ -288,35 +296,42 @@ class Rows:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
-        self, item: pytest.Item
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Iterator[pytest.TestReport]:
         """Journal a row as soon as it is known how it ended."""
         report: pytest.TestReport = yield  # type: ignore[misc, assignment]
         if is_row(item):
-            row = self._ended_row(item, report)
+            row = self._ended_row(item, report, call)
             if row is not None:
                 self.session.rows[item.nodeid] = row
                 if self._journal is not None and not self._benchmarks.disabled:
                     self._journal.append(row)
+            elif report.skipped:
+                self.session.skipped[item.nodeid] = skip_reason(report)
             if report.when == "teardown":
                 self._ended.add(item.nodeid)
         return report  # type: ignore[return-value]
 
     def _ended_row(
-        self, item: pytest.Item, report: pytest.TestReport
+        self, item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]
     ) -> JournalRow | None:
-        """Return the row if it just ended in one of the three ways."""
+        """Return the row if it just ended in one of the four ways."""
         fullname = item.nodeid
-        if fullname in self._void and report.when == "call":
-            return JournalRow(
-                fullname=fullname, outcome=VOID, reason=self._void[fullname]
-            )
-        if report.skipped and isinstance(report.longrepr, tuple):
-            reason = na_reason(str(report.longrepr[2]))
-            if reason is not None:
-                return JournalRow(
-                    fullname=fullname, outcome=NOT_AVAILABLE, reason=reason
-                )
+        if report.failed or (report.skipped and report.when == "call"):
+            self._drop_value(item)
+        if report.failed:
+            if fullname in self._failed:
+                return None  # what failed first is the reason
+            self._failed.add(fullname)
+            if fullname in self._void:
+                outcome, reason = VOID, self._void[fullname]
+            else:
+                error = call.excinfo.value if call.excinfo else Exception("unknown")
+                outcome, reason = ERROR, error_reason(report, error)
+            return JournalRow(fullname=fullname, outcome=outcome, reason=reason)
+        na = na_of(report)
+        if na is not None:
+            return JournalRow(fullname=fullname, outcome=NOT_AVAILABLE, reason=na)
         if report.when != "call" or not report.passed:
             return None
         if self._benchmarks.disabled:
@@ -324,8 +339,23 @@ class Rows:
             return None
         fixture = getattr(item, "funcargs", {}).get("benchmark")
         if fixture is None or not fixture.stats:
+            self.session.skipped[fullname] = "it did not use the fixture benchmark"
             return None
         return self._measured_row(fixture.stats)
+
+    def _drop_value(self, item: pytest.Item) -> None:
+        """Take out of table and files what a row had measured before it failed.
+
+        Stock keeps it: an assertion about the result, after the timing, would leave
+        the time of a wrong one.
+        """
+        kept = self._benchmarks.benchmarks
+        kept[:] = [one for one in kept if one.fullname != item.nodeid]
+        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        if fixture is not None:
+            fixture.has_error = True
+            # Else stock complains, as a second error, that the row did not use it.
+            fixture._mode = fixture._mode or "failed"
 
     def _measured_row(self, metadata: Any) -> JournalRow:
         row = metadata.as_dict()
@@ -384,7 +414,8 @@ class Rows:
     # Files
 
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
-        """Thin the raw data of the rows that ask for it."""
+        """Say what became of every row; thin the raw data of those that ask for it."""
+        output_json["pybench"] = statuses_document(self.session.statuses())
         for row in output_json["benchmarks"]:
             limit = self._limits.get(row["fullname"])
             if limit is not None and row["stats"].get("data"):

@@ -11,8 +11,10 @@ import pytest
 
 from pybench.plugin.gil import watch_for_process
 from pybench.plugin.identity import gil_enabled, header_line, read_identity, read_load
+from pybench.plugin.sections import scaling_lines, size_lines
+from pybench.plugin.statuses import row_statuses
 from pybench.plugin.summary import count_rows, counts_document, summary_lines
-from pybench.results import JournalRow, SessionCounts
+from pybench.results import JournalRow, RowStatus, SessionCounts
 
 
 class Session:
@@ -27,6 +29,8 @@ class Session:
         self.rows: dict[str, JournalRow] = {}
         self.resumed: set[str] = set()
         self.unmeasured: set[str] = set()
+        self.collected: list[str] = []
+        self.skipped: dict[str, str] = {}
         self._notes: list[str] = []
         self._outcomes: dict[str, str] = {}
         self._has_problem = False
@@ -41,12 +45,18 @@ class Session:
         self._has_problem = True
         self.say(text)
 
+    def statuses(self) -> list[RowStatus]:
+        """Return what became of every row that was to be measured, so far."""
+        names = [name for name in self.collected if name not in self.unmeasured]
+        return row_statuses(names, self.rows, self.skipped)
+
     def counts(self) -> SessionCounts:
         """Count what the session has done so far."""
         broken = self.watch.is_broken
         return count_rows(
             self.identity,
             self.rows.values(),
+            self.statuses(),
             gil_on=gil_enabled(),
             resumed=len(self.resumed),
             void_modules=[self.watch.culprit()] if broken else [],
@@ -91,6 +101,13 @@ class Session:
         try:
             yield
         finally:
+            for title, lines in (
+                ("sizes", size_lines(self.rows.values())),
+                ("scaling", scaling_lines(self.rows.values())),
+            ):
+                if lines:
+                    terminalreporter.section(title, "-")
+                    terminalreporter.write_line("\n".join(lines))
             if self.rows or self.unmeasured or self._notes:
                 terminalreporter.section("pybench")
                 lines = summary_lines(

@@ -1,7 +1,7 @@
 """What this session did: counted, put in words, and written for a machine.
 
-Every row is in exactly one of measured, n/a and void; a measured one may besides be
-disturbed or oversubscribed.
+Every row is in exactly one of measured, n/a, void, error, skipped and not run; a
+measured one may besides be disturbed or oversubscribed.
 """
 
 from collections import Counter
@@ -10,11 +10,15 @@ from dataclasses import asdict
 from typing import Any
 
 from pybench.results import (
+    ERROR,
     MEASURED,
     NOT_AVAILABLE,
+    NOT_RUN,
+    SKIPPED,
     VOID,
     Identity,
     JournalRow,
+    RowStatus,
     SessionCounts,
 )
 
@@ -42,6 +46,7 @@ def _rounds_dropped(extra_info: Mapping[str, Any]) -> int:
 def count_rows(
     identity: Identity,
     rows: Iterable[JournalRow],
+    statuses: Iterable[RowStatus],
     *,
     gil_on: bool,
     resumed: int,
@@ -56,6 +61,8 @@ def count_rows(
         The interpreter.
     rows : iterable of JournalRow
         The last record of each row, resumed ones included.
+    statuses : iterable of RowStatus
+        What became of every row, those without a record included.
     resumed : int
         How many of the rows came from a journal.
     void_modules : iterable of str
@@ -67,6 +74,7 @@ def count_rows(
     """
     rows = list(rows)
     measured = [row for row in rows if row.outcome == MEASURED]
+    found = Counter(status.status for status in statuses)
     tests = Counter(outcomes.values())
     return SessionCounts(
         interpreter=identity.interpreter,
@@ -74,7 +82,10 @@ def count_rows(
         gil_enabled=gil_on,
         rows_measured=len(measured),
         rows_na=dict(Counter(r.reason for r in rows if r.outcome == NOT_AVAILABLE)),
-        rows_void=sum(row.outcome == VOID for row in rows),
+        rows_void=found[VOID],
+        rows_error=found[ERROR],
+        rows_skipped=found[SKIPPED],
+        rows_not_run=found[NOT_RUN],
         void_modules=tuple(void_modules),
         rows_disturbed=sum(row_flag(r.extra_info, "disturbed") for r in measured),
         rounds_dropped=sum(_rounds_dropped(row.extra_info) for row in measured),
@@ -101,6 +112,12 @@ def summary_lines(counts: SessionCounts, *, ran_unmeasured: int) -> list[str]:
         f"{counts.rows_disturbed} disturbed",
         f"{counts.rows_oversubscribed} oversubscribed",
     ]
+    if counts.rows_error:
+        parts.append(f"{counts.rows_error} error{'s' * (counts.rows_error > 1)}")
+    if counts.rows_skipped:
+        parts.append(f"{counts.rows_skipped} skipped")
+    if counts.rows_not_run:
+        parts.append(f"{counts.rows_not_run} not run")
     if counts.rows_resumed:
         parts.append(f"{counts.rows_resumed} of them from the journal")
     if ran_unmeasured:

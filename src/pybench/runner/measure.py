@@ -92,7 +92,7 @@ def measure(
         command = [str(interpreter.path), "-m", "pytest", str(suite)]
         command += ["--benchmark-only", f"--pybench-counts={counts}", *words]
         if output is not None:
-            # pytest-benchmark empties the file as soon as it has read its options.
+            # An older one must not pass for this run's if it ends without saving.
             if output.exists():
                 output.replace(older)
             command.append(f"--benchmark-json={output}")
