@@ -60,3 +60,38 @@ def test_benchmark_interpreter_join(
     60 to 150 ns.
     """
     benchmark(unrolled("_ = ','.join(parts)", parts=["part"] * 10))
+
+
+def test_benchmark_interpreter_string_split(benchmark: BenchmarkFixture) -> None:
+    """Split a text of a hundred words at its blanks.
+
+    One operation is one `str.split` and dropping the words. Expect 2 to 6 us.
+    """
+    benchmark(" ".join(["word"] * 100).split)
+
+
+def test_benchmark_interpreter_string_replace(benchmark: BenchmarkFixture) -> None:
+    """Replace every tenth character of a text of a thousand.
+
+    One operation is one `str.replace` of a single character. Expect 0.5 to 3 us.
+    """
+    benchmark(("abcdefghi." * 100).replace, ".", "!")
+
+
+def test_benchmark_interpreter_bytes_decode(benchmark: BenchmarkFixture) -> None:
+    """Decode a thousand bytes of ASCII as UTF-8.
+
+    One operation is one `bytes.decode`. Expect 50 to 200 ns: ASCII is checked and
+    copied a word at a time.
+    """
+    benchmark((b"0123456789" * 100).decode)
+
+
+def test_benchmark_interpreter_string_slice(
+    benchmark: BenchmarkFixture, unrolled: Unrolled
+) -> None:
+    """Take ten characters out of the middle of a text.
+
+    One operation is the slice and dropping it. Expect 30 to 80 ns.
+    """
+    benchmark(unrolled("_ = text[40:50]", text="0123456789" * 10))

@@ -1,0 +1,206 @@
+"""What adapting bytecode to types gains, and what it costs where types change.
+
+From 3.11 an instruction that keeps seeing one type is rewritten for it; 3.13t does not
+do it at all, later free-threaded builds do it per thread. Each row compiles its code
+anew, so that no row inherits what another has taught it. Source: PEP 659.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+pytestmark = pytest.mark.benchmark(group="specialization")
+
+Unrolled = Callable[..., Callable[[], object]]
+
+# Calls of a fresh function before it counts as warm: several times what any version
+# takes (a few calls, or a few dozen turns of a loop).
+WARM_CALLS = 200
+
+# A function with enough instructions that one call of it is far above the clock.
+BODY = "\n".join(
+    ["def work(point, first, second):"]
+    + ["    first = first + second; point.value = first; first = point.value"] * 40
+    + ["    return first"]
+)
+
+
+class Point:
+    """An instance with one attribute."""
+
+    def __init__(self, value: object = 1) -> None:
+        self.value = value
+
+
+def point_class(number: int) -> type:
+    """Make one more class whose instances have `value`."""
+    return type(f"Point{number}", (Point,), {})
+
+
+def fresh_function() -> Callable[..., object]:
+    """Compile the function again: a new code object, which has seen nothing."""
+    scope: dict[str, Any] = {}
+    code: CodeType = compile(BODY, "<fresh>", "exec")
+    exec(code, scope)
+    function: Callable[..., object] = scope["work"]
+    return function
+
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def time_once(benchmark: BenchmarkFixture, prepare: Callable[[], Arguments]) -> None:
+    """Time one call of what is prepared anew each time, arguments included."""
+
+    def call(function: Callable[..., object], *arguments: object) -> None:
+        function(*arguments)
+
+    stock: Any = benchmark
+    stock.extra_info["operations"] = 40
+    stock.pedantic(call, setup=prepare, rounds=200)
+
+
+@pytest.mark.parametrize("operands", ["int", "float", "str", "mixed"])
+def test_benchmark_interpreter_special_add(
+    benchmark: BenchmarkFixture, unrolled: Unrolled, operands: str
+) -> None:
+    """Add two values whose types never change at that place.
+
+    One operation is an addition and the store of its result. Expect int and float
+    to be cheapest, as they have instructions of their own; int and float together
+    ("mixed") have none in most versions, and cost the full look-up of both types.
+    """
+    first, second = {
+        "int": (1000, 2000),
+        "float": (1.5, 2.5),
+        "str": ("first", "second"),
+        "mixed": (1000, 2.5),
+    }[operands]
+    benchmark(unrolled("_ = first + second", first=first, second=second))
+
+
+@pytest.mark.parametrize("kinds", ["same", "turns"])
+def test_benchmark_interpreter_special_add_place(
+    benchmark: BenchmarkFixture, kinds: str
+) -> None:
+    """Add at one place: floats alone, or a float and an int in turns.
+
+    One operation is a turn of a loop over 160 numbers and the sum of one with itself.
+    Expect the turns to cost more: whatever the instruction is made for, the next
+    number is of the other type. On 3.13t expect no difference.
+    """
+    row = [7.5, 7.5] * 80 if kinds == "same" else [7.5, 7] * 80
+
+    def add() -> None:
+        for value in row:
+            value + value
+
+    benchmark.extra_info["operations"] = len(row)
+    benchmark(add)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 4, 16])
+def test_benchmark_interpreter_special_attribute(
+    benchmark: BenchmarkFixture, classes: int
+) -> None:
+    """Read an attribute at one place from instances of so many classes in turn.
+
+    One operation is a turn of a loop over 160 instances and the read. Expect one
+    class to be cheapest, for the instruction remembers one; from two on it misses
+    at every turn, and how many more there are matters little up to the size of the
+    type's cache of names.
+    """
+    points = [point_class(number)() for number in range(classes)]
+    row = (points * 160)[:160]
+
+    def read() -> None:
+        for point in row:
+            point.value  # noqa: B018 - the read is the point
+
+    benchmark.extra_info["operations"] = len(row)
+    benchmark(read)
+
+
+@pytest.mark.parametrize("kinds", [1, 4])
+def test_benchmark_interpreter_special_call(
+    benchmark: BenchmarkFixture, kinds: int
+) -> None:
+    """Call at one place so many kinds of callables in turn.
+
+    One operation is a turn of a loop over 160 callables and the call. Kinds are a
+    Python function, a built-in, a class and a bound method. Expect four kinds to
+    cost well above the mean of the four alone.
+    """
+    of_kinds: list[Callable[[], object]] = [lambda: None, list, Point, [].copy]
+    row = (of_kinds[:kinds] * 160)[:160]
+
+    def call() -> None:
+        for function in row:
+            function()
+
+    benchmark.extra_info["operations"] = len(row)
+    benchmark(call)
+
+
+def test_benchmark_interpreter_special_deopt(benchmark: BenchmarkFixture) -> None:
+    """Read attributes once at places that were trained on another class.
+
+    One operation is one of 40 reads and additions in a function that has been called
+    200 times with instances of one class and is now called with one of another.
+    Expect more than `special_warm`: every guard fails and takes the general way.
+    """
+
+    def trained() -> Arguments:
+        function = fresh_function()
+        for _ in range(WARM_CALLS):
+            function(Point(), 1, 2)
+        return (function, point_class(0)(), 1.5, 2.5), {}
+
+    time_once(benchmark, trained)
+
+
+def test_benchmark_interpreter_special_cold(benchmark: BenchmarkFixture) -> None:
+    """Call a function for the first time.
+
+    One operation is one of 40 additions, stores and reads in the first call of a
+    freshly compiled function; compiling is excluded. Expect two to ten times
+    `special_warm`: nothing is specialized, and the caches are filled on the way.
+    `extra_info["curve_ns"]` has the medians of the first 64 calls.
+    """
+    benchmark.extra_info["curve_ns"] = call_curve()
+    time_once(benchmark, lambda: ((fresh_function(), Point(), 1, 2), {}))
+
+
+def test_benchmark_interpreter_special_warm(benchmark: BenchmarkFixture) -> None:
+    """Call the same function after it has been called two hundred times.
+
+    One operation is one of 40 additions, stores and reads, all specialized where the
+    build does that. The control of `special_cold`: the same code, timed the same way.
+    """
+
+    def warmed() -> Arguments:
+        function = fresh_function()
+        for _ in range(WARM_CALLS):
+            function(Point(), 1, 2)
+        return (function, Point(), 1, 2), {}
+
+    time_once(benchmark, warmed)
+
+
+def call_curve(calls: int = 64, functions: int = 30) -> list[float]:
+    """Return the median ns per operation of the first calls of fresh functions."""
+    times: list[list[int]] = [[] for _ in range(calls)]
+    for _ in range(functions):
+        function, point = fresh_function(), Point()
+        for taken in times:
+            start = time.perf_counter_ns()
+            function(point, 1, 2)
+            taken.append(time.perf_counter_ns() - start)
+    return [round(statistics.median(taken) / 40, 2) for taken in times]
