@@ -6,6 +6,7 @@ to the conftest files above an item, so other people's suites keep their options
 
 from __future__ import annotations
 
+import marshal
 import os
 import shlex
 import threading
@@ -163,7 +164,10 @@ def unroll(
     lines += [f"    for _ in repeat_(None, {OPERATIONS // COPIES}):"]
     lines += [f"        {line}" for line in statement.splitlines()] * COPIES
     scope: dict[str, Any] = {**outside, **names, "repeat_": repeat}
-    exec(compile("\n".join(lines), "<unrolled>", "exec"), scope)
+    # Through marshal, as code comes from a .pyc: what compile() gives keeps its
+    # constants mortal on a free-threaded 3.13, as no imported module's are.
+    code = compile("\n".join(lines), "<unrolled>", "exec")
+    exec(marshal.loads(marshal.dumps(code)), scope)
     function: Task = scope["operation"]
     return function
 
