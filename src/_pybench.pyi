@@ -199,3 +199,66 @@ def churn_create(
 def churn_handover(
     iterations: int, *, rounds: int = 1, threads: int = 2, pin: bool = True
 ) -> list[KernelResult]: ...
+def ordering_aligned(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    access: str = "load",
+    place: str = "aligned",
+) -> list[KernelResult]: ...
+def ordering_bandwidth(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    operation: str = "read",
+    level: str = "memory",
+) -> list[KernelResult]: ...
+def ordering_message(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 2,
+    pin: bool = True,
+    layout: str = "together",
+) -> list[KernelResult]: ...
+def ordering_neighbours(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 2,
+    pin: bool = True,
+    layout: str = "together",
+) -> list[KernelResult]: ...
+def ordering_objects(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    order: str = "allocated",
+    access: str = "read",
+    count: int = 4096,
+) -> list[KernelResult]: ...
+def ordering_publish(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    order: str = "release",
+) -> list[KernelResult]: ...
+def ordering_walk(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    pattern: str = "sequential",
+    access: str = "read",
+    level: str = "L1",
+    stride: int | None = None,
+) -> list[KernelResult]: ...

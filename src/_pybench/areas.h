@@ -8,6 +8,7 @@
 int pb_churn_add(PyObject *module);
 int pb_counters_add(PyObject *module);
 int pb_gil_add(PyObject *module);
+int pb_ordering_add(PyObject *module);
 int pb_refcount_add(PyObject *module);
 int pb_yardstick_add(PyObject *module);
 

@@ -98,6 +98,14 @@ CASES = (
     # or two million, depending on the rows that went before.
     *variants("gil_ensure", state=("nested", "persistent"), body=("allocate",)),
     Case(kernel="gil_release"),
+    # Patterns by loop: the rest are these over other memory.
+    *variants("ordering_aligned", access=("load", "store")),
+    *variants("ordering_bandwidth", operation=("read", "write", "copy")),
+    *variants("ordering_neighbours", layout=("apart",)),
+    *variants("ordering_objects", access=("read", "count")),
+    *variants("ordering_publish", order=("relaxed", "release", "seq_cst", "fence")),
+    *variants("ordering_walk", pattern=("sequential", "random", "chased")),
+    *variants("ordering_walk", access=("write",)),
     *variants("refcount_pair", target=("owned", "foreign", "immortal", "shared")),
     *variants("refcount_pair", form=("chained", "strided")),
     *variants("refcount_stress", layout=("shared", "private")),
@@ -117,6 +125,7 @@ EXCLUDED = {
     "churn_handover": "two threads meet, and one waits for the other",
     "gil_handoff": "two threads meet, and one waits for the other",
     "gil_reacquire": "waits for deadlines on the clock",
+    "ordering_message": "two threads meet, and one waits for the other",
 }
 
 # What nothing can be left out of: here the mutant must be the same.
