@@ -262,3 +262,58 @@ def ordering_walk(
     level: str = "L1",
     stride: int | None = None,
 ) -> list[KernelResult]: ...
+def locks_pair(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    kind: str = "pymutex",
+    layout: str = "private",
+) -> list[KernelResult]: ...
+def locks_critical_section(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    kind: str = "one",
+    layout: str = "private",
+) -> list[KernelResult]: ...
+def containers_read(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    kind: str = "list",
+    value: str = "mortal",
+    layout: str = "private",
+) -> list[KernelResult]: ...
+def containers_write(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    kind: str = "list",
+    layout: str = "private",
+) -> list[KernelResult]: ...
+def calls_call(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    kind: str = "python",
+    layout: str = "private",
+) -> list[KernelResult]: ...
+def calls_attribute(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    kind: str = "found",
+    layout: str = "private",
+) -> list[KernelResult]: ...

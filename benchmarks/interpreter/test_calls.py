@@ -11,6 +11,8 @@ from functools import partial
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from pybench.plugin import Kernel
+
 pytestmark = pytest.mark.benchmark(group="calls")
 
 Unrolled = Callable[..., Callable[[], object]]
@@ -185,3 +187,53 @@ def test_benchmark_interpreter_call_builtin(
     `len` is left to others: it has an instruction of its own. Expect 10 to 25 ns.
     """
     benchmark(unrolled("function(1)", function=abs))
+
+
+@pytest.mark.parametrize("kind", ["c", "noargs", "one", "keywords"])
+def test_benchmark_interpreter_calls_c(kernel: Kernel, kind: str) -> None:
+    """Call a C function from C: through a pointer (the control), then as built-ins.
+
+    A native row. Expect 1 ns for the control, 3 to 6 ns for a built-in function
+    without arguments or of one, and more for one that takes a tuple and a dict, even
+    if it is given neither. Source: PEP 590.
+    """
+    kernel("calls_call", kind=kind)
+
+
+@pytest.mark.parametrize("kind", ["python", "argument", "method", "instance"])
+def test_benchmark_interpreter_calls_python(kernel: Kernel, kind: str) -> None:
+    """Call something written in Python from C, as `sorted` calls its key.
+
+    A native row. Expect 15 to 40 ns, more than from bytecode, where the interpreter
+    does not have to be entered again.
+    """
+    kernel("calls_call", kind=kind)
+
+
+def test_benchmark_interpreter_calls_type(kernel: Kernel) -> None:
+    """Call a class written in C from C: `object()`.
+
+    A native row. Expect 15 to 30 ns, most of it the object.
+    """
+    kernel("calls_call", kind="type")
+
+
+@pytest.mark.threads(2)
+@pytest.mark.parametrize("layout", ["private", "shared"])
+def test_benchmark_interpreter_calls_method_both(kernel: Kernel, layout: str) -> None:
+    """Call a Python method from C on two threads, of one instance or one for each.
+
+    A native row; with the GIL the threads take turns. Expect the shared one to cost
+    two times and more on a free-threaded build: the instance's count is contended.
+    """
+    kernel("calls_call", kind="method", layout=layout, threads=2)
+
+
+@pytest.mark.parametrize("kind", ["found", "of_class", "missing"])
+def test_benchmark_interpreter_calls_attribute(kernel: Kernel, kind: str) -> None:
+    """Look an attribute up from C: in the instance, in its class, or in vain.
+
+    A native row. Expect 8 to 20 ns for the first two, and 100 to 300 ns in vain: an
+    AttributeError is made, and dropped.
+    """
+    kernel("calls_attribute", kind=kind)

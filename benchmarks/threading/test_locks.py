@@ -15,6 +15,8 @@ from collections.abc import Callable
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from pybench.plugin import Kernel
+
 pytestmark = pytest.mark.benchmark(group="locks")
 
 Task = Callable[[], object]
@@ -251,3 +253,74 @@ def test_benchmark_threading_barrier(
 
     benchmark.extra_info["operations"] = HANDOFFS
     benchmark(crew(cross, cross, together=True))
+
+
+@pytest.mark.parametrize("kind", ["pymutex", "pythread", "pthread"])
+def test_benchmark_threading_locks_free(kernel: Kernel, kind: str) -> None:
+    """Acquire and release a native lock that nobody else wants.
+
+    No interpreter is in it. Expect 5 to 15 ns of a pthread mutex and of a PyMutex (n/a
+    before 3.13), and two to four times that of the older PyThread lock, which is a
+    semaphore up to 3.14 and a PyMutex from 3.15 on. Source: gh-108724.
+    """
+    kernel("locks_pair", kind=kind)
+
+
+@pytest.mark.parametrize("threads", [2, 4, 8])
+@pytest.mark.parametrize("kind", ["pymutex", "pythread"])
+def test_benchmark_threading_locks_contended(
+    kernel: Kernel, kind: str, threads: int
+) -> None:
+    """Acquire and release one native lock that so many threads want all the time.
+
+    Expect two to ten times `locks_free`, by how soon each kind lets a waiter sleep;
+    with more threads than CPUs the row says oversubscribed. Fairness is in the record.
+    """
+    kernel("locks_pair", kind=kind, layout="shared", threads=threads)
+
+
+@pytest.mark.threads(2)
+def test_benchmark_threading_locks_contended_plain(kernel: Kernel) -> None:
+    """The same for a pthread mutex and two threads: what the system charges.
+
+    Expect 50 to 150 ns.
+    """
+    kernel("locks_pair", kind="pthread", layout="shared", threads=2)
+
+
+@pytest.mark.threads(2)
+def test_benchmark_threading_locks_apart(kernel: Kernel) -> None:
+    """Two threads, each with a PyMutex of its own: the share-nothing control.
+
+    Expect `locks_free`. n/a before 3.13.
+    """
+    kernel("locks_pair", threads=2)
+
+
+@pytest.mark.parametrize("kind", ["one", "two"])
+def test_benchmark_threading_locks_section(kernel: Kernel, kind: str) -> None:
+    """Begin and end a critical section, on one object or on two at once.
+
+    Expect 10 to 15 ns, and twice that for two. n/a with the GIL, where it is nothing.
+    """
+    kernel("locks_critical_section", kind=kind)
+
+
+def test_benchmark_threading_locks_section_nested(kernel: Kernel) -> None:
+    """Begin a critical section inside one of the same object.
+
+    Expect microseconds on 3.13, where the inner one cannot have the lock before the
+    outer one has been suspended, and about nothing from 3.14.1 on, which sees that it
+    has it. n/a with the GIL.
+    """
+    kernel("locks_critical_section", kind="nested")
+
+
+@pytest.mark.threads(2)
+def test_benchmark_threading_locks_section_shared(kernel: Kernel) -> None:
+    """Begin and end a critical section on an object that two threads want.
+
+    Expect two to five times `locks_section`; `locks_contended` is the bare lock. n/a
+    with the GIL.
+    """
+    kernel("locks_critical_section", layout="shared", threads=2)

@@ -5,9 +5,12 @@
 
 #include "compat.h"
 
+int pb_calls_add(PyObject *module);
 int pb_churn_add(PyObject *module);
+int pb_containers_add(PyObject *module);
 int pb_counters_add(PyObject *module);
 int pb_gil_add(PyObject *module);
+int pb_locks_add(PyObject *module);
 int pb_ordering_add(PyObject *module);
 int pb_refcount_add(PyObject *module);
 int pb_yardstick_add(PyObject *module);

@@ -49,6 +49,45 @@
 #  define PB_HAVE_TRY_INCREF 0
 #endif
 
+/* PyMutex: 3.13 (gh-108724). */
+#if PY_VERSION_HEX >= 0x030D0000
+#  define PB_HAVE_MUTEX 1
+#else
+#  define PB_HAVE_MUTEX 0
+#endif
+
+/* Critical sections do something on free-threaded builds alone, from 3.13 on
+   (PEP 703); elsewhere they are empty macros. */
+#define PB_HAVE_CRITICAL_SECTION (PB_FREE_THREADED && PB_HAVE_MUTEX)
+
+/* PyList_GetItemRef and PyDict_GetItemRef: 3.13.  Before it the GIL keeps a
+   borrowed reference alive until it is counted.  1 and *item, or -1 with an
+   exception; the caller knows that the item is there. */
+static inline int
+pb_list_get(PyObject *list, Py_ssize_t index, PyObject **item)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    *item = PyList_GetItemRef(list, index);
+#else
+    *item = Py_XNewRef(PyList_GetItem(list, index));
+#endif
+    return *item == NULL ? -1 : 1;
+}
+
+static inline int
+pb_dict_get(PyObject *dict, PyObject *key, PyObject **item)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyDict_GetItemRef(dict, key, item);
+#else
+    *item = Py_XNewRef(PyDict_GetItemWithError(dict, key));
+    if (*item != NULL) {
+        return 1;
+    }
+    return PyErr_Occurred() != NULL ? -1 : 0;
+#endif
+}
+
 /* Py_IsFinalizing became public in 3.13; 3.11 and 3.12 export the same
    function with an underscore. */
 static inline bool

@@ -98,6 +98,11 @@ CASES = (
     # or two million, depending on the rows that went before.
     *variants("gil_ensure", state=("nested", "persistent"), body=("allocate",)),
     Case(kernel="gil_release"),
+    *variants("containers_read", kind=("list", "dict", "tuple", "set", "attribute")),
+    *variants("containers_write", kind=("list", "dict", "attribute")),
+    # `nested` makes the section before it wait: thousands of instructions, or more.
+    *variants("locks_critical_section", kind=("one", "two")),
+    *variants("locks_pair", kind=("pymutex", "pythread", "pthread")),
     # Patterns by loop: the rest are these over other memory.
     *variants("ordering_aligned", access=("load", "store")),
     *variants("ordering_bandwidth", operation=("read", "write", "copy")),

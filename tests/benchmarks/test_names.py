@@ -17,6 +17,11 @@ FILES = sorted(ROOT.glob("benchmarks/*/test_*.py"))
 LONGEST = 52
 
 
+def name_of(path: Path) -> str:
+    """Name a file by its folder too: two may have one area."""
+    return f"{path.parent.name}-{path.stem}"
+
+
 @pytest.fixture(scope="module")
 def rows() -> list[tuple[Path, str]]:
     """Collect the suite as a user would, and return each row's file and name."""
@@ -70,7 +75,7 @@ def functions(path: Path) -> list[ast.FunctionDef]:
     ]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_every_row_says_what_to_expect(path: Path) -> None:
     """Each row has a docstring of more than a line."""
     silent = [
@@ -82,7 +87,7 @@ def test_every_row_says_what_to_expect(path: Path) -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_group_is_the_area_word_of_the_file(path: Path) -> None:
     """A group that a file sets is the word in the file's own name."""
     groups = {
