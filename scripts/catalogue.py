@@ -121,15 +121,14 @@ def assigned(name: str, module: ast.Module) -> ast.expr | None:
 def assignments(name: str, module: ast.Module) -> Iterator[ast.expr]:
     """Yield what is assigned to a name at the top level."""
     for node in module.body:
-        targets: list[ast.expr] = []
         if isinstance(node, ast.Assign):
-            targets = node.targets
+            targets, value = node.targets, node.value
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            targets = [node.target]
+            targets, value = [node.target], node.value
+        else:
+            continue
         if any(isinstance(one, ast.Name) and one.id == name for one in targets):
-            assert isinstance(node, (ast.Assign, ast.AnnAssign))
-            assert node.value is not None
-            yield node.value
+            yield value
 
 
 def replaced(text: str, lines: str) -> str:
