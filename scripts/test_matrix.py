@@ -2,8 +2,9 @@
 
 The default (the one that runs this) runs all of ``tests/``; the others run what
 touches the extension.  Each also measures the benchmarks with the smallest budget,
-so that the rows which this interpreter can and cannot run are counted.  One after
-the other: two at a time would disturb each other's rows.
+so that the rows which this interpreter can and cannot run are counted.  Two at a
+time: they disturb each other, but rows are counted here and no test looks at a time.
+What an interpreter says is printed when it is done.
 
     python scripts/test_matrix.py [--only-default] [--record-rows] [-- pytest options]
 
@@ -26,8 +27,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,7 @@ SMALL_BUDGET = (
     "--benchmark-min-rounds=2",
     "--benchmark-quiet",
 )
+AT_ONCE = 2  # the least that a machine of ours has in CPUs
 SETUP_TIMEOUT_S = 900
 PYTEST_TIMEOUT_S = 1200
 FETCH_TIMEOUT_S = 300  # each; uv downloads about 30 MB
@@ -80,6 +82,55 @@ class Environment:
     not_made: str = ""
     ours: bool = False
     said: str = ""
+
+
+class Children:
+    """The commands that run now, so that Ctrl-C in one thread ends those of all."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._is_over = False
+
+    def run(self, command: Sequence[str], timeout_s: float, log: Path) -> int:
+        """Run a command in the tree; end its whole group when time is up."""
+        with log.open("ab") as target:
+            with self._lock:
+                if self._is_over:
+                    raise KeyboardInterrupt
+                child = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=target,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                self._running.add(child)
+            try:
+                return child.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                return 124  # as timeout(1) says it
+            finally:
+                with self._lock:
+                    self._running.discard(child)
+                    _end(child)
+
+    def end(self) -> None:
+        """End what runs, and start nothing any more."""
+        with self._lock:
+            self._is_over = True
+            for child in self._running:
+                _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+CHILDREN = Children()
 
 
 def required_kinds(text: str) -> tuple[str, ...]:
@@ -212,38 +263,14 @@ def fetch(kinds: Iterable[str]) -> dict[str, str]:
     return failures
 
 
-def run_bounded(command: Sequence[str], timeout_s: float, log: Path | None) -> int:
-    """Run a command in the tree; end its whole group when time is up."""
-    with log.open("w") if log else open(os.devnull) as target:  # noqa: PTH123
-        child = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=target if log else None,
-            stderr=subprocess.STDOUT if log else None,
-            start_new_session=True,
-        )
-        try:
-            return child.wait(timeout_s)
-        except BaseException as error:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            if isinstance(error, subprocess.TimeoutExpired):
-                return 124  # as timeout(1) says it
-            raise
-
-
 def run_pytest(
-    python: str, arguments: Sequence[str], folder: Path, *, quiet: bool
+    python: str, arguments: Sequence[str], folder: Path, log: Path
 ) -> tuple[int, dict[str, Any]]:
     """Run pytest once; return its status and the plugin's counts."""
     counts = folder / "counts.json"
-    log = folder / "output.txt" if quiet else None
     counts.unlink(missing_ok=True)
     command = [python, "-m", "pytest", *arguments, f"--pybench-counts={counts}"]
-    status = run_bounded(command, PYTEST_TIMEOUT_S, log)
-    if log is not None and status != 0:
-        print(log.read_text(errors="replace"))
+    status = CHILDREN.run(command, PYTEST_TIMEOUT_S, log)
     return status, json.loads(counts.read_text()) if counts.is_file() else {}
 
 
@@ -274,33 +301,91 @@ def run_one(
     environment: Environment,
     where: Sequence[str],
     options: Sequence[str],
-) -> Outcome:
-    """Run the tests and the rows on one interpreter."""
-    print(environment.said, end="", flush=True)
+) -> tuple[Outcome, str]:
+    """Run the tests and the rows on one interpreter; return also what was said."""
     python, reason = environment.python, environment.not_made
     if not python:
         problems = [f"set-up: {reason}"] if environment.ours else []
-        return Outcome(
+        outcome = Outcome(
             interpreter=interpreter, not_run=reason, problems=tuple(problems)
         )
+        return outcome, environment.said
     problems = []
     with tempfile.TemporaryDirectory(prefix="pybench-matrix-") as name:
         folder = Path(name)
-        status, tests = run_pytest(python, [*where, *options], folder, quiet=False)
+        log, row_log = folder / "tests.txt", folder / "rows.txt"
+        status, tests = run_pytest(python, [*where, *options], folder, log)
         # With options of the user's a selection may well be empty on one of them.
         if status != 0 and not (status == NO_TESTS and options):
             problems.append(f"pytest {' '.join(where)}: exit {status}")
         elif not tests:
             problems.append("the tests left no counts: is the plugin loaded?")
-        arguments = ["benchmarks/", *SMALL_BUDGET]
-        status, rows = run_pytest(python, arguments, folder, quiet=True)
+        # Neither the journal of the user's last run nor sizes found while another
+        # interpreter runs beside belong into the storage of the tree.
+        arguments = ["benchmarks/", *SMALL_BUDGET, "-p", "no:cacheprovider"]
+        arguments.append(f"--benchmark-storage={folder / 'storage'}")
+        status, rows = run_pytest(python, arguments, folder, row_log)
         if status != 0:
             problems.append(f"pytest benchmarks/ --benchmark-only: exit {status}")
         elif not rows:
             problems.append("the benchmarks left no counts: is the plugin loaded?")
-    return Outcome(
+        said = environment.said + log.read_text(errors="replace")
+        if status != 0:
+            said += row_log.read_text(errors="replace")
+    outcome = Outcome(
         interpreter=interpreter, problems=tuple(problems), tests=tests, rows=rows
     )
+    return outcome, said
+
+
+def groups_by_abi(
+    interpreters: Iterable[Interpreter],
+) -> list[list[Interpreter]]:
+    """Group those that must take turns: of one ABI they share the built module.
+
+    It lies beside the sources, and must not change under a run.
+    """
+    groups: dict[str, list[Interpreter]] = {}
+    for interpreter in interpreters:
+        groups.setdefault(interpreter.soabi, []).append(interpreter)
+    return list(groups.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """What all interpreters have in common."""
+
+    default: Interpreter
+    options: Sequence[str]
+    required: Sequence[str]
+    least_rows: Mapping[str, int]
+    printing: threading.Lock = field(default_factory=threading.Lock)
+
+    def run_group(self, interpreters: Sequence[Interpreter]) -> list[Outcome]:
+        """Run interpreters that take turns."""
+        return [self.run(interpreter) for interpreter in interpreters]
+
+    def run(self, interpreter: Interpreter) -> Outcome:
+        """Set up, run and judge one interpreter, then print all it said."""
+        start = time.monotonic()
+        self._say(f"matrix: {interpreter.label} at {interpreter.path} begins")
+        where = TOUCH_THE_EXTENSION
+        if interpreter is self.default:
+            where = ("tests",)
+            environment = Environment(python=sys.executable)
+        else:
+            environment = prepare(interpreter)
+        outcome, said = run_one(interpreter, environment, where, self.options)
+        least_rows = self.least_rows.get(interpreter.kind, 1)
+        outcome = judge(outcome, self.required, least_rows)
+        outcome = replace(outcome, seconds=time.monotonic() - start)
+        head = f"matrix: {interpreter.label} at {interpreter.path}"
+        self._say(f"\n{head}\n{said}matrix: {describe(outcome)}\n")
+        return outcome
+
+    def _say(self, text: str) -> None:
+        with self.printing:
+            print(text, flush=True)
 
 
 def main() -> int:
@@ -330,32 +415,26 @@ def main() -> int:
     labels = ", ".join(interpreter.label for interpreter in others) or "none"
     print(f"matrix: default {default.label}; others found: {labels}", flush=True)
 
-    # Set up ahead, on the core that a test run leaves free; but two builds with one
-    # ABI share the module beside the sources, which must not change under a run.
-    abis = Counter(interpreter.soabi for interpreter in (default, *others))
-    ahead = ThreadPoolExecutor(max_workers=1)
-    set_up = {i: ahead.submit(prepare, i) for i in others if abis[i.soabi] == 1}
-
-    outcomes = []
-    try:
-        for interpreter in (default, *others):
-            print(f"\nmatrix: {interpreter.label} at {interpreter.path}", flush=True)
-            start = time.monotonic()
-            where = TOUCH_THE_EXTENSION
-            if interpreter is default:
-                where = ("tests",)
-                ready = Environment(python=sys.executable)
-            elif interpreter in set_up:
-                ready = set_up[interpreter].result()
-            else:
-                ready = prepare(interpreter)
-            outcome = run_one(interpreter, ready, where, said.options)
-            outcome = judge(outcome, required, least_rows.get(interpreter.kind, 1))
-            outcome = replace(outcome, seconds=time.monotonic() - start)
-            print(f"matrix: {describe(outcome)}", flush=True)
-            outcomes.append(outcome)
-    finally:
-        ahead.shutdown(wait=False, cancel_futures=True)
+    matrix = Matrix(
+        default=default,
+        options=said.options,
+        required=required,
+        least_rows=least_rows,
+    )
+    # The default, whose tests are the most, comes first and has a slot of its own.
+    groups = groups_by_abi((default, *others))
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as slots:
+        try:
+            found = [
+                one for group in slots.map(matrix.run_group, groups) for one in group
+            ]
+        except BaseException:
+            slots.shutdown(wait=False, cancel_futures=True)
+            CHILDREN.end()
+            raise
+    outcomes = [
+        one for it in (default, *others) for one in found if one.interpreter is it
+    ]
 
     if said.record_rows:
         recorded[sys.platform] = recorded.get(sys.platform, {}) | rows_by_kind(outcomes)

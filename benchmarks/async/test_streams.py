@@ -86,6 +86,7 @@ async def exchange(ends: Connection, message: bytes, count: int) -> None:
         await reader.readexactly(len(message))
 
 
+@pytest.mark.usefixtures("loopback")
 def test_benchmark_async_tcp_round_trip(
     time_batch: TimeBatch, loop: asyncio.AbstractEventLoop
 ) -> None:
@@ -116,6 +117,7 @@ def test_benchmark_async_unix_round_trip(
         time_batch(lambda count: exchange(ends, MESSAGE, count), passes_kernel=True)
 
 
+@pytest.mark.usefixtures("loopback")
 def test_benchmark_async_tcp_bulk(
     benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop
 ) -> None:
@@ -165,6 +167,7 @@ class Client(asyncio.DatagramProtocol):
         self.received.set_result(data)
 
 
+@pytest.mark.usefixtures("loopback")
 def test_benchmark_async_udp_round_trip(
     time_batch: TimeBatch, loop: asyncio.AbstractEventLoop
 ) -> None:

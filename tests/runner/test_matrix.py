@@ -2,7 +2,11 @@
 
 import dataclasses
 import importlib.util
+import signal
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,13 +33,15 @@ def load_script() -> ModuleType:
 matrix = load_script()
 
 
-def interpreter(version: str, *, free_threaded: bool = False) -> Interpreter:
+def interpreter(
+    version: str, *, soabi: str = "cpython", free_threaded: bool = False
+) -> Interpreter:
     """Describe an interpreter that is nowhere."""
     return Interpreter(
         path=Path("/opt/python"),
         implementation="CPython",
         version=version,
-        soabi="cpython",
+        soabi=soabi,
         prefix=Path("/opt"),
         free_threaded=free_threaded,
         gil_enabled=not free_threaded,
@@ -212,9 +218,77 @@ def test_last_line_adds_up_all_interpreters() -> None:
 
 def test_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     """Its status is that of timeout(1)."""
-    status = matrix.run_bounded(["sleep", "60"], 0.2, tmp_path / "log")
+    status = matrix.Children().run(["sleep", "60"], 0.2, tmp_path / "log")
 
     assert status == 124
+
+
+def test_commands_of_all_threads_are_ended_together(tmp_path: Path) -> None:
+    """And none is started after that."""
+    children = matrix.Children()
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(children.run, ["sleep", "60"], 60, tmp_path / "log")
+        while not children._running:
+            assert not running.done()
+            time.sleep(0.01)
+        children.end()
+
+        assert running.result() == -signal.SIGKILL
+    with pytest.raises(KeyboardInterrupt):
+        children.run(["true"], 60, tmp_path / "log")
+
+
+def test_what_commands_say_is_kept_in_order(tmp_path: Path) -> None:
+    """One log for several, errors included."""
+    children = matrix.Children()
+    for word in ("one", "two"):
+        children.run(["sh", "-c", f"echo {word} >&2"], 60, tmp_path / "log")
+
+    assert (tmp_path / "log").read_text() == "one\ntwo\n"
+
+
+def test_interpreters_of_one_abi_take_turns() -> None:
+    """They share a file; the default's group comes first."""
+    default = interpreter("3.11.7", soabi="cpython-311")
+    others = [
+        interpreter("3.11.2", soabi="cpython-311"),
+        interpreter("3.13.0", soabi="cpython-313"),
+        interpreter("3.13.0", soabi="cpython-313t", free_threaded=True),
+    ]
+
+    groups = matrix.groups_by_abi((default, *others))
+
+    assert [[one.label for one in group] for group in groups] == [
+        ["3.11.7", "3.11.2"],
+        ["3.13.0"],
+        ["3.13.0t"],
+    ]
+
+
+def test_what_an_interpreter_says_is_printed_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its set-up, its tests and its line, though another one runs beside it."""
+    both_run = threading.Barrier(2)
+
+    def run_one(it: Interpreter, *_: object) -> tuple[Any, str]:
+        both_run.wait(60)
+        said = "".join(f"{it.label} line {number}\n" for number in range(100))
+        return outcome(it.version), said
+
+    monkeypatch.setattr(matrix, "run_one", run_one)
+    monkeypatch.setattr(matrix, "prepare", lambda it: matrix.Environment())
+    default = interpreter("3.11.7")
+    run = matrix.Matrix(default=default, options=(), required=(), least_rows={})
+    with ThreadPoolExecutor(max_workers=2) as slots:
+        list(slots.map(run.run_group, [[default], [interpreter("3.14.0")]]))
+
+    lines = capsys.readouterr().out.splitlines()
+    for label in ("3.11.7", "3.14.0"):
+        first = lines.index(f"{label} line 0")
+        assert lines[first - 1] == f"matrix: {label} at /opt/python"
+        assert lines[first + 99] == f"{label} line 99"
+        assert lines[first + 100].startswith(f"matrix: {label} ")
 
 
 def test_fetching_without_uv_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
