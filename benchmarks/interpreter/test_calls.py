@@ -220,7 +220,7 @@ def test_benchmark_interpreter_calls_type(kernel: Kernel) -> None:
 
 @pytest.mark.threads(2)
 @pytest.mark.parametrize("layout", ["private", "shared"])
-def test_benchmark_interpreter_calls_method_both(kernel: Kernel, layout: str) -> None:
+def test_benchmark_interpreter_calls_method_two(kernel: Kernel, layout: str) -> None:
     """Call a Python method from C on two threads, of one instance or one for each.
 
     A native row; with the GIL the threads take turns. Expect the shared one to cost

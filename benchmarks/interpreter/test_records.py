@@ -96,7 +96,7 @@ def test_benchmark_interpreter_record_read(
 
 
 @pytest.mark.parametrize("kind", [*KINDS, dict], ids=name_of)
-def test_benchmark_interpreter_record_compare(
+def test_benchmark_interpreter_record_equal(
     benchmark: BenchmarkFixture, unrolled: Unrolled, kind: type
 ) -> None:
     """Compare a record with an equal one.

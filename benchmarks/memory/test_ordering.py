@@ -118,7 +118,7 @@ def test_benchmark_memory_ordering_aligned(kernel: Kernel, place: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["aligned", "line", "page"])
-def test_benchmark_memory_ordering_aligned_store(kernel: Kernel, place: str) -> None:
+def test_benchmark_memory_ordering_store(kernel: Kernel, place: str) -> None:
     """Store eight bytes on their boundary, over a line's end, over a page's.
 
     Expect a store over a page's end to cost ten times and more.

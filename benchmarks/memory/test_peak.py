@@ -93,9 +93,10 @@ def test_benchmark_memory_peak_process(
     psutil = pytest.importorskip(
         "psutil", reason="n/a: psutil is not installed: pip install psutil"
     )
-    process = psutil.Process(serving("collect-bare", 1).pid)
-    read = process.memory_info if figure == "rss" else process.memory_full_info
+    child = serving("collect-bare", 1)
     try:
+        process = psutil.Process(child.pid)
+        read = process.memory_info if figure == "rss" else process.memory_full_info
         read()
     except (psutil.Error, OSError) as error:
         pytest.skip(f"n/a: the system does not tell: {error}")

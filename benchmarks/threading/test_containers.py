@@ -17,7 +17,7 @@ KINDS = ["list", "dict", "set", "attribute"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_benchmark_threading_containers_read_own(kernel: Kernel, kind: str) -> None:
+def test_benchmark_threading_capi_read_own(kernel: Kernel, kind: str) -> None:
     """Read an item of a container of 64 that is the thread's own: the control.
 
     Expect 1 to 20 ns, a little more on a free-threaded build.
@@ -26,10 +26,10 @@ def test_benchmark_threading_containers_read_own(kernel: Kernel, kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_benchmark_threading_containers_read_shared(kernel: Kernel, kind: str) -> None:
+def test_benchmark_threading_capi_read_both(kernel: Kernel, kind: str) -> None:
     """Read an item, an object with a count, of a container that both threads share.
 
-    Expect `read_own` with the GIL on. On a free-threaded build expect two to thirty
+    Expect `capi_read_own` with the GIL on. On a free-threaded build expect two to thirty
     times that: both threads write the item's count (of a set there is none to write,
     but up to 3.14 a lock to take).
     """
@@ -37,19 +37,17 @@ def test_benchmark_threading_containers_read_shared(kernel: Kernel, kind: str) -
 
 
 @pytest.mark.parametrize("kind", ["list", "dict", "attribute"])
-def test_benchmark_threading_containers_read_immortal(
-    kernel: Kernel, kind: str
-) -> None:
+def test_benchmark_threading_capi_read_none(kernel: Kernel, kind: str) -> None:
     """Read None out of a container that both threads share.
 
-    Expect of a list `read_own`: without a count to write, nothing is shared but what
+    Expect of a list `capi_read_own`: without a count to write, nothing is shared but what
     is read. A dict may still take its lock. n/a before 3.12.
     """
     kernel("containers_read", kind=kind, value="immortal", layout="shared", threads=2)
 
 
 @pytest.mark.parametrize("kind", ["list", "dict", "attribute"])
-def test_benchmark_threading_containers_write_own(kernel: Kernel, kind: str) -> None:
+def test_benchmark_threading_capi_store_own(kernel: Kernel, kind: str) -> None:
     """Store an object in the thread's own container, where one was: the control.
 
     Expect 2 to 30 ns: the store, a lock that nobody else wants on a free-threaded
@@ -59,10 +57,10 @@ def test_benchmark_threading_containers_write_own(kernel: Kernel, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["list", "dict", "attribute"])
-def test_benchmark_threading_containers_write_shared(kernel: Kernel, kind: str) -> None:
+def test_benchmark_threading_capi_store_both(kernel: Kernel, kind: str) -> None:
     """Store an object at the same place of one container that both threads share.
 
-    Expect two to five times `write_own` on a free-threaded build: its lock is
+    Expect two to five times `capi_store_own` on a free-threaded build: its lock is
     contended, and so is the object's count.
     """
     kernel("containers_write", kind=kind, layout="shared", threads=2)
