@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(f"pybench: error: {error}", file=sys.stderr)
         status = USAGE
     except KeyboardInterrupt:
+        print("pybench: interrupted; what was saved stays", file=sys.stderr)
         status = INTERRUPTED
     sys.exit(status)
 
@@ -132,6 +133,8 @@ def run(options: argparse.Namespace) -> int:
     if status == INTERRUPTED:
         rest = [str(interpreter.path), "-m", "pytest", str(options.suite)]
         rest += ["--benchmark-only", "--pybench-resume", *words]
+        if output:
+            rest.append(f"--benchmark-json={output / name}.json")
         print(f"pybench: interrupted; what is missing: {shlex.join(rest)}")
     return status
 
