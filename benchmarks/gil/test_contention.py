@@ -59,7 +59,7 @@ def set_attributes() -> None:
 def make_objects() -> None:
     """Make and drop lists of one."""
     for _ in range(OPERATIONS):
-        [None]
+        _ = [None]
 
 
 def rotate_deque() -> None:

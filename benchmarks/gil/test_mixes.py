@@ -171,7 +171,8 @@ def test_benchmark_gil_shares(
 
     One operation is a thousand turns of the loop, of all threads together, so that
     the time falls as the CPUs are used. `extra_info["fairness"]` is Jain's index of
-    what each did in the last round. Expect above 0.9 from threads that all compute.
+    what each did in the last round. Expect near 1 without the GIL; with it 0.7 to 1, as
+    50 ms are ten switch intervals, of which some thread may get none.
     """
     counts = [0] * threads
 
@@ -195,7 +196,7 @@ def test_benchmark_gil_shares(
         done.append(sum(counts))
 
     benchmark.pedantic(round_of, rounds=8)  # type: ignore[no-untyped-call]
-    assert min(counts) > 0
+    assert sum(counts) > 0  # one thread may have had no turn at all: that is the row
     benchmark.extra_info["fairness"] = round(fairness(counts), 4)
     benchmark.extra_info["operations"] = sum(done) // len(done)
 

@@ -29,9 +29,9 @@ def test_benchmark_threading_capi_read_own(kernel: Kernel, kind: str) -> None:
 def test_benchmark_threading_capi_read_both(kernel: Kernel, kind: str) -> None:
     """Read an item, an object with a count, of a container that both threads share.
 
-    Expect `capi_read_own` with the GIL on. On a free-threaded build expect two to thirty
-    times that: both threads write the item's count (of a set there is none to write,
-    but up to 3.14 a lock to take).
+    Expect `capi_read_own` with the GIL on. On a free-threaded build expect two to
+    thirty times that: both threads write the item's count (of a set there is none to
+    write, but up to 3.14 a lock to take).
     """
     kernel("containers_read", kind=kind, layout="shared", threads=2)
 
@@ -40,8 +40,8 @@ def test_benchmark_threading_capi_read_both(kernel: Kernel, kind: str) -> None:
 def test_benchmark_threading_capi_read_none(kernel: Kernel, kind: str) -> None:
     """Read None out of a container that both threads share.
 
-    Expect of a list `capi_read_own`: without a count to write, nothing is shared but what
-    is read. A dict may still take its lock. n/a before 3.12.
+    Expect of a list `capi_read_own`: without a count to write, nothing is shared but
+    what is read. A dict may still take its lock. n/a before 3.12.
     """
     kernel("containers_read", kind=kind, value="immortal", layout="shared", threads=2)
 

@@ -128,5 +128,5 @@ def test_benchmark_threading_update_own(
     that with it.
     """
     benchmark.extra_info["operations"] = ADDITIONS
-    tasks = [lambda own=Shared(): add_to_attribute(own) for _ in range(2)]
-    benchmark(crew(*tasks))
+    first, second = Shared(), Shared()
+    benchmark(crew(lambda: add_to_attribute(first), lambda: add_to_attribute(second)))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,12 @@ def pybench(folder: Path) -> Pybench:
         )
 
     return run
+
+
+def test_command_is_installed_under_its_name() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert project["scripts"] == {"pybench": "pybench.cli:main"}
 
 
 def test_run_measures_this_python(pybench: Pybench, folder: Path) -> None:
@@ -187,6 +194,7 @@ def test_interrupted_run_saves_what_it_has(folder: Path, whole_group: bool) -> N
     assert child.returncode == status.INTERRUPTED, output
     assert f"{LABEL:<12} INTERRUPTED: 4 rows measured, 1 not run -> " in output
     assert "--pybench-resume" in output
+    assert f"--benchmark-json=out/{LABEL}.json" in output
     document = json.loads((folder / "out" / f"{LABEL}.json").read_text())
     assert len(document["benchmarks"]) == 4
 

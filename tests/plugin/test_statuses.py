@@ -137,6 +137,20 @@ def test_resume_runs_failed_rows_again_and_names_all(
     assert statuses(saved(pytester)) == STATUSES
 
 
+def test_resumed_row_has_the_status_of_its_last_end(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    """What failed in the journal and was not run again is not an error any more."""
+    pytester.makepyfile(SUITE)
+    run()
+
+    run("--pybench-resume", "-x", "--benchmark-json=out.json")
+
+    found = statuses(saved(pytester))
+    assert found["raising"] == STATUSES["raising"]
+    assert found["wrong"] == ("not run", "the session ended before it did")
+
+
 def test_rows_after_the_end_are_not_run(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(SUITE)
 

@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(f"pybench: error: {error}", file=sys.stderr)
         status = USAGE
     except KeyboardInterrupt:
+        print("pybench: interrupted; what was saved stays", file=sys.stderr)
         status = INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; what was measured is in its file.

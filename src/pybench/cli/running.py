@@ -102,6 +102,8 @@ def run(options: argparse.Namespace) -> int:
     if status == INTERRUPTED:
         rest = [str(interpreter.path), "-m", "pytest", str(options.suite)]
         rest += ["--benchmark-only", "--pybench-resume", *words]
+        if output:
+            rest.append(f"--benchmark-json={output / name}.json")
         print(f"pybench: interrupted; what is missing: {shlex.join(rest)}")
     return status
 

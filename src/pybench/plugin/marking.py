@@ -94,6 +94,28 @@ def thread_count(item: pytest.Item) -> int | None:
     return int(values[0])
 
 
+def label_threads(
+    extra_info: dict[str, Any], declared: int | None, usable_cpus: int
+) -> None:
+    """Record a row's threads, and whether they are more than the usable CPUs.
+
+    Parameters
+    ----------
+    extra_info : dict
+        What the row says of itself.
+    declared : int or None
+        What its marker says; what the row says goes first.
+    usable_cpus : int
+        By affinity and the cgroup's quota; a row may know the affinity alone.
+    """
+    if declared is not None:
+        extra_info.setdefault("threads", declared)
+    threads = extra_info.get("threads")
+    if type(threads) is int:
+        is_said = extra_info.get("oversubscribed") is True
+        extra_info["oversubscribed"] = is_said or threads > usable_cpus
+
+
 def skip_without_free_threading(item: pytest.Item, *, gil_was_turned_on: bool) -> None:
     """Make a ``requires_ft`` row n/a where the GIL is on.
 

@@ -16,13 +16,19 @@ from pybench.plugin.identity import extension
 from pybench.plugin.iterations import IterationStore, machine_folder
 from pybench.plugin.journal import Journal, JournalWriter, find_journal
 from pybench.plugin.kernel import REFUSED_OPTIONS, Floor, read_budget
-from pybench.plugin.marking import data_limit, is_kernel_row, is_row, thread_count
+from pybench.plugin.marking import (
+    data_limit,
+    is_kernel_row,
+    is_row,
+    label_threads,
+    thread_count,
+)
 from pybench.plugin.operations import divide_by_operations
 from pybench.plugin.options import said_value
 from pybench.plugin.restored import restore
 from pybench.plugin.rounds import Budget
 from pybench.plugin.saving import guard_saving
-from pybench.plugin.selection import QUICK_BUDGET_S
+from pybench.plugin.selection import cut_budget
 from pybench.plugin.session import Session
 from pybench.plugin.statuses import error_reason, na_of, skip_reason
 from pybench.plugin.table import TableDefaults, thin
@@ -144,6 +150,8 @@ class Rows:
     def mark(self, items: Sequence[pytest.Item]) -> None:
         """Mark kernel rows, give them their clock, and note limits of raw data."""
         native = extension()
+        is_own_budget = said_value(self._words, "--benchmark-max-time") is not None
+        is_cut = self.config.getoption("pybench_quick") and not is_own_budget
         for item in items:
             if not is_row(item):
                 continue
@@ -154,8 +162,8 @@ class Rows:
             threads = thread_count(item)
             if threads is not None:
                 self._threads[item.nodeid] = threads
-            if self.config.getoption("pybench_quick"):
-                self._cut_budget(item)
+            if is_cut:
+                cut_budget(item)
             if not is_kernel_row(item):
                 continue
             self._table.is_wanted = True
@@ -172,17 +180,6 @@ class Rows:
                 settings["timer"] = native.stopwatch
                 marker_with_clock = pytest.mark.benchmark(**settings)
                 item.add_marker(marker_with_clock, append=False)
-
-    def _cut_budget(self, item: pytest.Item) -> None:
-        """Give a row at most the quick budget, unless the user chose another."""
-        if said_value(self._words, "--benchmark-max-time") is not None:
-            return
-        marker = item.get_closest_marker("benchmark")
-        settings = dict(marker.kwargs) if marker else {}
-        own = settings.get("max_time", QUICK_BUDGET_S)
-        settings["max_time"] = min(float(own), QUICK_BUDGET_S)
-        # pytest-benchmark reads the closest marker alone, so it has to carry them all.
-        item.add_marker(pytest.mark.benchmark(**settings), append=False)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -218,7 +215,11 @@ class Rows:
         items[:] = [item for item in items if item.nodeid not in done]
         if left_out:
             self.config.hook.pytest_deselected(items=left_out)
-        self.session.rows.update(journal.rows)
+        # What runs again has no status until it has ended again.
+        again = {item.nodeid for item in items}
+        self.session.rows.update(
+            (name, row) for name, row in journal.rows.items() if name not in again
+        )
         self.session.resumed = done
         self._benchmarks.benchmarks.extend(self._restored)
         missing = sum(map(is_row, items))
@@ -259,20 +260,13 @@ class Rows:
     def _label_threads(self, item: pytest.Item) -> None:
         """Say of a row that it has more threads than usable CPUs."""
         fixture = getattr(item, "funcargs", {}).get("benchmark")
-        if fixture is None or not fixture.stats:
-            return
-        info = fixture.extra_info
         declared = self._threads.get(item.nodeid)
-        if declared is not None:
-            info.setdefault("threads", declared)
-        # Elsewhere the word may mean something else; here it is ours.
-        elif item.nodeid not in self._limits:
-            return
-        threads = info.get("threads")
-        if type(threads) is int:
-            # The row knows the affinity; the cgroup's quota is known here.
-            crowded = threads > self.session.identity.usable_cpus
-            info["oversubscribed"] = crowded or info.get("oversubscribed") is True
+        # Without the marker, the word in a row of ours; elsewhere it may mean
+        # something else.
+        is_said = declared is not None or item.nodeid in self._limits
+        if is_said and fixture is not None and fixture.stats:
+            usable_cpus = self.session.identity.usable_cpus
+            label_threads(fixture.extra_info, declared, usable_cpus)
 
     def _divide(self, item: pytest.Item) -> None:
         """Show the time of one operation, in rows of suites that ask for our table."""

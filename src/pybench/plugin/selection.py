@@ -35,6 +35,16 @@ def select_quick(config: pytest.Config, items: list[pytest.Item]) -> None:
         )
 
 
+def cut_budget(item: pytest.Item) -> None:
+    """Give a row at most the quick budget; less is left to it."""
+    marker = item.get_closest_marker("benchmark")
+    settings = dict(marker.kwargs) if marker else {}
+    own = float(settings.get("max_time", QUICK_BUDGET_S))
+    settings["max_time"] = min(own, QUICK_BUDGET_S)
+    # pytest-benchmark reads the closest marker alone, so it has to carry them all.
+    item.add_marker(pytest.mark.benchmark(**settings), append=False)
+
+
 def keep(
     config: pytest.Config,
     items: list[pytest.Item],
