@@ -79,7 +79,12 @@ def first_line(node: ast.Module | ast.FunctionDef) -> str:
 
 def row_count(function: ast.FunctionDef, module: ast.Module) -> int | None:
     """Count the rows of a function; None where the source does not tell."""
-    marks = [*function.decorator_list, *module_marks(module)]
+    marks = [
+        (assigned(mark.id, module) or mark) if isinstance(mark, ast.Name) else mark
+        for mark in (*function.decorator_list, *module_marks(module))
+    ]
+    if any(isinstance(mark, ast.Name) for mark in marks):
+        return None  # a mark out of another file
     counts = [
         value_count(mark.args[1], module)
         for mark in marks
