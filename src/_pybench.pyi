@@ -317,3 +317,19 @@ def calls_attribute(
     kind: str = "found",
     layout: str = "private",
 ) -> list[KernelResult]: ...
+def subinterpreters_create(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    gil: str = "own",
+) -> list[KernelResult]: ...
+def subinterpreters_switch(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    gil: str = "own",
+) -> list[KernelResult]: ...

@@ -13,6 +13,7 @@ int pb_gil_add(PyObject *module);
 int pb_locks_add(PyObject *module);
 int pb_ordering_add(PyObject *module);
 int pb_refcount_add(PyObject *module);
+int pb_subinterpreters_add(PyObject *module);
 int pb_yardstick_add(PyObject *module);
 
 #endif /* PB_AREAS_H */

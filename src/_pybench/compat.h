@@ -49,6 +49,13 @@
 #  define PB_HAVE_TRY_INCREF 0
 #endif
 
+/* Py_NewInterpreterFromConfig: 3.12 (PEP 684). */
+#if PY_VERSION_HEX >= 0x030C0000
+#  define PB_HAVE_INTERPRETER_CONFIG 1
+#else
+#  define PB_HAVE_INTERPRETER_CONFIG 0
+#endif
+
 /* PyMutex: 3.13 (gh-108724). */
 #if PY_VERSION_HEX >= 0x030D0000
 #  define PB_HAVE_MUTEX 1

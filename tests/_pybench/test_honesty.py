@@ -98,6 +98,11 @@ CASES = (
     # or two million, depending on the rows that went before.
     *variants("gil_ensure", state=("nested", "persistent"), body=("allocate",)),
     Case(kernel="gil_release"),
+    *variants("calls_attribute", kind=("found", "missing")),
+    *variants(
+        "calls_call",
+        kind=("c", "noargs", "one", "python", "argument", "method", "type"),
+    ),
     *variants("containers_read", kind=("list", "dict", "tuple", "set", "attribute")),
     *variants("containers_write", kind=("list", "dict", "attribute")),
     # `nested` makes the section before it wait: thousands of instructions, or more.
@@ -106,7 +111,6 @@ CASES = (
     # Patterns by loop: the rest are these over other memory.
     *variants("ordering_aligned", access=("load", "store")),
     *variants("ordering_bandwidth", operation=("read", "write", "copy")),
-    *variants("ordering_neighbours", layout=("apart",)),
     *variants("ordering_objects", access=("read", "count")),
     *variants("ordering_publish", order=("relaxed", "release", "seq_cst", "fence")),
     *variants("ordering_walk", pattern=("sequential", "random", "chased")),
@@ -130,6 +134,9 @@ EXCLUDED = {
     "churn_handover": "two threads meet, and one waits for the other",
     "gil_handoff": "two threads meet, and one waits for the other",
     "gil_reacquire": "waits for deadlines on the clock",
+    "ordering_neighbours": "has two threads; its loop is refcount_pair's",
+    "subinterpreters_switch": "attaching runs the interpreter's instructions alone",
+    "subinterpreters_create": "a second interpreter is millions of instructions",
     "ordering_message": "two threads meet, and one waits for the other",
 }
 
