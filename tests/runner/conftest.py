@@ -56,7 +56,7 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
         *,
         a: dict[str, str] | None = None,
         b: dict[str, str] | None = None,
-        pairs: int | None = 2,
+        pairs: int | None = 1,
         seed: int = 1,
         **options: Any,
     ) -> tuple[Run, Judgement]:

@@ -167,6 +167,8 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
     suite = suite_of(options)
     requested = requests(words)
     output = options.output or RUNS / time.strftime("%Y%m%d-%H%M%S")
+    if not options.resume and is_run(str(output)):
+        raise UsageError(f"{output} has a run already: --resume, or another -o")
     try:
         run = read_run(output) if options.resume else new_run(options, suite)
         sides, problems = ready(requested, options)
