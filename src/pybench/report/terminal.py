@@ -65,7 +65,7 @@ def _table(summary: Summary, side: str, rows: list[RowSummary]) -> Table:
     table.add_column("pairs", justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            f"{operation(row.row)}",
+            Text(operation(row.row)),  # a Text: brackets are markup otherwise
             duration(row.baseline_ns),
             duration(row.side_ns),
             Text(ratio(row), style=_STYLES.get(row.verdict, "")),

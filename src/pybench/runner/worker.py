@@ -115,6 +115,7 @@ class Worker:
         except WorkerError as error:
             raise StartError(str(error)) from None
         if message.get("say") != "hello":
+            self._await_end()  # only then it has said why
             raise StartError(f"{self.name}: collected nothing{self._said()}")
         self.rows = message["rows"]
         self.gil_enabled = message["gil_enabled"]
@@ -220,10 +221,13 @@ class Worker:
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
 
-    def _ended(self) -> WorkerError:
+    def _await_end(self) -> None:
         deadline = time.monotonic() + END_PATIENCE_S
         while self._child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
+
+    def _ended(self) -> WorkerError:
+        self._await_end()
         status = self._child.poll()
         how = "closed its socket" if status is None else _status(status)
         return WorkerError(f"{self.name}: {how}{self._said()}")
