@@ -185,22 +185,28 @@ class Comparison:
         rows: list[str] | None = None
         seen: set[str] = set()
         while rows is None or rows:
-            with self._start(name, (), 0) as worker:
-                try:
-                    for row, one in scout(worker, rows, numbers):
-                        seen.add(row)
-                        yield row, one
-                    failure = ""
-                except StartError as error:
-                    raise ComparisonError(str(error)) from None
-                except WorkerError as error:
-                    failure = str(error)
-                self._know(name, worker)
-                left = [row for row in worker.chosen if row not in seen]
+            failure = ""
+            chosen: tuple[str, ...] = ()
+            facts: Mapping[str, Mapping[str, object]] = {}
+            try:
+                with self._start(name, (), 0) as worker:
+                    try:
+                        for row, one in scout(worker, rows, numbers):
+                            seen.add(row)
+                            yield row, one
+                    finally:
+                        chosen, facts = worker.chosen, worker.rows
+                        self._know(name, worker)
+            except StartError as error:
+                raise ComparisonError(str(error)) from None
+            except WorkerError as error:
+                failure = str(error)
+            left = [row for row in chosen if row not in seen]
             if not left:
                 return
             seen.add(left[0])
-            yield left[0], _failed(worker, left[0], failure or "it never ended")
+            reason = failure or "it never ended"
+            yield left[0], _failed(facts.get(left[0], {}), reason)
             rows = left[1:]
 
     def _know(self, name: str, worker: Worker) -> None:
@@ -387,11 +393,11 @@ class Comparison:
         return "no row could be measured on both sides" + (f":\n{shown}" * bool(shown))
 
 
-def _failed(worker: Worker, row: str, reason: str) -> Scouted:
+def _failed(facts: Mapping[str, object], reason: str) -> Scouted:
     return Scouted(
         outcome=ERROR,
         reason=reason,
-        facts=worker.rows.get(row, {}),
+        facts=facts,
         ended={},
         numbers={},
         samples=(),

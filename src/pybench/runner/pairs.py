@@ -226,6 +226,9 @@ def scout(
     worker.await_hello()
     chosen = [*worker.rows] if rows is None else [r for r in rows if r in worker.rows]
     worker.choose(chosen)
+    if not worker.rows:
+        worker.await_end()
+        raise StartError(f"{worker.name}: found no benchmarks{worker.said()}")
     for row in chosen:
         facts = worker.rows[row]
         found: Mapping[str, int] = numbers.get(row, {})

@@ -205,7 +205,7 @@ def _convert(document: dict[str, Any], kind: type, path: Path, number: int) -> A
 
 def _cut_torn_line(path: Path) -> None:
     """Remove what a kill left of its last line: a record after it would be lost."""
-    if not path.exists():
+    if not path.is_file():  # a device could be read for ever
         return
     data = path.read_bytes()
     if data and not data.endswith(b"\n"):

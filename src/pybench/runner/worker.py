@@ -115,8 +115,8 @@ class Worker:
         except WorkerError as error:
             raise StartError(str(error)) from None
         if message.get("say") != "hello":
-            self._await_end()  # only then it has said why
-            raise StartError(f"{self.name}: collected nothing{self._said()}")
+            self.await_end()  # only then it has said why
+            raise StartError(f"{self.name}: collected nothing{self.said()}")
         self.rows = message["rows"]
         self.gil_enabled = message["gil_enabled"]
         try:
@@ -193,7 +193,7 @@ class Worker:
         except TimeoutError:
             self._kill()
             raise WorkerError(
-                f"{self.name}: silent for {patience_s:g} s{self._said()}"
+                f"{self.name}: silent for {patience_s:g} s{self.said()}"
             ) from None
         except OSError:
             raise self._ended() from None
@@ -221,18 +221,19 @@ class Worker:
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
 
-    def _await_end(self) -> None:
+    def await_end(self) -> None:
+        """Wait a little for it to end by itself."""
         deadline = time.monotonic() + END_PATIENCE_S
         while self._child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
 
     def _ended(self) -> WorkerError:
-        self._await_end()
+        self.await_end()
         status = self._child.poll()
         how = "closed its socket" if status is None else _status(status)
-        return WorkerError(f"{self.name}: {how}{self._said()}")
+        return WorkerError(f"{self.name}: {how}{self.said()}")
 
-    def _said(self) -> str:
+    def said(self) -> str:
         """Return the last lines of its output, for a message."""
         self._log.seek(0, os.SEEK_END)
         size = self._log.tell()
