@@ -45,7 +45,7 @@ def test_benchmark_startup_interpreter_exec(
 
 
 @pytest.mark.parametrize("gil", ["own", "shared"])
-def test_benchmark_startup_subinterpreters_native(kernel: Kernel, gil: str) -> None:
+def test_benchmark_startup_interpreter_native(kernel: Kernel, gil: str) -> None:
     """Make an interpreter in C and destroy it, with a GIL of its own or a shared one.
 
     A native row: nothing runs in it but its own start-up. Expect 5 to 20 ms, above half
@@ -56,7 +56,7 @@ def test_benchmark_startup_subinterpreters_native(kernel: Kernel, gil: str) -> N
 
 @pytest.mark.threads(2)
 @pytest.mark.parametrize("gil", ["own", "shared"])
-def test_benchmark_startup_subinterpreters_both(kernel: Kernel, gil: str) -> None:
+def test_benchmark_startup_interpreter_both(kernel: Kernel, gil: str) -> None:
     """The same on two threads at once.
 
     A native row. Expect little more than on one thread where each has a GIL of its
@@ -66,7 +66,7 @@ def test_benchmark_startup_subinterpreters_both(kernel: Kernel, gil: str) -> Non
 
 
 @pytest.mark.parametrize("gil", ["own", "shared"])
-def test_benchmark_startup_subinterpreters_switch(kernel: Kernel, gil: str) -> None:
+def test_benchmark_startup_interpreter_switch(kernel: Kernel, gil: str) -> None:
     """Attach to another interpreter from C and come back.
 
     A native row. Expect 80 to 200 ns with a GIL, its handing over and back twice, and
