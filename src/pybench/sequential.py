@@ -1,0 +1,183 @@
+"""What two sessions that ran one after the other can say of a row, and what not.
+
+Here nothing took turns: the machine of then and the machine of now are compared along
+with the code. So a change counts only if it is larger than what the spread between
+processes and the drift of rows without Python explain together, and a change that is
+not larger is "inconclusive", never "equivalent": that would need turns, as
+`pybench compare` takes them.
+
+The plugin and the host both decide by it, and imports here are those of the plugin.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+SLOWER = "slower"
+FASTER = "faster"
+INCONCLUSIVE = "inconclusive"
+
+# Chance that any row of a suite is called slower or faster when none is, as long as
+# the yardsticks saw all of the drift.
+ERROR = 0.01
+
+# Below this many processes of the baseline their spread says next to nothing: with
+# two, the bound of a suite lies at hundreds of their standard deviations.
+PROCESSES_LEAST = 4
+
+ONE_PROCESS = (
+    "unreplicated: with one process per side a change of the code looks like one of "
+    "the machine"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is known of one row.
+
+    Parameters
+    ----------
+    word : str
+        "slower", "faster" or "inconclusive".
+    reason : str
+        Why it is inconclusive; empty otherwise.
+    ratio : float
+        Median of the contender's processes over the median of the baseline's.
+    explained : float
+        Relative change that spread and drift explain; infinite where it is unknown.
+    """
+
+    word: str
+    reason: str
+    ratio: float
+    explained: float
+
+
+def drift_of(yardsticks: Mapping[str, tuple[float, float]]) -> float | None:
+    """Return by how much the machine changed, as a logarithm of its largest change.
+
+    Parameters
+    ----------
+    yardsticks : mapping of str to (float, float)
+        Times then and now of the rows that no interpreter takes part in.
+
+    Returns
+    -------
+    float or None
+        None without such rows: then nobody knows.
+    """
+    changes = [abs(math.log(now) - math.log(then)) for then, now in yardsticks.values()]
+    return max(changes, default=None)
+
+
+def changes(
+    rows: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    drift: float | None,
+    margin: float = 0.03,
+) -> dict[str, Change]:
+    """Judge the rows of two sessions.
+
+    Parameters
+    ----------
+    rows : mapping of str to (sequence of float, sequence of float)
+        Per row the median times of the processes of the baseline and of the
+        contender, in one unit.
+    drift : float or None
+        What `drift_of` said.
+    margin : float
+        Changes below it are not told, however sure.
+
+    Raises
+    ------
+    ValueError
+        For a row without times, or with one that is not positive and finite.
+    """
+    for name, sides in rows.items():
+        for times in sides:
+            if not times or not all(0 < t < math.inf for t in times):
+                raise ValueError(f"{name}: times must be positive, not {[*times]}")
+    return {
+        name: _change(then, now, drift, margin, ERROR / len(rows))
+        for name, (then, now) in rows.items()
+    }
+
+
+def _change(
+    then: Sequence[float],
+    now: Sequence[float],
+    drift: float | None,
+    margin: float,
+    error: float,
+) -> Change:
+    moved = math.log(statistics.median(now)) - math.log(statistics.median(then))
+    ratio = math.exp(moved)
+    reason = ""
+    allowed = math.inf
+    if len(then) == 1 and len(now) == 1:
+        reason = ONE_PROCESS
+    elif len(then) < PROCESSES_LEAST:
+        reason = (
+            f"{len(then)} process{'es' * (len(then) > 1)} of the baseline: "
+            f"{PROCESSES_LEAST} are the least that show its spread"
+        )
+    elif drift is None:
+        reason = "no yardstick rows on both sides: the drift of the machine is unknown"
+    else:
+        allowed = _spread(then, now, error) + drift
+        explained = math.expm1(allowed)
+        if abs(moved) <= allowed:
+            reason = f"spread and drift explain {explained:.1%}"
+        elif abs(moved) < math.log1p(margin):
+            reason = f"below the margin of {margin:.1%}"
+    sure = SLOWER if moved > 0 else FASTER
+    word = INCONCLUSIVE if reason else sure
+    return Change(word=word, reason=reason, ratio=ratio, explained=_expm1(allowed))
+
+
+def _spread(then: Sequence[float], now: Sequence[float], error: float) -> float:
+    """Return how far the means of the processes may lie apart by chance.
+
+    A side of one process lends its spread from the other, whence no test of Welch's.
+    """
+    sides = [[math.log(time) for time in side] for side in (then, now)]
+    degrees = sum(len(side) - 1 for side in sides)
+    squares = sum(statistics.variance(s) * (len(s) - 1) for s in sides if len(s) > 1)
+    scale = math.sqrt(squares / degrees * sum(1 / len(side) for side in sides))
+    return student_quantile(1 - error / 2, degrees) * scale
+
+
+def _expm1(value: float) -> float:
+    return math.expm1(value) if value < 700 else math.inf
+
+
+def student_quantile(p: float, degrees: int) -> float:
+    """Return the quantile of Student's t, above its median.
+
+    scipy has it, but is not there in the interpreters under test.
+
+    Source: Abramowitz and Stegun, 26.7.3 and 26.7.4: for whole degrees of freedom the
+    distribution is a finite sum.
+    """
+    low, high = 0.0, 1.0
+    while _student_cdf(high, degrees) < p:
+        high *= 2
+    for _ in range(80):
+        middle = (low + high) / 2
+        if _student_cdf(middle, degrees) < p:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _student_cdf(t: float, degrees: int) -> float:
+    angle = math.atan(t / math.sqrt(degrees))
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = degrees % 2
+    total, term = 0.0, cosine if odd else 1.0
+    for k in range(1 + odd, degrees, 2):
+        total += term
+        term *= cosine**2 * k / (k + 1)
+    inside = 2 / math.pi * (angle + sine * total) if odd else sine * total
+    return (1 + inside) / 2
