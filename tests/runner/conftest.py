@@ -58,6 +58,7 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
         b: dict[str, str] | None = None,
         pairs: int | None = 1,
         seed: int = 1,
+        plant: dict[str, tuple[int, int]] | None = None,
         **options: Any,
     ) -> tuple[Run, Judgement]:
         header = RunHeader(
@@ -90,6 +91,7 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
                 writer=writer,
                 **options,
             )
+            comparison.plant = plant or {}
             return known, comparison.go()
 
     return run

@@ -114,8 +114,8 @@ def seconds(text: str) -> float:
     return float(match[1]) * _UNITS_S[match[2]]
 
 
-def compare(options: argparse.Namespace) -> int:
-    """Compare live, or judge what was recorded."""
+def host_needs() -> None:
+    """Raise `UsageError` unless what decides and shows is installed."""
     try:
         import msgspec  # noqa: F401
         import rich  # noqa: F401
@@ -125,6 +125,11 @@ def compare(options: argparse.Namespace) -> int:
             f"{error.name} is not installed for {sys.executable}: pip install "
             "'pybench-native[compare]', or '.[compare]' in a checkout"
         ) from None
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Compare live, or judge what was recorded."""
+    host_needs()
     words = [*options.what, *options.python]
     if words and all(is_run(word) for word in words):
         return judge_again(words, options)
@@ -283,7 +288,7 @@ def ready(
 
     each = packages_of(options.packages, len(requested))
     sides, problems = [], []
-    environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environ = environment()
     for one, packages in zip(requested, each, strict=True):
         print(f"pybench: preparing {one.name}", file=sys.stderr, flush=True)
         try:
@@ -296,6 +301,11 @@ def ready(
     if len(sides) < 2:
         raise UsageError("fewer than two interpreters are left to compare")
     return sides, problems
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of the sessions: ours, with bytecode written."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def packages_of(said: Sequence[str], sides: int) -> list[list[str]]:

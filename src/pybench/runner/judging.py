@@ -6,6 +6,8 @@ back and a run that is still going cannot differ in how they are judged.
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +31,16 @@ from pybench.verdicts.withholding import TWIN, YARDSTICK
 
 # Rows of our suite that no interpreter takes part in.
 _YARDSTICK_GROUP = "yardstick"
+
+# The classes of rows. What one thread computes takes turns on one CPU; threads and
+# what waits for a disk, a socket or a child are in the hands of the scheduler.
+COMPUTING = "computing"
+THREADS = "threads"
+WAITING = "waiting"
+
+# The least margin of a class, unless a row has its own. Declared from pairs of one
+# interpreter with itself: `pybench selfcheck replay` says what a record supports.
+CLASS_MARGINS = {COMPUTING: 0.0, THREADS: 0.1, WAITING: 0.1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +82,20 @@ def plan_of(run: Run) -> Plan:
     """Return the plan that the header asks for."""
     plan = Plan(margin=run.header.margin)
     return plan if run.header.pairs is None else plan.for_pairs(run.header.pairs)
+
+
+def class_of(record: RowRecord) -> str:
+    """Return the class of a row."""
+    if record.threads > 1:
+        return THREADS
+    return COMPUTING if record.metric == CPU and not record.apart else WAITING
+
+
+def margin_of(record: RowRecord, plan: Plan) -> float:
+    """Return the margin of a row: its own, or that of its class or of the plan."""
+    if record.margin is not None:
+        return record.margin
+    return max(plan.margin, CLASS_MARGINS[class_of(record)])
 
 
 def difference(record: PairRecord, metric: str, baseline: str, side: str) -> float:
@@ -118,6 +144,19 @@ def comparable(run: Run, side: str) -> Iterator[tuple[str, RowRecord]]:
             yield row, record
 
 
+def suspicion(run: Run) -> dict[str, float]:
+    """Say of each row how many of its standard errors it lies off, on any side."""
+    found: dict[str, float] = {}
+    for side in run.contenders:
+        for row, values in differences(run, side.name).items():
+            if len(values) < 2:
+                continue
+            error = statistics.stdev(values) / math.sqrt(len(values))
+            size = abs(statistics.median(values))
+            found[row] = max(found.get(row, 0.0), size / error if error else math.inf)
+    return found
+
+
 def judge(run: Run) -> Judgement:
     """Decide everything that the record of a run lets decide."""
     plan = plan_of(run)
@@ -126,14 +165,11 @@ def judge(run: Run) -> Judgement:
     for side in run.contenders:
         for row, values in differences(run, side.name).items():
             family[_key(side.name, row)] = values
-    margins = {
-        _key(side.name, row): record.margin
-        for side in run.contenders
-        for row, record in run.rows.items()
-        if record.margin is not None
-    }
-    decided = decide(family, plan, margins)
-    controls = tuple(_controls(run, plan, decided))
+    margins = {row: margin_of(record, plan) for row, record in run.rows.items()}
+    decided = decide(
+        family, plan, {key: margins[key.partition("\0")[2]] for key in family}
+    )
+    controls = tuple(_controls(run, plan, margins, decided))
     withheld = withheld_classes(controls)
     cells = tuple(
         _cell(run, side.name, row, decided.get(_key(side.name, row)), withheld)
@@ -151,12 +187,15 @@ def _key(side: str, row: str) -> str:
 
 
 def _controls(
-    run: Run, plan: Plan, decided: Mapping[str, Verdict]
+    run: Run,
+    plan: Plan,
+    margins: Mapping[str, float],
+    decided: Mapping[str, Verdict],
 ) -> Iterator[Control]:
     """Yield the rows that cannot differ."""
     twin = run.twin
     if twin is not None:
-        own = decide(differences(run, twin.name), plan)
+        own = decide(differences(run, twin.name), plan, margins)
         for row, verdict in own.items():
             metric = run.rows[row].metric or CPU
             yield Control(row=row, kind=TWIN, metric=metric, verdict=verdict)

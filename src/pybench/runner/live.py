@@ -7,6 +7,7 @@ others get the next pair.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from pybench.results import (
     SideRecord,
 )
 from pybench.runner import schedule
-from pybench.runner.judging import Judgement, judge, plan_of
+from pybench.runner.judging import Judgement, judge, plan_of, suspicion
 from pybench.runner.pairs import Lot, Scouted, measure, scout
 from pybench.runner.record import RecordWriter, Run
 from pybench.runner.worker import StartError, Worker, WorkerError
@@ -83,7 +84,10 @@ class Comparison:
         Told the progress between lots, never while a turn runs.
     budget_s : float or None
         Stop when it is spent; what is undecided then stays so.
-    plant : mapping of str to (int, int), optional
+
+    Attributes
+    ----------
+    plant : mapping of str to (int, int)
         Rows of the last side that do so many calls for each so many: for checking
         this tool by a change of known size.
     """
@@ -100,9 +104,9 @@ class Comparison:
         tell: Callable[[Progress], None] = lambda progress: None,
         budget_s: float | None = None,
         twin: bool = True,
-        plant: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
         self.run = run
+        self.plant: Mapping[str, tuple[int, int]] = {}
         self._sides = {side.name: side for side in sides}
         self._suite = [*suite]
         self._folder = folder
@@ -111,7 +115,6 @@ class Comparison:
         self._tell = tell
         self._budget_s = budget_s
         self._twin = twin
-        self._plant = plant or {}
         self._seed = run.header.seed
         self._started = time.monotonic()
         self._row_pair_s = 0.0  # what a row of the last round took
@@ -137,18 +140,53 @@ class Comparison:
         if not self._open_rows():
             raise ComparisonError(self._nothing())
         for look in plan.looks:
-            while True:
-                due = self._due(look)
-                if not due or self._is_spent():
-                    break
+            while due := self._affordable(self._due(look), look):
                 self._round(due, look)
-            if self._is_spent() or not self._open_rows():
+            if self._left_s() <= 0 or not self._open_rows():
                 break
         return judge(self.run)
 
-    def _is_spent(self) -> bool:
+    def try_out(self) -> None:
+        """Try the rows out and note what became of them, without a pair."""
+        self._scout()
+
+    def _left_s(self) -> float:
         spent = time.monotonic() - self._started
-        return self._budget_s is not None and spent >= self._budget_s
+        return math.inf if self._budget_s is None else self._budget_s - spent
+
+    def _affordable(
+        self, due: Mapping[str, tuple[str, ...]], look: int
+    ) -> dict[str, tuple[str, ...]]:
+        """Return the rows that can still come to a look within the budget.
+
+        Those that lack least first, so that what was begun is completed, then those
+        that look most like a change. That may look at the pairs: a look counts the
+        pairs up to it whoever else is measured, and a row that never comes to one is
+        not told anything.
+        """
+        left_s = self._left_s()
+        if left_s <= 0:
+            return {}
+        if math.isinf(left_s) or not self._row_pair_s:
+            return {**due}
+        suspicions = suspicion(self.run)
+        drawn = schedule.shuffled(self._seed, look, [*due])
+        pairs = self.run.pairs
+        order = sorted(
+            drawn,
+            key=lambda row: (
+                look - len(pairs.get(row, {})),
+                -suspicions.get(row, 0.0),
+            ),
+        )
+        room = left_s / self._row_pair_s
+        chosen: dict[str, tuple[str, ...]] = {}
+        for row in order:
+            room -= look - len(pairs.get(row, {}))
+            if room < 0:
+                break
+            chosen[row] = due[row]
+        return chosen
 
     # Trying out
 
@@ -272,7 +310,7 @@ class Comparison:
         lots = [*self._lots(due, pairs, number)]
         taken_s, rows_done = 0.0, 0
         for index, lot in enumerate(lots):
-            if self._is_spent():
+            if self._left_s() <= 0:
                 return
             began = time.monotonic()
             try:
@@ -334,12 +372,13 @@ class Comparison:
     def _numbers(self, row: str, sides: Sequence[str]) -> dict[str, Mapping[str, int]]:
         numbers = self.run.rows[row].numbers
         each: dict[str, Mapping[str, int]] = dict.fromkeys(sides, numbers)
-        if row in self._plant:
-            up, of = self._plant[row]
-            count, rest = divmod(numbers["count"] * up, of)
-            if rest:
-                raise ComparisonError(f"{row}: {up}/{of} of its count is not whole")
-            each[[*self._sides][-1]] = {**numbers, "count": count}
+        if row in self.plant:
+            up, of = self.plant[row]
+            count = numbers["count"]
+            # Whole numbers on both sides, so that the ratio is exact.
+            base = count if count % of == 0 else count * of
+            each = {key: {**numbers, "count": base} for key in sides}
+            each[[*self._sides][-1]] = {**numbers, "count": base // of * up}
         return each
 
     # Sessions
