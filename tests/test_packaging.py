@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-CI = ROOT / ".github" / "workflows" / "ci.yml"
+WORKFLOWS = ROOT / ".github" / "workflows"
 TINY_MODULE = """
 #include <Python.h>
 static PyModuleDef_Slot slots[] = {
@@ -191,13 +191,71 @@ def test_plugin_is_found_by_pytest() -> None:
     assert entry_points == {"pybench": "pybench.plugin"}
 
 
+def parsed(name: str) -> dict[str, Any]:
+    """Return a parsed workflow."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML has no wheel for this build")
+    document = yaml.safe_load((WORKFLOWS / name).read_text())
+    assert isinstance(document, dict)
+    return document
+
+
 @pytest.fixture(scope="module")
 def workflow() -> dict[str, Any]:
     """Return the parsed ci.yml."""
-    yaml = pytest.importorskip("yaml", reason="PyYAML has no wheel for this build")
-    parsed = yaml.safe_load(CI.read_text())
-    assert isinstance(parsed, dict)
-    return parsed
+    return parsed("ci.yml")
+
+
+# The longest job of each, in minutes.
+TIME_LIMITS = {"ci.yml": 25, "benchmarks.yml": 90}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in WORKFLOWS.glob("*.yml")))
+def test_workflows_have_limits_and_no_needless_rights(name: str) -> None:
+    """Every job ends some day, and may read the sources at most."""
+    document = parsed(name)
+    limits = {n: job.get("timeout-minutes") for n, job in document["jobs"].items()}
+
+    assert [n for n, limit in limits.items() if not limit] == []
+    assert max(limits.values()) <= TIME_LIMITS[name]
+    assert document["permissions"] == {}
+    for job in document["jobs"].values():
+        assert job["permissions"] in ({}, {"contents": "read"})
+
+
+@pytest.mark.parametrize(
+    ("selectors", "status", "expected", "rows"),
+    [
+        ("", 0, 0, "--quick"),
+        ("gil 'memory/*'", 0, 0, "--benchmarks gil 'memory/*'"),
+        ("", 3, 0, "--quick"),
+        ("", 4, 4, "--quick"),
+    ],
+)
+def test_the_comparison_of_the_workflow(
+    tmp_path: Path, selectors: str, status: int, expected: int, rows: str
+) -> None:
+    """Its script is run with a `pybench` that only notes how it was called."""
+    jobs = parsed("benchmarks.yml")["jobs"]
+    steps = {step.get("name"): step.get("run") for step in jobs["compare"]["steps"]}
+    stub = tmp_path / "pybench"
+    stub.write_text(f'#!/bin/sh\necho "$@"\nexit {status}\n')
+    stub.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", steps["Compare"]],
+        cwd=tmp_path,
+        env={
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "PYTHONS": "3.14 3.14t",
+            "BENCHMARKS": selectors,
+            "BUDGET": "9m",
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "job"),
+        },
+        timeout=60,
+    )
+
+    assert done.returncode == expected
+    said = (tmp_path / "job").read_text()
+    assert said == f"compare 3.14 3.14t {rows} --budget 9m -o run --format md\n"
 
 
 def test_gate_waits_for_every_job(workflow: dict[str, Any]) -> None:
@@ -208,23 +266,6 @@ def test_gate_waits_for_every_job(workflow: dict[str, Any]) -> None:
     assert set(gate["needs"]) == set(jobs) - {"gate"}
     assert gate["if"] == "always()"
     assert "needs.*.result" in str(gate["steps"])
-
-
-def test_every_job_has_a_time_limit(workflow: dict[str, Any]) -> None:
-    limits = {
-        name: job.get("timeout-minutes") for name, job in workflow["jobs"].items()
-    }
-
-    assert [name for name, limit in limits.items() if not limit] == []
-    assert max(limits.values()) <= 25
-
-
-def test_workflow_asks_for_no_right_that_it_does_not_need(
-    workflow: dict[str, Any],
-) -> None:
-    assert workflow["permissions"] == {}
-    for job in workflow["jobs"].values():
-        assert job["permissions"] in ({}, {"contents": "read"})
 
 
 def test_matrix_has_every_supported_kind(workflow: dict[str, Any]) -> None:

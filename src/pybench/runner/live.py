@@ -157,36 +157,17 @@ class Comparison:
     def _affordable(
         self, due: Mapping[str, tuple[str, ...]], look: int
     ) -> dict[str, tuple[str, ...]]:
-        """Return the rows that can still come to a look within the budget.
-
-        Those that lack least first, so that what was begun is completed, then those
-        that look most like a change. That may look at the pairs: a look counts the
-        pairs up to it whoever else is measured, and a row that never comes to one is
-        not told anything.
-        """
+        """Return the rows that can still come to a look within the budget."""
         left_s = self._left_s()
         if left_s <= 0:
             return {}
         if math.isinf(left_s) or not self._row_pair_s:
             return {**due}
-        suspicions = suspicion(self.run)
+        missing = {row: look - len(self.run.pairs.get(row, {})) for row in due}
         drawn = schedule.shuffled(self._seed, look, [*due])
-        pairs = self.run.pairs
-        order = sorted(
-            drawn,
-            key=lambda row: (
-                look - len(pairs.get(row, {})),
-                -suspicions.get(row, 0.0),
-            ),
-        )
         room = left_s / self._row_pair_s
-        chosen: dict[str, tuple[str, ...]] = {}
-        for row in order:
-            room -= look - len(pairs.get(row, {}))
-            if room < 0:
-                break
-            chosen[row] = due[row]
-        return chosen
+        chosen = schedule.affordable(drawn, missing, suspicion(self.run), room)
+        return {row: due[row] for row in chosen}
 
     # Trying out
 

@@ -6,7 +6,7 @@ Pure functions of their arguments; the processes are in `pairs`.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 # Rows that share a pair of processes. Starting two sessions of pytest costs about as
 # much as five rows; above some twenty there is little left to save, and rows of one
@@ -75,3 +75,36 @@ def start_order(seed: int, pair: int, lot: int, sides: Sequence[str]) -> list[st
 def cpu(seed: int, pair: int, lot: int, usable: Sequence[int]) -> int | None:
     """Draw the CPU that a lot takes turns on, None if there is no choice to make."""
     return generator(seed, "cpu", pair, lot).choice(usable) if usable else None
+
+
+def affordable(
+    rows: Sequence[str],
+    missing: Mapping[str, int],
+    suspicion: Mapping[str, float],
+    room: float,
+) -> list[str]:
+    """Return the rows that can come to the next look, the most telling ones first.
+
+    Those that lack least, so that what was begun is completed; among them those that
+    look most like a change. Choosing by what was measured is allowed: a look counts
+    the pairs up to it whoever else is measured, and a row that never comes to it is
+    told nothing.
+
+    Parameters
+    ----------
+    rows : sequence of str
+        In the order that decides where nothing else does.
+    missing : mapping of str to int
+        Pairs that each lacks for the look.
+    suspicion : mapping of str to float
+        How much each looks like a change; rows without pairs are not in it.
+    room : float
+        Pairs of a row that there is time for.
+    """
+    chosen = []
+    for row in sorted(rows, key=lambda row: (missing[row], -suspicion.get(row, 0.0))):
+        room -= missing[row]
+        if room < 0:
+            break
+        chosen.append(row)
+    return chosen

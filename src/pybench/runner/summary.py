@@ -5,6 +5,7 @@ The record of the run is the evidence; this is what other programs read.
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import statistics
@@ -296,4 +297,8 @@ def write_summary(summary: Summary, folder: Path) -> Path:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of the file."""
-    return msgspec.json.schema(Summary)
+    document: dict[str, Any] = msgspec.json.schema(Summary)
+    for part in document["$defs"].values():
+        # From 3.13 on docstrings come without their indentation.
+        part["description"] = inspect.cleandoc(part.get("description", ""))
+    return document
