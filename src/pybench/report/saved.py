@@ -109,7 +109,9 @@ def _file(index: int, file: SavedFile) -> str:
         return line
     if file.drift is None:
         return f"{line}, drift of the machine unknown"
-    return f"{line}, drift of the machine {file.drift:.1%} ({file.yardsticks} controls)"
+    return (
+        f"{line}, drift of the machine {file.drift:.1%} (controls: {file.yardsticks})"
+    )
 
 
 def _order(row: SavedRowSummary) -> int:

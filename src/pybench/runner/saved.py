@@ -8,7 +8,6 @@ here can be compared only as `pybench.runner.saved_comparison` does.
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import statistics
@@ -334,8 +333,7 @@ def _pyperf(path: Path, document: dict[str, Any]) -> Saved:
             raise SavedError(f"{source}: no name in its metadata: give it one")
         times = _medians(benchmark["runs"], metadata, f"{path}: {name}")
         found.append((name, SavedRow(times_s=times)))
-    first = next(iter(document["benchmarks"]), {})
-    metadata = common | _metadata(first)
+    metadata = common | _metadata((document["benchmarks"] or [{}])[0])
     known = {
         "CPU": metadata.get("cpu_model_name"),
         "system": str(metadata.get("platform", "")).partition("-")[0],
@@ -389,18 +387,17 @@ def _pyperf_interpreter(metadata: Mapping[str, Any]) -> str:
     return f"{implementation.replace('cpython', 'CPython')} {version}"
 
 
-def _times(values: Iterable[object], source: str) -> tuple[float, ...]:
+def _times(values: Iterable[Any], source: str) -> tuple[float, ...]:
     found = []
     for value in values:
         # A boolean is an int to Python, and no time.
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        time_s = value if is_number else math.nan
-        if not _LEAST_S <= time_s <= _MOST_S:
+        if not is_number or not _LEAST_S <= value <= _MOST_S:
             raise SavedError(
                 f"{source}: {value!r} is no time: seconds are finite and above zero; "
                 "measure the row again, or leave it out"
             )
-        found.append(float(time_s))
+        found.append(float(value))
     return tuple(found)
 
 

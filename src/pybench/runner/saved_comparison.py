@@ -185,9 +185,7 @@ def compare_saved(files: Sequence[Saved], margin: float = 0.03) -> SavedComparis
     )
 
 
-def exit_code(
-    comparison: SavedComparison, *, fail_on: str | None, strict: bool
-) -> int:
+def exit_code(comparison: SavedComparison, *, fail_on: str | None, strict: bool) -> int:
     """Return the status of `pybench compare` for saved files.
 
     0 nothing confirmed; 1 confirmed under ``--fail-on``; 3 undecided rows under
