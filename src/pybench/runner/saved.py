@@ -316,7 +316,7 @@ def _pyperf(path: Path, document: dict[str, Any]) -> Saved:
     if version != _PYPERF_VERSION:
         raise SavedError(
             f"{path}: pyperf's format {version!r}, and this pybench reads "
-            f"{_PYPERF_VERSION!r}: `pyperf convert` writes it"
+            f"{_PYPERF_VERSION!r}: save it with a pyperf that writes that"
         )
     common = _metadata(document)
     found = []
