@@ -27,6 +27,25 @@ RUNS = Path(".benchmarks") / "runs"
 # Lines of progress where there is no terminal, seconds apart.
 _LINE_EVERY_S = 10.0
 
+# What a word may mean; the values are the words of messages.
+INTERPRETER = "an interpreter"
+RUN = "a run, which took turns"
+SAVED = "a saved file"
+
+# Options that say what to measure, and where argparse puts them.
+MEASURING = (
+    ("--with", "packages"),
+    ("--suite", "suite"),
+    ("--benchmarks", "benchmarks"),
+    ("-k", "keyword"),
+    ("--quick", "quick"),
+    ("--budget", "budget"),
+    ("--pairs", "pairs"),
+    ("--seed", "seed"),
+    ("-o", "output"),
+    ("--resume", "resume"),
+)
+
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "": 1}
 
 
@@ -37,7 +56,8 @@ def add_compare(subcommands: Any) -> None:
         help="decide which rows differ between interpreters, or between saved runs",
         description="Run a suite on two or more interpreters that take turns, and say "
         "of each row whether it is slower, faster, equivalent or cannot be told. The "
-        "first one is the baseline. With folders of runs, judge them again.",
+        "first one is the baseline. With folders of runs, judge them again. With files "
+        "of pytest-benchmark or pyperf, say what they can, which is less.",
         epilog="Exit status: 0 nothing confirmed, 1 confirmed under --fail-on, "
         "2 usage, 3 no verdicts possible (or undecided rows under --strict), "
         "4 something failed and the rest is saved, 130 interrupted (--resume goes on).",
@@ -46,7 +66,8 @@ def add_compare(subcommands: Any) -> None:
         "what",
         metavar="PY",
         nargs="*",
-        help="3.14, 3.14t, 3.14+gil, a path, name=path; or the folder of a run",
+        help="3.14, 3.14t, 3.14+gil, a path, name=path; or the folder of a run; or "
+        "old.json new.json ...",
     )
     parser.add_argument(
         "--python", metavar="NAME=PATH", action="append", default=[],
@@ -131,9 +152,37 @@ def compare(options: argparse.Namespace) -> int:
     """Compare live, or judge what was recorded."""
     host_needs()
     words = [*options.what, *options.python]
-    if words and all(is_run(word) for word in words):
+    kinds = [kind_of(word) for word in options.what]
+    kinds += [INTERPRETER] * len(options.python)
+    if len({*kinds}) > 1:
+        raise UsageError(mixed(words, kinds))
+    if RUN in kinds:
         return judge_again(words, options)
+    if SAVED in kinds:
+        return judge_saved(words, options)
     return live(words, options)
+
+
+def kind_of(word: str) -> str:
+    """Tell what a word means: `INTERPRETER`, `RUN` or `SAVED`."""
+    from pybench.runner.requests import is_kind
+    from pybench.runner.saved import holds_run, is_saved
+
+    if is_kind(word):
+        return INTERPRETER
+    if is_run(word) or holds_run(Path(word)):
+        return RUN
+    return SAVED if is_saved(Path(word)) else INTERPRETER
+
+
+def mixed(words: Sequence[str], kinds: Sequence[str]) -> str:
+    """Say how words of several kinds are compared instead."""
+    by_kind: dict[str, list[str]] = {}
+    for word, kind in zip(words, kinds, strict=True):
+        by_kind.setdefault(kind, []).append(word)
+    said = [f"{those[0]} is {kind}" for kind, those in by_kind.items()]
+    ways = [f"`pybench compare {shlex.join(those)}`" for those in by_kind.values()]
+    return f"{', '.join(said)}: compare each kind on its own, as {', '.join(ways)}"
 
 
 def is_run(word: str) -> bool:
@@ -160,6 +209,41 @@ def judge_again(words: Sequence[str], options: argparse.Namespace) -> int:
         summary = summarise(run, judge(run))
         status = max(status, face(summary, options))
     return status
+
+
+def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
+    """Show what files say that were saved one after the other."""
+    import msgspec
+    from rich.console import Console
+
+    from pybench.report import saved_markdown, show_saved
+    from pybench.runner.saved import SavedError, read_saved
+    from pybench.runner.saved_comparison import compare_saved, exit_code
+
+    given = vars(options)
+    # A seed may be 0, and is said all the same.
+    said = [
+        name
+        for name, place in MEASURING
+        if given[place] or (given[place] == 0 and given[place] is not False)
+    ]
+    if said:
+        raise UsageError(
+            f"{', '.join(said)} mean nothing for saved files: nothing is measured"
+        )
+    try:
+        files = [read_saved(Path(word)) for word in words]
+        comparison = compare_saved(files, options.margin)
+    except SavedError as error:
+        raise UsageError(str(error)) from None
+    if options.format == "md":
+        print(saved_markdown(comparison))
+    elif options.format == "json":
+        print(msgspec.json.encode(comparison).decode())
+    else:
+        console = Console(width=None if sys.stdout.isatty() else 100)
+        show_saved(comparison, console, everything=options.all)
+    return exit_code(comparison, fail_on=options.fail_on, strict=options.strict)
 
 
 def live(words: Sequence[str], options: argparse.Namespace) -> int:

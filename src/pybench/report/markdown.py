@@ -14,8 +14,8 @@ _ORDER = {SLOWER: 0, FASTER: 1, INCONCLUSIVE: 2, "none": 3, EQUIVALENT: 4}
 def markdown(summary: Summary, *, most_characters: int = MOST_CHARACTERS) -> str:
     """Return a summary as Markdown of at most so many characters."""
     baseline = summary.sides[0].name
-    head = [f"**{_plain(summary.verdict)}**", ""]
-    head += [f"{_plain(line)}  " for line in facts(summary)]
+    head = [f"**{plain(summary.verdict)}**", ""]
+    head += [f"{plain(line)}  " for line in facts(summary)]
     head += [
         f"{side.name}: {side.interpreter}, "
         f"{'GIL on' if side.gil_enabled else 'GIL off'} "
@@ -49,11 +49,11 @@ def _line(row: RowSummary) -> str:
         duration(row.side_ns),
         said,
     ]
-    return "| " + " | ".join(_plain(cell) for cell in cells) + " |"
+    return "| " + " | ".join(plain(cell) for cell in cells) + " |"
 
 
-def _plain(text: str) -> str:
-    """Keep what a name contains from being read as Markdown or HTML."""
+def plain(text: str) -> str:
+    """Return a text of which nothing is read as Markdown or HTML."""
     for character in "\\`*_{}[]<>|#":
         if character not in "[]":
             text = text.replace(character, f"\\{character}")

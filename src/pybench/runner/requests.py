@@ -77,6 +77,14 @@ def resolve(
     return _named(found)
 
 
+def is_kind(word: str) -> bool:
+    """Tell whether a word is a kind or a command, which mean an interpreter always.
+
+    A folder may be called so as well; ``./3.14`` means that.
+    """
+    return bool(_KIND.fullmatch(word) or _COMMAND.fullmatch(word))
+
+
 def _split(request: str) -> tuple[str, str]:
     name, equals, target = request.partition("=")
     if not equals:

@@ -1,0 +1,147 @@
+"""The faces of saved files: every ratio there, none coloured, all of one content."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
+pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
+pytest.importorskip("rich", reason="n/a: rich is not installed here")
+
+from rich.console import Console
+
+from pybench.report import saved_markdown, show_saved
+from pybench.runner.saved import Saved, SavedRow
+from pybench.runner.saved_comparison import SavedComparison, compare_saved
+
+STEADY = [1.0, 1.01, 0.99, 1.005]
+YARDSTICK = "benchmarks/memory/test_yardstick.py::test_benchmark_memory_yardstick_alu"
+
+
+def a_file(name: str, times: dict[str, list[float]]) -> Saved:
+    """Return a file with these rows, and others that are its own."""
+    rows = {f"benchmarks/memory/test_a.py::test_{n}": t for n, t in times.items()}
+    return Saved(
+        path=Path(f"{name}.json"),
+        tool="pytest-benchmark",
+        interpreter="CPython 3.12.1",
+        identity=None,
+        machine={},
+        rows={
+            **{row: SavedRow(times_s=tuple(t)) for row, t in rows.items()},
+            YARDSTICK: SavedRow(times_s=(1.0,) * 4, group="yardstick"),
+            **{f"x.py::test_{name}{n}": SavedRow(times_s=(1.0,)) for n in range(8)},
+        },
+    )
+
+
+@pytest.fixture
+def comparison() -> SavedComparison:
+    """Compare two files: a row slower, one faster, one of one process a side."""
+    long = "a_name_as_long_as_the_suite_allows_and_longer[parameter=values-of_it]"
+    then = {"worse": STEADY, "better": STEADY, "once": [1e-6], long: [2e-3]}
+    now = {
+        "worse": [2 * time for time in STEADY],
+        "better": [time / 2 for time in STEADY],
+        "once": [5e-6],
+        long: [3e-3],
+    }
+    return compare_saved(
+        [a_file("before", then), a_file("after_with_a_very_long_name_of_a_file", now)]
+    )
+
+
+def shown(
+    comparison: SavedComparison, *, everything: bool = False, colour: bool = False
+) -> str:
+    """Return what the terminal shows."""
+    console = Console(
+        file=io.StringIO(),
+        width=100,
+        force_terminal=colour,
+        color_system="truecolor" if colour else None,
+    )
+    show_saved(comparison, console, everything=everything)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_terminal_shows_every_ratio(comparison: SavedComparison) -> None:
+    text = shown(comparison)
+
+    assert "▲ 2.000" in text
+    assert "▼ 0.500" in text
+    assert "? 5.000 unreplicated" in text
+    assert "? 1.500 unreplicated" in text
+    assert "- 1.000" in text
+    assert "1 µs" in text
+    assert "5 µs" in text
+
+
+def test_the_head_says_what_the_files_cannot_show(comparison: SavedComparison) -> None:
+    text = " ".join(shown(comparison).split())
+
+    assert text.startswith("after_with_a_very_long_name_of_a_file against before: 1")
+    assert "measured one after the other" in text
+    assert "`pybench compare PY PY` takes turns" in text
+    assert "2 rows inconclusive: unreplicated: with one process per side" in text
+
+
+def test_confirmed_rows_come_first(comparison: SavedComparison) -> None:
+    text = shown(comparison)
+
+    assert text.index("▲ 2.000") < text.index("▼ 0.500") < text.index("? 5.000")
+
+
+def test_the_terminal_is_100_columns_wide(comparison: SavedComparison) -> None:
+    assert max(map(len, shown(comparison, everything=True).splitlines())) <= 100
+
+
+def test_no_colour_at_all(comparison: SavedComparison) -> None:
+    """Bold is there, the ratios are plain: only resets and bold are written."""
+    codes = {
+        part.partition("m")[0] for part in shown(comparison, colour=True).split("\x1b[")
+    }
+
+    assert "1" in codes
+    assert not any(code.startswith(("3", "4", "9")) for code in codes)
+
+
+def test_the_breakdown_marks_what_is_unreplicated(comparison: SavedComparison) -> None:
+    """Two of its four rows."""
+    assert "4 rows, 2 unreplicated" in " ".join(shown(comparison).split())
+
+
+def test_rows_of_one_file_are_counted_and_named(comparison: SavedComparison) -> None:
+    few, all_of_them = shown(comparison), shown(comparison, everything=True)
+
+    assert "only in before: 8 rows: before0, before1" in few
+    assert "and 2 more" in few
+    assert "before7" not in few
+    assert "before7" in all_of_them
+
+
+def test_markdown_says_the_same(comparison: SavedComparison) -> None:
+    text = saved_markdown(comparison)
+
+    assert text.startswith("**after\\_with\\_a")
+    assert "measured one after the other" in text
+    for ratio in ("▲ 2.000", "▼ 0.500", "? 5.000 unreplicated", "- 1.000"):
+        assert ratio in text
+    assert "only in before: 8 rows" in text
+    assert "| memory |" in text
+    heads = [line for line in text.splitlines() if line.startswith("| row")]
+    cells = [line for line in text.splitlines() if "2.000" in line]
+    assert heads[0].count("|") == cells[0].count("|")
+
+
+def test_markdown_is_cut_to_a_length(comparison: SavedComparison) -> None:
+    """And says how many rows are left out."""
+    whole = saved_markdown(comparison)
+    cut = saved_markdown(comparison, most_characters=len(whole) - 100)
+
+    assert len(cut) < len(whole)
+    assert "more rows do not fit here" in cut
