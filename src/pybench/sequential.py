@@ -75,6 +75,7 @@ def changes(
     rows: Mapping[str, tuple[Sequence[float], Sequence[float]]],
     drift: float | None,
     margin: float = 0.03,
+    contenders: int = 1,
 ) -> dict[str, Change]:
     """Judge the rows of two sessions.
 
@@ -87,6 +88,9 @@ def changes(
         What `drift_of` said.
     margin : float
         Changes below it are not told, however sure.
+    contenders : int
+        How many are judged against this baseline, one of them here: whoever compares
+        six has six times the chances.
 
     Raises
     ------
@@ -97,8 +101,9 @@ def changes(
         for times in sides:
             if not times or not all(0 < t < math.inf for t in times):
                 raise ValueError(f"{name}: times must be positive, not {[*times]}")
+    error = ERROR / max(1, len(rows) * contenders)
     return {
-        name: _change(then, now, drift, margin, ERROR / len(rows))
+        name: _change(then, now, drift, margin, error)
         for name, (then, now) in rows.items()
     }
 

@@ -95,7 +95,7 @@ def check_live(options: argparse.Namespace) -> int:
     sides = [Side(name=name, python=python, environ=environment()) for name in "AB"]
     found = []
     try:
-        known = live.try_out(sides[0], suite, options.output)
+        known = live.try_out(sides[0], suite, options.output, teller())
         for number in range(1, options.suites + 1):
             folder = options.output / f"suite-{number}"
             if not (folder / live.NAME).is_file():

@@ -163,7 +163,10 @@ def compare_saved(files: Sequence[Saved], margin: float = 0.03) -> SavedComparis
         unlike = _unlike(baseline, other)
         if unlike:
             notes.append(f"{name} was measured on another machine: {unlike}")
-        rows += _rows(baseline, other, name, common, yardsticks, margin, unlike)
+        contenders = len(files) - 1
+        rows += _rows(
+            baseline, other, name, common, yardsticks, margin, contenders, unlike
+        )
         one_sided += _one_sided(baseline, other, first, name)
     counts = {
         name: dict(Counter(row.word for row in rows if row.side == name))
@@ -266,6 +269,7 @@ def _rows(
     common: Sequence[str],
     yardsticks: Mapping[str, tuple[float, float]],
     margin: float,
+    contenders: int,
     unlike: str,
 ) -> Iterator[SavedRowSummary]:
     judged = changes(
@@ -276,6 +280,7 @@ def _rows(
         },
         drift_of(yardsticks),
         margin,
+        contenders,
     )
     for name in common:
         then, now = baseline.rows[name].times_s, other.rows[name].times_s

@@ -63,7 +63,12 @@ class Suite:
     geometric_mean: GeometricMean | None
 
 
-def try_out(side: Side, suite: Path, folder: Path) -> Run:
+def try_out(
+    side: Side,
+    suite: Path,
+    folder: Path,
+    tell: Callable[[Progress], None] = lambda progress: None,
+) -> Run:
     """Run every row of a suite once, on one side; a second call reads what was."""
     known = folder / "rows"
     if (known / "run.jsonl").is_file():
@@ -71,7 +76,13 @@ def try_out(side: Side, suite: Path, folder: Path) -> Run:
     run = Run(header=_header(0, 0.03, None, str(suite)))
     with RecordWriter(known, run.header) as writer:
         comparison = Comparison(
-            [side], [str(suite)], folder=Path.cwd(), run=run, writer=writer, twin=False
+            [side],
+            [str(suite)],
+            folder=Path.cwd(),
+            run=run,
+            writer=writer,
+            tell=tell,
+            twin=False,
         )
         comparison.try_out()
     return run
