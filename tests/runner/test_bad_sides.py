@@ -301,7 +301,8 @@ def test_environment_that_was_replaced_names_its_side(
     said: str,
 ) -> None:
     """After it was probed and prepared: in the first session, or in a later one."""
-    monkeypatch.setattr(worker, "START_PATIENCE_S", 0.5)
+    monkeypatch.setattr(worker, "START_PATIENCE_S", 2.0)
+    monkeypatch.setattr(live, "STARTS_FAILED_MOST", 1)
     broken = tmp_path / "broken"
     broken.write_bytes(content)
     broken.chmod(0o755)
@@ -315,7 +316,7 @@ def test_environment_that_was_replaced_names_its_side(
 def test_session_that_hangs_at_its_start_once_is_started_again(
     go: Go, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "START_PATIENCE_S", 1.0)
+    monkeypatch.setattr(worker, "START_PATIENCE_S", 2.0)
     run = go(b="if at == 'start' and start == 2: time.sleep(60)")
 
     assert counts(run) == {FIRST: 2, SECOND: 2}
