@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.finding import unlike
-from pybench.cli.status import FAILED, INTERRUPTED, UsageError
+from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
 
 if TYPE_CHECKING:
     from pybench.runner.live import Progress, Side
@@ -248,7 +248,7 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
 
 def live(words: Sequence[str], options: argparse.Namespace) -> int:
     """Measure and decide."""
-    from pybench.runner.live import Comparison, ComparisonError
+    from pybench.runner.live import Comparison, ComparisonError, RefusedError
     from pybench.runner.record import RecordError, RecordWriter, read_run
     from pybench.runner.summary import summarise, write_summary
     from pybench.runner.worker import WorkerError
@@ -260,10 +260,11 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
         raise UsageError(f"{output} has a run already: --resume, or another -o")
     try:
         run = read_run(output) if options.resume else new_run(options, suite)
+        check_same_sides(run, [one.name for one in requested])
         sides, problems = ready(requested, options)
         notes = [*problems, *unlike([one.interpreter for one in requested])]
         header = None if options.resume else run.header
-        interrupted = False
+        failure, interrupted = OK, False
         with RecordWriter(output, header) as writer:
             comparison = Comparison(
                 sides,
@@ -279,28 +280,45 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
                 comparison.go()
             except KeyboardInterrupt:
                 interrupted = True
+            except (ComparisonError, WorkerError, OSError, RecordError) as error:
+                print(f"pybench: error: {error}", file=sys.stderr)
+                failure = NO_VERDICT if isinstance(error, RefusedError) else FAILED
     except RecordError as error:
         if options.resume or not output.exists():
             raise UsageError(str(error)) from None
         print(f"pybench: error: {error}", file=sys.stderr)
         return FAILED
-    except (ComparisonError, WorkerError) as error:
-        print(f"pybench: error: {error}", file=sys.stderr)
-        return FAILED
-    if not run.pairs:
-        print("pybench: interrupted before the first pair", file=sys.stderr)
-        return INTERRUPTED
-    from pybench.runner.judging import judge
+    status = OK
+    # What was measured before it failed or was interrupted is shown all the same.
+    if run.pairs or not (failure or interrupted):
+        from pybench.runner.judging import judge
 
-    summary = summarise(run, judge(run), notes=notes)
-    path = write_summary(summary, output)
-    status = face(summary, options)
-    print(f"pybench: the run is in {output}, its summary in {path}", file=sys.stderr)
+        summary = summarise(run, judge(run), notes=notes)
+        status = face(summary, options)
+        try:
+            path = write_summary(summary, output)
+            print(
+                f"pybench: the run is in {output}, its summary in {path}",
+                file=sys.stderr,
+            )
+        except OSError as error:
+            print(f"pybench: error: {error}", file=sys.stderr)
+            failure = FAILED
     if interrupted:
         command = ["pybench", "compare", *sys.argv[2:], "-o", str(output), "--resume"]
         print(f"pybench: interrupted; go on: {shlex.join(command)}", file=sys.stderr)
         return INTERRUPTED
-    return max(status, FAILED) if problems else status
+    return failure or (max(status, FAILED) if problems else status)
+
+
+def check_same_sides(run: "Run", names: Sequence[str]) -> None:
+    """Refuse to go on with a run under other names than it was begun with."""
+    known = [side.name for side in run.sides.values() if side.twin_of is None]
+    if known != [*names][: len(known)]:
+        raise UsageError(
+            f"the run compares {', '.join(known)}, and this asks for "
+            f"{', '.join(names)}: name the same ones, or another -o"
+        )
 
 
 def suite_of(options: argparse.Namespace) -> Path:
@@ -377,7 +395,7 @@ def ready(
         print(f"pybench: preparing {one.name}", file=sys.stderr, flush=True)
         try:
             made = prepare(one.interpreter, packages=packages)
-        except PrepareError as error:
+        except (PrepareError, OSError) as error:  # OSError: of the cache itself
             print(f"pybench: error: {one.name}: {error}", file=sys.stderr)
             problems.append(f"{one.name} could not be prepared")
             continue

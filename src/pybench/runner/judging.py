@@ -11,11 +11,12 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pybench.results import MEASURED, PairRecord, RowRecord
+from pybench.results import MEASURED, VOID, PairRecord, RowRecord
 from pybench.runner.pairs import WARMUPS
 from pybench.runner.record import Run
 from pybench.verdicts import (
     CPU,
+    WALL,
     Control,
     DifferenceError,
     GeometricMean,
@@ -41,6 +42,9 @@ WAITING = "waiting"
 # The least margin of a class, unless a row has its own. Declared from pairs of one
 # interpreter with itself: `pybench selfcheck replay` says what a record supports.
 CLASS_MARGINS = {COMPUTING: 0.0, THREADS: 0.1, WAITING: 0.1}
+
+# How a session says it (`pybench.plugin.turns`).
+_GIL_TURNED_ON = f"{VOID}: GIL turned on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +175,8 @@ def judge(run: Run) -> Judgement:
     )
     controls = tuple(_controls(run, plan, margins, decided))
     withheld = withheld_classes(controls)
+    if culprit := gil_turned_on(run):
+        withheld = dict.fromkeys((CPU, WALL), culprit)
     cells = tuple(
         _cell(run, side.name, row, decided.get(_key(side.name, row)), withheld)
         for side in run.contenders
@@ -180,6 +186,28 @@ def judge(run: Run) -> Judgement:
     return Judgement(
         plan=plan, cells=cells, withheld=withheld, controls=controls, means=means
     )
+
+
+def gil_turned_on(run: Run) -> str:
+    """Say which row of which side found the GIL turned on that was off at the start.
+
+    From then on that side was another interpreter than its identity says.
+
+    Returns
+    -------
+    str
+        Empty when none did.
+    """
+    said = [
+        (row, side, reason)
+        for row, record in run.rows.items()
+        for side, reason in record.reasons.items()
+    ]
+    said += [(one.row, one.side, one.reason) for one in run.lost]
+    for row, side, reason in said:
+        if reason.startswith(_GIL_TURNED_ON):
+            return f"{side}: {reason.removeprefix(f'{VOID}: ')} ({row})"
+    return ""
 
 
 def _key(side: str, row: str) -> str:

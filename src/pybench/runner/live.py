@@ -21,11 +21,19 @@ from pybench.results import (
     PairRecord,
     RowRecord,
     SideRecord,
+    differences,
 )
 from pybench.runner import schedule
-from pybench.runner.judging import Judgement, judge, plan_of, suspicion
-from pybench.runner.pairs import Lot, Scouted, measure, scout
+from pybench.runner.judging import (
+    Judgement,
+    gil_turned_on,
+    judge,
+    plan_of,
+    suspicion,
+)
+from pybench.runner.pairs import SUSPENDED, Lot, Scouted, measure, scout
 from pybench.runner.record import RecordWriter, Run
+from pybench.runner.suspension import Suspension
 from pybench.runner.worker import StartError, Worker, WorkerError
 from pybench.verdicts import CPU, WALL, DifferenceError, choose_metric
 
@@ -33,12 +41,19 @@ TWIN = "(copy)"
 
 # A row that loses a pair is tried once more; with the second one it is void.
 LOST_MOST = 2
+# A pair that was suspended is no fault of the row's. But where something stops and
+# continues processes all the time, as cpulimit does, there is an end to it.
+SUSPENDED_MOST = 10
 # Sessions in a row that did not start, after which something is wrong with the side.
 STARTS_FAILED_MOST = 3
 
 
 class ComparisonError(Exception):
     """Nothing can be compared; says why and what to do."""
+
+
+class RefusedError(ComparisonError):
+    """A side is not what it was or says it is: there are no verdicts to be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +134,7 @@ class Comparison:
         self._started = time.monotonic()
         self._row_pair_s = 0.0  # what a row of the last round took
         self._starts_failed = 0
+        self._suspension = Suspension()
         usable = getattr(os, "sched_getaffinity", lambda pid: ())(0)
         self._cpus = sorted(usable)
 
@@ -131,11 +147,19 @@ class Comparison:
         ------
         ComparisonError
             If no row can be compared at all.
+        RefusedError
+            If a side has become another, or the GIL was turned on in it.
         RecordError
             If the disk refuses; what was measured is on it.
         """
-        if not self.run.rows:
+        with self._suspension:
+            return self._go()
+
+    def _go(self) -> Judgement:
+        # Whoever was interrupted before a pair may have noted some of the rows only.
+        if not self.run.pairs and not self.run.lost:
             self._scout()
+        self._refuse_the_gil()
         plan = plan_of(self.run)
         if not self._open_rows():
             raise ComparisonError(self._nothing())
@@ -241,10 +265,17 @@ class Comparison:
             )
             self._note(record)
         elif known.identity != worker.identity:
-            raise ComparisonError(
-                f"{name} is no longer what it was when this run began "
-                f"({known.identity.interpreter}, now {worker.identity.interpreter}): "
+            raise RefusedError(
+                f"{name} is no longer what it was when this run began ("
+                f"{'; '.join(differences(known.identity, worker.identity)[:3])}): "
                 "begin a new run"
+            )
+
+    def _refuse_the_gil(self) -> None:
+        if culprit := gil_turned_on(self.run):
+            raise RefusedError(
+                f"{culprit}, so there are no verdicts: leave out the row that needs "
+                "that, or ask for the GIL with PYTHON_GIL=1, and begin a new run"
             )
 
     # Pairs
@@ -273,8 +304,9 @@ class Comparison:
         names = (self.run.baseline.name, known.twin_of or side)
         if any(outcomes.get(name) != MEASURED for name in names):
             return False
-        lost = sum(one.row == row for one in self.run.lost)
-        return lost < LOST_MOST
+        lost = [one.reason for one in self.run.lost if one.row == row]
+        suspended = lost.count(SUSPENDED)
+        return len(lost) - suspended < LOST_MOST and suspended < SUSPENDED_MOST
 
     def _due(self, look: int) -> dict[str, tuple[str, ...]]:
         """Return the open rows that have fewer pairs than the look wants."""
@@ -295,9 +327,10 @@ class Comparison:
                 return
             began = time.monotonic()
             try:
-                for record in measure(lot, self._start, self._know):
+                for record in measure(lot, self._start, self._know, self._suspension):
                     self._note(record)
                 self._starts_failed = 0
+                self._refuse_the_gil()
             except StartError as error:
                 self._starts_failed += 1
                 if self._starts_failed >= STARTS_FAILED_MOST:

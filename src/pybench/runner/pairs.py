@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pybench.results import MEASURED, LostRecord, PairRecord, TurnSample
+from pybench.runner.suspension import Suspension
 from pybench.runner.worker import RowEndedError, StartError, Worker, WorkerError
 
 # A sample of each side, about as long as a time slice of the scheduler.
@@ -30,6 +31,9 @@ TIMED_LEAST = 2
 
 # Samples of a row that is tried out: they choose its clock.
 SCOUTED = 3
+
+# How the reason of a pair begins that was stopped in the middle and went on later.
+SUSPENDED = "suspended"
 
 Start = Callable[[str, Sequence[str], int], Worker]
 Check = Callable[[str, Worker], None]
@@ -57,11 +61,14 @@ def timed_samples(per_sample_ns: float) -> int:
     return max(TIMED_LEAST, min(TIMED, int(SAMPLES_NS // max(per_sample_ns, 1))))
 
 
-def measure(lot: Lot, start: Start, check: Check) -> Iterator[PairRecord | LostRecord]:
+def measure(
+    lot: Lot, start: Start, check: Check, suspension: Suspension | None = None
+) -> Iterator[PairRecord | LostRecord]:
     """Measure a lot; yields one record per row, as soon as it is complete.
 
     A row that takes its session with it is reported lost, with the reason. The rows
     after it have no record: they did nothing wrong and are measured another time.
+    A row in whose pair something was suspended is lost as well, whatever it measured.
 
     Parameters
     ----------
@@ -69,6 +76,8 @@ def measure(lot: Lot, start: Start, check: Check) -> Iterator[PairRecord | LostR
         Starts the session of a side: its name, the rows, the hash seed.
     check : callable
         Told each session when it has said who it is.
+    suspension : Suspension, optional
+        Entered by the caller; without it only sessions that stop are noticed.
 
     Raises
     ------
@@ -78,7 +87,7 @@ def measure(lot: Lot, start: Start, check: Check) -> Iterator[PairRecord | LostR
     at: list[str] = []
     run = _apart if lot.apart else _in_turns
     try:
-        yield from run(lot, start, check, at)
+        yield from run(lot, start, check, suspension or Suspension(), at)
     except StartError:
         raise
     except WorkerError as error:
@@ -88,7 +97,7 @@ def measure(lot: Lot, start: Start, check: Check) -> Iterator[PairRecord | LostR
 
 
 def _in_turns(
-    lot: Lot, start: Start, check: Check, at: list[str]
+    lot: Lot, start: Start, check: Check, suspension: Suspension, at: list[str]
 ) -> Iterator[PairRecord | LostRecord]:
     with ExitStack() as stack:
         # Started at once, so that both cores have something to do; turns come later.
@@ -103,7 +112,15 @@ def _in_turns(
             worker.pin(lot.cpu)
         for row in lot.rows:
             at.append(row)
-            yield _row_in_turns(lot, row, workers)
+            suspension.forget()
+            for worker in workers.values():
+                worker.was_stopped()  # asked only to be forgotten
+            record = _row_in_turns(lot, row, workers)
+            who = [name for name, worker in workers.items() if worker.was_stopped()]
+            if suspension.happened or who:
+                yield _suspended(lot, row, who)
+            else:
+                yield record
 
 
 def _row_in_turns(
@@ -133,12 +150,14 @@ def _row_in_turns(
 
 
 def _apart(
-    lot: Lot, start: Start, check: Check, at: list[str]
+    lot: Lot, start: Start, check: Check, suspension: Suspension, at: list[str]
 ) -> Iterator[PairRecord | LostRecord]:
     taken: dict[str, dict[str, list[tuple[TurnSample, ...]]]] = {
         row: {name: [] for name in lot.sides} for row in lot.rows
     }
     ended: dict[str, dict[str, Row]] = {row: {} for row in lot.rows}
+    suspension.forget()
+    stopped: list[str] = []
     for name in (*lot.start_order, *reversed(lot.start_order)):
         with start(name, lot.rows, lot.hash_seed) as worker:
             worker.await_hello()
@@ -150,8 +169,13 @@ def _apart(
                 if said["outcome"] != MEASURED:
                     ended[row][name] = said
                 taken[row][name].append(samples)
+            if worker.was_stopped():
+                stopped.append(name)
     for row in lot.rows:
-        if ended[row]:
+        # What lay between two processes has moved them apart: all rows are concerned.
+        if suspension.happened or stopped:
+            yield _suspended(lot, row, stopped)
+        elif ended[row]:
             yield _lost(lot, row, ended[row])
         else:
             yield _pair(lot, row, {n: tuple(s) for n, s in taken[row].items()})
@@ -169,6 +193,11 @@ def _row_alone(
     except RowEndedError as error:
         return (), error.message
     return samples, worker.stop_row(row)
+
+
+def _suspended(lot: Lot, row: str, sides: Sequence[str]) -> LostRecord:
+    side = sides[0] if sides else "the controller"
+    return LostRecord(row=row, pair=lot.pairs[row], side=side, reason=SUSPENDED)
 
 
 def _lost(lot: Lot, row: str, ended: Mapping[str, Row]) -> LostRecord:

@@ -6,6 +6,7 @@ that prints one line of JSON; whatever else may happen is a :class:`ProbeError` 
 says in words what did.
 """
 
+import errno
 import json
 import os
 import subprocess
@@ -147,7 +148,10 @@ def probe(path: str | os.PathLike[str], *, timeout_s: float = TIMEOUT_S) -> Inte
             f"{executable}: no answer within {timeout_s:g} seconds"
         ) from None
     except OSError as error:
-        raise ProbeError(f"{executable}: cannot be run: {error.strerror}") from None
+        why = " (built for another machine?)" * (error.errno == errno.ENOEXEC)
+        raise ProbeError(
+            f"{executable}: cannot be run: {error.strerror}{why}"
+        ) from None
     if answer.returncode != 0:
         reason = _last_line(answer.stderr) or _last_line(answer.stdout) or "no message"
         raise ProbeError(f"{executable}: exit {answer.returncode}: {reason}")

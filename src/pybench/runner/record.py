@@ -7,6 +7,7 @@ be computed from it again.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -121,7 +122,13 @@ class RecordWriter:
         except OSError as error:
             raise RecordError(f"{self.path}: {error.strerror or error}") from None
         if header is not None:
-            self._write(msgspec.json.encode(header))
+            try:
+                self._write(msgspec.json.encode(header))
+            except RecordError:
+                # Else it could neither be begun again nor resumed.
+                self._file.close()
+                self.path.unlink(missing_ok=True)
+                raise
 
     def __enter__(self) -> Self:
         """Return it, to be closed at the end."""
@@ -137,8 +144,11 @@ class RecordWriter:
         self._write(msgspec.json.encode(document))
 
     def _write(self, line: bytes) -> None:
+        whole = line + b"\n"
         try:
-            self._file.write(line + b"\n")
+            # A disk that fills up takes a part first, and says nothing.
+            if self._file.write(whole) != len(whole):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
         except OSError as error:
             raise RecordError(

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from pybench.results import ERROR, VOID, PairRecord
-from pybench.runner.judging import Cell, Judgement, category
+from pybench.runner.judging import Cell, Judgement, category, gil_turned_on
 from pybench.runner.record import Run
 from pybench.verdicts import (
     CPU,
@@ -252,6 +252,8 @@ def _sentence(run: Run, rows: Sequence[RowSummary], judgement: Judgement) -> str
     if not any(row.ratio is not None for row in rows):
         return "nothing could be compared"
     if {row.metric for row in rows if row.ratio is not None} <= {*judgement.withheld}:
+        if gil_turned_on(run):
+            return "no verdicts: the GIL was turned on in a free-threaded build"
         return "no verdicts: a control moved, so this run cannot be trusted"
     parts = []
     for side in run.contenders:

@@ -199,7 +199,10 @@ class Worker:
             raise self._ended() from None
         if not line.endswith(b"\n"):
             raise self._ended()
-        message: dict[str, Any] = json.loads(line)
+        try:
+            message: dict[str, Any] = json.loads(line)
+        except ValueError:
+            raise WorkerError(f"{self.name}: said what is no JSON: {line!r}") from None
         return message
 
     def end(self) -> None:
@@ -220,6 +223,18 @@ class Worker:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
+
+    def was_stopped(self) -> bool:
+        """Tell whether it was stopped or continued since this was asked last."""
+        if not hasattr(os, "waitid"):
+            return False
+        states = os.WSTOPPED | os.WCONTINUED | os.WNOHANG
+        found = False
+        # Without WEXITED: how it ends is for `_child` to know.
+        with contextlib.suppress(ChildProcessError):
+            while os.waitid(os.P_PID, self._child.pid, states) is not None:
+                found = True
+        return found
 
     def await_end(self) -> None:
         """Wait a little for it to end by itself."""
