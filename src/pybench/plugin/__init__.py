@@ -15,6 +15,7 @@ import pytest
 
 from pybench.plugin import processes
 from pybench.plugin.baselines import storage_folder
+from pybench.plugin.changes import FAIL_ON
 from pybench.plugin.comparison import Comparison
 from pybench.plugin.kernel import Kernel, run_row
 from pybench.plugin.marking import MARKERS, skip_without_free_threading
@@ -81,7 +82,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Repeat the session in fresh processes, until there are N with this one; "
         "what is saved has the median of each: a baseline that shows its own spread.",
     )
-    # For the processes of the option above.
+    group.addoption(
+        "--pybench-fail-on",
+        choices=[*FAIL_ON],
+        default=None,
+        help="End with exit status 10 if a row changed so against the baseline of "
+        "--benchmark-compare, by more than its spread and the machine's drift explain.",
+    )
+    # For the processes of --pybench-processes.
     group.addoption(
         processes.REPETITION_OPTION,
         dest="pybench_repetition",
@@ -113,6 +121,8 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError("--pybench-resume needs pytest-benchmark")
         if config.getoption("pybench_processes") > 1:
             raise pytest.UsageError(f"{processes.OPTION} needs pytest-benchmark")
+        if config.getoption("pybench_fail_on"):
+            raise pytest.UsageError("--pybench-fail-on needs pytest-benchmark")
         return
     descriptor: int | None = config.getoption("pybench_turns")
     if descriptor is not None:
