@@ -276,9 +276,7 @@ def _conditions(judgement: Judgement) -> list[str]:
 
 
 def _row_line(name: str, change: Change) -> str:
-    return (
-        f"  {change.word:<8} {change.ratio:>6.2f}x {change.explained:>10.1%}  {name}"
-    )
+    return f"  {change.word:<8} {change.ratio:>6.2f}x {change.explained:>10.1%}  {name}"
 
 
 def _rest(judgement: Judgement) -> list[str]:

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ import pytest
 from pybench.plugin.session import Session
 from pybench.plugin.turns import quieten
 from pybench.results import (
-    MEASURED,
     ResultsError,
     differences,
     identity_document,
@@ -91,7 +90,7 @@ class Processes:
 
     # Around everything that other plugins do to the loop: their work is done then.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtestloop(self) -> Iterator[object]:
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
         """Repeat what was measured; an interrupt keeps what is there."""
         try:
             result = yield
@@ -112,8 +111,8 @@ class Processes:
 
     def _repeat(self) -> None:
         own = self._session.measured_medians()
-        medians = {name: (median,) for name, median in own.items()}
-        self._session.process_medians = medians
+        medians = self._session.process_medians
+        medians.update((name, (median,)) for name, median in own.items())
         for number in range(2, self._wanted + 1):
             name = f"process {number} of {self._wanted}"
             self._show(f"pybench: {name}")
@@ -150,9 +149,7 @@ class Processes:
                 raise RepetitionError(ended + _last_line(said))
             if status != 0:
                 # Rows that it measured count: one failing test does not undo them.
-                self._session.say_problem(
-                    f"{name} {_status(status)}{_last_line(said)}"
-                )
+                self._session.say_problem(f"{name} {_status(status)}{_last_line(said)}")
         try:
             identity = parse_identity(found["identity"], name)
         except ResultsError as error:
@@ -170,7 +167,8 @@ class Processes:
             child = subprocess.Popen(
                 self._command(results),
                 cwd=self._config.invocation_params.dir,
-                env=os.environ | {"PYTHONHASHSEED": str(secrets.randbelow(_HASH_SEEDS))},
+                env=os.environ
+                | {"PYTHONHASHSEED": str(secrets.randbelow(_HASH_SEEDS))},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
