@@ -268,11 +268,16 @@ class JournalRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowStatus:
-    """What became of one collected row; a reason for all but measured ones."""
+    """What became of one collected row; a reason for all but measured ones.
+
+    `process_medians_s` has the median of each process in seconds, this session's own
+    first, if there were several; a process that did not measure the row is left out.
+    """
 
     fullname: str
     status: str
     reason: str = ""
+    process_medians_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

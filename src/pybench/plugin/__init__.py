@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from pybench.plugin import processes
 from pybench.plugin.baselines import storage_folder
+from pybench.plugin.changes import FAIL_ON
 from pybench.plugin.comparison import Comparison
 from pybench.plugin.kernel import Kernel, run_row
 from pybench.plugin.marking import MARKERS, skip_without_free_threading
@@ -72,6 +74,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="Write how many rows were measured, n/a and void as JSON.",
     )
+    group.addoption(
+        processes.OPTION,
+        metavar="N",
+        type=processes.process_count,
+        default=1,
+        help="Repeat the session in fresh processes, until there are N with this one; "
+        "what is saved has the median of each: a baseline that shows its own spread.",
+    )
+    group.addoption(
+        "--pybench-fail-on",
+        choices=[*FAIL_ON],
+        default=None,
+        help="End with exit status 10 if a row changed so against the baseline of "
+        "--benchmark-compare, by more than its spread and the machine's drift explain.",
+    )
+    # For the processes of --pybench-processes.
+    group.addoption(
+        processes.REPETITION_OPTION,
+        dest="pybench_repetition",
+        type=Path,
+        default=None,
+        help=argparse.SUPPRESS,
+    )
     # For `pybench compare` alone, which inherits the socket to its children.
     group.addoption(OPTION, type=int, default=None, help=argparse.SUPPRESS)
 
@@ -81,6 +106,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Set up before pytest-benchmark builds its session, which loads baselines."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    results: Path | None = config.getoption("pybench_repetition")
+    if results is not None:
+        processes.keep_apart(config, results)
     session = config.stash[_SESSION] = Session(config)
     config.add_cleanup(session.watch.stop)
     config.pluginmanager.register(session, "pybench-session")
@@ -91,6 +119,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if not _has_pytest_benchmark(config):
         if config.getoption("pybench_resume"):
             raise pytest.UsageError("--pybench-resume needs pytest-benchmark")
+        if config.getoption("pybench_processes") > 1:
+            raise pytest.UsageError(f"{processes.OPTION} needs pytest-benchmark")
+        if config.getoption("pybench_fail_on"):
+            raise pytest.UsageError("--pybench-fail-on needs pytest-benchmark")
         return
     descriptor: int | None = config.getoption("pybench_turns")
     if descriptor is not None:
@@ -106,6 +138,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(rows, "pybench-rows")
     config.pluginmanager.register(table, "pybench-table")
     config.pluginmanager.register(Comparison(session, storage), "pybench-comparison")
+    if results is not None:
+        repetition = processes.Repetition(session, results)
+        config.pluginmanager.register(repetition, "pybench-repetition")
+    wanted: int = config.getoption("pybench_processes")
+    if wanted > 1:
+        repeated = processes.Processes(session, wanted)
+        config.pluginmanager.register(repeated, "pybench-processes")
     if descriptor is not None:
         from pytest_benchmark.fixture import BenchmarkFixture
 

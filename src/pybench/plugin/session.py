@@ -5,6 +5,7 @@ Everything here works without pytest-benchmark; `rows` adds what needs it.
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from pybench.plugin.identity import gil_enabled, header_line, read_identity, rea
 from pybench.plugin.sections import scaling_lines, size_lines
 from pybench.plugin.statuses import row_statuses
 from pybench.plugin.summary import count_rows, counts_document, summary_lines
-from pybench.results import JournalRow, RowStatus, SessionCounts
+from pybench.results import MEASURED, JournalRow, RowStatus, SessionCounts
 
 
 class Session:
@@ -31,6 +32,7 @@ class Session:
         self.unmeasured: set[str] = set()
         self.collected: list[str] = []
         self.skipped: dict[str, str] = {}
+        self.process_medians: dict[str, tuple[float, ...]] = {}
         self._notes: list[str] = []
         self._outcomes: dict[str, str] = {}
         self._has_problem = False
@@ -48,7 +50,20 @@ class Session:
     def statuses(self) -> list[RowStatus]:
         """Return what became of every row that was to be measured, so far."""
         names = [name for name in self.collected if name not in self.unmeasured]
-        return row_statuses(names, self.rows, self.skipped)
+        return [
+            replace(
+                status, process_medians_s=self.process_medians.get(status.fullname, ())
+            )
+            for status in row_statuses(names, self.rows, self.skipped)
+        ]
+
+    def measured_medians(self) -> dict[str, float]:
+        """Return the median of each measured row, in seconds."""
+        return {
+            name: float(row.stats["median"])
+            for name, row in self.rows.items()
+            if row.outcome == MEASURED
+        }
 
     def counts(self) -> SessionCounts:
         """Count what the session has done so far."""

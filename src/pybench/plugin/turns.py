@@ -78,8 +78,8 @@ KERNEL_FIRST = 256
 COUNT_MOST = 10**9
 
 
-# What a session under the controller must not do, whatever the user's ini file says:
-# save, compare, print tables. By destination of pytest-benchmark's options.
+# What a session that another one started must not do, whatever the user's ini file
+# says: save, compare, repeat itself, print tables. By destination of the options.
 _QUIET = {
     "benchmark_autosave": False,
     "benchmark_save": None,
@@ -90,6 +90,8 @@ _QUIET = {
     "benchmark_histogram": False,
     "benchmark_quiet": True,
     "benchmark_cprofile": None,
+    "pybench_processes": 1,
+    "pybench_fail_on": None,
 }
 
 

@@ -1,0 +1,229 @@
+"""`--pybench-processes` repeats a session, and what is saved has each median."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., pytest.RunResult]
+
+# Times come from a clock that only the rows move: each process has its own, as far as
+# hash seeds differ, and no load of this machine changes it.
+SUITE = """
+import os
+import pytest
+
+now = 0.0
+
+def clock():
+    return now
+
+def work(seconds):
+    global now
+    now += seconds
+
+@pytest.mark.benchmark(timer=clock)
+def test_row(benchmark):
+    benchmark.pedantic(work, (1 + hash("seed") % 1000 / 1e5,), rounds=3)
+"""
+
+# What only the other processes do.
+IN_REPETITION = """
+import sys
+
+if any(word.startswith("--pybench-repetition") for word in sys.argv):
+"""
+
+
+def saved(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of the block of ours in a saved file."""
+    rows: list[dict[str, Any]] = json.loads(path.read_text())["pybench"]["rows"]
+    return rows
+
+
+def test_medians_of_all_processes_are_saved(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    pytester.makepyfile(SUITE)
+
+    result = run_process("--pybench-processes", "4", "--benchmark-json=out.json")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "pybench: process 2 of 4",
+            "pybench: process 4 of 4",
+            "*benchmark: 1 tests*",
+            "pybench: 1 rows measured*",
+            "  note: 4 of 4 processes measured;*",
+        ]
+    )
+    document = json.loads((pytester.path / "out.json").read_text())
+    (row,) = document["pybench"]["rows"]
+    medians = row["process_medians_s"]
+    assert len(medians) == 4
+    assert medians[0] == document["benchmarks"][0]["stats"]["median"]
+    # Four hash seeds of a thousand lengths: all equal is one chance in a billion.
+    assert len(set(medians)) > 1
+    assert len(document["benchmarks"]) == 1
+
+
+def test_saves_have_them_too_and_the_storage_has_one_session(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    """The other processes keep out of the folder, also of its journal."""
+    pytester.makepyfile(SUITE)
+    # Words of the ini file reach the other processes, and shall do nothing there.
+    pytester.makeini("[pytest]\naddopts = --benchmark-save=base --pybench-processes=2")
+
+    result = run_process("--pybench-counts=counts.json", "--benchmark-autosave")
+
+    assert result.ret == 0
+    (path,) = pytester.path.glob(".benchmarks/*/0001_base.json")
+    assert len(saved(path)[0]["process_medians_s"]) == 2
+    names = {file.name for file in path.parent.iterdir()}
+    assert names == {"0001_base.json", "journal.jsonl"}
+
+
+def test_one_process_is_as_without(pytester: pytest.Pytester, run: Run) -> None:
+    pytester.makepyfile(SUITE)
+
+    result = run("--pybench-processes=1", "--benchmark-json=out.json")
+
+    assert result.ret == 0
+    assert "processes measured" not in result.stdout.str()
+    assert saved(pytester.path / "out.json")[0]["process_medians_s"] == []
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "many", "2.5", ""])
+def test_other_numbers_are_refused(
+    pytester: pytest.Pytester, run: Run, value: str
+) -> None:
+    pytester.makepyfile(SUITE)
+
+    result = run(f"--pybench-processes={value}")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*--pybench-processes: '{value}' is not a number*"])
+
+
+def test_needs_pytest_benchmark(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_nothing(): pass")
+
+    result = pytester.runpytest_subprocess(
+        "-p", "no:benchmark", "--pybench-processes=2"
+    )
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --pybench-processes needs pytest-benchmark"])
+
+
+def test_a_process_that_dies_is_named_and_the_others_go_on(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    death = """
+    if not os.path.exists("died"):
+        open("died", "w").close()
+        print("going down", flush=True)
+        os._exit(7)
+"""
+    pytester.makepyfile(SUITE + IN_REPETITION + death)
+
+    result = run_process("--pybench-processes=3", "--benchmark-json=out.json", "-s")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "  note: process 2 of 3 gave no results, it ended with exit status 7*",
+            "  note: 2 of 3 processes measured;*",
+        ]
+    )
+    assert len(saved(pytester.path / "out.json")[0]["process_medians_s"]) == 2
+
+
+def test_a_row_that_fails_in_one_process_costs_that_row_alone(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    failing = """
+    def test_other(benchmark):
+        raise ValueError("not here")
+else:
+    def test_other(benchmark):
+        benchmark.pedantic(int)
+"""
+    pytester.makepyfile(SUITE + IN_REPETITION + failing)
+
+    result = run_process("--pybench-processes=2", "--benchmark-json=out.json")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["  note: process 2 of 2 ended with exit status 1: 1 failed, 1 passed*"]
+    )
+    row, other = saved(pytester.path / "out.json")
+    assert len(row["process_medians_s"]) == 2
+    assert len(other["process_medians_s"]) == 1
+
+
+def test_nothing_is_repeated_where_nothing_is_measured(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    pytester.makepyfile(SUITE)
+
+    for option in ("--benchmark-disable", "--collect-only", "--benchmark-skip"):
+        result = run_process("--pybench-processes=3", option)
+
+        assert result.ret == 0
+        assert "process 2" not in result.stdout.str()
+
+
+def test_options_of_the_cache_are_repeated(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    """What one process notes of failed tests does not change what the next runs."""
+    pytester.makepyfile(SUITE + "\ndef test_fails():\n    assert os.path.exists('x')\n")
+    run_process()
+    (pytester.path / "x").touch()
+
+    result = run_process("--ff", "--pybench-processes=3", "--benchmark-json=out.json")
+
+    assert result.ret == 0
+    assert len(saved(pytester.path / "out.json")[0]["process_medians_s"]) == 3
+
+
+def test_an_interrupt_ends_the_process_and_keeps_what_is_there(
+    pytester: pytest.Pytester,
+) -> None:
+    wait = """
+    import time
+    with open("child", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("child", "pid")
+    time.sleep(600)
+"""
+    pytester.makepyfile(SUITE + IN_REPETITION + wait)
+    options = ("--pybench-processes=3", "--benchmark-json=out.json")
+    session = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--benchmark-max-time=0.01", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        # Where this run is a job of a shell, an interrupt may be ignored for good.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    pid = pytester.path / "pid"
+    while not pid.exists() and session.poll() is None:
+        time.sleep(0.01)
+    session.send_signal(signal.SIGINT)
+    said, _ = session.communicate(timeout=60)
+
+    assert session.returncode == pytest.ExitCode.INTERRUPTED
+    assert "note: 1 of 3 processes measured" in said
+    assert len(saved(pytester.path / "out.json")[0]["process_medians_s"]) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
