@@ -121,6 +121,8 @@ def _in_turns(
                 yield _suspended(lot, row, who)
             else:
                 yield record
+        for worker in workers.values():
+            worker.hang_up()  # so that they end at once, not one after the other
 
 
 def _row_in_turns(

@@ -205,6 +205,10 @@ class Worker:
             raise WorkerError(f"{self.name}: said what is no JSON: {line!r}") from None
         return message
 
+    def hang_up(self) -> None:
+        """Close the socket, at which the session ends by itself."""
+        self._close()
+
     def end(self) -> None:
         """Close the socket, which ends the session, and make sure that it did."""
         self._close()
