@@ -1,0 +1,21 @@
+"""``pybench profile``: where time, memory and pauses go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+# Each adds the parser of one kind.
+KINDS: tuple[Callable[[Any], None], ...] = ()
+
+
+def add_profile(subcommands: Any) -> None:
+    """Add ``pybench profile`` and its kinds."""
+    parser = subcommands.add_parser(
+        "profile",
+        help="say where time, memory and pauses go",
+        description="Profile one thing in processes of its own.",
+    )
+    kinds = parser.add_subparsers(title="kinds", required=True)
+    for add in KINDS:
+        add(kinds)
