@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+
 from pybench.runner.summary import NO_VERDICT, RowSummary, Summary
 from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
@@ -42,9 +45,21 @@ def operation(row: str) -> str:
     return row.rpartition("::")[2].removeprefix("test_benchmark_").removeprefix("test_")
 
 
+def _other_margins(summary: Summary) -> str:
+    """Say how many rows have another margin than the run."""
+    margins = Counter(row.margin for row in summary.rows if row.margin is not None)
+    others = [
+        f"{margin:.1%} for {count} rows"
+        for margin, count in sorted(margins.items())
+        if not math.isclose(margin, summary.margin)
+    ]
+    return f" ({', '.join(others)})" if others else ""
+
+
 def facts(summary: Summary) -> list[str]:
     """Return the lines that qualify everything below them."""
-    parts = [f"margin {summary.margin:.1%}", f"seed {summary.seed}"]
+    parts = [f"margin {summary.margin:.1%}{_other_margins(summary)}"]
+    parts += [f"seed {summary.seed}"]
     if summary.noise_floor is not None:
         parts.append(f"largest change of a copy {summary.noise_floor:.1%}")
     if summary.smallest_visible is not None:
