@@ -28,7 +28,7 @@ from pybench.plugin.session import Session
 from pybench.plugin.table import TableDefaults
 from pybench.plugin.turns import OPTION, Turns, quieten
 
-__all__ = ["Kernel", "KernelResult", "kernel"]
+__all__ = ["Kernel", "KernelResult", "kernel", "takes_turns"]
 
 _ROWS = pytest.StashKey[Rows]()
 _SESSION = pytest.StashKey[Session]()
@@ -151,6 +151,11 @@ def pytest_configure(config: pytest.Config) -> None:
         turns = config.stash[_TURNS] = Turns(session, descriptor)
         config.add_cleanup(turns.attach(BenchmarkFixture))
         config.pluginmanager.register(turns, "pybench-turns")
+
+
+def takes_turns(config: pytest.Config) -> bool:
+    """Tell whether `pybench compare` runs this session, which reads times alone."""
+    return config.getoption("pybench_turns", None) is not None
 
 
 def _has_pytest_benchmark(config: pytest.Config) -> bool:
