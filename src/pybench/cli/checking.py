@@ -167,7 +167,8 @@ def tally_lines(tally: "Tally") -> list[str]:
     planted = sum(tally.planted.values()) - tally.planted["none"]
     lines = [
         f"  unchanged {same}: equivalent {rate(tally.same['equivalent'], same)}, "
-        f"inconclusive {tally.same['inconclusive']}, false {tally.false}"
+        f"inconclusive {tally.same['inconclusive']}, false {tally.false} "
+        f"({tally.false_beyond} by the margin or more)"
     ]
     if planted:
         lines.append(

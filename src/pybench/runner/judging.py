@@ -41,7 +41,7 @@ WAITING = "waiting"
 
 # The least margin of a class, unless a row has its own. Declared from pairs of one
 # interpreter with itself: `pybench selfcheck replay` says what a record supports.
-CLASS_MARGINS = {COMPUTING: 0.0, THREADS: 0.1, WAITING: 0.1}
+CLASS_MARGINS = {COMPUTING: 0.0, THREADS: 0.1, WAITING: 0.2}
 
 # How a session says it (`pybench.plugin.turns`).
 _GIL_TURNED_ON = f"{VOID}: GIL turned on"

@@ -17,16 +17,20 @@ from typing import Any
 from pybench.results import MEASURED, LostRecord, PairRecord, TurnSample
 from pybench.runner.suspension import Suspension
 from pybench.runner.worker import RowEndedError, StartError, Worker, WorkerError
+from pybench.verdicts.plan import LOOKS
 
 # A sample of each side, about as long as a time slice of the scheduler.
 TARGET_NS = 5e6
 
-# One warm-up and five timed. Between five and fourteen the precision for the time
-# is flat; fewer leave more of the time for fresh processes, of which more is better.
+# One warm-up, and five timed in the pairs up to the first look, where many rows are
+# settled by the number of their pairs alone. Who is not gets ten: two thirds of what
+# was left of his spread came from within the processes, and a pair costs more than its
+# samples.
 WARMUPS = 1
 TIMED = 5
-# Rows of which one sample takes longer get fewer of them: at most about so long in all.
-SAMPLES_NS = 120e6
+TIMED_LATER = 10
+# Rows of which one sample takes longer get fewer of them: each about this long at most.
+SAMPLE_NS = 24e6
 TIMED_LEAST = 2
 
 # Samples of a row that is tried out: they choose its clock.
@@ -56,9 +60,11 @@ class Lot:
     per_sample_ns: Mapping[str, float]
 
 
-def timed_samples(per_sample_ns: float) -> int:
-    """Return how many samples a row gets in one process."""
-    return max(TIMED_LEAST, min(TIMED, int(SAMPLES_NS // max(per_sample_ns, 1))))
+def timed_samples(per_sample_ns: float, pair: int) -> int:
+    """Return how many samples a row gets in one process of this pair."""
+    most = TIMED if pair <= LOOKS[0] else TIMED_LATER
+    fitting = int(most * SAMPLE_NS // max(per_sample_ns, 1))
+    return max(TIMED_LEAST, min(most, fitting))
 
 
 def measure(
@@ -132,7 +138,7 @@ def _row_in_turns(
     waiting = {name: workers[name].await_row(row) for name in order}
     ended = {n: said for n, said in waiting.items() if said["say"] == "ended"}
     samples: dict[str, list[TurnSample]] = {name: [] for name in order}
-    for turn in range(WARMUPS + timed_samples(lot.per_sample_ns[row])):
+    for turn in range(WARMUPS + timed_samples(lot.per_sample_ns[row], lot.pairs[row])):
         # A B B A: whoever was first is last in the next turn.
         for name in order if turn % 2 == 0 else order[::-1]:
             if ended:
@@ -189,7 +195,7 @@ def _row_alone(
     said = worker.await_row(row)
     if said["say"] == "ended":
         return (), said
-    turns = WARMUPS + timed_samples(lot.per_sample_ns[row])
+    turns = WARMUPS + timed_samples(lot.per_sample_ns[row], lot.pairs[row])
     try:
         samples = tuple(worker.sample(lot.numbers[row][name]) for _ in range(turns))
     except RowEndedError as error:

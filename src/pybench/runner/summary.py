@@ -27,7 +27,6 @@ from pybench.verdicts import (
     SLOWER,
     VERDICTS,
     GeometricMean,
-    Verdict,
     timed_ns,
 )
 from pybench.verdicts.withholding import TWIN
@@ -196,8 +195,8 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         group=record.group,
         side=cell.side,
         verdict=word,
-        is_regression=bool(verdict and word == SLOWER and _is_beyond_margin(verdict)),
-        is_beyond_margin=bool(verdict and _is_beyond_margin(verdict)),
+        is_regression=bool(verdict and word == SLOWER and verdict.is_beyond_margin),
+        is_beyond_margin=bool(verdict and verdict.is_beyond_margin),
         reason=reason,
         ratio=verdict.ratio if verdict else None,
         low=_finite(verdict.low) if verdict else None,
@@ -212,11 +211,6 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         baseline_ns=_median_ns(pairs, baseline.name, metric, per),
         side_ns=_median_ns(pairs, cell.side, metric, per),
     )
-
-
-def _is_beyond_margin(verdict: Verdict) -> bool:
-    """Tell whether the estimate is a change that matters, in either direction."""
-    return not 1 / (1 + verdict.margin) < verdict.ratio < 1 + verdict.margin
 
 
 def _median_ns(

@@ -298,7 +298,10 @@ def _spread(rows: Sequence[Recorded]) -> Iterator[str]:
 def _rates(tallies: Mapping[str, Tally], indent: str) -> Iterator[str]:
     for kind, tally in sorted(tallies.items()):
         same, planted = sum(tally.same.values()), sum(tally.planted.values())
-        said = f"equivalent {rate(tally.same['equivalent'], same)}"
+        said = (
+            f"equivalent {rate(tally.same['equivalent'], same)}, false {tally.false} "
+            f"of {same} ({tally.false_beyond} by the margin or more)"
+        )
         if planted:
             said += (
                 f"; planted: slower {rate(tally.planted[SLOWER], planted)}, faster "

@@ -24,6 +24,8 @@ class Tally:
         Words of the rows in which nothing was planted.
     planted : Counter
         Words of the rows in which something was.
+    false_beyond : int
+        False rows by the margin or more, at which a gate would have fired.
     covered, intervals : int
         Intervals that hold the true ratio, and all that there were.
     pairs, rows : int
@@ -32,6 +34,7 @@ class Tally:
 
     same: Counter[str] = field(default_factory=Counter)
     planted: Counter[str] = field(default_factory=Counter)
+    false_beyond: int = 0
     covered: int = 0
     intervals: int = 0
     pairs: int = 0
@@ -43,6 +46,8 @@ class Tally:
         (self.same if truth == 1 else self.planted)[word] += 1
         if verdict is None:
             return
+        if truth == 1 and word in (SLOWER, FASTER) and verdict.is_beyond_margin:
+            self.false_beyond += 1
         self.rows += 1
         self.pairs += verdict.pairs
         self.intervals += 1
@@ -52,6 +57,7 @@ class Tally:
         """Add the counts of another."""
         self.same += other.same
         self.planted += other.planted
+        self.false_beyond += other.false_beyond
         self.covered += other.covered
         self.intervals += other.intervals
         self.pairs += other.pairs

@@ -68,6 +68,11 @@ class Verdict:
     pairs_to_settle: int | None
 
     @property
+    def is_beyond_margin(self) -> bool:
+        """Whether the estimate is a change that matters, in either direction."""
+        return not 1 / (1 + self.margin) < self.ratio < 1 + self.margin
+
+    @property
     def is_settled(self) -> bool:
         """Whether more pairs would change nothing."""
         return self.word != INCONCLUSIVE

@@ -43,13 +43,9 @@ def withheld_classes(controls: Iterable[Control]) -> dict[str, str]:
         change = f"{verdict.ratio - 1:+.1%}"
         if control.kind == TWIN and moved:
             said = f"a copy of the baseline came out {verdict.word} ({change})"
-        elif control.kind == YARDSTICK and moved and not _is_within_margin(verdict):
+        elif control.kind == YARDSTICK and moved and verdict.is_beyond_margin:
             said = f"a kernel without Python in it came out {verdict.word} ({change})"
         else:
             continue
         reasons.setdefault(control.metric, f"{said}: {control.row}")
     return reasons
-
-
-def _is_within_margin(verdict: Verdict) -> bool:
-    return 1 / (1 + verdict.margin) <= verdict.ratio <= 1 + verdict.margin
