@@ -7,7 +7,6 @@ own way in, and one that dies, raises or does not answer is lost by name.
 
 from __future__ import annotations
 
-import importlib
 import os
 import queue
 import select
@@ -17,9 +16,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Self
 
+from pybench.profiles.scenario_interpreters import InterpretersAPI, interpreters_api
 from pybench.profiles.scenario_work import (
     EMPTY,
     FAILED,
@@ -27,6 +26,7 @@ from pybench.profiles.scenario_work import (
     STOP,
     WORK,
     Job,
+    ScenarioError,
     described,
     frame,
     new_table,
@@ -50,10 +50,6 @@ shared = globals().get("shared", {shared!r})
 scenario_work.serve_files(
     scenario_work.Job(*{job!r}), shared, {commands}, {replies})
 """
-
-
-class ScenarioError(Exception):
-    """What was asked for cannot run here; the text says why and what can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -460,92 +456,8 @@ class InterpreterPool(PipePool):
             os.close(file)
         for file in self._out:
             os.close(file)
-
-
-@dataclass(frozen=True, slots=True)
-class InterpretersAPI:
-    """The module that makes interpreters, whose name changed with each version."""
-
-    module: ModuleType
-
-    def run(self, script: str, shared: Any) -> None:
-        """Run a script in a new interpreter with a GIL of its own.
-
-        Raises
-        ------
-        Exception
-            The module's own, with the text of what was raised in there.
-        """
-        name = self.module.__name__
-        if name == "concurrent.interpreters":
-            interpreter = self.module.create()
-            try:
-                if shared is not None:
-                    interpreter.prepare_main(shared=shared)
-                interpreter.exec(script)
-            finally:
-                interpreter.close()
-        elif name == "_interpreters":
-            number = self.module.create("isolated")
-            try:
-                failure = self.module.exec(number, script)
-                if failure is not None:
-                    raise RuntimeError(failure.formatted)
-            finally:
-                self.module.destroy(number)
-        else:
-            number = self.module.create(isolated=True)
-            try:
-                self.module.run_string(number, script)
-            finally:
-                self.module.destroy(number)
-
-    def create_queue(self, size: int) -> Any:
-        """Return a queue between interpreters.
-
-        Raises
-        ------
-        ScenarioError
-            Before 3.14, which brought them.
-        """
-        if not hasattr(self.module, "create_queue"):
-            raise ScenarioError(
-                "scenario queue in interpreters needs the queues of "
-                f"concurrent.interpreters (3.14 or later), and this is "
-                f"{sys.version.split()[0]}: choose --mode threads or processes"
-            )
-        return self.module.create_queue(size)
-
-
-def interpreters_api() -> InterpretersAPI:
-    """Return what makes interpreters here.
-
-    Raises
-    ------
-    ScenarioError
-        Before 3.12, where all interpreters share one GIL, and where no module for
-        them was built in.
-    """
-    version = sys.version.split()[0]
-    # Not sys.version_info, at which a type checker stops reading.
-    if sys.hexversion < 0x030C0000:
-        raise ScenarioError(
-            f"--mode interpreters needs 3.12 or later: in {version} all interpreters "
-            "of a process share one GIL; choose --mode threads or processes"
-        )
-    reasons = []
-    for name in ("concurrent.interpreters", "_interpreters", "_xxsubinterpreters"):
-        try:
-            module = importlib.import_module(name)
-        except ImportError as error:
-            reasons.append(str(error))
-            continue
-        if hasattr(module, "create"):
-            return InterpretersAPI(module)
-    raise ScenarioError(
-        f"--mode interpreters: this build of {version} has no module for them "
-        f"({'; '.join(reasons)}); choose --mode threads or processes"
-    )
+        # 3.12 frees what it does not own when it ends after such interpreters.
+        self.abandoned |= sys.hexversion < 0x030D0000
 
 
 def refuse_threads() -> None:

@@ -12,13 +12,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pybench.profiles.scenario_memory import Sampler
 from pybench.profiles.scenario_pools import Pool, make_pool
-
-if TYPE_CHECKING:
-    from pybench.profiles.scenario import Record
-    from pybench.profiles.scenario_memory import Sampler
+from pybench.profiles.scenario_record import Record, quantile
+from pybench.profiles.scenario_settings import jobs_of
 
 _CLIENT = Path(__file__).with_name("scenario_client.py")
 
@@ -29,8 +28,6 @@ _EMPTY_RATE = 500.0
 
 def run_server(record: Record, sampler: Sampler | None) -> None:
     """Fill a record with the latencies of the requests."""
-    from pybench.profiles.scenario import jobs_of, note_lost, quantile
-
     settings = record.settings
     jobs = jobs_of(settings)
     load = range(len(jobs), len(jobs) + settings.load)
@@ -50,7 +47,7 @@ def run_server(record: Record, sampler: Sampler | None) -> None:
     ) as pool:
         run = _Client(record, pool, [*load], ours, [server for _, server in pairs])
         try:
-            note_lost(record, pool, pool.start(settings.timeout), "its start")
+            record.note_lost(pool.names, pool.start(settings.timeout), "its start")
             empty = run.phase(
                 _EMPTY_REQUESTS, _EMPTY_RATE, 0, "the requests without work"
             )
@@ -59,15 +56,16 @@ def run_server(record: Record, sampler: Sampler | None) -> None:
             if sampler is not None:
                 sampler.begin()
             record.began = time.perf_counter()
-            _take(record, run, quantile)
+            _take(record, run)
         finally:
             record.total_s = time.perf_counter() - record.began
+            record.end_sampling(sampler)
             for one in (one for pair in pairs for one in pair):
                 one.close()
     record.abandoned |= pool.abandoned
 
 
-def _take(record: Record, run: _Client, quantile: Any) -> None:
+def _take(record: Record, run: _Client) -> None:
     """Ask under load, and fill the record with what came."""
     settings = record.settings
     warm = settings.warmup or 0
@@ -103,8 +101,6 @@ class _Client:
 
     def phase(self, count: int, rate: float, steps: int, name: str) -> dict[str, Any]:
         """Let the client ask so much, and wait until it and the workers are done."""
-        from pybench.profiles.scenario import note_lost
-
         timeout_s = self._record.settings.timeout
         lasts_s = count / rate
         asked = [
@@ -140,7 +136,7 @@ class _Client:
             except BaseException:
                 client.kill()
                 raise
-        note_lost(self._record, self._pool, done.lost, name)
+        self._record.note_lost(self._pool.names, done.lost, name)
         try:
             answer: dict[str, Any] = json.loads(output)
         except ValueError:

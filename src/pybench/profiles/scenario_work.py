@@ -33,6 +33,10 @@ REQUEST_BYTES = 16
 _LENGTH_BYTES = 4
 
 
+class ScenarioError(Exception):
+    """What was asked for cannot run here; the text says why and what can."""
+
+
 class Job(NamedTuple):
     """What a worker is told at its start.
 
