@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pybench.profiles.scenario_pools import MODES, START_METHODS
 from pybench.profiles.scenario_work import SCENARIOS, Job, ScenarioError
 
 _PROFILES = ("overhead", "memory")
+_FAULT = re.compile(r"(raise|exit|die|hang|stall):\d+:\d+(:\d+(\.\d+)?)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,11 @@ class Settings:
                 raise ScenarioError(
                     f"{_option(name)} must be above 0, not {getattr(self, name)}"
                 )
+        if self.fault and not _FAULT.fullmatch(self.fault):
+            raise ScenarioError(
+                f"--fault {self.fault!r}: say KIND:WORKER:ROUND[:SECONDS], where KIND "
+                "is raise, exit, die, hang or stall"
+            )
         if self.scenario == "queue" and self.workers < 2:
             raise ScenarioError(
                 "--workers must be at least 2 for scenario queue, not "
@@ -151,7 +158,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--import", dest="imports", action="append", metavar="MODULE",
         help="what each worker imports first; repeatable", **said,
     )  # fmt: skip
-    # KIND:WORKER:ROUND[:SECONDS], kind one of raise, exit, die, hang, stall: tests.
+    # For tests: KIND:WORKER:ROUND[:SECONDS], counted from 1 with the warm-up.
     parser.add_argument("--fault", help=argparse.SUPPRESS, **said)
     parser.add_argument("--json", metavar="PATH", help="save the record; - is stdout")
 
