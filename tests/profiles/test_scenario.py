@@ -333,7 +333,7 @@ def test_ctrl_c_prints_and_saves_what_there_is(tmp_path: Path, mode: str) -> Non
         assert child.stdout is not None
         while "mem_interval_ms" not in child.stdout.readline():
             assert child.poll() is None
-        time.sleep(1.5)
+        time.sleep(3)  # the start of the workers, several times over
         os.killpg(child.pid, signal.SIGINT)
         output, errors = child.communicate(timeout=60)
 
@@ -560,6 +560,24 @@ def test_memory_profile_without_psutil_is_refused(
 def without_packages(popen: Callable[..., Any]) -> Callable[..., Any]:
     """Return what starts Python without its packages."""
     return lambda words, **more: popen([words[0], "-I", "-S", *words[1:]], **more)
+
+
+def test_machine_without_proc_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In place of "ready", so that the scenario is refused with the reason."""
+
+    def lacking(pid: int) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/proc/stat")
+
+    psutil = SimpleNamespace(Process=lacking)
+    monkeypatch.setattr(scenario_memory, "import_module", lambda name: psutil)
+    monkeypatch.setattr(Path, "exists", lambda self: False)
+
+    scenario_memory._main(["1", "0.05"])
+
+    said = capsys.readouterr().out
+    assert said.startswith("memory cannot be read: no /proc here: FileNotFoundError")
 
 
 def test_sampler_that_dies_leaves_the_times(monkeypatch: pytest.MonkeyPatch) -> None:
