@@ -4,7 +4,6 @@ Importing this is cheap; the extension `_pybench` is loaded when a function need
 """
 
 import importlib
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -85,6 +84,8 @@ def false_sharing_stride(threads: int = 2) -> int:
     """
     if threads < 2:
         raise ValueError(f"threads must be at least 2, not {threads}")
+    import statistics  # here: each worker of a scenario pays for what is above
+
     native = _native()
     cost_ns = {}
     for stride in _STRIDES:

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from pybench.cli import running, status
-from pybench.profiles import RowProfile
-from pybench.profiles.detailed import Function
+from pybench.profiles.detailed import Function, RowProfile
 from pybench.runner import Measured, probe
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pybench.profiles import detailed, profile_document, profile_row
+from pybench.profiles import detailed
+from pybench.profiles.detailed import profile_document, profile_row
 from pybench.runner import Interpreter, probe
 
 SUITE = """

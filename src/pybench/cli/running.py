@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pybench.cli.status import FAILED, INTERRUPTED, OK, USAGE, UsageError
 
 if TYPE_CHECKING:
-    from pybench.profiles import RowProfile
+    from pybench.profiles.detailed import RowProfile
     from pybench.runner import Interpreter, Measured
 
 # Exit codes of pytest that mean more here than "failed".
@@ -214,7 +214,7 @@ def profile(
     interpreter: "Interpreter", suite: Path, measured: "Measured"
 ) -> "list[RowProfile]":
     """Profile the rows that were measured, one after the other."""
-    from pybench.profiles import profile_row
+    from pybench.profiles.detailed import profile_row
 
     rows = measured.document.get("benchmarks", [])
     found = []
@@ -230,7 +230,7 @@ def profile(
 
 def write_profiles(profiles: "Sequence[RowProfile]", name: str, output: Path) -> str:
     """Write ``profile-<name>.json``; return the line that says so."""
-    from pybench.profiles import profile_document
+    from pybench.profiles.detailed import profile_document
 
     path = output / f"profile-{name}.json"
     document = profile_document(name, profiles)
