@@ -11,12 +11,18 @@ from typing import Any
 from pybench.cli.status import UsageError
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json PATH``; the folder is looked at before anything is measured."""
+def add_json(parser: argparse.ArgumentParser, *, bare: bool = False) -> None:
+    """Add ``--json PATH``; the folder is looked at before anything is measured.
+
+    With ``bare``, which suits a command without arguments of its own, ``--json`` alone
+    is standard output.
+    """
+    optional: dict[str, Any] = {"nargs": "?", "const": "-"} if bare else {}
     parser.add_argument(
         "--json",
         metavar="PATH",
         type=place,
+        **optional,
         help="write the record there; - for standard output, and then only that",
     )
 
