@@ -501,8 +501,8 @@ class ImportsMeasurement:
         if not count:
             return Saving(reason="no annotations were left to evaluate")
         says = (
-            f"what evaluating the {count} functions', classes' and modules' would add "
-            "to the import; saved already, unless something asks for them"
+            f"what evaluating those of {count} functions, classes and modules would "
+            "add to the import; saved already, unless something asks for them"
         )
         if failed:
             says += f"; {failed} of them cannot be evaluated and count up to there"
