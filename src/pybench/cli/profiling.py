@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pybench.cli.imports import add_imports
+
 # Each adds the parser of one kind.
-KINDS: tuple[Callable[[Any], None], ...] = ()
+KINDS: tuple[Callable[[Any], None], ...] = (add_imports,)
 
 
 def add_profile(subcommands: Any) -> None:

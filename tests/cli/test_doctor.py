@@ -1,0 +1,68 @@
+"""`pybench doctor` as somebody types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pybench.cli import doctor, status
+from pybench.profiles.doctor import Finding
+
+
+def pybench(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "pybench.cli", "doctor", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_record_and_exit_status_agree(tmp_path: Path) -> None:
+    """Whatever this machine is, the two say the same."""
+    done = pybench("--json", folder=tmp_path)
+
+    record = json.loads(done.stdout)
+    assert done.returncode == (status.OK if record["fit"] else status.NO_VERDICT)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_findings_are_shown_and_the_record_saved(tmp_path: Path) -> None:
+    done = pybench("--json", "record.json", folder=tmp_path)
+
+    assert done.stderr == ""
+    record = json.loads((tmp_path / "record.json").read_text())
+    for finding in record["findings"]:
+        assert finding["name"] in done.stdout
+    assert done.stdout.startswith("fit" if record["fit"] else "unfit")
+
+
+@pytest.mark.parametrize("words", [("--json", "no/where.json"), ("now",)])
+def test_usage_errors(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = pybench(*words, folder=tmp_path)
+
+    assert done.returncode == status.USAGE
+    assert "Traceback" not in done.stderr
+
+
+def test_findings_are_laid_out_in_a_hundred_columns() -> None:
+    long = " ".join(["word"] * 60)
+    findings = [
+        Finding(name="thermal throttling", state="unfit", now=long, cost=long),
+        Finding(name="turbo", state="costs", now="on", cost=long, advice=long),
+        Finding(name="SMT", state="unknown", now="not there"),
+        Finding(name="ASLR", state="fine", now="on"),
+    ]
+
+    lines = [*doctor.lines(findings)]
+
+    assert lines[0] == "unfit: thermal throttling; 1 unknown"
+    assert max(map(len, lines)) <= 100
+    assert any(line.split()[:2] == ["?", "SMT"] for line in lines)
+    assert "unknown: not there" in "\n".join(lines)
+    fit = doctor.verdict(findings[1:])
+    assert fit == "fit; 1 of 3 findings cost something; 1 unknown"
