@@ -155,7 +155,7 @@ def conditions(interpreter: Interpreter, target: Target) -> list[Condition]:
     listed = [
         Condition(name=WHOLE),
         Condition(name=BARE),
-        Condition(name=PLAIN),
+        Condition(name=PLAIN, calibrate=True),
         Condition(name=GC_OFF, collector="off"),
         Condition(name=GC_FROZEN, collector="frozen"),
         Condition(name=GC_RAISED, collector="raised"),

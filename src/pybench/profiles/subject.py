@@ -239,8 +239,6 @@ class Probe:
 
         self.idle: list[int] = []
         self.late: list[int] = []
-        self._stop = False
-        self._ended = threading.Event()
         # Not a Thread: the target shall not find it, and no script waits for it.
         _thread.start_new_thread(self._run, ())
         while len(self.idle) < PROBE_IDLE:
@@ -248,12 +246,11 @@ class Probe:
 
     def _run(self) -> None:
         wanted = int(PROBE_S * 1e9)
-        while not self._stop:
+        while True:
             begun = now()
             time.sleep(PROBE_S)
             late = now() - begun - wanted
             (self.late if len(self.idle) >= PROBE_IDLE else self.idle).append(late)
-        self._ended.set()
 
     def begin(self) -> None:
         """Forget what was seen so far, but for the idle ones."""
@@ -262,8 +259,6 @@ class Probe:
     def end(self) -> Report:
         """Return the idle and the busy ones."""
         late = list(self.late)
-        self._stop = True
-        self._ended.wait(1)
         return {
             "idle_ns": self.idle,
             "late_ns": late,
@@ -291,17 +286,19 @@ class Ledger:
         self.queued = self._queued()
 
     def end(self) -> None:
-        """Settle it, once; what has ended can no longer be asked."""
-        if self.report is not None:
-            return
+        """Settle it; what has ended can no longer be asked."""
+        self.report = self.read()
+
+    def read(self) -> Report:
+        """Return what there is so far."""
         queued = self._queued()
-        known = queued is not None and self.queued is not None
-        self.report = {
+        before = self.queued
+        return {
             "life_ns": now() - self.wall,
             "cpu_ns": self._cpu() - self.cpu,
             "lock_ns": self.lock_ns,
             "idle_ns": self.idle_ns,
-            "queued_ns": queued - self.queued if known else None,  # type: ignore[operator]
+            "queued_ns": None if queued is None or before is None else queued - before,
         }
 
     def _cpu(self) -> int:
@@ -422,10 +419,8 @@ class Waits:
             one.begin()
 
     def end(self) -> Report:
-        """Return all that there were in the window."""
-        for one in self.ledgers:
-            one.end()
-        return {"threads": [one.report for one in self.ledgers]}
+        """Return all that there were in the window; those that go on may go on."""
+        return {"threads": [one.report or one.read() for one in self.ledgers]}
 
 
 class TimedLock:
@@ -513,7 +508,7 @@ class Functions:
 
 def is_ours(path: str) -> bool:
     """Tell whether a file is this one or timeit's, which stand around the target."""
-    return path == __file__ or path.startswith("<timeit")
+    return path in (__file__, timeit.__file__) or path.startswith("<timeit")
 
 
 class Allocations:
@@ -572,24 +567,32 @@ def cpu_ns() -> int:
     )
 
 
-def fresh_ns() -> float:
+def fresh_ns() -> dict[str, float]:
     """Return what a fresh small object costs above one that is there already.
 
     A string gives its characters out: those below 256 exist once for all, others
-    are made anew.
+    are made anew, each by one call of the allocator. A number is the cheapest that
+    there is; some versions keep used ones at hand.
     """
 
-    def cost(text: str) -> float:
-        timer = timeit.Timer(lambda: deque(text, maxlen=0))
-        return min(timer.repeat(repeat=5, number=1)) / len(text) * 1e9
+    def cost(made: Any) -> float:
+        timer = timeit.Timer(lambda: deque(made, maxlen=0), timer=time.thread_time)
+        return min(timer.repeat(repeat=7, number=1)) / CALIBRATED * 1e9
 
-    return max(0.0, cost("\u4e00" * CALIBRATED) - cost("a" * CALIBRATED))
+    reused = cost("a" * CALIBRATED)
+    string = cost("\u4e00" * CALIBRATED)
+    number = cost(range(1 << 20, (1 << 20) + CALIBRATED))
+    return {"string": max(0.0, string - reused), "number": max(0.0, number - reused)}
 
 
-def timed(call: Call, number: int, *, collecting: bool) -> Report:
-    """Time so many calls in one batch."""
+def timed(
+    call: Call, number: int, *, collecting: bool, observer: Any = None
+) -> Report:
+    """Time so many calls in one batch, watched or not."""
     setup = gc.enable if collecting else gc.disable
     timer = timeit.Timer(call, setup, timer=now)
+    if observer:
+        observer.begin()
     blocks, cpu, own, begun = (
         sys.getallocatedblocks(), cpu_ns(), time.process_time_ns(), time.monotonic_ns(),
     )  # fmt: skip
@@ -601,6 +604,7 @@ def timed(call: Call, number: int, *, collecting: bool) -> Report:
         "own_cpu_ns": time.process_time_ns() - own,
         "blocks": sys.getallocatedblocks() - blocks,
         "begun_ns": begun,
+        "observed": observer.end() if observer else None,
     }
 
 
@@ -659,20 +663,20 @@ class Subject:
         self._collect()
         if self.settings["collector"] == "frozen":
             gc.freeze()
-        if self.observer:
-            self.observer.begin()
-        steady = None
-        try:
-            steady = self._guard(call, number, collecting)
-        finally:
-            if self.observer:
-                self.report["observed"] = self.observer.end()
+        steady = self._guard(call, number, collecting, self.observer)
+        if steady["wall_ns"] < budget // 20 and number < MOST_CALLS:
+            # What made the first one dear is done: imports, a cache, a connection.
+            number = min(MOST_CALLS, budget * number // max(steady["wall_ns"], 1))
+            steady = self._guard(call, number, collecting, self.observer)
+        self.report["observed"] = steady.pop("observed")
         self.report["steady"] = steady
 
-    def _guard(self, call: Call, number: int, collecting: bool) -> Report:
+    def _guard(
+        self, call: Call, number: int, collecting: bool, observer: Any = None
+    ) -> Report:
         """Time calls; whatever they raise becomes one kind of error."""
         try:
-            return timed(call, number, collecting=collecting)
+            return timed(call, number, collecting=collecting, observer=observer)
         except TargetError:
             raise
         except SystemExit as end:

@@ -16,7 +16,7 @@ def run() -> int:
     heap = [[[]] for _ in range(40_000)]  # type: ignore[var-annotated]
     for _ in range(60_000):
         Node()
-    for _ in range(4):
+    for _ in range(10):
         gc.collect()
     return len(heap)
 
