@@ -16,6 +16,7 @@ in which a thread waited for its own threads or for a CPU:
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -158,6 +159,8 @@ class Findings:
     pause_share: float | None = None
     allocations: Estimate | None = None
     allocation_rate: float | None = None
+    allocating: Estimate | None = None
+    making: Estimate | None = None
     blocks: Estimate | None = None
     traced_peak_bytes: int | None = None
     fresh_ns: Mapping[str, float] = field(default_factory=dict)
@@ -247,10 +250,75 @@ def steady_wall(ran: Ran) -> float | None:
     return steady["wall_ns"] / steady["calls"] if steady else None
 
 
-def steady_cpu(ran: Ran) -> float | None:
-    """Return CPU time of one steady execution, child processes not included."""
+def steady_alone(ran: Ran) -> float | None:
+    """Return wall time of one, less what it waited for a CPU."""
     steady = ran.report.get("steady")
-    return steady["own_cpu_ns"] / steady["calls"] if steady else None
+    if not steady:
+        return None
+    return max(0, steady["wall_ns"] - steady["queued_ns"]) / steady["calls"]
+
+
+def steady_cpu(ran: Ran) -> float | None:
+    """Return CPU time of one steady execution, child processes not included.
+
+    That of the quickest batch: what else runs on the machine takes caches away and
+    shares a core, and never makes anything faster.
+    """
+    steady = ran.report.get("steady")
+    if not steady:
+        return None
+    calls = steady["calls"] / len(steady["batches"])
+    return float(min(one["own_cpu_ns"] for one in steady["batches"]) / calls)
+
+
+def without_collector(ran: Ran) -> float | None:
+    """Return CPU time of an execution without the collector, of the quickest batch."""
+    pairs = ran.report.get("pairs")
+    if not pairs:
+        return None
+    return float(
+        min(one["treated"]["own_cpu_ns"] / one["treated"]["calls"] for one in pairs)
+    )
+
+
+def treated(ran: Ran) -> float | None:
+    """Return CPU time of an execution under a treatment over that of one without.
+
+    The median over the turns that the two took in one process.
+    """
+    pairs = ran.report.get("pairs")
+    if not pairs:
+        return None
+    ratios = [
+        one["treated"]["own_cpu_ns"] / max(one["plain"]["own_cpu_ns"], 1)
+        for one in pairs
+    ]
+    return statistics.median(ratios)
+
+
+def allocated(ran: Ran) -> tuple[float, float, float] | None:
+    """Return how many objects an execution allocates and what share of CPU time it is.
+
+    Tracing each allocation costs so much in an execution, and so much for one fresh
+    string: the quotient is their number. The first share takes the cheapest object
+    for all of them, the second a string.
+    """
+    pairs = ran.report.get("pairs")
+    if not pairs:
+        return None
+    counts, cheap, dear = [], [], []
+    for one in pairs:
+        cpu = one["plain"]["own_cpu_ns"] / one["plain"]["calls"]
+        extra = one["treated"]["own_cpu_ns"] / one["treated"]["calls"] - cpu
+        dose = one["dear"]["string"] - one["fresh"]["string"]
+        if dose <= 0 or cpu <= 0:
+            continue
+        counts.append(max(0.0, extra / dose))
+        cheap.append(counts[-1] * min(one["fresh"].values()) / cpu)
+        dear.append(counts[-1] * max(one["fresh"].values()) / cpu)
+    if not counts:
+        return None
+    return statistics.median(counts), statistics.median(cheap), statistics.median(dear)
 
 
 def find(target: Target, runs: Sequence[Ran], *, free_threaded: bool) -> Findings:
@@ -359,12 +427,11 @@ def _collectors(by: Runs, known: dict[str, Any]) -> None:
     known["collectors"] = {
         name: found
         for name, condition in (
-            ("on", PLAIN),
             ("off", GC_OFF),
             ("frozen", GC_FROZEN),
             ("thresholds x100", GC_RAISED),
         )
-        if (found := estimate(by.values(condition, steady_cpu)))
+        if (found := estimate(by.values(condition, treated)))
     }
     for ran in by.of(PAUSES):
         observed, steady = ran.report.get("observed"), ran.report.get("steady")
@@ -378,32 +445,20 @@ def _allocations(
     by: Runs, known: dict[str, Any], na: dict[str, str], *, free_threaded: bool
 ) -> None:
     plain = by.of(PLAIN)
-    fresh = [f for one in plain if (f := one.report.get("fresh_ns"))]
-    if fresh:
-        known["fresh_ns"] = {
-            name: sorted(one[name] for one in fresh)[len(fresh) // 2]
-            for name in fresh[0]
-        }
     steady = [s for one in plain if (s := one.report.get("steady"))]
     known["blocks"] = estimate([one["blocks"] / one["calls"] for one in steady])
-    counts = by.pairs(PLAIN, TRACED, steady_cpu, lambda a, b: b - a)
-    doses = by.pairs(
-        PLAIN,
-        TRACED,
-        lambda one: (one.report.get("fresh_ns") or {}).get("string"),
-        lambda a, b: b - a,
-    )
-    if counts and len(counts) == len(doses) and min(doses) > 0:
-        # One dose for all: it is the same machine, and its noise is not the target's.
-        dose = sorted(doses)[len(doses) // 2]
-        known["allocations"] = estimate([max(0.0, one / dose) for one in counts])
-        if known["steady"] and known["allocations"]:
-            known["allocation_rate"] = (
-                known["allocations"].mean / known["steady"].mean * 1e9
-            )
+    found = [one for ran in by.of(TRACED) if (one := allocated(ran))]
+    known["allocations"] = estimate([count for count, _, _ in found])
+    known["allocating"] = estimate([cheap for _, cheap, _ in found])
+    known["making"] = estimate([dear for _, _, dear in found])
+    if known["steady"] and known["allocations"]:
+        known["allocation_rate"] = (
+            known["allocations"].mean / known["steady"].mean * 1e9
+        )
     for ran in by.of(TRACED):
-        if observed := ran.report.get("observed"):
-            known["traced_peak_bytes"] = observed["peak_bytes"]
+        if pairs := ran.report.get("pairs"):
+            known["traced_peak_bytes"] = max(one["peak_bytes"] for one in pairs)
+            known["fresh_ns"] = pairs[-1]["fresh"]
     known["malloc_ratio"] = estimate(
         by.pairs(PLAIN, MALLOC, steady_cpu, lambda a, b: b / a)
     )
@@ -510,7 +565,7 @@ def _causes(
     known["queued"] = estimate(lives.queued)
     cpu, lock, rest = map(_part, (lives.cpu, lives.lock, lives.rest))
     known["off_cpu"] = cpu.rest()
-    collecting = _part(by.pairs(PLAIN, GC_OFF, steady_cpu, lambda a, b: 1 - b / a))
+    collecting = _part([1 - one for one in by.values(GC_OFF, treated)])
     allocating, dearest = _allocating(known)
     managing = collecting.plus(allocating)
     native, how, needed = _native(by, known, lives)
@@ -568,13 +623,10 @@ def _allocating(known: Mapping[str, Any]) -> tuple[Share, float]:
     A fresh number is as cheap as an object can be, so its cost is the allocator's;
     that of a string is in part of making the string.
     """
-    count, cpu, fresh = known.get("allocations"), known["cpu"], known.get("fresh_ns")
-    if count is None or not fresh or not cpu.mean:
+    cheap, dear = known["allocating"], known["making"]
+    if cheap is None or dear is None:
         return Share(low=0.0, value=0.0, high=0.5), 1.0
-    cheap, dear = min(fresh.values()), max(fresh.values())
-    one = cheap / cpu.mean
-    found = share(count.low * one, count.mean * one, count.high * one)
-    return found, min(1.0, count.mean * dear / cpu.mean)
+    return share_of(cheap), min(1.0, dear.mean)
 
 
 def _native(
@@ -587,7 +639,7 @@ def _native(
     """
     ran = next(iter(by.of(NATIVE)), None)
     observed = ran.report.get("observed") if ran else None
-    without = estimate(by.values(GC_OFF, steady_cpu))
+    without = estimate(by.values(GC_OFF, without_collector))
     if lives.threads > 1:
         why = "n/a: cProfile sees one thread, and there are more"
         return ANYTHING, f"C functions {why}", "a target with one thread"
@@ -654,13 +706,12 @@ def _with_start_up(
     """Put start-up beside the causes, whose shares become those of the whole run."""
     baseline, bare = known["baseline"], known["bare"]
     shares = []
-    for whole in by.of(WHOLE):
-        steady = [
-            wall
-            for one in by.of(PLAIN)
-            if one.number == whole.number and (wall := steady_wall(one)) is not None
-        ]
-        shares += [1 - wall / whole.wall_ns for wall in steady]
+    for one in by.of(PLAIN):
+        wall, first = steady_alone(one), one.report["first"]
+        if wall is not None and bare is not None:
+            # Both of one process, a moment apart, and what every process takes.
+            whole = bare.mean + max(0, first["wall_ns"] - first["queued_ns"])
+            shares.append(1 - wall / whole)
     if not causes or not shares or bare is None:
         return [], needed
     once = _part(shares)

@@ -27,7 +27,7 @@ Kind = Literal["script", "function", "row"]
 SUBJECT = Path(__file__).with_name("subject.py")
 
 # Steady executions of one process take about so long, once there is more than one.
-BUDGET_S = 0.15
+BUDGET_S = 0.2
 
 # The names of the conditions, which records hold as well.
 WHOLE = "whole"
@@ -76,13 +76,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """How one child is run; ``settings`` are those of `pybench.profiles.subject`."""
+    """How one child is run; `pybench.profiles.subject` does what the words say.
+
+    A treatment takes turns with none in the same process, which cancels what the
+    machine does meanwhile.
+    """
 
     name: str
     repeated: bool = True
     collector: str = "on"
     observe: str | None = None
-    calibrate: bool = False
+    treatment: str | None = None
     threads: int | None = None
     switches: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -94,13 +98,14 @@ class Ran:
 
     ``report`` is empty where it wrote none, ``problem`` what went wrong, ``kind`` of
     it one word. Times are those of the host: from before the start to the end of the
-    process, and its CPU time.
+    process, its CPU time, and how long it was ready to run without a CPU.
     """
 
     condition: str
     number: int
     wall_ns: int
     cpu_ns: int
+    queued_ns: int = 0
     begun_ns: int
     report: Mapping[str, Any] = field(default_factory=dict)
     imports_ns: Mapping[str, int] = field(default_factory=dict)
@@ -155,11 +160,11 @@ def conditions(interpreter: Interpreter, target: Target) -> list[Condition]:
     listed = [
         Condition(name=WHOLE),
         Condition(name=BARE),
-        Condition(name=PLAIN, calibrate=True),
-        Condition(name=GC_OFF, collector="off"),
-        Condition(name=GC_FROZEN, collector="frozen"),
-        Condition(name=GC_RAISED, collector="raised"),
-        Condition(name=TRACED, observe="allocations", calibrate=True),
+        Condition(name=PLAIN),
+        Condition(name=GC_OFF, treatment="off"),
+        Condition(name=GC_FROZEN, treatment="frozen"),
+        Condition(name=GC_RAISED, treatment="raised"),
+        Condition(name=TRACED, treatment="traced"),
         Condition(name=WAITS, observe="waits"),
         Condition(name=PAUSES, observe="pauses", repeated=False),
         Condition(name=FUNCTIONS, observe="functions", repeated=False),
@@ -245,9 +250,8 @@ def run(
                 env=os.environ | dict(condition.environ),
                 start_new_session=True,  # what it starts is ended with it
             )
-        cpu = 0
         try:
-            status, cpu = _wait(child, timeout_s)
+            status, cpu_ns, queued_ns = _wait(child, timeout_s)
             wall_ns = time.monotonic_ns() - begun_ns
         finally:
             left = _end(child)
@@ -258,7 +262,8 @@ def run(
         condition=condition.name,
         number=number,
         wall_ns=wall_ns,
-        cpu_ns=cpu,
+        cpu_ns=cpu_ns,
+        queued_ns=queued_ns,
         begun_ns=begun_ns,
         report=document,
         imports_ns=parse_imports(text) if condition.name == IMPORTS else {},
@@ -282,7 +287,7 @@ def _words(
         "target": target.name,
         "collector": condition.collector,
         "observe": condition.observe,
-        "calibrate": condition.calibrate,
+        "treatment": condition.treatment,
         "threads": condition.threads,
         "budget_ns": int(BUDGET_S * 1e9),
         # Before the patience of the host ends, so that it can be read where it hung.
@@ -295,21 +300,28 @@ def _words(
 
 def _wait(
     child: subprocess.Popen[bytes], timeout_s: float
-) -> tuple[int | None, int]:
-    """Wait for the end; return its status, None after too long, and its CPU time."""
+) -> tuple[int | None, int, int]:
+    """Wait for the end; return its status, its CPU time, and how long it had no CPU.
+
+    The status is None after too long. What its main thread waited for a CPU can be
+    read between its end and its burial, where the system has it at all.
+    """
     deadline = time.monotonic() + timeout_s
-    # wait4 tells the CPU time of one child; the sum over all is no use here.
     pause_s = 0.0005
-    while True:
-        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-        if pid:
-            child.returncode = os.waitstatus_to_exitcode(status)
-            cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
-            return child.returncode, cpu_ns
+    while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
         if time.monotonic() > deadline:
-            return None, 0
+            return None, 0, 0
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.2, 0.002)
+    try:
+        queued_ns = int(Path(f"/proc/{child.pid}/schedstat").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        queued_ns = 0
+    # wait4 tells the CPU time of this child; others tell the sum over all.
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
+    return child.returncode, cpu_ns, queued_ns
 
 
 def _end(child: subprocess.Popen[bytes]) -> bool:

@@ -31,6 +31,8 @@ Report = dict[str, Any]
 # A call this short is timed in a batch, by timeit; a longer one now and then by itself.
 BATCH_NS = 5_000_000
 MOST_CALLS = 1_000_000
+# The quickest of them is the one that was disturbed least.
+BATCHES = 5
 
 # How many pauses and functions are kept; their sums are over all.
 PAUSES = 1000
@@ -40,7 +42,7 @@ FUNCTIONS = 15
 PROBE_S = 0.011
 PROBE_IDLE = 20
 
-CALIBRATED = 100_000
+CALIBRATED = 20_000
 
 now = time.perf_counter_ns
 
@@ -246,10 +248,14 @@ class Probe:
 
     def _run(self) -> None:
         wanted = int(PROBE_S * 1e9)
+        before = queued_ns() or 0
         while True:
             begun = now()
             time.sleep(PROBE_S)
             late = now() - begun - wanted
+            # A wait for a CPU is none for the GIL.
+            after = queued_ns() or 0
+            late, before = max(0, late - (after - before)), after
             (self.late if len(self.idle) >= PROBE_IDLE else self.idle).append(late)
 
     def begin(self) -> None:
@@ -283,7 +289,7 @@ class Ledger:
         self.lock_ns = self.idle_ns = 0
         self.wall = now()
         self.cpu = self._cpu()
-        self.queued = self._queued()
+        self.queued = queued_ns(self.native)
 
     def end(self) -> None:
         """Settle it; what has ended can no longer be asked."""
@@ -291,7 +297,7 @@ class Ledger:
 
     def read(self) -> Report:
         """Return what there is so far."""
-        queued = self._queued()
+        queued = queued_ns(self.native)
         before = self.queued
         return {
             "life_ns": now() - self.wall,
@@ -308,16 +314,6 @@ class Ledger:
             return time.clock_gettime_ns(time.pthread_getcpuclockid(self.ident))
         except (AttributeError, OSError):
             return 0
-
-    def _queued(self) -> int | None:
-        """Return how long it was ready to run without a CPU; None if unknown."""
-        try:
-            with open(f"/proc/self/task/{self.native}/schedstat") as file:
-                running, queued, *_ = map(int, file.read().split())
-        except (OSError, ValueError):
-            return None
-        # All zero where the kernel does not count.
-        return queued if running else None
 
 
 class Waits:
@@ -511,22 +507,6 @@ def is_ours(path: str) -> bool:
     return path in (__file__, timeit.__file__) or path.startswith("<timeit")
 
 
-class Allocations:
-    """tracemalloc: peak of what is traced, and what tracing costs an allocation."""
-
-    def __init__(self) -> None:
-        tracemalloc.start()
-
-    def begin(self) -> None:
-        """Forget the peak so far."""
-        tracemalloc.reset_peak()
-        self._before = tracemalloc.get_traced_memory()[0]
-
-    def end(self) -> Report:
-        """Return the peak above what was there before, in bytes."""
-        return {"peak_bytes": tracemalloc.get_traced_memory()[1] - self._before}
-
-
 # --- the run ---------------------------------------------------------------------
 
 
@@ -543,20 +523,34 @@ def observer_of(settings: Report) -> Any:
         return Functions(cpu=False)
     if word == "native":
         return Functions(cpu=True)
-    if word == "allocations":
-        return Allocations()
     return None
 
 
-def set_collector(word: str) -> None:
-    """Switch the collector off for good, or raise its threshold, or leave it."""
-    if word == "off":
-        gc.disable()
-        # A target that switches it on, or collects by itself, shall not either.
-        for name in ("enable", "collect"):
-            setattr(gc, name, lambda *_args, **_kwargs: 0)
-    elif word == "raised":
-        gc.set_threshold(gc.get_threshold()[0] * 100, *gc.get_threshold()[1:])
+class Collector:
+    """The collector's switches, of which a target's own calls can be kept away."""
+
+    def __init__(self) -> None:
+        self.collect = gc.collect
+        self._off = False
+        enable, thresholds = gc.enable, gc.get_threshold()
+        self._thresholds = thresholds
+        gc.enable = lambda: None if self._off else enable()
+
+        def collect(*args: Any, **kwargs: Any) -> int:
+            return 0 if self._off else self.collect(*args, **kwargs)
+
+        gc.collect = collect
+
+    def switch(self, word: str) -> None:
+        """Switch it off whatever the target does, freeze, raise, or as it was."""
+        self._off = word == "off"
+        gc.unfreeze()
+        gc.set_threshold(*self._thresholds)
+        self.collect()
+        if word == "frozen":
+            gc.freeze()
+        elif word == "raised":
+            gc.set_threshold(self._thresholds[0] * 100, *self._thresholds[1:])
 
 
 def cpu_ns() -> int:
@@ -577,7 +571,7 @@ def fresh_ns() -> dict[str, float]:
 
     def cost(made: Any) -> float:
         timer = timeit.Timer(lambda: deque(made, maxlen=0), timer=time.thread_time)
-        return min(timer.repeat(repeat=7, number=1)) / CALIBRATED * 1e9
+        return min(timer.repeat(repeat=5, number=1)) / CALIBRATED * 1e9
 
     reused = cost("a" * CALIBRATED)
     string = cost("\u4e00" * CALIBRATED)
@@ -586,26 +580,46 @@ def fresh_ns() -> dict[str, float]:
 
 
 def timed(
-    call: Call, number: int, *, collecting: bool, observer: Any = None
+    call: Call, number: int, *, collecting: bool, batches: int = 1, observer: Any = None
 ) -> Report:
-    """Time so many calls in one batch, watched or not."""
+    """Time so many calls in batches, watched or not; sums, and the batches."""
     setup = gc.enable if collecting else gc.disable
     timer = timeit.Timer(call, setup, timer=now)
     if observer:
         observer.begin()
-    blocks, cpu, own, begun = (
-        sys.getallocatedblocks(), cpu_ns(), time.process_time_ns(), time.monotonic_ns(),
-    )  # fmt: skip
-    wall = timer.timeit(number)
+    blocks, begun = sys.getallocatedblocks(), time.monotonic_ns()
+    found = [_batch(timer, number // batches) for _ in range(batches)]
     return {
-        "calls": number,
-        "wall_ns": int(wall),
-        "cpu_ns": cpu_ns() - cpu,
-        "own_cpu_ns": time.process_time_ns() - own,
+        "calls": number // batches * batches,
+        **{name: sum(one[name] for one in found) for name in found[0]},
+        "batches": found,
         "blocks": sys.getallocatedblocks() - blocks,
         "begun_ns": begun,
         "observed": observer.end() if observer else None,
     }
+
+
+def _batch(timer: "timeit.Timer", number: int) -> dict[str, int]:
+    queued, cpu, own = queued_ns(), cpu_ns(), time.process_time_ns()
+    wall = int(timer.timeit(number))
+    return {
+        "wall_ns": wall,
+        "own_cpu_ns": time.process_time_ns() - own,
+        "cpu_ns": cpu_ns() - cpu,
+        "queued_ns": (queued_ns() or 0) - (queued or 0),
+    }
+
+
+def queued_ns(native: int | None = None) -> int | None:
+    """Return how long a thread was ready to run without a CPU; None if unknown."""
+    native = threading.get_native_id() if native is None else native
+    try:
+        with open(f"/proc/self/task/{native}/schedstat") as file:
+            running, queued, *_ = map(int, file.read().split())
+    except (OSError, ValueError):
+        return None
+    # All zero where the kernel does not count.
+    return queued if running or queued else None
 
 
 class Subject:
@@ -621,9 +635,10 @@ class Subject:
             "steady": None,
             "ready_ns": None,
         }
-        # The real one: without it, what the last execution left piles up.
-        self._collect = gc.collect
-        set_collector(settings["collector"])
+        self.collector = Collector()
+        if settings["collector"] == "off":
+            self.collector.switch("off")
+            gc.disable()
         self.observer = observer_of(settings)
 
     def write(self) -> None:
@@ -649,8 +664,6 @@ class Subject:
             self.report["steady_error"] = str(error)
         # A target may have switched it on, or an extension it imported.
         self.report["gil"] = getattr(sys, "_is_gil_enabled", lambda: True)()
-        if self.settings.get("calibrate"):
-            self.report["fresh_ns"] = fresh_ns()
         self.write()
 
     def _steady(self, call: Call, collecting: bool) -> None:
@@ -660,23 +673,59 @@ class Subject:
             # The first is dearer than the others, and would make the batch too small.
             took = self._guard(call, 3, collecting)["wall_ns"] // 3
         number = max(1, min(MOST_CALLS, budget // max(took, 1)))
-        self._collect()
-        if self.settings["collector"] == "frozen":
-            gc.freeze()
-        steady = self._guard(call, number, collecting, self.observer)
+        if self.settings.get("treatment"):
+            self._take_turns(call, took)
+            return
+        # What the last execution left would pile up without it.
+        self.collector.collect()
+        batches = min(BATCHES, number)
+        steady = self._guard(call, number, collecting, self.observer, batches)
         if steady["wall_ns"] < budget // 20 and number < MOST_CALLS:
             # What made the first one dear is done: imports, a cache, a connection.
             number = min(MOST_CALLS, budget * number // max(steady["wall_ns"], 1))
-            steady = self._guard(call, number, collecting, self.observer)
+            batches = min(BATCHES, number)
+            steady = self._guard(call, number, collecting, self.observer, batches)
         self.report["observed"] = steady.pop("observed")
         self.report["steady"] = steady
 
+    def _take_turns(self, call: Call, took: int) -> None:
+        """Run batches with and without a treatment in turns, so that both are close.
+
+        A machine that slows down or speeds up does so for both.
+        """
+        word, budget = self.settings["treatment"], self.settings["budget_ns"]
+        pairs = max(2, min(BATCHES, budget // max(took, 1)))
+        number = max(1, min(MOST_CALLS, budget // pairs // max(took, 1)))
+        found: list[Report] = []
+        for _ in range(pairs):
+            self.collector.switch("on")
+            plain = self._guard(call, number, True)
+            fresh = fresh_ns() if word == "traced" else None
+            if word == "traced":
+                tracemalloc.start()
+                before = tracemalloc.get_traced_memory()[0]
+                treated = self._guard(call, number, True)
+                peak = tracemalloc.get_traced_memory()[1] - before
+                dear = fresh_ns()
+                tracemalloc.stop()
+                found.append({"fresh": fresh, "dear": dear, "peak_bytes": peak})
+            else:
+                self.collector.switch(word)
+                treated = self._guard(call, number, word != "off")
+                found.append({})
+            self.collector.switch("on")
+            found[-1].update({"plain": plain, "treated": treated})
+        self.report["pairs"] = found
+
     def _guard(
-        self, call: Call, number: int, collecting: bool, observer: Any = None
+        self, call: Call, number: int, collecting: bool, observer: Any = None,
+        batches: int = 1,
     ) -> Report:
         """Time calls; whatever they raise becomes one kind of error."""
         try:
-            return timed(call, number, collecting=collecting, observer=observer)
+            return timed(
+                call, number, collecting=collecting, batches=batches, observer=observer
+            )
         except TargetError:
             raise
         except SystemExit as end:

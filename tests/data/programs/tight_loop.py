@@ -2,10 +2,11 @@
 
 
 def run() -> int:
-    """Count in the loop itself."""
+    """Count in the loop itself; a range above 256 would make its numbers anew."""
     low = 0
-    for _ in range(1_500_000):
-        low = (low ^ 21) & 63
+    for _ in range(12_000):
+        for _ in range(250):
+            low = (low ^ 21) & 63
     return low
 
 
