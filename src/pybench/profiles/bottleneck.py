@@ -220,7 +220,9 @@ class Runs:
         """Return those of a condition."""
         return [*self._by.get(condition, {}).values()]
 
-    def values(self, condition: str, read: Callable[[Ran], float | None]) -> list[float]:
+    def values(
+        self, condition: str, read: Callable[[Ran], float | None]
+    ) -> list[float]:
         """Read one number of each; None is left out."""
         read_ones = [read(one) for one in self.of(condition)]
         return [one for one in read_ones if one is not None]
@@ -629,9 +631,7 @@ def _allocating(known: Mapping[str, Any]) -> tuple[Share, float]:
     return share_of(cheap), min(1.0, dear.mean)
 
 
-def _native(
-    by: Runs, known: dict[str, Any], lives: _Lives
-) -> tuple[Share, str, str]:
+def _native(by: Runs, known: dict[str, Any], lives: _Lives) -> tuple[Share, str, str]:
     """Return the share of C functions in what the collector leaves of CPU time.
 
     What a call costs more under the profiler is between none and all in the callee's
@@ -650,9 +650,7 @@ def _native(
     per_call = max(0.0, profiled - without.mean) * calls / max(observed["calls"], 1)
     seconds = observed["native_s"] * 1e9 / calls
     most = seconds / without.mean
-    least = (
-        seconds - observed["native_calls"] / calls * per_call
-    ) / without.mean
+    least = (seconds - observed["native_calls"] / calls * per_call) / without.mean
     found = share(least, (least + most) / 2, most)
     how = (
         f"C functions {percent(found)} of CPU time by cProfile, whose own "

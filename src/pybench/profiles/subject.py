@@ -718,7 +718,11 @@ class Subject:
         self.report["pairs"] = found
 
     def _guard(
-        self, call: Call, number: int, collecting: bool, observer: Any = None,
+        self,
+        call: Call,
+        number: int,
+        collecting: bool,
+        observer: Any = None,
         batches: int = 1,
     ) -> Report:
         """Time calls; whatever they raise becomes one kind of error."""

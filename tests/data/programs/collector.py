@@ -13,10 +13,10 @@ class Node:
 
 def run() -> int:
     """Fill a heap with lists, then make garbage."""
-    heap = [[[]] for _ in range(40_000)]  # type: ignore[var-annotated]
+    heap = [[[]] for _ in range(60_000)]  # type: ignore[var-annotated]
     for _ in range(60_000):
         Node()
-    for _ in range(10):
+    for _ in range(12):
         gc.collect()
     return len(heap)
 
