@@ -249,7 +249,7 @@ class Runs:
 def steady_wall(ran: Ran) -> float | None:
     """Return wall time of one steady execution."""
     steady = ran.report.get("steady")
-    return steady["wall_ns"] / steady["calls"] if steady else None
+    return float(steady["wall_ns"] / steady["calls"]) if steady else None
 
 
 def steady_alone(ran: Ran) -> float | None:
@@ -257,7 +257,7 @@ def steady_alone(ran: Ran) -> float | None:
     steady = ran.report.get("steady")
     if not steady:
         return None
-    return max(0, steady["wall_ns"] - steady["queued_ns"]) / steady["calls"]
+    return float(max(0, steady["wall_ns"] - steady["queued_ns"]) / steady["calls"])
 
 
 def steady_cpu(ran: Ran) -> float | None:
@@ -295,7 +295,7 @@ def treated(ran: Ran) -> float | None:
         one["treated"]["own_cpu_ns"] / max(one["plain"]["own_cpu_ns"], 1)
         for one in pairs
     ]
-    return statistics.median(ratios)
+    return float(statistics.median(ratios))
 
 
 def allocated(ran: Ran) -> tuple[float, float, float] | None:
@@ -580,7 +580,8 @@ def _causes(
             name=BYTECODE,
             share=computing.times(native.rest()),
             evidence=f"CPU time {percent(cpu)}, less the collector, the allocator "
-            f"and C functions ({how})",
+            f"and C functions ({how}); C code behind operators, types and iterators "
+            "counts here",
         ),
         Cause(name=C_CODE, share=computing.times(native), evidence=how),
         Cause(

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -188,6 +188,7 @@ def run_all(
     *,
     repeat: int,
     timeout_s: float,
+    only: Container[str] | None = None,
     seed: int = 1,
 ) -> Iterator[Ran]:
     """Run a target under all conditions; yield each child as it ends.
@@ -201,15 +202,21 @@ def run_all(
         Fresh processes of each condition that is compared.
     timeout_s : float
         Seconds after which a child that has not ended is killed.
+    only : container of str, optional
+        The names of the conditions to run beside the plain one; all by default.
     seed : int
         Of the order.
     """
-    listed = conditions(interpreter, target)
+    listed = [
+        one
+        for one in conditions(interpreter, target)
+        if only is None or one.name in only or one.name == PLAIN
+    ]
     plain = next(one for one in listed if one.name == PLAIN)
     yield (first := run(interpreter, target, plain, 0, timeout_s))
     if first.problem:
         return
-    if first.report.get("takes_threads"):
+    if first.report.get("takes_threads") and only is None:
         many = max(2, len(os.sched_getaffinity(0)) if _has_affinity() else 2)
         listed += [
             Condition(name=ONE_THREAD, threads=1),
