@@ -315,20 +315,33 @@ def _wait(
     """
     deadline = time.monotonic() + timeout_s
     pause_s = 0.0005
-    while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+    while True:
+        queued_ns = 0
+        # Without waitid, as on macOS before 3.13, nothing can be read in between.
+        if not hasattr(os, "waitid") or _has_ended(child.pid):
+            queued_ns = _queued_ns(child.pid)
+            # wait4 tells the CPU time of this child; others tell the sum over all.
+            pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+            if pid:
+                break
         if time.monotonic() > deadline:
             return None, 0, 0
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.2, 0.002)
-    try:
-        queued_ns = int(Path(f"/proc/{child.pid}/schedstat").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        queued_ns = 0
-    # wait4 tells the CPU time of this child; others tell the sum over all.
-    _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
     return child.returncode, cpu_ns, queued_ns
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
+def _queued_ns(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _end(child: subprocess.Popen[bytes]) -> bool:
