@@ -478,18 +478,17 @@ def _functions(by: Runs, known: dict[str, Any]) -> None:
 
 
 def _probe(by: Runs, known: dict[str, Any], na: dict[str, str]) -> None:
-    ran = next(iter(by.of(PROBE)), None)
-    observed = ran.report.get("observed") if ran else None
+    seen = [one for ran in by.of(PROBE) if (one := ran.report.get("observed"))]
     if known.get("gil_enabled") is False:
         na["waiting for the GIL"] = "this interpreter runs without the GIL"
         return
-    if ran is None or not observed or not observed["late_ns"]:
+    if not any(one["late_ns"] for one in seen):
         na["waiting for the GIL"] = "the probe did not run long enough"
         return
-    idle = sorted(observed["idle_ns"])
+    idle = sorted(ns for one in seen for ns in one["idle_ns"])
     middle = idle[len(idle) // 2]
-    waits = sorted(max(0, late - middle) for late in observed["late_ns"])
-    taken = estimate([min(1.0, one / observed["switch_ns"]) for one in waits])
+    waits = sorted(max(0, late - middle) for one in seen for late in one["late_ns"])
+    taken = estimate([min(1.0, ns / seen[0]["switch_ns"]) for ns in waits])
     assert taken is not None
     held = share_of(taken)
     known["gil_wait_ns"] = {
@@ -502,9 +501,9 @@ def _probe(by: Runs, known: dict[str, Any], na: dict[str, str]) -> None:
         "held_low": held.low,
         "held_high": held.high,
     }
-    probed = steady_cpu(ran)
+    probed = estimate(by.values(PROBE, steady_cpu))
     if known["cpu"] and probed and known["cpu"].mean:
-        known["gil_wait_ns"]["probe_cost"] = probed / known["cpu"].mean - 1
+        known["gil_wait_ns"]["probe_cost"] = probed.mean / known["cpu"].mean - 1
 
 
 def _threads_ratio(
@@ -643,7 +642,7 @@ def _native(by: Runs, known: dict[str, Any], lives: _Lives) -> tuple[Share, str,
     without = estimate(by.values(GC_OFF, without_collector))
     if lives.threads > 1:
         why = "n/a: cProfile sees one thread, and there are more"
-        return ANYTHING, f"C functions {why}", "a target with one thread"
+        return ANYTHING, f"C functions {why}", ""
     if ran is None or not observed or without is None or not without.mean:
         return ANYTHING, "C functions n/a: no profile", "a profile by cProfile"
     calls = ran.report["steady"]["calls"]

@@ -174,7 +174,7 @@ def conditions(interpreter: Interpreter, target: Target) -> list[Condition]:
     if not interpreter.free_threaded:
         listed.append(Condition(name=MALLOC, environ={"PYTHONMALLOC": "malloc"}))
     if interpreter.gil_enabled:
-        listed.append(Condition(name=PROBE, observe="probe", repeated=False))
+        listed.append(Condition(name=PROBE, observe="probe"))
     if target.kind == "script":
         listed.append(
             Condition(name=IMPORTS, switches=("-X", "importtime"), repeated=False)
@@ -298,7 +298,7 @@ def _words(
         "threads": condition.threads,
         "budget_ns": int(BUDGET_S * 1e9),
         # Before the patience of the host ends, so that it can be read where it hung.
-        "patience_s": timeout_s * 0.9,
+        "patience_s": timeout_s * 0.7,
         "report": str(report),
     }
     # -P: the folder of the subject is no place to import from.
@@ -315,19 +315,14 @@ def _wait(
     """
     deadline = time.monotonic() + timeout_s
     pause_s = 0.0005
-    while True:
-        queued_ns = 0
-        # Without waitid, as on macOS before 3.13, nothing can be read in between.
-        if not hasattr(os, "waitid") or _has_ended(child.pid):
-            queued_ns = _queued_ns(child.pid)
-            # wait4 tells the CPU time of this child; others tell the sum over all.
-            pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-            if pid:
-                break
+    while not _has_ended(child.pid):
         if time.monotonic() > deadline:
             return None, 0, 0
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.2, 0.002)
+    queued_ns = _queued_ns(child.pid)
+    # wait4 tells the CPU time of this child; others tell the sum over all.
+    _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
     return child.returncode, cpu_ns, queued_ns
