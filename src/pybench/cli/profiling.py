@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pybench.cli.bottleneck import add_bottleneck, add_options, profile_workloads
 from pybench.cli.imports import add_imports
 
 # Each adds the parser of one kind.
-KINDS: tuple[Callable[[Any], None], ...] = (add_imports,)
+KINDS: tuple[Callable[[Any], None], ...] = (add_bottleneck, add_imports)
 
 
 def add_profile(subcommands: Any) -> None:
-    """Add ``pybench profile`` and its kinds."""
+    """Add ``pybench profile`` and its kinds; without one, three small programs run."""
     parser = subcommands.add_parser(
         "profile",
         help="say where time, memory and pauses go",
-        description="Profile one thing in processes of its own.",
+        description="Profile one thing in processes of its own; without a kind, three "
+        "small programs whose answers are known.",
     )
-    kinds = parser.add_subparsers(title="kinds", required=True)
+    add_options(parser)
+    parser.set_defaults(command=profile_workloads)
+    kinds = parser.add_subparsers(title="kinds")
     for add in KINDS:
         add(kinds)

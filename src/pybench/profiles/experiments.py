@@ -1,0 +1,412 @@
+"""One target under many conditions, each in a fresh process, taking turns.
+
+What is compared is measured ``repeat`` times, in shuffled order; what is only looked at
+(pauses, functions, the wait for the GIL) once, so that watching never changes a time
+that counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pybench.runner import Interpreter
+
+Kind = Literal["script", "function", "row"]
+
+SUBJECT = Path(__file__).with_name("subject.py")
+
+# Steady executions of one process take about so long, once there is more than one.
+BUDGET_S = 0.2
+
+# The names of the conditions, which records hold as well.
+WHOLE = "whole"
+BARE = "bare"
+PLAIN = "plain"
+GC_OFF = "gc off"
+GC_FROZEN = "gc frozen"
+GC_RAISED = "gc thresholds raised"
+MALLOC = "malloc"
+TRACED = "allocations traced"
+WAITS = "waits"
+ONE_THREAD = "one thread"
+MANY_THREADS = "many threads"
+PAUSES = "pauses"
+PROBE = "probe"
+FUNCTIONS = "functions"
+NATIVE = "native"
+IMPORTS = "imports"
+
+
+class TargetMissingError(ValueError):
+    """A target that is not there; the text says what one is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is profiled: a script, ``module:function`` or a row of pytest-benchmark."""
+
+    kind: Kind
+    name: str
+
+    def command(self) -> list[str]:
+        """Return how somebody would run it once: the words after the interpreter."""
+        if self.kind == "script":
+            return [self.name]
+        if self.kind == "row":
+            words = ["--benchmark-disable", "-q", "-p", "no:cacheprovider"]
+            return ["-m", "pytest", self.name, *words]
+        module, _, function = self.name.rpartition(":")
+        if module.endswith(".py"):
+            path = Path(module)
+            load = f"import sys; sys.path.insert(0, {str(path.parent)!r})\n"
+            return ["-c", f"{load}import {path.stem} as m\nm.{function}()"]
+        return ["-c", f"import {module} as m\nm.{function}()"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """How one child is run; `pybench.profiles.subject` does what the words say.
+
+    A treatment takes turns with none in the same process, which cancels what the
+    machine does meanwhile.
+    """
+
+    name: str
+    repeated: bool = True
+    collector: str = "on"
+    observe: str | None = None
+    treatment: str | None = None
+    threads: int | None = None
+    switches: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What came of one child.
+
+    ``report`` is empty where it wrote none, ``problem`` what went wrong, ``kind`` of
+    it one word. Times are those of the host: from before the start to the end of the
+    process, its CPU time, and how long it was ready to run without a CPU.
+    """
+
+    condition: str
+    number: int
+    wall_ns: int
+    cpu_ns: int
+    queued_ns: int = 0
+    begun_ns: int
+    report: Mapping[str, Any] = field(default_factory=dict)
+    imports_ns: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
+    kind: str = ""
+    left_behind: bool = False
+
+
+def parse_target(word: str) -> Target:
+    """Tell what a word means.
+
+    Raises
+    ------
+    TargetMissingError
+        For a path that is not there, or a word that is none of the three.
+    """
+    file, colons, test = word.partition("::")
+    if colons:
+        _check_file(file, word)
+        if not test:
+            raise TargetMissingError(f"{word}: no row after the colons")
+        return Target(kind="row", name=word)
+    module, colon, function = word.rpartition(":")
+    if colon and module and all(part.isidentifier() for part in function.split(".")):
+        if module.endswith(".py"):
+            _check_file(module, word)
+        elif not all(part.isidentifier() for part in module.split(".")):
+            raise TargetMissingError(f"{word}: {module!r} is no name of a module")
+        return Target(kind="function", name=word)
+    if word.isidentifier() and not Path(word).exists():
+        raise TargetMissingError(
+            f"{word}: no such script; a function is named module:function, a row "
+            "path::test"
+        )
+    _check_file(word, word)
+    return Target(kind="script", name=word)
+
+
+def _check_file(path: str, word: str) -> None:
+    if not Path(path).exists():
+        raise TargetMissingError(f"{word}: {path} does not exist")
+    if not Path(path).is_file():
+        raise TargetMissingError(f"{word}: {path} is no file")
+
+
+def conditions(interpreter: Interpreter, target: Target) -> list[Condition]:
+    """List what is done with a target on this interpreter.
+
+    The swap of the allocator is left out on a free-threaded build, which has one, and
+    the probe where there is no GIL to wait for.
+    """
+    listed = [
+        Condition(name=WHOLE),
+        Condition(name=BARE),
+        Condition(name=PLAIN),
+        Condition(name=GC_OFF, treatment="off"),
+        Condition(name=GC_FROZEN, treatment="frozen"),
+        Condition(name=GC_RAISED, treatment="raised"),
+        Condition(name=TRACED, treatment="traced"),
+        Condition(name=WAITS, observe="waits"),
+        Condition(name=PAUSES, observe="pauses", repeated=False),
+        Condition(name=FUNCTIONS, observe="functions", repeated=False),
+        # Without the collector, whose time would fall on whoever sets it off.
+        Condition(name=NATIVE, observe="native", collector="off", repeated=False),
+    ]
+    if not interpreter.free_threaded:
+        listed.append(Condition(name=MALLOC, environ={"PYTHONMALLOC": "malloc"}))
+    if interpreter.gil_enabled:
+        listed.append(Condition(name=PROBE, observe="probe"))
+    if target.kind == "script":
+        listed.append(
+            Condition(name=IMPORTS, switches=("-X", "importtime"), repeated=False)
+        )
+    return listed
+
+
+def run_all(
+    interpreter: Interpreter,
+    target: Target,
+    *,
+    repeat: int,
+    timeout_s: float,
+    only: Container[str] | None = None,
+    seed: int = 1,
+) -> Iterator[Ran]:
+    """Run a target under all conditions; yield each child as it ends.
+
+    It ends early after a first child that failed: the others would as well. Repeats
+    take turns, each in an order of its own.
+
+    Parameters
+    ----------
+    repeat : int
+        Fresh processes of each condition that is compared.
+    timeout_s : float
+        Seconds after which a child that has not ended is killed.
+    only : container of str, optional
+        The names of the conditions to run beside the plain one; all by default.
+    seed : int
+        Of the order.
+    """
+    listed = [
+        one
+        for one in conditions(interpreter, target)
+        if only is None or one.name in only or one.name == PLAIN
+    ]
+    plain = next(one for one in listed if one.name == PLAIN)
+    yield (first := run(interpreter, target, plain, 0, timeout_s))
+    if first.problem:
+        return
+    if first.report.get("takes_threads") and only is None:
+        many = max(2, len(os.sched_getaffinity(0)) if _has_affinity() else 2)
+        listed += [
+            Condition(name=ONE_THREAD, threads=1),
+            Condition(name=MANY_THREADS, threads=many),
+        ]
+    order = random.Random(seed)
+    for number in range(repeat):
+        turn = [one for one in listed if one.repeated or number == 0]
+        if number == 0:
+            turn.remove(plain)
+        order.shuffle(turn)
+        for condition in turn:
+            yield run(interpreter, target, condition, number, timeout_s)
+
+
+def _has_affinity() -> bool:
+    return hasattr(os, "sched_getaffinity")
+
+
+def run(
+    interpreter: Interpreter,
+    target: Target,
+    condition: Condition,
+    number: int,
+    timeout_s: float,
+) -> Ran:
+    """Run one child to its end, or kill it; nothing of it is left running."""
+    with tempfile.TemporaryDirectory(prefix="pybench-subject-") as name:
+        report, log = Path(name) / "report.json", Path(name) / "log"
+        words = _words(target, condition, report, timeout_s)
+        begun_ns = time.monotonic_ns()
+        with log.open("wb") as said:
+            child = subprocess.Popen(
+                [str(interpreter.path), *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                env=os.environ | dict(condition.environ),
+                start_new_session=True,  # what it starts is ended with it
+            )
+        try:
+            status, cpu_ns, queued_ns = _wait(child, timeout_s)
+            wall_ns = time.monotonic_ns() - begun_ns
+        finally:
+            left = _end(child)
+        document = _read(report)
+        text = log.read_text(encoding="utf-8", errors="replace")
+    kind, problem = _problem(status, document, text, timeout_s, condition)
+    return Ran(
+        condition=condition.name,
+        number=number,
+        wall_ns=wall_ns,
+        cpu_ns=cpu_ns,
+        queued_ns=queued_ns,
+        begun_ns=begun_ns,
+        report=document,
+        imports_ns=parse_imports(text) if condition.name == IMPORTS else {},
+        problem=problem,
+        kind=kind,
+        left_behind=left and status is not None,
+    )
+
+
+def _words(
+    target: Target, condition: Condition, report: Path, timeout_s: float
+) -> Sequence[str]:
+    if condition.name == BARE:
+        return ["-c", "pass"]
+    if condition.name == WHOLE:
+        return target.command()
+    if condition.name == IMPORTS:
+        return [*condition.switches, *target.command()]
+    settings = {
+        "kind": target.kind,
+        "target": target.name,
+        "collector": condition.collector,
+        "observe": condition.observe,
+        "treatment": condition.treatment,
+        "threads": condition.threads,
+        "budget_ns": int(BUDGET_S * 1e9),
+        # Before the patience of the host ends, so that it can be read where it hung.
+        "patience_s": timeout_s * 0.7,
+        "report": str(report),
+    }
+    # -P: the folder of the subject is no place to import from.
+    return [*condition.switches, "-P", str(SUBJECT), json.dumps(settings)]
+
+
+def _wait(
+    child: subprocess.Popen[bytes], timeout_s: float
+) -> tuple[int | None, int, int]:
+    """Wait for the end; return its status, its CPU time, and how long it had no CPU.
+
+    The status is None after too long. What its main thread waited for a CPU can be
+    read between its end and its burial, where the system has it at all.
+    """
+    deadline = time.monotonic() + timeout_s
+    pause_s = 0.0005
+    while not _has_ended(child.pid):
+        if time.monotonic() > deadline:
+            return None, 0, 0
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.2, 0.002)
+    queued_ns = _queued_ns(child.pid)
+    # wait4 tells the CPU time of this child; others tell the sum over all.
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
+    return child.returncode, cpu_ns, queued_ns
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
+def _queued_ns(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _end(child: subprocess.Popen[bytes]) -> bool:
+    """End the child and its session; return whether there was something to end."""
+    left = True
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        left = False
+    if child.returncode is None:
+        with contextlib.suppress(ChildProcessError):
+            child.wait()
+    return left
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _problem(
+    status: int | None,
+    document: Mapping[str, Any],
+    text: str,
+    timeout_s: float,
+    condition: Condition,
+) -> tuple[str, str]:
+    """Say in words what went wrong: one word, and all of it; empty if nothing did."""
+    last = ([""] + [line.strip() for line in text.splitlines() if line.strip()])[-1]
+    if status is None:
+        return "endless", f"it did not end within {timeout_s:g} s{_where(text)}"
+    if "error" in document:
+        return document["error"]["kind"], document["error"]["message"]
+    if status < 0:
+        return "killed", f"its process was ended by signal {-status}"
+    ours = condition.name not in (WHOLE, BARE, IMPORTS)
+    if ours and (document.get("first") is None or status):
+        how = f"its process ended with exit {status} in the middle"
+        return "exited", f"{how} (os._exit?)" if not last else f"{how}: {last[:200]}"
+    if status:
+        return "exited", f"it ended with exit {status}: {last[:200] or 'no message'}"
+    return "", ""
+
+
+def _where(text: str) -> str:
+    """Read out of faulthandler's stack where a thread is: the innermost of the main."""
+    blocks = text.split("hread 0x")
+    lines = [line for line in blocks[-1].splitlines() if "File" in line]
+    return f"; it was at {lines[0].strip()}" if lines else ""
+
+
+def parse_imports(text: str) -> dict[str, int]:
+    """Read ``-X importtime``: what each module imported by the target took, in ns.
+
+    The outermost modules alone, with all that they import, and after ``site``, which
+    every interpreter imports before it comes to the target.
+    """
+    found: dict[str, int] = {}
+    for line in text.splitlines():
+        words = line.removeprefix("import time:").split("|")
+        if not line.startswith("import time:") or len(words) != 3:
+            continue
+        name = words[2].removeprefix(" ").rstrip()
+        if not words[1].strip().isdigit():
+            continue
+        if name == "site":
+            found.clear()
+        elif not name.startswith(" "):
+            found[name] = found.get(name, 0) + int(words[1]) * 1000
+    return found

@@ -1,0 +1,823 @@
+"""What runs inside a measured child: one target, under one condition.
+
+Started as a file, by any CPython from 3.11 on, so it imports the standard library
+alone and nothing of pybench. It is told what to do by one JSON object in its arguments
+and answers by a JSON file, which it writes again after each step: what is known stays
+known when the target ends the process. Times are nanoseconds, of `time.monotonic_ns`
+where the host compares them with its own.
+"""
+
+import cProfile
+import functools
+import gc
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import sys
+import threading
+import time
+import timeit
+import tracemalloc
+import types
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Call = Callable[[], object]
+Report = dict[str, Any]
+
+# A call this short is timed in a batch, by timeit; a longer one now and then by itself.
+BATCH_NS = 5_000_000
+MOST_CALLS = 1_000_000
+# The quickest of them is the one that was disturbed least.
+BATCHES = 5
+
+# How many pauses and functions are kept; their sums are over all.
+PAUSES = 1000
+FUNCTIONS = 15
+
+# Not a divisor of the switch interval, so that the two do not fall into step.
+PROBE_S = 0.011
+PROBE_IDLE = 20
+
+CALIBRATED = 20_000
+
+now = time.perf_counter_ns
+
+
+class TargetError(Exception):
+    """A target that did not do what one has to; ``kind`` says how."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+# --- targets ---------------------------------------------------------------------
+
+
+def script(path: str) -> Call:
+    """Return what runs a script once, as ``__main__`` and with nothing left over."""
+    sys.path.insert(0, str(Path(path).absolute().parent))
+    sys.argv = [path]
+    code = compile(Path(path).read_bytes(), path, "exec")
+    # The last module is kept until the next has begun: threads may still read it.
+    kept: list[types.ModuleType] = []
+
+    def run() -> None:
+        module = types.ModuleType("__main__")
+        module.__dict__.update({"__file__": path, "__cached__": None})
+        kept[:] = [module]
+        sys.modules["__main__"] = module
+        try:
+            exec(code, module.__dict__)
+        except SystemExit as end:
+            if end.code not in (None, 0):
+                raise TargetError("exited", f"it ended with exit {end.code}") from None
+        for thread in threading.enumerate():
+            if thread is not threading.main_thread() and not thread.daemon:
+                thread.join()
+
+    return run
+
+
+def function(name: str, threads: int | None) -> tuple[Call, bool]:
+    """Return what calls ``module:function``, and whether it takes ``threads``."""
+    module_name, _, path = name.rpartition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    sys.argv = [module_name]
+    try:
+        found: Any = imported(module_name)
+    except ModuleNotFoundError as error:
+        raise TargetError("missing", f"{module_name}: {error}") from None
+    for word in path.split("."):
+        try:
+            found = getattr(found, word)
+        except AttributeError:
+            has = ", ".join(n for n, v in vars(found).items() if inspect.isfunction(v))
+            raise TargetError(
+                "missing",
+                f"{module_name} has no {path!r}; its functions: {has or 'none'}",
+            ) from None
+    if not callable(found):
+        raise TargetError("missing", f"{name} is {type(found).__name__}, not callable")
+    try:
+        parameters = inspect.signature(found).parameters
+    except (TypeError, ValueError):
+        parameters = types.MappingProxyType({})
+    takes = "threads" in parameters
+    needs = [
+        p.name
+        for p in parameters.values()
+        if p.default is p.empty
+        and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        and p.name != "threads"
+    ]
+    if needs:
+        raise TargetError(
+            "missing",
+            f"{name} needs {', '.join(needs)}: name a function without arguments",
+        )
+    if takes and threads is None and parameters["threads"].default is inspect._empty:
+        threads = 2
+    if takes and threads is not None:
+        return lambda: found(threads=threads), True
+    # Python that calls it: a C function called by C is hidden from cProfile.
+    return lambda: found(), takes
+
+
+def imported(name: str) -> types.ModuleType:
+    """Import a module by its name, or by the path of its file."""
+    if not name.endswith(".py"):
+        return importlib.import_module(name)
+    if not Path(name).is_file():
+        raise TargetError("missing", f"{name}: no such file")
+    sys.path.insert(0, str(Path(name).absolute().parent))
+    stem = Path(name).stem
+    spec = importlib.util.spec_from_file_location(stem, name)
+    if spec is None or spec.loader is None:
+        raise TargetError("missing", f"{name}: cannot be imported")
+    module = sys.modules[stem] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def row(node: str, measure: Callable[[Call], None]) -> None:
+    """Run a row under pytest, and measure what it gives to ``benchmark``."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        import pytest
+        from pytest_benchmark.fixture import BenchmarkFixture
+    except ImportError as error:
+        raise TargetError(
+            "missing",
+            f"a row needs pytest and pytest-benchmark in {sys.executable}: {error}",
+        ) from None
+    stock: Any = BenchmarkFixture
+    problems: list[BaseException] = []
+    reached: list[bool] = []
+
+    def take(call: Call) -> Any:
+        reached.append(True)
+        try:
+            measure(call)
+        except TargetError as error:
+            problems.append(error)
+        return call()
+
+    def raw(_self: Any, target: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return take(lambda: target(*args, **kwargs))
+
+    def pedantic(
+        _self: Any, target: Any, args: Any = (), kwargs: Any = None,
+        setup: Any = None, *_: Any, **__: Any,
+    ) -> Any:  # fmt: skip
+        def call() -> Any:
+            given = setup() if setup else None
+            a, k = given if given is not None else (args, kwargs or {})
+            return target(*a, **k)
+
+        return take(call)
+
+    stock._raw, stock._raw_pedantic = raw, pedantic
+    status = pytest.main(
+        [node, "--benchmark-disable", "-q", "-p", "no:cacheprovider"]
+    )  # fmt: skip
+    if problems:
+        raise problems[0]
+    if not reached:
+        raise TargetError(
+            "missing" if status in (4, 5) else "raised",
+            f"pytest ended with status {int(status)} before {node} called benchmark",
+        )
+
+
+# --- observers -------------------------------------------------------------------
+
+
+class Pauses:
+    """The collector's pauses, by its callbacks.
+
+    On a free-threaded build the time between them is not the pause alone: the
+    finalizers of what was found run in it as well, with other threads going on.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[tuple[int, int]] = []
+        self._begun = 0
+        gc.callbacks.append(self._note)
+
+    def _note(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._begun = now()
+        else:
+            self.found.append((info["generation"], now() - self._begun))
+
+    def begin(self) -> None:
+        """Forget what was seen so far."""
+        self.found.clear()
+
+    def end(self) -> Report:
+        """Return them in their order."""
+        return {
+            "pauses_ns": [ns for _, ns in self.found[:PAUSES]],
+            "generations": [generation for generation, _ in self.found[:PAUSES]],
+            "count": len(self.found),
+            "sum_ns": sum(ns for _, ns in self.found),
+        }
+
+
+class Probe:
+    """A thread that sleeps, and sees how late it runs again.
+
+    Late is what the timer is late, and then the wait for the GIL. What the timer
+    takes is measured first, while nothing else runs.
+    """
+
+    def __init__(self) -> None:
+        import _thread
+
+        self.idle: list[int] = []
+        self.late: list[int] = []
+        # Not a Thread: the target shall not find it, and no script waits for it.
+        _thread.start_new_thread(self._run, ())
+        while len(self.idle) < PROBE_IDLE:
+            time.sleep(PROBE_S)
+
+    def _run(self) -> None:
+        wanted = int(PROBE_S * 1e9)
+        before = queued_ns() or 0
+        while True:
+            begun = now()
+            time.sleep(PROBE_S)
+            late = now() - begun - wanted
+            # A wait for a CPU is none for the GIL.
+            after = queued_ns() or 0
+            late, before = max(0, late - (after - before)), after
+            (self.late if len(self.idle) >= PROBE_IDLE else self.idle).append(late)
+
+    def begin(self) -> None:
+        """Forget what was seen so far, but for the idle ones."""
+        self.late.clear()
+
+    def end(self) -> Report:
+        """Return the idle and the busy ones."""
+        late = list(self.late)
+        return {
+            "idle_ns": self.idle,
+            "late_ns": late,
+            "switch_ns": int(sys.getswitchinterval() * 1e9),
+        }
+
+
+class Ledger:
+    """What one thread did in the window, in nanoseconds."""
+
+    def __init__(self, ident: int, native: int) -> None:
+        self.ident = ident
+        self.native = native
+        self.lock_ns = 0
+        self.idle_ns = 0
+        self.limiting = 0
+        self.report: Report | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin anew, from any thread."""
+        self.lock_ns = self.idle_ns = 0
+        self.wall = now()
+        self.cpu = self._cpu()
+        self.queued = queued_ns(self.native)
+
+    def end(self) -> None:
+        """Settle it; what has ended can no longer be asked."""
+        self.report = self.read()
+
+    def read(self) -> Report:
+        """Return what there is so far."""
+        queued = queued_ns(self.native)
+        before = self.queued
+        return {
+            "life_ns": now() - self.wall,
+            "cpu_ns": self._cpu() - self.cpu,
+            "lock_ns": self.lock_ns,
+            "idle_ns": self.idle_ns,
+            "queued_ns": None if queued is None or before is None else queued - before,
+        }
+
+    def _cpu(self) -> int:
+        if self.ident == threading.get_ident():
+            return time.thread_time_ns()
+        try:
+            return time.clock_gettime_ns(time.pthread_getcpuclockid(self.ident))
+        except (AttributeError, OSError):
+            return 0
+
+
+class Waits:
+    """What each thread waits for: a lock that another has, or others to be done.
+
+    ``threading.Lock``, ``RLock`` and semaphores are replaced before the target is
+    imported; waiting for a condition, a queue or the end of a thread is no
+    contention, and is taken off the life of the thread that does. The rest of a
+    thread's life off the CPU is waiting for the system or for the GIL.
+    """
+
+    def __init__(self) -> None:
+        self.ledgers: list[Ledger] = []
+        self.open = False
+        self.main = Ledger(threading.get_ident(), threading.get_native_id())
+        self._local = threading.local()
+        self._local.ledger = self.main
+        self.ledgers.append(self.main)
+        self._replace()
+
+    def mine(self) -> Ledger | None:
+        """Return the ledger of the running thread."""
+        found: Ledger | None = getattr(self._local, "ledger", None)
+        return found
+
+    def blocked(self, since: int, *, lock: bool) -> None:
+        """Note that the running thread was blocked."""
+        ledger = self.mine()
+        if ledger is None:
+            return
+        # A condition waits on a lock of its own; what limits counts as one.
+        if lock or ledger.limiting:
+            ledger.lock_ns += now() - since
+        else:
+            ledger.idle_ns += now() - since
+
+    def _replace(self) -> None:
+        import queue
+
+        names: Any = threading
+        names.Lock = timed_kind("Lock", self, names.Lock)
+        names.RLock = timed_kind("RLock", self, names.RLock)
+        bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
+
+        def run(thread: threading.Thread) -> None:
+            ledger = Ledger(threading.get_ident(), threading.get_native_id())
+            self._local.ledger = ledger
+            self.ledgers.append(ledger)
+            try:
+                bootstrap(thread)
+            finally:
+                ledger.end()
+
+        names.Thread._bootstrap_inner = run
+        for owner, name in (
+            (threading.Thread, "join"),
+            (threading.Condition, "wait"),
+        ):
+            setattr(owner, name, self._idle(getattr(owner, name)))
+        acquire: Any = threading.Semaphore.acquire
+
+        def limited(semaphore: Any, *args: Any, **kwargs: Any) -> Any:
+            ledger = self.mine()
+            if ledger is None:
+                return acquire(semaphore, *args, **kwargs)
+            ledger.limiting += 1
+            try:
+                return acquire(semaphore, *args, **kwargs)
+            finally:
+                ledger.limiting -= 1
+
+        semaphore: Any = threading.Semaphore
+        semaphore.acquire = semaphore.__enter__ = limited
+        stock = queue.SimpleQueue
+        idle_get = self._idle(stock.get)
+        timed = type("SimpleQueue", (stock,), {"get": idle_get})
+        queue.SimpleQueue = timed  # type: ignore[assignment,misc]
+
+    def _idle(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def waiting(*args: Any, **kwargs: Any) -> Any:
+            ledger = self.mine()
+            before = ledger.lock_ns if ledger else 0
+            begun = now()
+            try:
+                return method(*args, **kwargs)
+            finally:
+                if ledger and not ledger.limiting:
+                    # Taking the lock again at the end is part of the same wait.
+                    ledger.lock_ns = before
+                self.blocked(begun, lock=False)
+
+        return waiting
+
+    def begin(self) -> None:
+        """Begin anew, with the threads that are still there."""
+        self.ledgers[:] = [one for one in self.ledgers if one.report is None]
+        for one in self.ledgers:
+            one.begin()
+
+    def end(self) -> Report:
+        """Return all that there were in the window; those that go on may go on."""
+        return {"threads": [one.report or one.read() for one in self.ledgers]}
+
+
+class TimedLock:
+    """A lock that tells how long one had to wait for it."""
+
+    def __init__(self, waits: Waits, lock: Any) -> None:
+        self._waits = waits
+        self._lock = lock
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take it; only a lock that another thread has is timed."""
+        if self._lock.acquire(False):
+            return True
+        if not blocking:
+            return False
+        begun = now()
+        try:
+            return bool(self._lock.acquire(True, timeout))
+        finally:
+            self._waits.blocked(begun, lock=True)
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lock, name)
+
+
+def timed_kind(name: str, waits: Waits, make: Callable[[], Any]) -> type[TimedLock]:
+    """Return a class in place of a kind of lock: programs name it in annotations."""
+
+    def make_timed(self: TimedLock) -> None:
+        TimedLock.__init__(self, waits, make())
+
+    return type(name, (TimedLock,), {"__init__": make_timed})
+
+
+class Functions:
+    """cProfile, by wall or by CPU time; it sees the thread that started it."""
+
+    def __init__(self, *, cpu: bool) -> None:
+        timer = time.thread_time if cpu else time.perf_counter
+        self.profile = cProfile.Profile(timer)
+
+    def begin(self) -> None:
+        """Begin anew."""
+        self.profile.clear()
+
+    def end(self) -> Report:
+        """Return the dearest, and the sums of C and of Python."""
+        found = []
+        for entry in self.profile.getstats():
+            code: Any = entry.code
+            is_native = isinstance(code, str)
+            name = (
+                code
+                if is_native
+                else f"{code.co_filename}:{code.co_firstlineno}({code.co_name})"
+            )
+            if "_lsprof" in name or (not is_native and is_ours(code.co_filename)):
+                continue
+            if name in TIMEIT and entry.callcount <= 2 * BATCHES:
+                continue
+            found.append(
+                {
+                    "name": name,
+                    "calls": entry.callcount,
+                    "own_s": entry.inlinetime,
+                    "total_s": entry.totaltime,
+                    "native": is_native,
+                }
+            )
+        found.sort(key=lambda one: one["own_s"], reverse=True)
+        native = [one for one in found if one["native"]]
+        return {
+            "functions": found[:FUNCTIONS],
+            "native_s": sum(one["own_s"] for one in native),
+            "native_calls": sum(one["calls"] for one in native),
+            "whole_s": sum(one["own_s"] for one in found),
+            "calls": sum(one["calls"] for one in found),
+        }
+
+
+# What timeit calls around a batch.
+TIMEIT = (
+    "<built-in method time.perf_counter_ns>",
+    "<built-in method gc.disable>",
+    "<built-in method gc.enable>",
+    "<built-in method gc.isenabled>",
+)
+
+
+def is_ours(path: str) -> bool:
+    """Tell whether a file is this one or timeit's, which stand around the target."""
+    return path in (__file__, timeit.__file__) or path.startswith("<timeit")
+
+
+# --- the run ---------------------------------------------------------------------
+
+
+def observer_of(settings: Report) -> Any:
+    """Return what watches, None for nothing."""
+    word = settings.get("observe")
+    if word == "pauses":
+        return Pauses()
+    if word == "probe":
+        return Probe()
+    if word == "waits":
+        return Waits()
+    if word == "functions":
+        return Functions(cpu=False)
+    if word == "native":
+        return Functions(cpu=True)
+    return None
+
+
+class Collector:
+    """The collector's switches, of which a target's own calls can be kept away."""
+
+    def __init__(self) -> None:
+        self.collect = gc.collect
+        self._off = False
+        enable, thresholds = gc.enable, gc.get_threshold()
+        self._thresholds = thresholds
+        gc.enable = lambda: None if self._off else enable()
+
+        def collect(*args: Any, **kwargs: Any) -> int:
+            return 0 if self._off else self.collect(*args, **kwargs)
+
+        gc.collect = collect
+
+    def switch(self, word: str) -> None:
+        """Switch it off whatever the target does, freeze, raise, or as it was."""
+        self._off = word == "off"
+        gc.unfreeze()
+        gc.set_threshold(*self._thresholds)
+        self.collect()
+        if word == "frozen":
+            gc.freeze()
+        elif word == "raised":
+            gc.set_threshold(self._thresholds[0] * 100, *self._thresholds[1:])
+
+
+def cpu_ns() -> int:
+    """Return the CPU time of this process and of the children it has waited for."""
+    times = os.times()
+    return time.process_time_ns() + int(
+        (times.children_user + times.children_system) * 1e9
+    )
+
+
+def fresh_ns() -> dict[str, float]:
+    """Return what a fresh small object costs above one that is there already.
+
+    A string gives its characters out: those below 256 exist once for all, others
+    are made anew, each by one call of the allocator. A number is the cheapest that
+    there is; some versions keep used ones at hand.
+    """
+
+    def cost(made: Any) -> float:
+        timer = timeit.Timer(lambda: deque(made, maxlen=0), timer=time.thread_time)
+        return min(timer.repeat(repeat=5, number=1)) / CALIBRATED * 1e9
+
+    reused = cost("a" * CALIBRATED)
+    string = cost("\u4e00" * CALIBRATED)
+    number = cost(range(1 << 20, (1 << 20) + CALIBRATED))
+    return {"string": max(0.0, string - reused), "number": max(0.0, number - reused)}
+
+
+def timed(
+    call: Call, number: int, *, collecting: bool, batches: int = 1, observer: Any = None
+) -> Report:
+    """Time so many calls in batches, watched or not; sums, and the batches."""
+    setup = gc.enable if collecting else gc.disable
+    timer = timeit.Timer(call, setup, timer=now)
+    if observer:
+        observer.begin()
+    blocks, begun = sys.getallocatedblocks(), time.monotonic_ns()
+    # A profile is of the calls, and not of what stands around them.
+    profile = observer.profile if isinstance(observer, Functions) else None
+    found = [_batch(timer, number // batches, profile) for _ in range(batches)]
+    return {
+        "calls": number // batches * batches,
+        **{name: sum(one[name] for one in found) for name in found[0]},
+        "batches": found,
+        "blocks": sys.getallocatedblocks() - blocks,
+        "begun_ns": begun,
+        "observed": observer.end() if observer else None,
+    }
+
+
+def _batch(
+    timer: timeit.Timer, number: int, profile: cProfile.Profile | None
+) -> dict[str, int]:
+    queued, cpu, own = queued_ns(), cpu_ns(), time.process_time_ns()
+    if profile:
+        profile.enable()
+    wall = int(timer.timeit(number))
+    if profile:
+        profile.disable()
+    return {
+        "wall_ns": wall,
+        "own_cpu_ns": time.process_time_ns() - own,
+        "cpu_ns": cpu_ns() - cpu,
+        "queued_ns": (queued_ns() or 0) - (queued or 0),
+    }
+
+
+def queued_ns(native: int | None = None) -> int | None:
+    """Return how long a thread was ready to run without a CPU; None if unknown."""
+    native = threading.get_native_id() if native is None else native
+    try:
+        text = Path(f"/proc/self/task/{native}/schedstat").read_text()
+        running, queued, *_ = map(int, text.split())
+    except (OSError, ValueError):
+        return None
+    # All zero where the kernel does not count.
+    return queued if running or queued else None
+
+
+class Subject:
+    """One run in this process."""
+
+    def __init__(self, settings: Report) -> None:
+        self.settings = settings
+        self.pid = os.getpid()
+        self.report: Report = {
+            "version": sys.version.split()[0],
+            "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
+            "first": None,
+            "steady": None,
+            "ready_ns": None,
+        }
+        self.collector = Collector()
+        if settings["collector"] == "off":
+            self.collector.switch("off")
+            gc.disable()
+        self.observer = observer_of(settings)
+
+    def write(self) -> None:
+        """Write what is known; the file is whole at any time."""
+        if os.getpid() != self.pid:
+            os._exit(0)  # the target forked, and its child came back to us
+        path = Path(self.settings["report"])
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(self.report))
+        part.replace(path)
+
+    def measure(self, call: Call) -> None:
+        """Run it for the first time, then steadily."""
+        self.report["ready_ns"] = time.monotonic_ns()
+        self.write()
+        collecting = self.settings["collector"] != "off"
+        self.report["first"] = self._guard(call, 1, collecting)
+        self.write()
+        try:
+            self._steady(call, collecting)
+        except TargetError as error:
+            # Most scripts can run twice in one process; one that cannot has a first.
+            self.report["steady_error"] = str(error)
+        # A target may have switched it on, or an extension it imported.
+        self.report["gil"] = getattr(sys, "_is_gil_enabled", lambda: True)()
+        self.write()
+
+    def _steady(self, call: Call, collecting: bool) -> None:
+        budget = self.settings["budget_ns"]
+        took = self.report["first"]["wall_ns"]
+        if took < BATCH_NS:
+            # The first is dearer than the others, and would make the batch too small.
+            took = self._guard(call, 3, collecting)["wall_ns"] // 3
+        number = max(1, min(MOST_CALLS, budget // max(took, 1)))
+        if self.settings.get("treatment"):
+            self._take_turns(call, took)
+            return
+        # What the last execution left would pile up without it.
+        self.collector.collect()
+        batches = min(BATCHES, number)
+        steady = self._guard(call, number, collecting, self.observer, batches)
+        if steady["wall_ns"] < budget // 20 and number < MOST_CALLS:
+            # What made the first one dear is done: imports, a cache, a connection.
+            number = min(MOST_CALLS, budget * number // max(steady["wall_ns"], 1))
+            batches = min(BATCHES, number)
+            steady = self._guard(call, number, collecting, self.observer, batches)
+        self.report["observed"] = steady.pop("observed")
+        self.report["steady"] = steady
+
+    def _take_turns(self, call: Call, took: int) -> None:
+        """Run batches with and without a treatment in turns, so that both are close.
+
+        A machine that slows down or speeds up does so for both.
+        """
+        word, budget = self.settings["treatment"], self.settings["budget_ns"]
+        pairs = max(2, min(BATCHES, budget // max(took, 1)))
+        number = max(1, min(MOST_CALLS, budget // pairs // max(took, 1)))
+        found: list[Report] = []
+        for _ in range(pairs):
+            self.collector.switch("on")
+            plain = self._guard(call, number, True)
+            fresh = fresh_ns() if word == "traced" else None
+            if word == "traced":
+                tracemalloc.start()
+                before = tracemalloc.get_traced_memory()[0]
+                treated = self._guard(call, number, True)
+                peak = tracemalloc.get_traced_memory()[1] - before
+                dear = fresh_ns()
+                tracemalloc.stop()
+                found.append({"fresh": fresh, "dear": dear, "peak_bytes": peak})
+            else:
+                self.collector.switch(word)
+                treated = self._guard(call, number, word != "off")
+                found.append({})
+            self.collector.switch("on")
+            found[-1].update({"plain": plain, "treated": treated})
+        self.report["pairs"] = found
+
+    def _guard(
+        self,
+        call: Call,
+        number: int,
+        collecting: bool,
+        observer: Any = None,
+        batches: int = 1,
+    ) -> Report:
+        """Time calls; whatever they raise becomes one kind of error."""
+        try:
+            return timed(
+                call, number, collecting=collecting, batches=batches, observer=observer
+            )
+        except TargetError:
+            raise
+        except SystemExit as end:
+            raise TargetError(
+                "exited", f"it called exit({end.code!r}) instead of returning"
+            ) from None
+        except BaseException as error:
+            import traceback
+
+            traceback.print_exc()
+            text = str(error) or "no message"
+            raise TargetError(
+                "raised", f"it raised {type(error).__name__}: {text}"
+            ) from None
+
+    def run(self) -> None:
+        """Find the target and measure it."""
+        kind, target = self.settings["kind"], self.settings["target"]
+        try:
+            if kind == "row":
+                row(target, self.measure)
+            elif kind == "script":
+                self.measure(self._loaded(lambda: script(target)))
+            else:
+                call, takes = self._loaded(
+                    lambda: function(target, self.settings.get("threads"))
+                )
+                self.report["takes_threads"] = takes
+                self.measure(call)
+        except TargetError as error:
+            self.report["error"] = {"kind": error.kind, "message": str(error)}
+        self.write()
+
+    def _loaded(self, load: Callable[[], Any]) -> Any:
+        """Load a target; an import that fails is the target's."""
+        try:
+            return load()
+        except TargetError:
+            raise
+        except SystemExit as end:
+            raise TargetError(
+                "exited", f"it called exit({end.code!r}) while it was imported"
+            ) from None
+        except Exception as error:
+            import traceback
+
+            traceback.print_exc()
+            raise TargetError(
+                "raised",
+                f"it raised {type(error).__name__} when it was loaded: {error}",
+            ) from None
+
+
+def main() -> None:
+    """Do what the arguments say, and leave without what the target left behind."""
+    settings: Report = json.loads(sys.argv[1])
+    import faulthandler
+
+    # Just before the host loses its patience: where does it hang?
+    faulthandler.dump_traceback_later(settings["patience_s"])
+    subject = Subject(settings)
+    subject.run()
+    if os.getpid() != subject.pid:
+        os._exit(0)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads that never end are the target's; the report is written.
+    os._exit(1 if "error" in subject.report else 0)
+
+
+if __name__ == "__main__":
+    main()
