@@ -17,20 +17,16 @@ from typing import Any
 from pybench.results import MEASURED, LostRecord, PairRecord, TurnSample
 from pybench.runner.suspension import Suspension
 from pybench.runner.worker import RowEndedError, StartError, Worker, WorkerError
-from pybench.verdicts.plan import LOOKS
 
 # A sample of each side, about as long as a time slice of the scheduler.
 TARGET_NS = 5e6
 
-# One warm-up, and five timed in the pairs up to the first look, where many rows are
-# settled by the number of their pairs alone. Who is not gets ten: two thirds of what
-# was left of his spread came from within the processes, and a pair costs more than its
-# samples.
+# One warm-up and ten timed. With five, two thirds of a pair's variance came from within
+# the processes, and a pair costs more than its samples; above ten little is gained.
 WARMUPS = 1
-TIMED = 5
-TIMED_LATER = 10
-# Rows of which one sample takes longer get fewer of them: each about this long at most.
-SAMPLE_NS = 24e6
+TIMED = 10
+# Rows of which one sample takes longer get fewer of them: at most about so long in all.
+SAMPLES_NS = 240e6
 TIMED_LEAST = 2
 
 # Samples of a row that is tried out: they choose its clock.
@@ -60,11 +56,9 @@ class Lot:
     per_sample_ns: Mapping[str, float]
 
 
-def timed_samples(per_sample_ns: float, pair: int) -> int:
-    """Return how many samples a row gets in one process of this pair."""
-    most = TIMED if pair <= LOOKS[0] else TIMED_LATER
-    fitting = int(most * SAMPLE_NS // max(per_sample_ns, 1))
-    return max(TIMED_LEAST, min(most, fitting))
+def timed_samples(per_sample_ns: float) -> int:
+    """Return how many samples a row gets in one process."""
+    return max(TIMED_LEAST, min(TIMED, int(SAMPLES_NS // max(per_sample_ns, 1))))
 
 
 def measure(
@@ -138,7 +132,7 @@ def _row_in_turns(
     waiting = {name: workers[name].await_row(row) for name in order}
     ended = {n: said for n, said in waiting.items() if said["say"] == "ended"}
     samples: dict[str, list[TurnSample]] = {name: [] for name in order}
-    for turn in range(WARMUPS + timed_samples(lot.per_sample_ns[row], lot.pairs[row])):
+    for turn in range(WARMUPS + timed_samples(lot.per_sample_ns[row])):
         # A B B A: whoever was first is last in the next turn.
         for name in order if turn % 2 == 0 else order[::-1]:
             if ended:
@@ -195,7 +189,7 @@ def _row_alone(
     said = worker.await_row(row)
     if said["say"] == "ended":
         return (), said
-    turns = WARMUPS + timed_samples(lot.per_sample_ns[row], lot.pairs[row])
+    turns = WARMUPS + timed_samples(lot.per_sample_ns[row])
     try:
         samples = tuple(worker.sample(lot.numbers[row][name]) for _ in range(turns))
     except RowEndedError as error:
