@@ -20,9 +20,8 @@
                     gaps in what it saw.
 
    With the GIL a collection lasts from "start" to "stop", and both see the
-   same.  Without it the other threads run for part of that time, and are
-   stopped before the first callback and after the last one: there the victim
-   alone sees the pause.  It cannot tell one from a CPU that was taken away:
+   same.  Without it the other threads are stopped for two parts of that time
+   and run in the rest of it: there the victim alone sees the pauses.  It cannot tell one from a CPU that was taken away:
    whoever reads its gaps has to hold them against the collections.
 
    The victim lives inside one call, so that none is left behind.  With the GIL

@@ -273,7 +273,9 @@ def test_interrupt_ends_the_function_and_the_victim() -> None:
     child = run_child(
         """
         import _pybench, os, signal, threading, time
-        before = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self") else 0
+        tasks = "/proc/self/task"
+        count = lambda: len(os.listdir(tasks)) if os.path.isdir(tasks) else 0
+        before = count()
 
         def work():
             os.kill(os.getpid(), signal.SIGINT)
@@ -284,8 +286,7 @@ def test_interrupt_ends_the_function_and_the_victim() -> None:
             _pybench.pauses_watch(work)
         except KeyboardInterrupt:
             print("interrupted")
-        after = len(os.listdir("/proc/self/task")) if before else 0
-        print(after - before)
+        print(count() - before)
         """
     )
 

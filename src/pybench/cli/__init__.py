@@ -14,6 +14,7 @@ from typing import NoReturn
 from pybench.cli.checking import add_selfcheck
 from pybench.cli.comparing import add_compare
 from pybench.cli.finding import add_pythons
+from pybench.cli.profiling import add_profile
 from pybench.cli.running import add_run
 from pybench.cli.status import INTERRUPTED, USAGE, UsageError
 
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         prog="pybench", description="Tell which differences between Pythons are real."
     )
     subcommands = parser.add_subparsers(title="commands", required=True)
-    for add in (add_compare, add_run, add_pythons, add_selfcheck):
+    for add in (add_compare, add_run, add_pythons, add_selfcheck, add_profile):
         add(subcommands)
     options = parser.parse_args(arguments)
     # What ends a job on a machine of others shall save what it has, as Ctrl-C does.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pybench.cli.pauses import add_gc
+
 # Each adds the parser of one kind.
-KINDS: tuple[Callable[[Any], None], ...] = ()
+KINDS: tuple[Callable[[Any], None], ...] = (add_gc,)
 
 
 def add_profile(subcommands: Any) -> None:
