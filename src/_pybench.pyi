@@ -107,7 +107,7 @@ class _Recorded(TypedDict):
 
 class _Watched(TypedDict):
     result: Any
-    gaps: list[tuple[int, int]]
+    gaps: list[tuple[int, int, int]]
     lost: int
     looks: int
     naps: bool

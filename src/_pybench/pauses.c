@@ -21,8 +21,9 @@
 
    With the GIL a collection lasts from "start" to "stop", and both see the
    same.  Without it the other threads are stopped for two parts of that time
-   and run in the rest of it: there the victim alone sees the pauses.  It cannot tell one from a CPU that was taken away:
-   whoever reads its gaps has to hold them against the collections.
+   and run in the rest of it: there the victim alone sees the pauses.  A gap may
+   also be a CPU that was taken away; then the thread has not waited of its own
+   accord, and the gap says so where the system counts that.
 
    The victim lives inside one call, so that none is left behind.  With the GIL
    off it calls an empty Python function between two readings, because a
@@ -41,9 +42,10 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>  // posix_memalign
-#include <string.h>  // memset, memcpy, strerror
-#include <unistd.h>  // getpid
+#include <stdlib.h>        // posix_memalign
+#include <string.h>        // memset, memcpy, strerror
+#include <sys/resource.h>  // getrusage
+#include <unistd.h>        // getpid
 
 /* Two calls take 100 to 300 ns: 0.1 to 0.3 ms between two looks. */
 enum { PAUSES_BLOCK = 1024 };
@@ -342,6 +344,7 @@ pauses_recorded(PyObject *Py_UNUSED(module), PyObject *recorder)
 struct pauses_gap {
     int64_t start_ns;
     int64_t stop_ns;
+    int64_t waits;  // voluntary context switches since the gap before, or -1
 };
 
 struct pauses_victim {
@@ -364,6 +367,19 @@ struct pauses_victim {
     int64_t count;      // gaps, also those without room
     int64_t looks;
 };
+
+/* Voluntary context switches of this thread; -1 where nobody counts them. */
+static int64_t
+pauses_waits(void)
+{
+#ifdef RUSAGE_THREAD
+    struct rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage) == 0) {
+        return usage.ru_nvcsw;
+    }
+#endif
+    return -1;
+}
 
 static void
 pauses_victim_ready(struct pauses_victim *victim)
@@ -407,6 +423,7 @@ pauses_victim_run(void *argument)
     }
     PyEval_RestoreThread(tstate);
     pauses_victim_ready(victim);
+    int64_t waits = pauses_waits();
     int64_t last_ns = pb_clock_ns();
     while (!atomic_load_explicit(&victim->stop, memory_order_relaxed)) {
         if (!pauses_victim_yield(victim, tstate)) {
@@ -415,12 +432,18 @@ pauses_victim_run(void *argument)
         }
         int64_t now_ns = pb_clock_ns();
         if (now_ns - last_ns >= victim->threshold_ns) {
+            /* A system call, so only now: waits in shorter gaps count with
+               the next long one. */
+            int64_t waits_now = pauses_waits();
             if (victim->count < victim->capacity) {
                 struct pauses_gap *gap = &victim->gaps[victim->count];
                 gap->start_ns = last_ns;
                 gap->stop_ns = now_ns;
+                gap->waits = waits_now < 0 ? -1 : waits_now - waits;
             }
             victim->count++;
+            waits = waits_now;
+            now_ns = pb_clock_ns();
         }
         last_ns = now_ns;
         victim->looks++;
@@ -482,8 +505,9 @@ pauses_gaps(const struct pauses_victim *victim, int64_t kept)
     PyObject *list = PyList_New((Py_ssize_t)kept);
     for (int64_t i = 0; list != NULL && i < kept; i++) {
         PyObject *item =
-            Py_BuildValue("LL", (long long)victim->gaps[i].start_ns,
-                          (long long)victim->gaps[i].stop_ns);
+            Py_BuildValue("LLL", (long long)victim->gaps[i].start_ns,
+                          (long long)victim->gaps[i].stop_ns,
+                          (long long)victim->gaps[i].waits);
         if (item == NULL) {
             Py_CLEAR(list);
             break;
@@ -500,8 +524,9 @@ PyDoc_STRVAR(pauses_watch_doc,
 "The thread is native, has a thread state, and lives as long as the call.\n"
 "threshold_ns: gaps from this on are kept, 1000..60*10**9. capacity: how many,\n"
 "the first ones, 1..10**7. Returns a dict: result (of the function), gaps (a\n"
-"list of tuples (start_ns, stop_ns) on the clock of time.monotonic_ns()), lost\n"
-"(gaps without room), looks (at the clock), naps (the GIL is on: the thread\n"
+"list of tuples (start_ns, stop_ns, waits) on the clock of time.monotonic_ns();\n"
+"without waits, voluntary context switches, the CPU was taken away; -1 where\n"
+"nobody counts them), lost (gaps without room), looks (at the clock), naps (the GIL is on: the thread\n"
 "sleeps between two looks, and gaps are longer than pauses by that). Raises\n"
 "what the function raises; TypeError or ValueError for a bad argument;\n"
 "RuntimeError when the thread cannot start or the interpreter shuts down.");

@@ -217,7 +217,7 @@ def test_victim_sees_a_full_collection() -> None:
     assert len(full) >= 3
     assert watched["looks"] > 0
     for start_ns, stop_ns, *_ in full:
-        assert any(a < stop_ns and start_ns < b for a, b in watched["gaps"])
+        assert any(a < stop_ns and start_ns < b for a, b, _ in watched["gaps"])
 
 
 def test_gaps_are_in_order_above_the_threshold_and_no_more_than_fit() -> None:
@@ -227,7 +227,7 @@ def test_gaps_are_in_order_above_the_threshold_and_no_more_than_fit() -> None:
 
     assert len(watched["gaps"]) <= 5
     assert watched["lost"] == 0 or len(watched["gaps"]) == 5
-    assert all(stop - start >= 1000 for start, stop in watched["gaps"])
+    assert all(stop - start >= 1000 for start, stop, _ in watched["gaps"])
     for earlier, later in itertools.pairwise(watched["gaps"]):
         assert earlier[1] <= later[0]
 

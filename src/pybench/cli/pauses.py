@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 
 if TYPE_CHECKING:
-    from pybench.profiles.pauses import CellSummary, Overhead, Pauses
+    from pybench.profiles.pauses import CellSummary, Overhead, Pauses, Ratio
     from pybench.profiles.repeats import Mean
     from pybench.runner import Interpreter
 
@@ -311,7 +311,7 @@ def observers(summaries: "list[CellSummary]", *, free: bool) -> list[str]:
     if free:
         lines.append(
             "  without the GIL the ratio is the part of a collection that stops the "
-            "others; what happens to it besides, another program on its CPU, is in it"
+            "others; a stop that the CPU was taken away in is longer by that"
         )
     return lines
 
@@ -320,14 +320,19 @@ def overhead_line(overhead: "Overhead | None", problem: str) -> str:
     """Say what the recorder takes."""
     if overhead is None:
         return f"recorder's overhead: n/a: {problem or 'interrupted'}"
-    around = "no interval below six pairs"
-    if math.isfinite(overhead.high):
-        around = f"95 % [{overhead.low - 1:+.2%}, {overhead.high - 1:+.2%}]"
     return (
-        f"recorder's overhead: {overhead.ratio - 1:+.2%} of CPU time, {around}; "
-        f"{overhead.pairs} pairs of runs that only make cyclic garbage, "
+        f"recorder's overhead: {percent(overhead.whole)} of CPU time, of which its own "
+        f"{percent(overhead.own)} (the rest is what any callback costs); "
+        f"{overhead.pairs} pairs of runs\n  that only make cyclic garbage, "
         f"{overhead.collections:.0f} collections each"
     )
+
+
+def percent(ratio: "Ratio") -> str:
+    """Return what a ratio is above one, with its interval."""
+    if not math.isfinite(ratio.high):
+        return f"{ratio.value - 1:+.2%} (no interval below six pairs)"
+    return f"{ratio.value - 1:+.2%} [{ratio.low - 1:+.2%}, {ratio.high - 1:+.2%}]"
 
 
 def write(document: dict[str, Any], path: str | None) -> int:

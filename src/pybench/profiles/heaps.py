@@ -9,6 +9,7 @@ change the next.
 
 import gc
 import json
+import operator
 import os
 import sys
 import time
@@ -109,37 +110,38 @@ def record(order: dict[str, Any]) -> dict[str, Any]:
     return answer | {"pauses": recorded["pauses"], "pauses_lost": recorded["lost"]}
 
 
-def time_pairs(order: dict[str, Any]) -> dict[str, Any]:
-    """Make cyclic garbage with the recorder and without, in turns.
+def time_turns(order: dict[str, Any]) -> dict[str, Any]:
+    """Make cyclic garbage with the recorder, an idle callback, and none, in turns.
 
     The nanoseconds are this thread's CPU time: what the recorder takes is computing,
-    and the wall clock would show the neighbours as well.
+    and the wall clock would show the neighbours as well. A callback costs something
+    whatever it does: the collector makes a dict for it and calls it twice.
     """
     size = order["size"]
     gc.disable()
     held = build("lists", size)
     gc.collect()
     recorder = _pybench.pauses_recorder(10_000)
-    pairs = []
-    for number in range(order["pairs"] + 1):
-        pair = [0, 0]  # with, without
-        for without in (number % 2, 1 - number % 2):
+    callbacks: list[Any] = [recorder, operator.is_, None]
+    turns = []
+    for number in range(order["turns"] + 1):
+        turn = [0, 0, 0]
+        for arm in ((number + step) % 3 for step in range(3)):
             gc.collect()
-            if not without:
-                gc.callbacks.append(recorder)
+            if callbacks[arm] is not None:
+                gc.callbacks.append(callbacks[arm])
             gc.enable()
             start_ns = time.thread_time_ns()
             build("cycles", size)
-            pair[without] = time.thread_time_ns() - start_ns
+            turn[arm] = time.thread_time_ns() - start_ns
             gc.disable()
-            if not without:
-                gc.callbacks.remove(recorder)
-        pairs.append(pair)
+            gc.callbacks.clear()
+        turns.append(turn)
     recorded = _pybench.pauses_recorded(recorder)
     assert held
-    # The first pair was the warm-up.
     seen = len(recorded["pauses"]) + recorded["lost"]
-    return {"pairs": pairs[1:], "collections": seen / len(pairs)}
+    # The first turn was the warm-up.
+    return {"turns": turns[1:], "collections": seen / len(turns)}
 
 
 def forget_peak() -> None:
@@ -164,7 +166,7 @@ def resident(name: str) -> int | None:
 def main() -> None:
     """Do as ordered, print it, and end without freeing a million objects."""
     order = json.loads(sys.argv[1])
-    answer = {"record": record, "pairs": time_pairs}[order["what"]](order)
+    answer = {"record": record, "turns": time_turns}[order["what"]](order)
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
     os._exit(0)

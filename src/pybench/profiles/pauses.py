@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pybench.profiles.repeats import Mean, mean_of, percentile
+from pybench.profiles.repeats import CONFIDENCE, Mean, mean_of, percentile
 from pybench.runner import Interpreter
 
 SCHEMA = 1
@@ -124,15 +124,23 @@ class CellSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overhead:
-    """CPU time with the recorder over that without: median and exact 95 % interval.
+class Ratio:
+    """A median ratio of CPU times with its exact 95 % interval, from pairs.
 
     The ends are infinite, or zero, with fewer than six pairs.
     """
 
-    ratio: float
+    value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overhead:
+    """What the recorder takes: against no callback, and against an idle one."""
+
+    whole: Ratio
+    own: Ratio
     pairs: int
     collections: float  # recorded in one run, on average
 
@@ -256,19 +264,27 @@ def measure_overhead(python: Path, size: int, pairs: int, timeout_s: float) -> O
     ChildError
         If the process gives no answer.
     """
+    answer = ask(python, {"what": "turns", "size": size, "turns": pairs}, timeout_s)
+    return Overhead(
+        whole=ratio_of([(recorder, none) for recorder, _, none in answer["turns"]]),
+        own=ratio_of([(recorder, idle) for recorder, idle, _ in answer["turns"]]),
+        pairs=pairs,
+        collections=answer["collections"],
+    )
+
+
+def ratio_of(pairs: Sequence[tuple[float, float]]) -> Ratio:
+    """Return the median ratio of the first of each pair to the second."""
     import numpy as np
 
     from pybench.verdicts import estimate, interval
 
-    answer = ask(python, {"what": "pairs", "size": size, "pairs": pairs}, timeout_s)
-    differences = np.array([math.log(a / b) for a, b in answer["pairs"]])
-    around = interval(differences, 0.95)
-    return Overhead(
-        ratio=math.exp(estimate(differences)),
+    differences = np.array([math.log(first / second) for first, second in pairs])
+    around = interval(differences, CONFIDENCE)
+    return Ratio(
+        value=math.exp(estimate(differences)),
         low=float(np.exp(around.low)),
         high=float(np.exp(around.high)),
-        pairs=pairs,
-        collections=answer["collections"],
     )
 
 
@@ -362,11 +378,12 @@ def _summary(cell: Cell, runs: Sequence[Run], *, free: bool) -> CellSummary:
 def split_pauses(answer: dict[str, Any], *, free: bool) -> tuple[list[int], list[int]]:
     """Return the pauses in nanoseconds, automatic ones and those that were asked for.
 
-    Without the GIL they are the victim's gaps that meet a collection.
+    Without the GIL they are the gaps that meet a collection and in which the victim
+    waited.
     """
     pauses = [(start, stop) for start, stop, *_ in answer["pauses"]]
     if free:
-        pauses = [gap for gap in answer["gaps"] if _meets(gap, pauses)]
+        pauses = [(a, b) for a, b, _ in _stops(answer) if _meets((a, b), pauses)]
     ends_ns = answer["stop_ns"]
     automatic = [stop - start for start, stop in pauses if start < ends_ns]
     return automatic, [stop - start for start, stop in pauses if start >= ends_ns]
@@ -375,15 +392,16 @@ def split_pauses(answer: dict[str, Any], *, free: bool) -> tuple[list[int], list
 def agreement(answers: Sequence[dict[str, Any]]) -> Agreement | None:
     """Hold the victim's gaps against the collections that they meet.
 
-    A collection's gaps are added up: without the GIL there are two. None without a
-    collection that is long enough.
+    A collection's gaps are added up: without the GIL there are two. Those in which the
+    victim did not wait are left out: its CPU was taken away. None without a collection
+    that is long enough.
     """
     long, gaps, seen = [], [], 0
     for answer in answers:
         for start, stop, *_ in answer["pauses"]:
             if stop - start < COMPARABLE_NS:
                 continue
-            met = [b - a for a, b in answer["gaps"] if a < stop and start < b]
+            met = [b - a for a, b, _ in _stops(answer) if a < stop and start < b]
             long.append(stop - start)
             gaps.append(sum(met))
             seen += bool(met)
@@ -452,14 +470,19 @@ def _overshoot_bytes(cell: Cell, answer: dict[str, Any]) -> int | None:
     return int(peak - (before if cell.shape == "cycles" else after))
 
 
+def _stops(answer: dict[str, Any]) -> list[list[int]]:
+    """Return the gaps in which the victim waited, or nobody knows."""
+    return [gap for gap in answer["gaps"] if gap[2] != 0]
+
+
 def _meets(gap: Sequence[int], pauses: Sequence[tuple[int, int]]) -> bool:
     return any(start < gap[1] and gap[0] < stop for start, stop in pauses)
 
 
 def _other_gaps(answer: dict[str, Any]) -> int:
-    """Count the gaps that meet no collection: a CPU that was taken away."""
+    """Count the gaps that meet no collection, or in which the CPU was taken away."""
     pauses = [(start, stop) for start, stop, *_ in answer["pauses"]]
-    return sum(not _meets(gap, pauses) for gap in answer["gaps"])
+    return sum(gap[2] == 0 or not _meets(gap, pauses) for gap in answer["gaps"])
 
 
 def _finite(value: Any) -> Any:
