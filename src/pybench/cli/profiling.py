@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pybench.cli.memory import add_memory
 from pybench.cli.pauses import add_gc
 
 # Each adds the parser of one kind.
-KINDS: tuple[Callable[[Any], None], ...] = (add_gc,)
+KINDS: tuple[Callable[[Any], None], ...] = (add_gc, add_memory)
 
 
 def add_profile(subcommands: Any) -> None:

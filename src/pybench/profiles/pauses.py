@@ -288,8 +288,10 @@ def ratio_of(pairs: Sequence[tuple[float, float]]) -> Ratio:
     )
 
 
-def ask(python: Path, order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-    """Start the child with an order, and return its answer.
+def ask(
+    python: Path, order: dict[str, Any], timeout_s: float, *, child: Path = _CHILD
+) -> dict[str, Any]:
+    """Start a child with an order, and return its answer.
 
     Raises
     ------
@@ -297,7 +299,7 @@ def ask(python: Path, order: dict[str, Any], timeout_s: float) -> dict[str, Any]
         If it ends badly, takes too long or says something else.
     """
     # -P: what lies beside the child shall not be imported in place of a module.
-    command = [str(python), "-P", str(_CHILD), json.dumps(order)]
+    command = [str(python), "-P", str(child), json.dumps(order)]
     try:
         done = subprocess.run(
             command,
@@ -441,8 +443,8 @@ def profile_document(
         "cells": [asdict(summary) for summary in summaries],
         "overhead": asdict(overhead) if overhead else None,
     }
-    finite: dict[str, Any] = _finite(document)
-    return finite
+    readable: dict[str, Any] = finite(document)
+    return readable
 
 
 def _pauses(durations_ns: Sequence[int]) -> Pauses | None:
@@ -485,12 +487,12 @@ def _other_gaps(answer: dict[str, Any]) -> int:
     return sum(gap[2] == 0 or not _meets(gap, pauses) for gap in answer["gaps"])
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Return it with None in place of what JSON has no word for."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
