@@ -1,6 +1,6 @@
 # Types of the compiled module; the docstrings are in the C files alone.
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypedDict, final
 
 class _Kernel(TypedDict):
@@ -100,6 +100,34 @@ def stopwatch_disarm() -> None: ...
 def histogram_quantiles(
     values_ns: Sequence[int], fractions: Sequence[float], /
 ) -> list[int]: ...
+
+class _Recorded(TypedDict):
+    pauses: list[tuple[int, int, int, int, int]]
+    lost: int
+
+class _Watched(TypedDict):
+    result: Any
+    gaps: list[tuple[int, int, int]]
+    lost: int
+    looks: int
+    naps: bool
+
+def pauses_record(
+    iterations: int, *, rounds: int = 1, threads: int = 1, pin: bool = True
+) -> list[KernelResult]: ...
+def pauses_recorder(
+    capacity: int = 100_000,
+) -> Callable[[str, dict[str, int]], None]: ...
+def pauses_recorded(
+    recorder: Callable[[str, dict[str, int]], None], /
+) -> _Recorded: ...
+def pauses_watch(
+    function: Callable[[], object],
+    /,
+    *,
+    threshold_ns: int = 100_000,
+    capacity: int = 100_000,
+) -> _Watched: ...
 def refcount_pair(
     iterations: int,
     *,

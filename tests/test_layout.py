@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "plugin": {*SHARED, "_pybench"},
     "verdicts": SHARED,
     "runner": {*SHARED, "verdicts"},
-    "profiles": {*SHARED, "verdicts", "runner"},
+    # The extension: in files that the interpreter under test runs as its program.
+    "profiles": {*SHARED, "verdicts", "runner", "_pybench"},
     "report": {*SHARED, "verdicts", "runner", "profiles"},
     "selfcheck": {*SHARED, "verdicts", "runner"},
     "cli": {*SHARED, "verdicts", "runner", "profiles", "report", "selfcheck"},

@@ -12,6 +12,7 @@ int pb_counters_add(PyObject *module);
 int pb_gil_add(PyObject *module);
 int pb_locks_add(PyObject *module);
 int pb_ordering_add(PyObject *module);
+int pb_pauses_add(PyObject *module);
 int pb_refcount_add(PyObject *module);
 int pb_subinterpreters_add(PyObject *module);
 int pb_yardstick_add(PyObject *module);

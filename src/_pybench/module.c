@@ -56,7 +56,7 @@ module_exec(PyObject *module)
         module_add_build, pb_clock_add,   pb_histogram_add, pb_result_add,
         pb_threads_add,   pb_calls_add,   pb_churn_add,    pb_containers_add,
         pb_counters_add,  pb_gil_add,     pb_locks_add,    pb_ordering_add,
-        pb_refcount_add,  pb_subinterpreters_add,
+        pb_pauses_add,    pb_refcount_add,  pb_subinterpreters_add,
         pb_yardstick_add,
     };
     struct pb_state *state = pb_get_state(module);

@@ -116,6 +116,7 @@ CASES = (
     *variants("ordering_publish", order=("relaxed", "release", "seq_cst", "fence")),
     *variants("ordering_walk", pattern=("sequential", "random", "chased")),
     *variants("ordering_walk", access=("write",)),
+    Case(kernel="pauses_record"),
     *variants("refcount_pair", target=("owned", "foreign", "immortal", "shared")),
     *variants("refcount_pair", form=("chained", "strided")),
     *variants("refcount_stress", layout=("shared", "private")),

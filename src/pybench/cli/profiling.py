@@ -7,9 +7,16 @@ from typing import Any
 
 from pybench.cli.bottleneck import add_bottleneck, add_options, profile_workloads
 from pybench.cli.imports import add_imports
+from pybench.cli.memory import add_memory
+from pybench.cli.pauses import add_gc
 
 # Each adds the parser of one kind.
-KINDS: tuple[Callable[[Any], None], ...] = (add_bottleneck, add_imports)
+KINDS: tuple[Callable[[Any], None], ...] = (
+    add_bottleneck,
+    add_gc,
+    add_memory,
+    add_imports,
+)
 
 
 def add_profile(subcommands: Any) -> None:

@@ -22,6 +22,13 @@ TOP = 10
 # A row is run a few times at most; a profiler slows calls down by a factor of ten.
 _TIMEOUT_S = 30.0
 
+_SIZES = (
+    "rss_before_bytes",
+    "rss_peak_bytes",
+    "traced_before_bytes",
+    "traced_peak_bytes",
+)
+
 # cProfile is pytest-benchmark's: it profiles one more call after the timed ones,
 # which are kept to a minimum here and thrown away.
 _CPROFILE = (
@@ -96,7 +103,8 @@ def profile_row(
         document, problem = _run(
             interpreter, switches, "--pybench-memory", node, ("--benchmark-disable",)
         )
-        sizes |= document.get(fullname, {})
+        found = document.get(fullname, {})
+        sizes |= {name: found[name] for name in _SIZES if name in found}
         if fullname not in document:
             problems.append(f"{what} memory: {problem or 'nothing was written'}")
     return RowProfile(

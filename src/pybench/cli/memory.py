@@ -1,0 +1,221 @@
+"""``pybench profile memory``: what rows, objects, threads and interpreters take."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybench.cli.pauses import check_writable, seconds, whole, write
+from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
+
+if TYPE_CHECKING:
+    from pybench.profiles.memory import Each, Row
+    from pybench.profiles.repeats import Mean
+    from pybench.runner import Interpreter
+
+_TIMEOUT_S = 60.0
+# Column, its head and its width.
+_COLUMNS = (
+    ("rss_peak", "rss peak", 11),
+    ("uss_peak", "uss peak", 11),
+    ("pss_peak", "pss peak", 11),
+    ("rss_grown", "rss left", 10),
+    ("uss_grown", "uss left", 10),
+    ("traced_peak", "traced", 10),
+    ("traced_grown", "left", 8),
+)
+
+
+def add_memory(kinds: Any) -> None:
+    """Add ``pybench profile memory``."""
+    parser = kinds.add_parser(
+        "memory",
+        help="memory of rows, and of one object, thread or interpreter",
+        description="Run each row in processes of its own for what it takes: resident, "
+        "its own (USS), its share (PSS), and what Python allocated. Nothing is timed.",
+        epilog="Exit status: 0 done, 2 usage, 4 a row failed (the others are "
+        "reported), 130 interrupted.",
+    )
+    parser.add_argument(
+        "selectors", metavar="SELECTOR", nargs="*",
+        help="category/area/operation, as for pybench run (default: all rows)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--suite", metavar="PATH", type=Path, default=Path("benchmarks"),
+        help="where the benchmarks are (default: ./benchmarks)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--python", metavar="PY", help="as for pybench run (default: this one)"
+    )
+    parser.add_argument(
+        "--repeats", metavar="N", type=whole, default=3,
+        help="fresh processes for each number (default 3)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--only", choices=["rows", "each"],
+        help="rows alone, or one more object, thread, interpreter alone",
+    )  # fmt: skip
+    parser.add_argument(
+        "--flamegraph", metavar="DIR", type=Path,
+        help="write memray's page for each row there, where it is installed",
+    )  # fmt: skip
+    parser.add_argument(
+        "--timeout", metavar="S", type=seconds, default=_TIMEOUT_S,
+        help=f"seconds for each process (default {_TIMEOUT_S:g})",
+    )  # fmt: skip
+    parser.add_argument("--json", metavar="PATH", help="write the record; - for stdout")
+    parser.set_defaults(command=profile_memory)
+
+
+def profile_memory(options: argparse.Namespace) -> int:
+    """Measure rows, then the kinds; print what came of them, save it."""
+    from pybench.cli.comparing import host_needs
+
+    host_needs()
+    from pybench.cli.running import interpreters, make_folder
+    from pybench.profiles import memory
+    from pybench.profiles.pauses import ChildError
+
+    out = sys.stderr if options.json == "-" else sys.stdout
+    check_writable(options.json)
+    (interpreter,) = interpreters([options.python] if options.python else [])
+    print(f"pybench: {interpreter.label} at {interpreter.path}", file=out, flush=True)
+    names: list[str] = []
+    if options.only != "each":
+        if not options.suite.exists():
+            raise UsageError(
+                f"no benchmarks at {options.suite.absolute()}; run this in a checkout, "
+                "or say where they are: --suite PATH"
+            )
+        try:
+            names = memory.rows_of(interpreter, options.suite, options.selectors)
+        except ChildError as error:
+            raise UsageError(str(error)) from None
+        print(f"rows: {len(names)}, {options.repeats} times in 2 processes", file=out)
+    folder = make_pages(options.flamegraph, interpreter, make_folder, out)
+    rows: list[Row] = []
+    each: list[Each] = []
+    status = OK
+    try:
+        print("\n".join(row_head()) if names else "", file=out)
+        for name in names:
+            row = memory.measure_row(
+                interpreter, options.suite, name,
+                repeats=options.repeats, timeout_s=options.timeout,
+            )  # fmt: skip
+            rows.append(row)
+            print("\n".join(row_lines(row)), file=out, flush=True)
+            if row.problems and not row.means:
+                status = FAILED
+            if folder:
+                page = folder / f"{page_name(name)}.html"
+                status = max(status, draw(interpreter, options, name, page, out=out))
+        if options.only != "rows":
+            print("\none more takes, in bytes of its own (USS):", file=out)
+            for one in memory.measure_each(
+                interpreter, memory.KINDS, options.repeats, options.timeout
+            ):
+                each.append(one)
+                print(each_line(one), file=out, flush=True)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        print(
+            f"pybench: interrupted after {len(rows)} of {len(names)} rows; the above "
+            "is of those",
+            file=sys.stderr,
+        )
+    document = memory.profile_document(interpreter, rows, each, complete=status == OK)
+    return max(status, write(document, options.json))
+
+
+def make_pages(
+    folder: Path | None, interpreter: "Interpreter", make: Any, out: Any
+) -> Path | None:
+    """Make the folder of flame graphs; say why there will be none."""
+    from pybench.profiles.memory import has_memray
+
+    if folder is None:
+        return None
+    if not has_memray(interpreter):
+        print(
+            f"no flame graphs: memray is not installed for {interpreter.path}: "
+            f"{interpreter.path} -m pip install memray",
+            file=out,
+        )
+        return None
+    made: Path = make(folder)
+    return made
+
+
+def draw(
+    interpreter: "Interpreter",
+    options: argparse.Namespace,
+    name: str,
+    page: Path,
+    *,
+    out: Any,
+) -> int:
+    """Write one flame graph; return the status."""
+    from pybench.profiles import memory
+    from pybench.profiles.pauses import ChildError
+
+    try:
+        memory.flame_graph(interpreter, options.suite, name, page, options.timeout)
+    except ChildError as error:
+        print(f"  {error}", file=out)
+        return FAILED
+    print(f"  flame graph -> {page}", file=out)
+    return OK
+
+
+def page_name(fullname: str) -> str:
+    """Return a row's name as one of a file."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", fullname).strip("-")[-150:]
+
+
+def row_head() -> list[str]:
+    """Say what the columns are."""
+    heads = "".join(f"{head:>{width}}" for _, head, width in _COLUMNS)
+    return [
+        "",
+        "KiB above what there was before the row, and blocks; the peaks of USS and PSS "
+        "are sampled",
+        f"{'row':<32}{heads}{'blocks':>7}",
+    ]
+
+
+def row_lines(row: "Row") -> list[str]:
+    """Lay one row out, with the lines that allocated what is left."""
+    from pybench.report.wording import operation
+
+    means = row.means
+    cells = [f"{kib(means.get(name)):>{width}}" for name, _, width in _COLUMNS]
+    blocks = means.get("blocks_grown")
+    said = f"{blocks.value:.0f}" if blocks else "n/a"
+    lines = [f"{operation(row.fullname)[:31]:<32}{''.join(cells)}{said:>7}"]
+    lines += [
+        f"    {line.bytes / 1024:9.1f} KiB in {line.blocks} blocks: "
+        f"{Path(line.file).name}:{line.line}"
+        for line in row.lines[:3]
+    ]
+    return lines + [f"    problem: {problem}" for problem in row.problems]
+
+
+def kib(mean: "Mean | None") -> str:
+    """Return a mean in KiB, with half of its interval where there is one."""
+    if mean is None:
+        return "n/a"
+    half = mean.half_width / 1024
+    around = f"±{half:.0f}" if mean.repeats > 1 else ""
+    return f"{mean.value / 1024:.0f}{around}"
+
+
+def each_line(one: "Each") -> str:
+    """Say what one more takes."""
+    if one.bytes is None:
+        return f"  {one.kind:<20} n/a: {one.problem}"
+    around = ""
+    if one.bytes.repeats > 1:
+        around = f"  95 % [{one.bytes.low:,.1f}, {one.bytes.high:,.1f}]"
+    return f"  {one.kind:<20} {one.bytes.value:>12,.1f}{around}"

@@ -1,0 +1,116 @@
+"""A child that holds more and more of one kind of thing and says what it occupies.
+
+Run as a file by the interpreter under test, with one argument in JSON, an order of
+`pybench.profiles.memory`; prints one line of JSON. It imports the standard library
+alone. Each kind has a process of its own, since what is freed may stay with it.
+"""
+
+import gc
+import importlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Plain:
+    """An instance with a dict, or inline values where the version has them."""
+
+    def __init__(self) -> None:
+        self.first = None
+        self.second = None
+
+
+class Slotted:
+    """The same with slots."""
+
+    __slots__ = ("first", "second")
+
+    def __init__(self) -> None:
+        self.first = None
+        self.second = None
+
+
+def thread() -> object:
+    """Start a thread that waits for ever."""
+    lock = threading.Lock()
+    lock.acquire()
+    started = threading.Thread(target=lock.acquire, daemon=True)
+    started.start()
+    return started
+
+
+def interpreter_maker() -> Callable[[], object]:
+    """Return what makes an interpreter, by whatever name this version has for it."""
+    version = sys.version_info[:2]
+    if version >= (3, 14):
+        name = "concurrent.interpreters"
+    elif version >= (3, 13):
+        name = "_interpreters"
+    elif version >= (3, 12):
+        name = "_xxsubinterpreters"
+    else:
+        raise NotImplementedError("an interpreter of its own came with Python 3.12")
+    create: Callable[[], object] = importlib.import_module(name).create
+    return create
+
+
+# What makes one, and how many are made between two readings: some megabytes, so that
+# the pages and arenas that are begun do not count.
+KINDS: dict[str, tuple[Callable[[], object], int]] = {
+    "object": (object, 200_000),
+    "float": (lambda: float(1), 200_000),
+    "list of one": (lambda: [None], 100_000),
+    "dict of one": (lambda: {"key": None}, 50_000),
+    "instance": (Plain, 100_000),
+    "instance with slots": (Slotted, 100_000),
+    "thread": (thread, 10),
+    "interpreter": (lambda: None, 3),
+}
+
+
+def hold(order: dict[str, Any]) -> dict[str, Any]:
+    """Make a batch at a time; return how many there were at each reading, and bytes."""
+    make, batch = KINDS[order["kind"]]
+    if order["kind"] == "interpreter":
+        try:
+            make = interpreter_maker()
+        except NotImplementedError as error:
+            return {"missing": str(error)}
+    gc.disable()
+    steps = order["steps"]
+    # As long as it will ever be, so that its own growth is in no reading.
+    held: list[object] = [None] * (batch * (steps + 1))
+    counts, sizes = [], []
+    for made in range(0, batch * (steps + 1), batch):
+        for index in range(made, made + batch):
+            held[index] = make()
+        size = own_bytes()
+        if size is None:
+            return {"missing": "the system does not tell (no /proc/self/smaps_rollup)"}
+        counts.append(made + batch)
+        sizes.append(size)
+    return {"counts": counts, "bytes": sizes}
+
+
+def own_bytes() -> int | None:
+    """Return what no other process has of our memory; None where nobody tells."""
+    try:
+        with open("/proc/self/smaps_rollup") as file:  # noqa: PTH123 - no pathlib
+            found = [line.split() for line in file if line.startswith("Private_")]
+    except OSError:
+        return None
+    return 1024 * sum(int(words[1]) for words in found) if found else None
+
+
+def main() -> None:
+    """Do as ordered, print it, and end without waiting for anything."""
+    sys.stdout.write(json.dumps(hold(json.loads(sys.argv[1]))) + "\n")
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""`pybench profile gc`, as a user calls it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pybench.cli import status
+
+pytest.importorskip("_pybench")
+COMMAND = [sys.executable, "-m", "pybench.cli", "profile", "gc"]
+SMALL = ["--shapes", "lists", "--sizes", "1e4", "--repeats", "1", "--pairs", "1"]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    return subprocess.run(
+        [*COMMAND, *words], capture_output=True, text=True, timeout=120
+    )
+
+
+def test_table_record_and_collector(tmp_path: Path) -> None:
+    path = tmp_path / "gc.json"
+
+    done = run(*SMALL, "--modes", "on", "off", "--json", str(path))
+
+    assert done.returncode == status.OK, done.stderr
+    document = json.loads(path.read_text())
+    assert f"collector: {document['collector']['kind']} (" in done.stdout
+    assert document["complete"] is True
+    assert [c["cell"]["mode"] for c in document["cells"]] == ["on", "off"]
+    assert document["cells"][1]["automatic"] is None
+    assert "recorder's overhead: " in done.stdout
+    assert "no interval below six pairs" in done.stdout
+
+
+def test_record_on_standard_output_is_alone_there() -> None:
+    done = run(*SMALL, "--modes", "off", "off", "--json", "-")
+
+    assert done.returncode == status.OK, done.stderr
+    assert len(json.loads(done.stdout)["cells"]) == 1
+    assert "collector: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--shapes", "ball"], "'ball' is no shape: one of tree, chain"),
+        (["--modes", "maybe"], "'maybe' is no mode"),
+        (["--sizes", "9999"], "'9999' is no size"),
+        (["--sizes", "1e8"], "'1e8' is no size"),
+        (["--sizes", "nan"], "'nan' is no size"),
+        (["--repeats", "0"], "'0' is no number from 1"),
+        (["--pairs", "x"], "'x' is no number"),
+        (["--timeout", "0"], "'0' is no number of seconds"),
+        (["--python", "9.9"], "9.9"),
+        (["--json", "nowhere/x.json"], "there is no folder"),
+    ],
+)
+def test_bad_words_are_named(words: list[str], named: str) -> None:
+    done = run(*words)
+
+    assert done.returncode == status.USAGE
+    assert named in done.stderr
+
+
+def test_process_that_takes_too_long_is_told_and_the_record_written(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "gc.json"
+
+    done = run(*SMALL, "--modes", "on", "--timeout", "0.001", "--json", str(path))
+
+    assert done.returncode == status.FAILED
+    assert "lists of 10000, gc on: no end within 0.001 seconds" in done.stderr
+    assert "recorder's overhead: n/a: no end within" in done.stdout
+    document = json.loads(path.read_text())
+    assert document["complete"] is False
+    assert document["overhead"] is None
+
+
+def test_interrupt_saves_what_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "gc.json"
+    child = subprocess.Popen(
+        [*COMMAND, *SMALL, "--repeats", "1000", "--json", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    # Once the head is there, handlers are in place.
+    assert "pybench: " in child.stdout.readline()
+    time.sleep(1.0)
+    os.kill(child.pid, signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+
+    assert child.returncode == status.INTERRUPTED, err
+    assert "interrupted after" in err
+    assert "per 1e6: " in out
+    assert json.loads(path.read_text())["complete"] is False

@@ -1,0 +1,239 @@
+"""Memory of rows in processes of their own, and of one more of a kind."""
+
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+from pybench.profiles import memory
+from pybench.profiles.pauses import ChildError
+from pybench.runner import Interpreter, probe
+
+SIZE = 4_000_000
+SUITE = f"""
+import pytest
+
+HELD = []
+
+def test_held(benchmark):
+    benchmark(lambda: HELD.append(bytearray({SIZE})))
+
+def test_dropped(benchmark):
+    benchmark(lambda: len(bytearray({SIZE})))
+
+def test_lacking(benchmark):
+    pytest.skip("n/a: too old")
+
+def test_dying(benchmark):
+    import os
+    os.abort()
+"""
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/smaps_rollup").exists(), reason="n/a: no smaps_rollup here"
+)
+
+
+@pytest.fixture(scope="module")
+def python() -> Interpreter:
+    """Return the interpreter that runs this."""
+    return probe(sys.executable)
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    """Write a suite."""
+    folder = tmp_path / "suite"
+    folder.mkdir()
+    (folder / "test_suite.py").write_text(SUITE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    return folder
+
+
+def measure(
+    python: Interpreter, suite: Path, name: str, *, repeats: int = 1
+) -> memory.Row:
+    """Measure one row of the suite."""
+    fullname = f"suite/test_suite.py::test_{name}"
+    return memory.measure_row(python, suite, fullname, repeats=repeats, timeout_s=60)
+
+
+@needs_proc
+def test_row_that_keeps_its_memory_has_grown(python: Interpreter, suite: Path) -> None:
+    """By about the same in all four views, and the line that did it is named."""
+    row = measure(python, suite, "held", repeats=2)
+
+    assert row.problems == ()
+    for name in ("rss", "uss", "pss", "traced"):
+        assert row.means[f"{name}_grown"].value == pytest.approx(SIZE, rel=0.3)
+        peak = row.means[f"{name}_peak"].value
+        assert peak >= row.means[f"{name}_grown"].value * 0.99
+    assert row.means["rss_grown"].repeats == 2
+    assert "blocks_grown" in row.means
+    assert (Path(row.lines[0].file).name, row.lines[0].line) == ("test_suite.py", 7)
+    assert row.lines[0].bytes == pytest.approx(SIZE, rel=0.01)
+
+
+@needs_proc
+def test_row_that_drops_its_memory_has_a_peak_only(
+    python: Interpreter, suite: Path
+) -> None:
+    row = measure(python, suite, "dropped")
+
+    assert row.means["traced_peak"].value == pytest.approx(SIZE, rel=0.3)
+    assert row.means["rss_peak"].value == pytest.approx(SIZE, rel=0.3)
+    assert row.means["traced_grown"].value < SIZE / 10
+    assert row.means["rss_grown"].value < SIZE / 2
+
+
+def test_row_that_dies_has_its_reasons(python: Interpreter, suite: Path) -> None:
+    row = measure(python, suite, "dying")
+
+    assert row.means == {}
+    assert row.problems == (
+        "resident memory: the process was ended by signal 6",
+        "allocated memory: the process was ended by signal 6",
+    )
+
+
+def test_row_that_is_not_there_has_its_reasons(
+    python: Interpreter, suite: Path
+) -> None:
+    row = measure(python, suite, "nowhere")
+
+    assert row.means == {}
+    assert all("exit 4" in problem for problem in row.problems)
+
+
+def test_row_that_does_not_end_is_ended(python: Interpreter, suite: Path) -> None:
+    row = memory.measure_row(
+        python, suite, "suite/test_suite.py::test_held", repeats=1, timeout_s=0.01
+    )
+
+    assert "resident memory: no end within 0.01 seconds" in row.problems
+
+
+def test_system_that_does_not_tell_gives_no_numbers(
+    python: Interpreter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_PROC", tmp_path)
+
+    assert memory.own_and_share(1) == ()
+
+
+def test_process_that_has_ended_has_no_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file is there, and empty, until somebody has waited for it."""
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "smaps_rollup").write_text("")
+    monkeypatch.setattr(memory, "_PROC", tmp_path)
+
+    assert memory.own_and_share(7) == ()
+
+
+def test_samples_outside_of_the_row_do_not_count() -> None:
+    row = {"uss_before_bytes": 10, "uss_after_bytes": 20, "pss_before_bytes": 5}
+
+    assert memory.sampled_peaks(row, []) == {"uss_peak_bytes": 20, "pss_peak_bytes": 5}
+    assert memory.sampled_peaks(row, [(1, 50, 40), (2, 30, 60)]) == {
+        "uss_peak_bytes": 50,
+        "pss_peak_bytes": 60,
+    }
+
+
+def test_means_lack_what_was_not_said() -> None:
+    found = memory.means_of([{"rss_before_bytes": 10, "rss_peak_bytes": 30}])
+
+    assert {name: mean.value for name, mean in found.items()} == {"rss_peak": 20}
+
+
+def test_rows_are_those_that_the_selectors_match(
+    python: Interpreter, suite: Path
+) -> None:
+    names = memory.rows_of(python, suite, [])
+
+    assert [name.partition("::test_")[2] for name in names] == [
+        "held",
+        "dropped",
+        "lacking",
+        "dying",
+    ]
+
+
+def test_suite_without_rows_says_so(python: Interpreter, tmp_path: Path) -> None:
+    (tmp_path / "test_none.py").write_text("")
+
+    with pytest.raises(ChildError, match="collected nothing"):
+        memory.rows_of(python, tmp_path, [])
+
+
+def test_slope_is_that_of_the_line() -> None:
+    assert memory.slope([1, 2, 3], [107, 207, 307]) == pytest.approx(100)
+    # Least squares, not the ends alone.
+    assert memory.slope([0, 1, 2, 3], [0, 1, 5, 6]) == pytest.approx(2.2)
+    with pytest.raises(ValueError, match="one count"):
+        memory.slope([5, 5], [1, 2])
+
+
+@needs_proc
+def test_object_takes_what_it_says(python: Interpreter) -> None:
+    (one,) = memory.measure_each(python, ["object"], 2, 60)
+
+    assert one.problem == ""
+    assert one.bytes is not None
+    assert one.bytes.value == pytest.approx(sys.getsizeof(object()), rel=0.3)
+    assert -math.inf < one.bytes.low <= one.bytes.high < math.inf
+
+
+@needs_proc
+def test_interpreter_takes_megabytes_or_is_not_there(python: Interpreter) -> None:
+    (one,) = memory.measure_each(python, ["interpreter"], 1, 60)
+
+    if sys.version_info < (3, 12):
+        assert one.bytes is None
+        assert "3.12" in one.problem
+    else:
+        assert one.bytes is not None
+        assert one.bytes.value > 100_000
+
+
+def test_kind_that_fails_has_its_reason(python: Interpreter) -> None:
+    (one,) = memory.measure_each(python, ["nothing"], 1, 60)
+
+    assert one.bytes is None
+    assert "KeyError" in one.problem
+
+
+def test_kinds_are_those_of_the_child() -> None:
+    from pybench.profiles import holdings
+
+    assert tuple(holdings.KINDS) == memory.KINDS
+
+
+def test_document_is_json(python: Interpreter) -> None:
+    row = memory.Row(
+        fullname="t.py::a",
+        means=memory.means_of([{"rss_before_bytes": 1, "rss_peak_bytes": 2}]),
+        lines=(),
+        samples=0,
+        problems=(),
+    )
+
+    document = memory.profile_document(python, [row], [], complete=False)
+
+    assert document["pybench"] == "profile-memory"
+    assert document["rows"][0]["means"]["rss_peak"]["low"] is None
+
+
+def test_memray_that_is_missing_is_told(
+    python: Interpreter, suite: Path, tmp_path: Path
+) -> None:
+    if memory.has_memray(python):
+        page = tmp_path / "page.html"
+        name = "suite/test_suite.py::test_held"
+        memory.flame_graph(python, suite, name, page, 60)
+        assert "<html" in page.read_text()
+    else:
+        with pytest.raises(ChildError, match="memray"):
+            memory.flame_graph(python, suite, "x", tmp_path / "page.html", 60)
