@@ -357,7 +357,10 @@ class ImportsMeasurement:
         if repeats < REPEATS_LEAST:
             raise ValueError(f"{repeats} repeats: {REPEATS_LEAST} are the least")
         order = random.Random(len(self._module))
-        with tempfile.TemporaryDirectory(prefix="pybench-imports-") as name:
+        # Ctrl-C may come while a child starts, and that one may still write into it.
+        with tempfile.TemporaryDirectory(
+            prefix="pybench-imports-", ignore_cleanup_errors=True
+        ) as name:
             processes = _Processes(
                 self._interpreter, self._module, Path(name), self._timeout_s
             )
