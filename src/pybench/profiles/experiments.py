@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import random
-import signal
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pybench.profiles.children import end_group, reap
 from pybench.runner import Interpreter
 
 Kind = Literal["script", "function", "row"]
@@ -315,21 +315,23 @@ def _wait(
     """
     deadline = time.monotonic() + timeout_s
     pause_s = 0.0005
-    while not _has_ended(child.pid):
+    while (ended := _burial(child)) is None:
         if time.monotonic() > deadline:
             return None, 0, 0
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.2, 0.002)
-    queued_ns = _queued_ns(child.pid)
-    # wait4 tells the CPU time of this child; others tell the sum over all.
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
-    return child.returncode, cpu_ns, queued_ns
+    return ended
 
 
-def _has_ended(pid: int) -> bool:
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+def _burial(child: subprocess.Popen[bytes]) -> tuple[int, int, int] | None:
+    queued_ns = 0
+    if hasattr(os, "waitid"):  # macOS has it from 3.13 on, and no schedstat
+        looking = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        if os.waitid(os.P_PID, child.pid, looking) is None:
+            return None
+        queued_ns = _queued_ns(child.pid)
+    reaped = reap(child, os.WNOHANG)
+    return None if reaped is None else (*reaped, queued_ns)
 
 
 def _queued_ns(pid: int) -> int:
@@ -341,11 +343,7 @@ def _queued_ns(pid: int) -> int:
 
 def _end(child: subprocess.Popen[bytes]) -> bool:
     """End the child and its session; return whether there was something to end."""
-    left = True
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        left = False
+    left = end_group(child)
     if child.returncode is None:
         with contextlib.suppress(ChildProcessError):
             child.wait()

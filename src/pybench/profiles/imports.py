@@ -13,7 +13,6 @@ this profile.
 from __future__ import annotations
 
 import ast
-import contextlib
 import os
 import random
 import secrets
@@ -28,6 +27,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pybench.profiles.children import end_group, reap
 from pybench.profiles.importtime import Estimate, Module, Tree, estimate, merge, parse
 from pybench.runner.probe import Interpreter
 
@@ -640,7 +640,7 @@ class _Processes:
 
             def end() -> None:
                 late.set()
-                _kill_group(child)
+                end_group(child)
 
             # Not wait(timeout): that looks every 50 ms, and so would the times.
             timer = threading.Timer(self._timeout_s, end)
@@ -652,8 +652,8 @@ class _Processes:
                 wall_ns = time.perf_counter_ns() - start_ns
             finally:
                 timer.cancel()
-                _kill_group(child)
-                status, cpu_ns = reaped or _reap(child)
+                end_group(child)
+                status, cpu_ns = reaped or reap(child) or (0, 0)
         return (None if late.is_set() else status), wall_ns, cpu_ns
 
     def _read_report(self) -> dict[str, Any] | None:
@@ -720,18 +720,6 @@ def _await_end(child: subprocess.Popen[bytes]) -> tuple[int, int] | None:
     its group can be ended by it.
     """
     if not hasattr(os, "waitid"):
-        return _reap(child)
+        return reap(child)
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     return None
-
-
-def _reap(child: subprocess.Popen[bytes]) -> tuple[int, int]:
-    """Take its status and the CPU time that it used, in nanoseconds."""
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)  # so that Popen knows as well
-    return child.returncode, round((usage.ru_utime + usage.ru_stime) * 1e9)
-
-
-def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pybench.report.wording import LEGEND, duration, facts, operation, ratio
 from pybench.runner.summary import RowSummary, Summary
 from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
@@ -28,14 +30,21 @@ def markdown(summary: Summary, *, most_characters: int = MOST_CHARACTERS) -> str
     tail = ["", LEGEND, ""]
     rows = sorted(summary.rows, key=lambda row: (_ORDER[row.verdict], row.row))
     lines = [_line(row) for row in rows]
-    room = most_characters - sum(len(line) + 1 for line in head + tail) - 80
+    return fitted(head, lines, tail, most_characters)
+
+
+def fitted(
+    head: Sequence[str], lines: Sequence[str], tail: Sequence[str], most_characters: int
+) -> str:
+    """Join as many of the lines as fit between head and tail; say how many do not."""
+    room = most_characters - sum(len(line) + 1 for line in (*head, *tail)) - 80
     kept: list[str] = []
     for line in lines:
         room -= len(line) + 1
         if room < 0:
             left = len(lines) - len(kept)
-            tail = ["", f"{left} more rows do not fit here.", *tail]
-            break
+            more = f"{left} more rows do not fit here: --format json."
+            return "\n".join([*head, *kept, "", more, *tail])
         kept.append(line)
     return "\n".join([*head, *kept, *tail])
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pybench.report.markdown import MOST_CHARACTERS, plain
+from pybench.report.markdown import MOST_CHARACTERS, fitted, plain
 from pybench.report.terminal import WIDTH
 from pybench.report.wording import SIGNS, duration, operation
 from pybench.runner.saved_comparison import (
@@ -77,16 +77,7 @@ def saved_markdown(
         _cells([operation(row.row), row.side, *_row_cells(row), _explained(row)])
         for row in sorted(comparison.rows, key=_order)
     ]
-    room = most_characters - sum(len(line) + 1 for line in head + tail) - 80
-    kept: list[str] = []
-    for line in lines:
-        room -= len(line) + 1
-        if room < 0:
-            left = len(lines) - len(kept)
-            tail = ["", f"{left} more rows do not fit here: --format json.", *tail]
-            break
-        kept.append(line)
-    return "\n".join([*head, *kept, *tail])
+    return fitted(head, lines, tail, most_characters)
 
 
 def _head(comparison: SavedComparison) -> list[str]:
