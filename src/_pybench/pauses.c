@@ -114,11 +114,12 @@ pauses_ring_free(struct pauses_ring *ring)
     free(ring);
 }
 
+static const char *const pauses_names[] = {"generation", "collected",
+                                           "uncollectable"};
+
 static struct pauses_ring *
 pauses_ring_new(int64_t capacity)
 {
-    static const char *const names[] = {"generation", "collected",
-                                        "uncollectable"};
     struct pauses_ring *ring = pauses_allocate(1, sizeof(*ring));
     if (ring == NULL) {
         return NULL;
@@ -129,8 +130,8 @@ pauses_ring_new(int64_t capacity)
     if (ring->entries == NULL) {
         goto error;
     }
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
-        ring->keys[i] = PyUnicode_InternFromString(names[i]);
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(pauses_names); i++) {
+        ring->keys[i] = PyUnicode_InternFromString(pauses_names[i]);
         if (ring->keys[i] == NULL) {
             goto error;
         }
@@ -164,6 +165,24 @@ pauses_number(PyObject *info, PyObject *key, int64_t *number)
     return 0;
 }
 
+/* Letter by letter: how many instructions memcmp takes depends on where the
+   string lies, and a test counts them. */
+static bool
+pauses_is(PyObject *phase, const char *word)
+{
+    size_t length = strlen(word);
+    if (!PyUnicode_IS_ASCII(phase)
+        || (size_t)PyUnicode_GET_LENGTH(phase) != length) {
+        return false;
+    }
+    const Py_UCS1 *text = PyUnicode_1BYTE_DATA(phase);
+    size_t i = 0;
+    while (i < length && text[i] == (Py_UCS1)word[i]) {
+        i++;
+    }
+    return i == length;
+}
+
 /* What the collector calls, as callback(phase, info). */
 static PyObject *
 pauses_callback(PyObject *capsule, PyObject *const *args, Py_ssize_t nargs)
@@ -180,13 +199,13 @@ pauses_callback(PyObject *capsule, PyObject *const *args, Py_ssize_t nargs)
                         "gc.callbacks gives them");
         return NULL;
     }
-    if (PyUnicode_CompareWithASCIIString(args[0], "start") == 0) {
+    if (pauses_is(args[0], "start")) {
         pthread_mutex_lock(&ring->lock);
         ring->start_ns = pb_clock_ns();
         pthread_mutex_unlock(&ring->lock);
         Py_RETURN_NONE;
     }
-    if (PyUnicode_CompareWithASCIIString(args[0], "stop") != 0) {
+    if (!pauses_is(args[0], "stop")) {
         PyErr_Format(PyExc_ValueError,
                      "phase must be 'start' or 'stop', not %R", args[0]);
         return NULL;
@@ -611,6 +630,34 @@ struct pauses_worker {
     PyObject *stop[2];   // "stop" and the same dict
 };
 
+/* A dict as the collector makes it, but with keys that are the recorder's own:
+   equal ones are compared byte by byte, and how long that takes depends on
+   where they happen to lie. */
+static PyObject *
+pauses_info_new(void)
+{
+    PyObject *info = PyDict_New();
+    PyObject *zero = PyLong_FromLong(0);
+    if (info == NULL || zero == NULL) {
+        goto error;
+    }
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(pauses_names); i++) {
+        PyObject *key = PyUnicode_InternFromString(pauses_names[i]);
+        int failed = key == NULL || PyDict_SetItem(info, key, zero) < 0;
+        Py_XDECREF(key);
+        if (failed) {
+            goto error;
+        }
+    }
+    Py_DECREF(zero);
+    return info;
+
+error:
+    Py_XDECREF(zero);
+    Py_XDECREF(info);
+    return NULL;
+}
+
 static int
 pauses_record_prepare(struct pb_worker *worker)
 {
@@ -621,8 +668,7 @@ pauses_record_prepare(struct pb_worker *worker)
     }
     local->start[0] = PyUnicode_FromString("start");
     local->stop[0] = PyUnicode_FromString("stop");
-    local->start[1] = Py_BuildValue("{s:i,s:i,s:i}", "generation", 0,
-                                    "collected", 0, "uncollectable", 0);
+    local->start[1] = pauses_info_new();
     local->stop[1] = Py_XNewRef(local->start[1]);
     return local->start[0] == NULL || local->stop[0] == NULL
                    || local->start[1] == NULL
