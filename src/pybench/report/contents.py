@@ -1,0 +1,243 @@
+"""What a report is made of: read from a run's folder, saved files and profiles.
+
+Every face takes a `Contents`; none of them reads a file or decides anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pybench.runner.details import RowDetail, details
+from pybench.runner.judging import judge
+from pybench.runner.record import NAME as RUN_NAME
+from pybench.runner.record import RecordError, Run, read_run
+from pybench.runner.saved import Saved, SavedError, read_saved
+from pybench.runner.saved_comparison import SavedComparison, compare_saved
+from pybench.runner.summary import NAME as SUMMARY_NAME
+from pybench.runner.summary import SCHEMA, Summary, summarise
+
+# What `pybench profile`, `scenario` and `doctor` leave with --json, and the schema of
+# each that is read here.
+PROFILES = {
+    "profile": 1,
+    "profile-gc": 1,
+    "profile-memory": 1,
+    "imports": 1,
+    "bottleneck": 1,
+    "scenario": 1,
+    "scenario-comparison": 1,
+    "doctor": 1,
+}
+
+# Profiles in this folder of a run belong to it.
+PROFILES_FOLDER = "profiles"
+
+
+class ContentsError(ValueError):
+    """Something that no report can be made of; names the file and the way out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A record of `pybench profile`, `scenario` or `doctor`, under its file's name."""
+
+    kind: str
+    name: str
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """Everything that a report shows; what was not given is None or empty.
+
+    Parameters
+    ----------
+    title : str
+        Of the page.
+    summary : Summary or None
+        Of a comparison.
+    run : Run or None
+        Its record; a `summary.json` alone has none, and so no details.
+    details : tuple of RowDetail
+        The pairs behind the verdicts.
+    saved : SavedComparison or None
+        What two or more saved files say.
+    files : tuple of Saved
+        The saved files themselves, one or more.
+    profiles : tuple of Profile
+        In the order of their names.
+    notes : tuple of str
+        What a reader has to know first, such as that the run is not finished.
+    """
+
+    title: str
+    summary: Summary | None = None
+    run: Run | None = None
+    details: tuple[RowDetail, ...] = ()
+    saved: SavedComparison | None = None
+    files: tuple[Saved, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_contents(
+    paths: Sequence[Path], *, title: str | None = None, margin: float = 0.03
+) -> Contents:
+    """Read all that one report shows.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        A run's folder, its ``run.jsonl`` or a ``summary.json``, at most one of them;
+        files of pytest-benchmark or pyperf; records of profiles.
+    margin : float
+        Of the comparison of saved files; a run has its own.
+
+    Raises
+    ------
+    ContentsError
+        If nothing is given, a file cannot be read or is of another schema or tool, or
+        what is given cannot be in one report.
+    """
+    if not paths:
+        raise ContentsError(
+            "nothing to report on: give the folder of a run, or files of "
+            "pytest-benchmark, pyperf or pybench profile"
+        )
+    runs: list[tuple[Summary, Run | None]] = []
+    files: list[Saved] = []
+    profiles: list[Profile] = []
+    notes: list[str] = []
+    for path in paths:
+        if path.is_dir() or path.name == RUN_NAME:
+            found = _run(path)
+            folder = path if path.is_dir() else path.parent
+            runs.append((_judged(found, folder), found))
+            profiles += _profiles_of(folder)
+            if found.torn:
+                notes.append(f"{folder.name}: its last record is cut off, and left out")
+            continue
+        kind = _kind(path)
+        if kind == "summary":
+            runs.append((_summary(path), None))
+        elif kind in PROFILES:
+            profiles.append(_profile(path))
+        else:
+            files.append(_saved(path))
+    if len(runs) > 1:
+        raise ContentsError(
+            f"{len(runs)} runs in one report: give one, or make pages of all in a "
+            "folder with --index"
+        )
+    try:
+        saved = compare_saved(files, margin) if len(files) > 1 else None
+    except SavedError as error:
+        raise ContentsError(str(error)) from None
+    summary, run = runs[0] if runs else (None, None)
+    return Contents(
+        title=title or _title(summary, saved, paths),
+        summary=summary,
+        run=run,
+        details=() if run is None else details(run),
+        saved=saved,
+        files=tuple(files),
+        profiles=tuple(sorted(profiles, key=lambda one: one.name)),
+        notes=tuple(notes),
+    )
+
+
+def _title(
+    summary: Summary | None, saved: SavedComparison | None, paths: Sequence[Path]
+) -> str:
+    if summary is not None:
+        return " against ".join(
+            [
+                ", ".join(side.name for side in summary.sides[1:]),
+                summary.sides[0].name,
+            ]
+        )
+    if saved is not None:
+        return ", ".join(file.name for file in saved.files)
+    return paths[0].stem
+
+
+def _run(path: Path) -> Run:
+    try:
+        run = read_run(path)
+    except RecordError as error:
+        raise ContentsError(str(error)) from None
+    if not run.rows or not run.sides:
+        raise ContentsError(f"{path}: the run ended before a row was measured")
+    return run
+
+
+def _judged(run: Run, folder: Path) -> Summary:
+    """Judge a run again; its notes are in its summary alone, and taken from there."""
+    path = folder / SUMMARY_NAME
+    notes = _summary(path).notes if path.is_file() else ()
+    return summarise(run, judge(run), notes=notes)
+
+
+def _document(path: Path) -> Any:
+    try:
+        return msgspec.json.decode(path.read_bytes())
+    except OSError as error:
+        raise ContentsError(f"{path}: {error.strerror or error}") from None
+    except msgspec.DecodeError as error:
+        raise ContentsError(f"{path}: not JSON, or cut off: {error}") from None
+
+
+def _kind(path: Path) -> str | None:
+    """Return what a file of ours calls itself; None for one of another tool."""
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ContentsError(f"{path}: {error.strerror or error}") from None
+    except ValueError:
+        return None  # `read_saved` says what is wrong, and reads compressed files
+    kind = document.get("pybench") if isinstance(document, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _summary(path: Path) -> Summary:
+    document = _document(path)
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != SCHEMA:
+        raise ContentsError(
+            f"{path}: schema {schema!r}, this pybench reads {SCHEMA}: judge the run's "
+            "folder again, or use the version that wrote it"
+        )
+    try:
+        return msgspec.convert(document, Summary)
+    except msgspec.ValidationError as error:
+        raise ContentsError(f"{path}: {error}") from None
+
+
+def _profile(path: Path) -> Profile:
+    document = _document(path)
+    kind = document["pybench"]
+    if document.get("schema") != PROFILES[kind]:
+        raise ContentsError(
+            f"{path}: {kind} of schema {document.get('schema')!r}, this pybench reads "
+            f"{PROFILES[kind]}: measure it again, or use the version that wrote it"
+        )
+    return Profile(kind=kind, name=path.stem, document=document)
+
+
+def _profiles_of(folder: Path) -> list[Profile]:
+    """Read the profiles that lie with a run."""
+    found = sorted((folder / PROFILES_FOLDER).glob("*.json"))
+    return [_profile(path) for path in found if _kind(path) in PROFILES]
+
+
+def _saved(path: Path) -> Saved:
+    try:
+        return read_saved(path)
+    except SavedError as error:
+        raise ContentsError(str(error)) from None
