@@ -71,8 +71,9 @@ def add_selfcheck(subcommands: Any) -> None:
     others = kinds.add_parser(
         "others",
         help="what other tools say of an interpreter against itself",
-        description="Measure eight functions twice on one interpreter by pyperf, by "
-        "pytest-benchmark and by pybench, and count what each calls different.",
+        description="Measure eight functions at four sizes twice on one interpreter, by "
+        "pyperf, by pytest-benchmark and by pybench, and count what each calls "
+        "different.",
     )
     others.add_argument("python", metavar="PY", help="as for pybench compare")
     others.add_argument("--seed", type=int, default=1)

@@ -1,8 +1,8 @@
 """What other tools say of one interpreter compared with itself, in the same hour.
 
-Eight small functions, no two of which use the interpreter alike, are measured by
-pyperf, by pytest-benchmark and by pybench, each by its defaults, on the same files. Of
-every row called different the truth is known: it is not.
+Eight small functions, no two of which use the interpreter alike, at four sizes each,
+are measured by pyperf, by pytest-benchmark and by pybench, each by its defaults, on the
+same files. Of every row called different the truth is known: it is not.
 """
 
 from __future__ import annotations
@@ -32,10 +32,6 @@ import json
 import re
 import zlib
 
-DOCUMENT = {"numbers": list(range(100)), "text": "lorem ipsum" * 10}
-TEXT = " ".join(f"word{n}" for n in range(200))
-DATA = TEXT.encode() * 10
-
 
 class Point:
     def __init__(self, x, y):
@@ -46,61 +42,68 @@ class Point:
         return self.x * self.x + self.y * self.y
 
 
-def fibonacci(n=12):
+def fibonacci(n):
     return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
 
 
-def methods():
-    return sum(Point(n, n).length() for n in range(200))
+def recursion(size):
+    return [fibonacci(8) for _ in range(size)]
 
 
-def mapping():
+def methods(size):
+    return sum(Point(n, n).length() for n in range(20 * size))
+
+
+def mapping(size):
     counts = {}
-    for n in range(500):
+    for n in range(50 * size):
         counts[n % 50] = counts.get(n % 50, 0) + 1
     return counts
 
 
-def sorting():
-    return sorted(range(500), key=lambda n: -n * n % 101)
+def sorting(size):
+    return sorted(range(50 * size), key=lambda n: -n * n % 101)
 
 
-def text():
-    return "".join(f"{n}:{n * n}" for n in range(200))
+def text(size):
+    return "".join(f"{n}:{n * n}" for n in range(20 * size))
 
 
-def documents():
-    return json.loads(json.dumps(DOCUMENT))
+def documents(size):
+    return json.loads(json.dumps({"numbers": [*range(50 * size)], "text": "a" * size}))
 
 
-def patterns():
-    return len(re.findall(r"w(o+)rd(\\d+)", TEXT))
+def patterns(size):
+    return len(re.findall(r"w(o+)rd(\\d+)", "some word12 " * 10 * size))
 
 
-def compression():
-    return len(zlib.compress(DATA, 1))
+def compression(size):
+    return len(zlib.compress(b"a few words of text" * 20 * size, 1))
 
 
-ALL = (fibonacci, methods, mapping, sorting, text, documents, patterns, compression)
+ALL = (recursion, methods, mapping, sorting, text, documents, patterns, compression)
+CASES = [(function, size) for function in ALL for size in (2, 5, 12, 30)]
 """
 
 ROWS = """
 import pytest
-from functions import ALL
+from functions import CASES
 
 
-@pytest.mark.parametrize("function", ALL, ids=lambda function: function.__name__)
-def test_function(benchmark, function):
-    benchmark(function)
+@pytest.mark.parametrize(
+    ("function", "size"), CASES, ids=[f"{f.__name__}-{size}" for f, size in CASES]
+)
+def test_function(benchmark, function, size):
+    benchmark(function, size)
 """
 
 PYPERF = """
 import pyperf
-from functions import ALL
+from functions import CASES
 
 runner = pyperf.Runner()
-for function in ALL:
-    runner.bench_func(function.__name__, function)
+for function, size in CASES:
+    runner.bench_func(f"{function.__name__}-{size}", function, size)
 """
 
 
