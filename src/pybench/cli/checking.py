@@ -71,8 +71,8 @@ def add_selfcheck(subcommands: Any) -> None:
     others = kinds.add_parser(
         "others",
         help="what other tools say of an interpreter against itself",
-        description="Measure eight functions at four sizes twice on one interpreter, by "
-        "pyperf, by pytest-benchmark and by pybench, and count what each calls "
+        description="Measure eight functions at four sizes twice on one interpreter, "
+        "by pyperf, by pytest-benchmark and by pybench, and count what each calls "
         "different.",
     )
     others.add_argument("python", metavar="PY", help="as for pybench compare")
