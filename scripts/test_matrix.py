@@ -314,7 +314,7 @@ def run_one(
     with tempfile.TemporaryDirectory(prefix="pybench-matrix-") as name:
         folder = Path(name)
         log, row_log = folder / "tests.txt", folder / "rows.txt"
-        status, tests = run_pytest(python, [*where, *options], folder, log)
+        status, tests = run_pytest(python, [*where, "--durations=12", *options], folder, log)
         # With options of the user's a selection may well be empty on one of them.
         if status != 0 and not (status == NO_TESTS and options):
             problems.append(f"pytest {' '.join(where)}: exit {status}")
