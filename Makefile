@@ -23,7 +23,7 @@ endef
 
 help:
 	@echo 'make bench       set up, then pytest benchmarks/ --benchmark-only'
-	@echo 'make test        set up, then the tests, on every interpreter found'
+	@echo 'make test        set up, then the tests, on each kind of interpreter found'
 	@echo 'make reference   the kernels beside the same operations in plain C'
 	@echo 'make lint        ruff, mypy, and C without warnings'
 	@echo 'make setup       only set up; prints the Python of the environment'

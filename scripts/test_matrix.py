@@ -1,12 +1,13 @@
-"""Run the tests on the default Python and on every other interpreter found.
+"""Run the tests on the default Python and on one other build of each kind found.
 
 The default (the one that runs this) runs all of ``tests/``; the others run what
 touches the extension.  Each also measures the benchmarks with the smallest budget,
 so that the rows which this interpreter can and cannot run are counted.  Two at a
 time: they disturb each other, but rows are counted here and no test looks at a time.
-What an interpreter says is printed when it is done.
+What an interpreter says is printed when it is done.  A second build of a kind, such as
+another 3.11, is run where PYBENCH_PYTHONS names it, and with --all.
 
-    python scripts/test_matrix.py [--only-default] [--record-rows] [-- pytest options]
+    python scripts/test_matrix.py [--only-default] [--all] [--record-rows] [-- pytest options]
 
 Environment
     PYBENCH_PYTHONS   further interpreters, paths separated as in PATH
@@ -314,7 +315,8 @@ def run_one(
     with tempfile.TemporaryDirectory(prefix="pybench-matrix-") as name:
         folder = Path(name)
         log, row_log = folder / "tests.txt", folder / "rows.txt"
-        status, tests = run_pytest(python, [*where, "--durations=12", *options], folder, log)
+        arguments = [*where, "--durations=12", *options]
+        status, tests = run_pytest(python, arguments, folder, log)
         # With options of the user's a selection may well be empty on one of them.
         if status != 0 and not (status == NO_TESTS and options):
             problems.append(f"pytest {' '.join(where)}: exit {status}")
@@ -336,6 +338,20 @@ def run_one(
         interpreter=interpreter, problems=tuple(problems), tests=tests, rows=rows
     )
     return outcome, said
+
+
+def one_of_each_kind(
+    default: Interpreter, others: Iterable[Interpreter], named: Iterable[Path]
+) -> list[Interpreter]:
+    """Leave out builds of a kind that is there already, unless the user named them."""
+    kinds = {default.kind}
+    listed = set(named)
+    chosen = []
+    for interpreter in others:
+        if interpreter.kind not in kinds or interpreter.path in listed:
+            chosen.append(interpreter)
+        kinds.add(interpreter.kind)
+    return chosen
 
 
 def groups_by_abi(
@@ -392,6 +408,7 @@ def main() -> int:
     """Find, run, judge, tell."""
     parser = argparse.ArgumentParser(description="Run the tests on every interpreter.")
     parser.add_argument("--only-default", action="store_true", help="no others")
+    parser.add_argument("--all", action="store_true", help="all builds of a kind")
     parser.add_argument(
         "--record-rows",
         action="store_true",
@@ -412,6 +429,9 @@ def main() -> int:
         not_fetched = fetch(kind for kind in SUPPORTED if kind not in kinds)
         search = find()
     others = [i for i in search.interpreters if i.identity != default.identity]
+    if not said.all:
+        listed = os.environ.get("PYBENCH_PYTHONS", "").split(os.pathsep)
+        others = one_of_each_kind(default, others, map(Path, filter(None, listed)))
     labels = ", ".join(interpreter.label for interpreter in others) or "none"
     print(f"matrix: default {default.label}; others found: {labels}", flush=True)
 

@@ -34,11 +34,15 @@ matrix = load_script()
 
 
 def interpreter(
-    version: str, *, soabi: str = "cpython", free_threaded: bool = False
+    version: str,
+    *,
+    soabi: str = "cpython",
+    free_threaded: bool = False,
+    path: Path = Path("/opt/python"),
 ) -> Interpreter:
     """Describe an interpreter that is nowhere."""
     return Interpreter(
-        path=Path("/opt/python"),
+        path=path,
         implementation="CPython",
         version=version,
         soabi=soabi,
@@ -245,6 +249,18 @@ def test_what_commands_say_is_kept_in_order(tmp_path: Path) -> None:
         children.run(["sh", "-c", f"echo {word} >&2"], 60, tmp_path / "log")
 
     assert (tmp_path / "log").read_text() == "one\ntwo\n"
+
+
+def test_a_second_build_of_a_kind_is_run_where_it_is_named() -> None:
+    default = interpreter("3.11.7")
+    second = interpreter("3.11.2", path=Path("/opt/3.11.2/python"))
+    others = [second, interpreter("3.13.0"), interpreter("3.13.1")]
+
+    chosen = matrix.one_of_each_kind(default, others, [])
+    named = matrix.one_of_each_kind(default, others, [second.path])
+
+    assert [one.label for one in chosen] == ["3.13.0"]
+    assert [one.label for one in named] == ["3.11.2", "3.13.0"]
 
 
 def test_interpreters_of_one_abi_take_turns() -> None:
