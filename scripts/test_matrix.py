@@ -7,7 +7,7 @@ time: they disturb each other, but rows are counted here and no test looks at a 
 What an interpreter says is printed when it is done.  A second build of a kind, such as
 another 3.11, is run where PYBENCH_PYTHONS names it, and with --all.
 
-    python scripts/test_matrix.py [--only-default] [--all] [--record-rows] [-- pytest options]
+    python scripts/test_matrix.py [--only-default | --all] [--record-rows] [-- ...]
 
 Environment
     PYBENCH_PYTHONS   further interpreters, paths separated as in PATH
