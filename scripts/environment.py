@@ -182,10 +182,12 @@ def prepare(groups: list[str], optional: list[str]) -> Path:
         nice = requirements(project, name)
         if done.get(name) == digest(nice):
             continue
-        for need in nice:
-            line = [*wheels_only, need]
-            if subprocess.run(line, capture_output=True).returncode != 0:
-                say(f"no wheel of {need} for this build: going on without it")
+        # All at once is several times as quick; one by one tells which has no wheel.
+        if subprocess.run([*wheels_only, *nice], capture_output=True).returncode != 0:
+            for need in nice:
+                line = [*wheels_only, need]
+                if subprocess.run(line, capture_output=True).returncode != 0:
+                    say(f"no wheel of {need} for this build: going on without it")
         done[name] = digest(nice)
         stamp.write_text(json.dumps(done))
 
