@@ -215,6 +215,8 @@ class RowRecord:
     `apart` rows are never alive twice at once; `pinned` ones take turns on one CPU.
     `outcomes` has per side one of `OUTCOMES`, "error" or "skipped"; `reasons` has
     those that are not "measured". A row is compared where both sides measured it.
+    `per_sample_ns` is what a sample times, `per_turn_ns` what it takes with all that
+    is prepared for it; 0 in records of versions that did not look.
     """
 
     row: str
@@ -229,6 +231,7 @@ class RowRecord:
     per_sample_ns: float
     outcomes: Mapping[str, str]
     reasons: Mapping[str, str]
+    per_turn_ns: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

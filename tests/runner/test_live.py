@@ -65,10 +65,35 @@ def test_rows_take_turns_in_fresh_processes(compare: Compare) -> None:
         for pair in found:
             assert {*pair.samples} == {"a", "b", "a (copy)"}
             lengths = {len(one) for side in pair.samples.values() for one in side}
-            assert lengths == {pairs.WARMUPS + pairs.TIMED}
+            turn_ns = max(run.rows[row].per_sample_ns, run.rows[row].per_turn_ns)
+            assert lengths == {pairs.WARMUPS + pairs.timed_samples(turn_ns)}
             assert pair.numbers == run.rows[row].numbers
         assert run.rows[row].outcomes == {"a": MEASURED, "b": MEASURED}
     assert {cell.verdict is not None for cell in judgement.cells} == {True}
+
+
+SLOW_SETUP_ROW = """
+import time
+
+def test_slow_setup(benchmark):
+    benchmark.pedantic(int, setup=lambda: time.sleep(0.15))
+"""
+
+
+def test_a_row_that_prepares_for_long_takes_few_samples(
+    compare: Compare, suite: Path
+) -> None:
+    """What it times is next to nothing; what it takes is what counts."""
+    (suite / "test_rows.py").write_text(SLOW_SETUP_ROW)
+
+    run, _ = compare(twin=False)
+
+    [(name, row)] = run.rows.items()
+    [pair] = pairs_of(run, name)
+    assert row.per_sample_ns < row.per_turn_ns
+    assert {len(one) for side in pair.samples.values() for one in side} == {
+        pairs.WARMUPS + pairs.TIMED_LEAST
+    }
 
 
 COUNTING_ROW = """

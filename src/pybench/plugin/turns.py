@@ -62,6 +62,9 @@ MULTIPLE = 20
 
 # A sample that sets up for each call may take so many times what it times.
 SETUP_SHARE = 8
+# A kernel sets up once a sample, however many rounds there are: where that is long, the
+# sample is longer too, up to so many times the target.
+KERNEL_LONGEST = 3
 
 # A sample of so many calls begins with one that is not timed: the partner has just had
 # this CPU and its caches. With fewer it would cost a sizeable part of the sample.
@@ -546,8 +549,11 @@ def kernel_work(
                     break
                 chosen = min(COUNT_MOST, chosen * 8)
             chosen = max(1, round(chosen * round_ns / max(window, 1)))
-        window = min(r.elapsed_ns for r in call(3, chosen))
-        return {"iterations": chosen, "count": _whole(target_ns / max(window, 1))}
+        began = time.perf_counter_ns()
+        windows = [r.elapsed_ns for r in call(3, chosen)]
+        setup_ns = time.perf_counter_ns() - began - sum(windows)
+        wanted = max(target_ns, min(setup_ns / SETUP_SHARE, KERNEL_LONGEST * target_ns))
+        return {"iterations": chosen, "count": _whole(wanted / max(min(windows), 1))}
 
     return Work(run=run, size=size, finish=lambda: last)
 

@@ -380,7 +380,7 @@ class Comparison:
                 else None,
                 hash_seed=schedule.hash_seed(self._seed, number, index),
                 numbers={row: self._numbers(row, sides) for row in rows},
-                per_sample_ns={row: self.run.rows[row].per_sample_ns for row in rows},
+                per_turn_ns={row: _turn_ns(self.run.rows[row]) for row in rows},
             )
 
     def _numbers(self, row: str, sides: Sequence[str]) -> dict[str, Mapping[str, int]]:
@@ -454,7 +454,12 @@ def _failed(facts: Mapping[str, object], reason: str) -> Scouted:
         ended={},
         numbers={},
         samples=(),
+        turn_ns=0.0,
     )
+
+
+def _turn_ns(row: RowRecord) -> float:
+    return max(row.per_sample_ns, row.per_turn_ns)
 
 
 def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
@@ -492,6 +497,7 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
         per_sample_ns=float(last.wall_ns) if last else 0.0,
         outcomes=outcomes,
         reasons=reasons,
+        per_turn_ns=first.turn_ns if first else 0.0,
     )
 
 

@@ -9,6 +9,8 @@ one after the other in an order such as A B B A, so that what drifts steadily ca
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,8 +27,10 @@ TARGET_NS = 5e6
 # the processes, and a pair costs more than its samples; above ten little is gained.
 WARMUPS = 1
 TIMED = 10
-# Rows of which one sample takes longer get fewer of them: at most about so long in all.
-SAMPLES_NS = 240e6
+# Rows of which one turn takes longer get fewer of them: at most about so long in all.
+# What counts is the turn and not what it times: a kernel that lays out a third of a
+# second's worth of memory for five milliseconds took as long as twenty other rows.
+TURNS_NS = 240e6
 TIMED_LEAST = 2
 
 # Samples of a row that is tried out: they choose its clock.
@@ -53,12 +57,12 @@ class Lot:
     cpu: int | None
     hash_seed: int
     numbers: Mapping[str, Mapping[str, Mapping[str, int]]]  # row, side
-    per_sample_ns: Mapping[str, float]
+    per_turn_ns: Mapping[str, float]
 
 
-def timed_samples(per_sample_ns: float) -> int:
+def timed_samples(per_turn_ns: float) -> int:
     """Return how many samples a row gets in one process."""
-    return max(TIMED_LEAST, min(TIMED, int(SAMPLES_NS // max(per_sample_ns, 1))))
+    return max(TIMED_LEAST, min(TIMED, int(TURNS_NS // max(per_turn_ns, 1))))
 
 
 def measure(
@@ -132,7 +136,7 @@ def _row_in_turns(
     waiting = {name: workers[name].await_row(row) for name in order}
     ended = {n: said for n, said in waiting.items() if said["say"] == "ended"}
     samples: dict[str, list[TurnSample]] = {name: [] for name in order}
-    for turn in range(WARMUPS + timed_samples(lot.per_sample_ns[row])):
+    for turn in range(WARMUPS + timed_samples(lot.per_turn_ns[row])):
         # A B B A: whoever was first is last in the next turn.
         for name in order if turn % 2 == 0 else order[::-1]:
             if ended:
@@ -189,7 +193,7 @@ def _row_alone(
     said = worker.await_row(row)
     if said["say"] == "ended":
         return (), said
-    turns = WARMUPS + timed_samples(lot.per_sample_ns[row])
+    turns = WARMUPS + timed_samples(lot.per_turn_ns[row])
     try:
         samples = tuple(worker.sample(lot.numbers[row][name]) for _ in range(turns))
     except RowEndedError as error:
@@ -238,6 +242,7 @@ class Scouted:
     ended: Row  # of the row itself: operations, threads
     numbers: Mapping[str, int]
     samples: tuple[TurnSample, ...]
+    turn_ns: float  # the shortest turn, with all that is prepared for it
 
 
 def scout(
@@ -264,11 +269,15 @@ def scout(
         facts = worker.rows[row]
         found: Mapping[str, int] = numbers.get(row, {})
         samples: list[TurnSample] = []
+        turn_ns = math.inf
         said = worker.await_row(row)
         if said["say"] == "ready":
             try:
                 found = found or worker.size(TARGET_NS)
-                samples += [worker.sample(found) for _ in range(SCOUTED)]
+                for _ in range(SCOUTED):
+                    began = time.perf_counter_ns()
+                    samples.append(worker.sample(found))
+                    turn_ns = min(turn_ns, time.perf_counter_ns() - began)
                 said = worker.stop_row(row)
             except RowEndedError as error:
                 said = error.message
@@ -281,5 +290,6 @@ def scout(
                 ended=said.get("facts", {}),
                 numbers=found,
                 samples=tuple(samples),
+                turn_ns=turn_ns if samples else 0.0,
             ),
         )
