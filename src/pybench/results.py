@@ -147,19 +147,24 @@ class TurnSample:
     """What one sample of a row took, in whole nanoseconds.
 
     `waited_ns` is time in which the thread could have run and did not (Linux tells);
-    zero where it is not known.
+    zero where it is not known. `blocked` counts how often the process gave the CPU up
+    of itself, as one does that waits for a socket, a child or a lock, and never one
+    that lost it to others; None where the system does not say.
     """
 
     wall_ns: int
     cpu_ns: int
     waited_ns: int
+    blocked: int | None = None
 
     def __add__(self, other: "TurnSample") -> "TurnSample":
         """Return the sample that both are together."""
+        known = self.blocked is not None and other.blocked is not None
         return TurnSample(
             wall_ns=self.wall_ns + other.wall_ns,
             cpu_ns=self.cpu_ns + other.cpu_ns,
             waited_ns=self.waited_ns + other.waited_ns,
+            blocked=(self.blocked or 0) + (other.blocked or 0) if known else None,
         )
 
 
@@ -216,7 +221,8 @@ class RowRecord:
     `outcomes` has per side one of `OUTCOMES`, "error" or "skipped"; `reasons` has
     those that are not "measured". A row is compared where both sides measured it.
     `per_sample_ns` is what a sample times, `per_turn_ns` what it takes with all that
-    is prepared for it; 0 in records of versions that did not look.
+    is prepared for it; 0 in records of versions that did not look. `waits` says whether
+    it gives the CPU up of itself on any side, None where that is not known.
     """
 
     row: str
@@ -232,6 +238,7 @@ class RowRecord:
     outcomes: Mapping[str, str]
     reasons: Mapping[str, str]
     per_turn_ns: float = 0.0
+    waits: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.results import MEASURED, PairRecord
-from pybench.runner import pairs, worker
+from pybench.runner import judging, pairs, worker
 from pybench.runner.live import ComparisonError
 from pybench.runner.record import read_run
 
@@ -126,6 +126,49 @@ def test_counts_are_those_of_the_baseline_and_a_twentieth_more_where_planted(
         calls = int(files[side].read_text().split()[-1])
         # One untimed call before each sample, and one for the value of the row.
         assert calls == samples * (count * factor + 1) + 1
+
+
+CLASSES = """
+import subprocess, sys, time
+
+def test_short_windows(benchmark):
+    benchmark.pedantic(int, setup=lambda: None, rounds=3)
+
+def test_child(benchmark):
+    benchmark(subprocess.run, [sys.executable, "-S", "-c", ""])
+
+def test_asleep(benchmark):
+    benchmark(time.sleep, 0.002)
+
+def test_two_threads(benchmark):
+    benchmark.extra_info["threads"] = 2
+    benchmark(sum, range(1000))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="n/a: Linux alone tells who waits")
+def test_who_waits_has_the_margin_of_that_and_nobody_else(
+    compare: Compare, suite: Path
+) -> None:
+    """Reading the clocks is most of a window of a function that does nothing."""
+    (suite / "test_classes.py").write_text(CLASSES)
+    run, judgement = compare(pairs=1)
+
+    classes = {
+        row.rpartition("::")[2]: judging.class_of(record)
+        for row, record in run.rows.items()
+    }
+    assert classes == {
+        "test_first": judging.COMPUTING,
+        "test_second": judging.COMPUTING,
+        "test_short_windows": judging.COMPUTING,
+        "test_child": judging.WAITING,
+        "test_asleep": judging.WAITING,
+        "test_two_threads": judging.THREADS,
+    }
+    assert run.rows["suite/test_classes.py::test_two_threads"].metric == "wall"
+    margins = {cell.row: cell.verdict.margin for cell in judgement.cells}
+    assert margins[FIRST] == pytest.approx(0.03)
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,19 @@ from pybench.verdicts import (
     apart_difference,
     choose_metric,
     timed_ns,
+    waits,
 )
 
 
-def sample(wall: int, cpu: int | None = None, waited: int = 0) -> TurnSample:
+def sample(
+    wall: int, cpu: int | None = None, waited: int = 0, blocked: int | None = None
+) -> TurnSample:
     """Return a sample that used the CPU all the time, if nothing else is said."""
     return TurnSample(
-        wall_ns=wall, cpu_ns=wall if cpu is None else cpu, waited_ns=waited
+        wall_ns=wall,
+        cpu_ns=wall if cpu is None else cpu,
+        waited_ns=waited,
+        blocked=blocked,
     )
 
 
@@ -63,10 +69,34 @@ def test_sides_mirror_exactly() -> None:
         ([sample(1000, cpu=1900)], WALL),  # two threads
         ([sample(1000, cpu=300)], WALL),  # waits for something
         ([sample(1000, cpu=500, waited=500)], CPU),  # only waits for the CPU
+        ([sample(1000, cpu=300, blocked=2)], WALL),  # for a child, and says so
+        ([sample(1000, cpu=300, blocked=0)], CPU),  # a hypervisor took the rest
+        # Disturbed once; what it does by itself it would do each time.
+        ([sample(1000, cpu=300, blocked=1), sample(1000, cpu=300, blocked=0)], CPU),
+        ([sample(1000, cpu=1900, blocked=0)], WALL),  # threads that spin
+        ([sample(1000, cpu=900, waited=300)], CPU),  # more than it can have waited
     ],
 )
 def test_clock_fits_what_the_row_does(samples: list[TurnSample], metric: str) -> None:
     assert choose_metric([samples]) == metric
+
+
+@pytest.mark.parametrize(
+    ("counts", "answer"),
+    [((3, 1), True), ((3, 0), False), ((None, 3), None), ((), None)],
+)
+def test_who_gives_the_cpu_up_each_time_waits(
+    counts: tuple[int | None, ...], answer: bool | None
+) -> None:
+    """Not known of one sample is not known of the row."""
+    assert waits([sample(1000, blocked=count) for count in counts]) is answer
+
+
+def test_what_two_samples_gave_up_adds_up() -> None:
+    both = sample(10, blocked=1) + sample(10, blocked=2)
+
+    assert both == sample(20, blocked=3)
+    assert (both + sample(10)).blocked is None
 
 
 def test_one_side_that_waits_decides_the_clock_for_both() -> None:

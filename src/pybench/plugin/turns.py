@@ -19,6 +19,7 @@ import gc
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,7 +49,7 @@ from pybench.results import (
 
 _usage: Callable[[], Any] | None
 try:
-    from resource import RUSAGE_CHILDREN, getrusage
+    from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 except ImportError:  # on Windows; there the children's time is not counted
     _usage = None
 else:
@@ -131,15 +132,17 @@ class Work:
 class Watch:
     """Wall time, CPU time and time spent runnable but not running, in ns."""
 
-    __slots__ = ("_cpu", "_schedstat", "_waited", "_wall")
+    __slots__ = ("_blocked", "_cpu", "_schedstat", "_waited", "_wall")
 
     def __init__(self) -> None:
         self._schedstat = _schedstat_path()
         self._wall = self._cpu = self._waited = 0
+        self._blocked: int | None = None
 
     def start(self) -> None:
         """Begin a window."""
         self._waited = _waited_ns(self._schedstat)
+        self._blocked = blocked()
         self._cpu = _cpu_ns()
         self._wall = time.perf_counter_ns()
 
@@ -147,10 +150,28 @@ class Watch:
         """End the window; clocks in the opposite order, so that wall is inside."""
         wall = time.perf_counter_ns()
         cpu = _cpu_ns()
+        given_up = blocked_since(self._blocked)
         waited = _waited_ns(self._schedstat) - self._waited
         return TurnSample(
-            wall_ns=wall - self._wall, cpu_ns=cpu - self._cpu, waited_ns=waited
+            wall_ns=wall - self._wall,
+            cpu_ns=cpu - self._cpu,
+            waited_ns=waited,
+            blocked=given_up,
         )
+
+
+def blocked() -> int | None:
+    """Return how often this process has given the CPU up of itself; Linux counts so."""
+    if _usage is None or sys.platform != "linux":
+        return None
+    count: int = getrusage(RUSAGE_SELF).ru_nvcsw
+    return count
+
+
+def blocked_since(before: int | None) -> int | None:
+    """Return how often it has since then."""
+    now = blocked()
+    return None if before is None or now is None else now - before
 
 
 def _cpu_ns() -> int:
@@ -474,7 +495,7 @@ def pedantic_work(
         return ours, names
 
     def run(numbers: Mapping[str, int]) -> TurnSample:
-        total = TurnSample(wall_ns=0, cpu_ns=0, waited_ns=0)
+        total = TurnSample(wall_ns=0, cpu_ns=0, waited_ns=0, blocked=0)
         for _ in range(numbers["count"]):
             ours, names = arguments()
             with _paused(), _collector(is_off=benchmark._disable_gc):
@@ -526,7 +547,9 @@ def kernel_work(
         return last
 
     def run(numbers: Mapping[str, int]) -> TurnSample:
+        before = blocked()
         results = call(numbers["count"], numbers["iterations"])
+        given_up = blocked_since(before)
         operations = numbers["iterations"]
         # The driver knows no run-queue wait; a thread that never waits shows it as
         # the difference of its clocks.
@@ -534,6 +557,9 @@ def kernel_work(
             wall_ns=round(sum(r.ns_per_operation for r in results) * operations),
             cpu_ns=round(sum(r.cpu_ns_per_operation for r in results) * operations),
             waited_ns=0,
+            # The driver's own thread is waited for once, whatever it does: a kernel
+            # that waits does so in every round.
+            blocked=None if given_up is None else given_up // numbers["count"],
         )
 
     def size(target_ns: float) -> dict[str, int]:

@@ -89,10 +89,15 @@ def plan_of(run: Run) -> Plan:
 
 
 def class_of(record: RowRecord) -> str:
-    """Return the class of a row."""
+    """Return the class of a row.
+
+    Wall time alone makes none that waits: it is also the clock of rows whose windows
+    are so short that reading the other clock is a part of them.
+    """
     if record.threads > 1:
         return THREADS
-    return COMPUTING if record.metric == CPU and not record.apart else WAITING
+    computes = record.metric == CPU or record.waits is False
+    return COMPUTING if computes and not record.apart else WAITING
 
 
 def margin_of(record: RowRecord, plan: Plan) -> float:

@@ -35,7 +35,7 @@ from pybench.runner.pairs import SUSPENDED, Lot, Scouted, measure, scout
 from pybench.runner.record import RecordWriter, Run
 from pybench.runner.suspension import Suspension
 from pybench.runner.worker import StartError, Worker, WorkerError
-from pybench.verdicts import CPU, WALL, DifferenceError, choose_metric
+from pybench.verdicts import CPU, WALL, DifferenceError, choose_metric, waits
 
 TWIN = "(copy)"
 
@@ -481,13 +481,21 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
             metric = choose_metric(o.samples for o in there.values())
         except DifferenceError:
             metric = WALL
+    if metric is not None and threads > 1:
+        # What threads take of the CPU under the GIL, or asleep at a lock, says nothing
+        # of how long they took.
+        metric = WALL
+    told = [waits(one.samples) for one in there.values() if one.samples]
+    # One side that waits is enough; that none does has to be known of all.
+    waiting = True if True in told else None if None in told or not told else False
     last = first.samples[-1] if first else None
     return RowRecord(
         row=row,
         group=any_one.facts.get("group") or _area(row),
         apart=apart,
         # Its threads would all be on that CPU; and who waits for something else than
-        # the CPU loses nothing by having more of them.
+        # the CPU loses nothing by having more of them. By wall time neither is sure:
+        # libraries have threads that spin, and nobody declares them.
         pinned=not apart and threads == 1 and metric == CPU,
         margin=any_one.facts.get("margin"),
         metric=metric,
@@ -498,6 +506,7 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
         outcomes=outcomes,
         reasons=reasons,
         per_turn_ns=first.turn_ns if first else 0.0,
+        waits=waiting,
     )
 
 

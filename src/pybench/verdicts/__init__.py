@@ -22,6 +22,7 @@ from pybench.verdicts.differences import (
     apart_difference,
     choose_metric,
     timed_ns,
+    waits,
 )
 from pybench.verdicts.plan import Plan, PlanError
 from pybench.verdicts.ranks import Interval, estimate, interval, signed_rank_p
@@ -52,5 +53,6 @@ __all__ = [
     "interval",
     "signed_rank_p",
     "timed_ns",
+    "waits",
     "withheld_classes",
 ]

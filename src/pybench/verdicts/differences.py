@@ -39,7 +39,9 @@ def choose_metric(sides: Iterable[Sequence[TurnSample]]) -> str:
 
     Wall time if it runs threads or waits on any side, whichever side that is. The
     sample that got most of a CPU speaks for its side: a busy machine makes any row
-    look as if it waited.
+    look as if it waited. Where the system tells who gave the CPU up of itself, a row
+    that never did has not waited, however little of it its samples got: what a
+    hypervisor takes away no count of this machine shows.
     """
     known = False
     for samples in sides:
@@ -47,11 +49,21 @@ def choose_metric(sides: Iterable[Sequence[TurnSample]]) -> str:
         if not ratios:
             continue
         known = True
-        if not _WAITS <= max(ratios) <= _THREADS:
+        # By the whole of the wall time: what a sample waited for the CPU is counted
+        # from a little before it began, and less than nothing may be left of it.
+        if max(s.cpu_ns / s.wall_ns for s in samples if s.wall_ns > 0) > _THREADS:
+            return WALL
+        if max(ratios) < _WAITS and waits(samples) is not False:
             return WALL
     if not known:
         raise DifferenceError("no samples to choose a clock from")
     return CPU
+
+
+def waits(samples: Sequence[TurnSample]) -> bool | None:
+    """Tell whether each of the samples gave the CPU up of itself; None if not known."""
+    counts = [sample.blocked for sample in samples if sample.blocked is not None]
+    return min(counts) > 0 if counts and len(counts) == len(samples) else None
 
 
 def adjacent_difference(
