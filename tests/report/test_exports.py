@@ -151,7 +151,8 @@ def test_our_own_comparison_reads_both(
 
         rows = json.loads(capsys.readouterr().out)["rows"]
         found = {row["row"]: row for row in rows}[SLOWER]
-        assert found["word"] == "slower"
+        # Not a verdict: without control rows nobody knows how the machine drifted.
+        assert not found["unreplicated"]
         assert found["baseline_processes"] == 20
         assert found["ratio"] == pytest.approx(1.25, rel=0.02)
 

@@ -113,6 +113,11 @@ def add_compare(subcommands: Any) -> None:
         "--format", choices=["table", "md", "json"], default="table", help="of stdout"
     )
     parser.add_argument("--all", action="store_true", help="list equivalent rows too")
+    parser.add_argument(
+        "--max-chars", metavar="N", type=int,
+        help="the most characters of --format md (default: what a comment on GitHub "
+        "may have)",
+    )  # fmt: skip
     parser.set_defaults(command=compare)
 
 
@@ -151,6 +156,7 @@ def host_needs() -> None:
 def compare(options: argparse.Namespace) -> int:
     """Compare live, or judge what was recorded."""
     host_needs()
+    check_length(options)
     words = [*options.what, *options.python]
     kinds = [kind_of(word) for word in options.what]
     kinds += [INTERPRETER] * len(options.python)
@@ -161,6 +167,21 @@ def compare(options: argparse.Namespace) -> int:
     if SAVED in kinds:
         return judge_saved(words, options)
     return live(words, options)
+
+
+def check_length(options: argparse.Namespace) -> None:
+    """Refuse a length that no Markdown fits, while nothing is measured yet."""
+    from pybench.report.markdown import LEAST_CHARACTERS, MOST_CHARACTERS
+
+    if options.max_chars is None:
+        options.max_chars = MOST_CHARACTERS
+    elif options.format != "md":
+        raise UsageError(f"--max-chars is of --format md, not of {options.format}")
+    elif options.max_chars < LEAST_CHARACTERS:
+        raise UsageError(
+            f"--max-chars {options.max_chars}: too few for a verdict and a table; "
+            f"{LEAST_CHARACTERS} or more"
+        )
 
 
 def kind_of(word: str) -> str:
@@ -237,7 +258,7 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
     except SavedError as error:
         raise UsageError(str(error)) from None
     if options.format == "md":
-        print(saved_markdown(comparison))
+        print(saved_markdown(comparison, most_characters=options.max_chars), end="")
     elif options.format == "json":
         print(msgspec.json.encode(comparison).decode())
     else:
@@ -464,7 +485,7 @@ def face(summary: "Summary", options: argparse.Namespace) -> int:
     if sys.stderr.isatty():
         print(file=sys.stderr)
     if options.format == "md":
-        print(markdown(summary))
+        print(markdown(summary, most_characters=options.max_chars), end="")
     elif options.format == "json":
         print(msgspec.json.encode(summary).decode())
     else:
