@@ -91,7 +91,7 @@ def fitted(
             f"{LEAST_CHARACTERS} or more"
         )
     sections = [section for section in sections if section.rows]
-    said = [f"**{plain(shortened(verdict, most_characters // 8))}**", ""]
+    said = [f"**{plain(shortened(verdict, most_characters // 4))}**", ""]
     tail = ["", plain(legend), ""]
     room = most_characters - _size([*said, *tail])
     room -= _ROOM_FOR_MORE * (len(sections) + 1)
