@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.finding import unlike
+from pybench.cli.progress import Meter
 from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 # Where runs are kept unless -o says where; beside pytest-benchmark's own.
 RUNS = Path(".benchmarks") / "runs"
-
-# Lines of progress where there is no terminal, seconds apart.
-_LINE_EVERY_S = 10.0
 
 # What a word may mean; the values are the words of messages.
 INTERPRETER = "an interpreter"
@@ -286,7 +284,7 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
         notes = [*problems, *unlike([one.interpreter for one in requested])]
         header = None if options.resume else run.header
         failure, interrupted = OK, False
-        with RecordWriter(output, header) as writer:
+        with Meter() as meter, RecordWriter(output, header) as writer:
             comparison = Comparison(
                 sides,
                 [str(suite)],
@@ -294,7 +292,7 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
                 folder=Path.cwd(),
                 run=run,
                 writer=writer,
-                tell=teller(),
+                tell=shown(meter),
                 budget_s=options.budget,
             )
             try:
@@ -302,6 +300,7 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
             except KeyboardInterrupt:
                 interrupted = True
             except (ComparisonError, WorkerError, OSError, RecordError) as error:
+                meter.close()
                 print(f"pybench: error: {error}", file=sys.stderr)
                 failure = NO_VERDICT if isinstance(error, RefusedError) else FAILED
     except RecordError as error:
@@ -443,35 +442,21 @@ def packages_of(said: Sequence[str], sides: int) -> list[list[str]]:
     )
 
 
-def teller() -> "Callable[[Progress], None]":
-    """Return what shows progress: a line that is rewritten, or lines now and then."""
-    last = [0.0]
+def shown(meter: Meter) -> "Callable[[Progress], None]":
+    """Return what shows the progress of a comparison on a meter."""
 
     def tell(progress: "Progress") -> None:
-        now = time.monotonic()
-        is_terminal = sys.stderr.isatty()
-        if not is_terminal and now - last[0] < _LINE_EVERY_S:
-            return
-        last[0] = now
-        left = ""
-        if progress.left_s is not None:
-            left = f", about {clock(progress.left_s)} to this look"
-        text = (
-            f"pybench: {progress.stage} {progress.done} of {progress.whole}; "
-            f"{progress.settled} of {progress.rows} rows settled, "
-            f"{clock(progress.elapsed_s)}{left}"
+        meter.tell(
+            progress.stage,
+            progress.done,
+            progress.whole,
+            left_s=progress.left_s,
+            # Others may follow: rows that are not settled are looked at again.
+            until="left" if progress.left_s is None else "to this look",
+            more=f"{progress.settled} of {progress.rows} rows settled",
         )
-        if is_terminal:
-            print(f"\r\x1b[K{text[:99]}", end="", file=sys.stderr, flush=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
 
     return tell
-
-
-def clock(duration_s: float) -> str:
-    """Return ``2:05``."""
-    return f"{int(duration_s) // 60}:{int(duration_s) % 60:02d}"
 
 
 def face(summary: "Summary", options: argparse.Namespace) -> int:
@@ -482,8 +467,6 @@ def face(summary: "Summary", options: argparse.Namespace) -> int:
     from pybench.report import markdown, show
     from pybench.runner.summary import exit_code
 
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
     if options.format == "md":
         print(markdown(summary, most_characters=options.max_chars), end="")
     elif options.format == "json":

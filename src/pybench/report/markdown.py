@@ -21,6 +21,7 @@ _CELL = 160
 _LINE = 300
 _ELSEWHERE = "do not fit here: --format json"
 _ROOM_FOR_MORE = 60
+_FIRST = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +96,13 @@ def fitted(
     tail = ["", plain(legend), ""]
     room = most_characters - _size([*said, *tail])
     room -= _ROOM_FOR_MORE * (len(sections) + 1)
-    kept = _fitting([f"{plain(shortened(line, _LINE))}  " for line in lines], room // 2)
+    # What qualifies a table goes before all but its first row.
+    first = sum(_size([*s.before, *s.rows[:_FIRST], *s.after]) for s in sections)
+    qualifying = [f"{plain(shortened(line, _LINE))}  " for line in lines]
+    kept = _fitting(qualifying, room - min(room // 2, first))
     said += kept
     if len(kept) < len(lines):
-        said.append(f"{len(lines) - len(kept)} lines more {_ELSEWHERE}")
+        said.append(f"{len(lines) - len(kept)} more lines {_ELSEWHERE}")
     room -= _size(kept)
     for section in sections:
         frame = [*section.before, *section.after]
@@ -108,7 +112,7 @@ def fitted(
             room -= _size([*frame, *fit])
         if len(fit) < len(section.rows):
             left = len(section.rows) - len(fit)
-            said += ["", f"{left} {section.called} {_ELSEWHERE}."]
+            said += ["", f"{left} more {section.called} {_ELSEWHERE}."]
     return "\n".join([*said, *tail])
 
 
