@@ -131,7 +131,7 @@ def test_markdown_and_json_say_the_same(pybench: Pybench, recorded: Path) -> Non
         "test_missing": "none",
     }
     assert document["regressions"] == 1
-    assert "slow | b |" in text
+    assert "`slow` | b |" in text
 
 
 @pytest.mark.parametrize(

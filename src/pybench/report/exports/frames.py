@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from pybench.runner.summary import RowSummary, Summary
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas  # type: ignore[import-untyped,unused-ignore]
     import polars
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped,unused-ignore]
 
 # The columns: what is known of the side, then all that a summary knows of a row.
 SIDE_COLUMNS = ("baseline", "interpreter", "free_threaded", "gil_enabled")
@@ -78,7 +78,7 @@ def to_csv(summary: Summary) -> str:
 
 def to_arrow(summary: Summary) -> pyarrow.Table:
     """Return the records as a table of Arrow; `ImportError` without pyarrow."""
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped,unused-ignore]
 
     schema = pyarrow.schema(
         [(name, pyarrow.type_for_alias(_TYPES[name])) for name in COLUMNS]
@@ -88,8 +88,8 @@ def to_arrow(summary: Summary) -> pyarrow.Table:
 
 def to_parquet(summary: Summary) -> bytes:
     """Return the records as a file of Parquet; `ImportError` without pyarrow."""
-    import pyarrow
-    import pyarrow.parquet
+    import pyarrow  # type: ignore[import-untyped,unused-ignore]
+    import pyarrow.parquet  # type: ignore[import-untyped,unused-ignore]
 
     sink = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(to_arrow(summary), sink)
@@ -99,7 +99,7 @@ def to_parquet(summary: Summary) -> bytes:
 
 def to_pandas(summary: Summary) -> pandas.DataFrame:
     """Return the records as a frame; `ImportError` without pandas."""
-    import pandas
+    import pandas  # type: ignore[import-untyped,unused-ignore]
 
     return pandas.DataFrame.from_records(row_records(summary), columns=[*COLUMNS])
 

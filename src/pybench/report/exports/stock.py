@@ -46,12 +46,13 @@ def pytest_benchmark_json(run: Run, side: str) -> tuple[str, dict[str, str]]:
     import pytest_benchmark
     from pytest_benchmark.stats import Stats
 
+    untyped: Any = Stats
     rows, left_out = _times(run, side)
     known = run.sides[side]
     identity = known.identity
     benchmarks = []
     for row in rows:
-        stats = Stats()
+        stats = untyped()
         for process in row.processes:
             for value in process.values_s:
                 stats.update(value)
