@@ -131,7 +131,7 @@ def test_markdown_and_json_say_the_same(pybench: Pybench, recorded: Path) -> Non
         "test_missing": "none",
     }
     assert document["regressions"] == 1
-    assert "slow | b |" in text
+    assert "`slow` | b |" in text
 
 
 @pytest.mark.parametrize(
@@ -293,3 +293,19 @@ def test_interrupted_comparison_is_resumed(
     done = run_live([*live, "--resume", "--budget", "2s"], tmp_path)
     assert done.returncode in (status.OK, status.NO_VERDICT), done.stderr
     assert record.read_text().count('"record":"pair"') > before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--format", "md", "--max-chars", "10"], "1000 or more"),
+        (["--max-chars", "5000"], "is of --format md, not of table"),
+    ],
+)
+def test_a_length_that_cannot_be_is_refused(
+    pybench: Pybench, recorded: Path, words: list[str], said: str
+) -> None:
+    done = pybench("compare", str(recorded), *words)
+
+    assert done.returncode == status.USAGE
+    assert said in done.stderr

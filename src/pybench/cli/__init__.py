@@ -14,6 +14,7 @@ from typing import NoReturn
 from pybench.cli.checking import add_selfcheck
 from pybench.cli.comparing import add_compare
 from pybench.cli.doctor import add_doctor
+from pybench.cli.exporting import add_export
 from pybench.cli.finding import add_pythons
 from pybench.cli.profiling import add_profile
 from pybench.cli.running import add_run
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         add_run,
         add_scenario,
         add_profile,
+        add_export,
         add_doctor,
         add_pythons,
         add_selfcheck,

@@ -11,9 +11,10 @@ from pybench.cli.comparing import (
     host_needs,
     requests,
     share,
+    shown,
     suite_of,
-    teller,
 )
+from pybench.cli.progress import Meter
 from pybench.cli.status import FAILED, OK, UsageError
 
 if TYPE_CHECKING:
@@ -96,20 +97,22 @@ def check_live(options: argparse.Namespace) -> int:
     sides = [Side(name=name, python=python, environ=environment()) for name in "AB"]
     found = []
     try:
-        known = live.try_out(sides[0], suite, options.output, teller())
+        with Meter() as meter:
+            known = live.try_out(sides[0], suite, options.output, shown(meter))
         for number in range(1, options.suites + 1):
             folder = options.output / f"suite-{number}"
             if not (folder / live.NAME).is_file():
-                live.measure_suite(
-                    sides,
-                    live.draw_rows(known, options.rows, options.seed + number),
-                    folder,
-                    seed=options.seed + number,
-                    margin=options.margin,
-                    pairs=options.pairs,
-                    planted=(options.planted, options.planted_others),
-                    tell=teller(),
-                )
+                with Meter() as meter:
+                    live.measure_suite(
+                        sides,
+                        live.draw_rows(known, options.rows, options.seed + number),
+                        folder,
+                        seed=options.seed + number,
+                        margin=options.margin,
+                        pairs=options.pairs,
+                        planted=(options.planted, options.planted_others),
+                        tell=shown(meter),
+                    )
             found.append(live.read_suite(folder))
             print(line_of(number, found[-1]), flush=True)
     except (ComparisonError, RecordError, OSError) as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.finding import unlike
+from pybench.cli.progress import Meter
 from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 # Where runs are kept unless -o says where; beside pytest-benchmark's own.
 RUNS = Path(".benchmarks") / "runs"
-
-# Lines of progress where there is no terminal, seconds apart.
-_LINE_EVERY_S = 10.0
 
 # What a word may mean; the values are the words of messages.
 INTERPRETER = "an interpreter"
@@ -113,6 +111,11 @@ def add_compare(subcommands: Any) -> None:
         "--format", choices=["table", "md", "json"], default="table", help="of stdout"
     )
     parser.add_argument("--all", action="store_true", help="list equivalent rows too")
+    parser.add_argument(
+        "--max-chars", metavar="N", type=int,
+        help="the most characters of --format md (default: what a comment on GitHub "
+        "may have)",
+    )  # fmt: skip
     parser.set_defaults(command=compare)
 
 
@@ -151,6 +154,7 @@ def host_needs() -> None:
 def compare(options: argparse.Namespace) -> int:
     """Compare live, or judge what was recorded."""
     host_needs()
+    check_length(options)
     words = [*options.what, *options.python]
     kinds = [kind_of(word) for word in options.what]
     kinds += [INTERPRETER] * len(options.python)
@@ -161,6 +165,21 @@ def compare(options: argparse.Namespace) -> int:
     if SAVED in kinds:
         return judge_saved(words, options)
     return live(words, options)
+
+
+def check_length(options: argparse.Namespace) -> None:
+    """Refuse a length that no Markdown fits, while nothing is measured yet."""
+    from pybench.report.markdown import LEAST_CHARACTERS, MOST_CHARACTERS
+
+    if options.max_chars is None:
+        options.max_chars = MOST_CHARACTERS
+    elif options.format != "md":
+        raise UsageError(f"--max-chars is of --format md, not of {options.format}")
+    elif options.max_chars < LEAST_CHARACTERS:
+        raise UsageError(
+            f"--max-chars {options.max_chars}: too few for a verdict and a table; "
+            f"{LEAST_CHARACTERS} or more"
+        )
 
 
 def kind_of(word: str) -> str:
@@ -237,7 +256,7 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
     except SavedError as error:
         raise UsageError(str(error)) from None
     if options.format == "md":
-        print(saved_markdown(comparison))
+        print(saved_markdown(comparison, most_characters=options.max_chars), end="")
     elif options.format == "json":
         print(msgspec.json.encode(comparison).decode())
     else:
@@ -265,7 +284,7 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
         notes = [*problems, *unlike([one.interpreter for one in requested])]
         header = None if options.resume else run.header
         failure, interrupted = OK, False
-        with RecordWriter(output, header) as writer:
+        with Meter() as meter, RecordWriter(output, header) as writer:
             comparison = Comparison(
                 sides,
                 [str(suite)],
@@ -273,7 +292,7 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
                 folder=Path.cwd(),
                 run=run,
                 writer=writer,
-                tell=teller(),
+                tell=shown(meter),
                 budget_s=options.budget,
             )
             try:
@@ -281,6 +300,7 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
             except KeyboardInterrupt:
                 interrupted = True
             except (ComparisonError, WorkerError, OSError, RecordError) as error:
+                meter.close()
                 print(f"pybench: error: {error}", file=sys.stderr)
                 failure = NO_VERDICT if isinstance(error, RefusedError) else FAILED
     except RecordError as error:
@@ -422,35 +442,21 @@ def packages_of(said: Sequence[str], sides: int) -> list[list[str]]:
     )
 
 
-def teller() -> "Callable[[Progress], None]":
-    """Return what shows progress: a line that is rewritten, or lines now and then."""
-    last = [0.0]
+def shown(meter: Meter) -> "Callable[[Progress], None]":
+    """Return what shows the progress of a comparison on a meter."""
 
     def tell(progress: "Progress") -> None:
-        now = time.monotonic()
-        is_terminal = sys.stderr.isatty()
-        if not is_terminal and now - last[0] < _LINE_EVERY_S:
-            return
-        last[0] = now
-        left = ""
-        if progress.left_s is not None:
-            left = f", about {clock(progress.left_s)} to this look"
-        text = (
-            f"pybench: {progress.stage} {progress.done} of {progress.whole}; "
-            f"{progress.settled} of {progress.rows} rows settled, "
-            f"{clock(progress.elapsed_s)}{left}"
+        meter.tell(
+            progress.stage,
+            progress.done,
+            progress.whole,
+            left_s=progress.left_s,
+            # Others may follow: rows that are not settled are looked at again.
+            until="left" if progress.left_s is None else "to this look",
+            more=f"{progress.settled} of {progress.rows} rows settled",
         )
-        if is_terminal:
-            print(f"\r\x1b[K{text[:99]}", end="", file=sys.stderr, flush=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
 
     return tell
-
-
-def clock(duration_s: float) -> str:
-    """Return ``2:05``."""
-    return f"{int(duration_s) // 60}:{int(duration_s) % 60:02d}"
 
 
 def face(summary: "Summary", options: argparse.Namespace) -> int:
@@ -461,10 +467,8 @@ def face(summary: "Summary", options: argparse.Namespace) -> int:
     from pybench.report import markdown, show
     from pybench.runner.summary import exit_code
 
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
     if options.format == "md":
-        print(markdown(summary))
+        print(markdown(summary, most_characters=options.max_chars), end="")
     elif options.format == "json":
         print(msgspec.json.encode(summary).decode())
     else:

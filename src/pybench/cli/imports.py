@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from pybench.cli.progress import Meter
 from pybench.cli.recording import add_json, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 
@@ -110,7 +111,11 @@ def imports(options: argparse.Namespace) -> int:
     )
     status = OK
     try:
-        measurement.measure(options.repeat, tell)
+        with Meter() as meter:
+            measurement.measure(
+                options.repeat,
+                lambda done, total: meter.tell("repeat", done + 1, total),
+            )
     except NoSuchModuleError as error:
         raise UsageError(str(error)) from error
     except ImportsError as error:
@@ -141,14 +146,6 @@ def interpreter_of(request: str | None) -> "Interpreter":
         return resolve([request])[0].interpreter
     except (ProbeError, RequestError) as error:
         raise UsageError(str(error)) from error
-
-
-def tell(done: int, total: int) -> None:
-    """Say on a terminal how far it is; elsewhere nothing."""
-    if sys.stderr.isatty():
-        print(f"\rpybench: repeat {done + 1} of {total} ", end="", file=sys.stderr)
-        if done + 1 == total:
-            print(file=sys.stderr)
 
 
 def lines(profile: "ImportsProfile", *, everything: bool = False) -> Iterator[str]:

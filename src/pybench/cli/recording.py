@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,18 +53,44 @@ def write_record(document: Mapping[str, Any], where: str | None) -> None:
     """
     if where is None:
         return
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    write_whole(json.dumps(document, indent=1, allow_nan=False) + "\n", where, "--json")
+
+
+def write_whole(data: str | bytes, where: str, option: str) -> None:
+    """Write a file, whole or not at all; ``-`` is standard output.
+
+    Parameters
+    ----------
+    option : str
+        What named the place, for the error.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be written, or bytes are meant for a terminal.
+    """
+    encoded = data.encode() if isinstance(data, str) else data
     if where == "-":
-        print(text, end="")
+        if isinstance(data, str):
+            print(data, end="")
+            return
+        if sys.stdout.isatty():
+            raise UsageError(f"{option} -: not text, and this is a terminal: a file")
+        sys.stdout.buffer.write(data)
         return
     path = Path(where)
+    fresh: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.absolute().parent, delete=False
+            dir=path.absolute().parent, delete=False
         ) as file:
-            file.write(text)
+            fresh = Path(file.name)
+            file.write(encoded)
         # The mode of a temporary file keeps others from reading it.
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
+        fresh.chmod(0o644)
+        fresh.replace(path)
     except OSError as error:
-        raise UsageError(f"--json {where}: {error.strerror or error}") from error
+        raise UsageError(f"{option} {where}: {error.strerror or error}") from error
+    finally:
+        if fresh is not None:
+            fresh.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pybench.report.markdown import MOST_CHARACTERS, fitted, plain
+from pybench.report.markdown import MOST_CHARACTERS, Section, cells, fitted
 from pybench.report.terminal import WIDTH
 from pybench.report.wording import SIGNS, duration, operation
 from pybench.runner.saved_comparison import (
@@ -64,20 +64,36 @@ def saved_markdown(
 ) -> str:
     """Return what saved files say as Markdown of at most so many characters."""
     first = comparison.files[0].name
-    head = [f"**{plain(comparison.verdict)}**", ""]
-    head += [f"{plain(line)}  " for line in _head(comparison)]
-    head += ["", "| part | file | geometric mean | rows |", "|---|---|--:|---|"]
-    head += [_cells(_mean_cells(mean)) for mean in comparison.means]
-    head += ["", f"| row | file | {plain(first)} | file's time | ratio | explained |"]
-    head += ["|---|---|--:|--:|---|--:|"]
-    tail = [""]
-    tail += [f"{plain(_one_sided(part, _NAMED))}  " for part in comparison.one_sided]
-    tail += [plain(LEGEND), ""]
-    lines = [
-        _cells([operation(row.row), row.side, *_row_cells(row), _explained(row)])
-        for row in sorted(comparison.rows, key=_order)
-    ]
-    return fitted(head, lines, tail, most_characters)
+    means = Section(
+        before=[
+            "",
+            cells(["part", "file", "geometric mean", "rows"]),
+            "|---|---|--:|---|",
+        ],
+        rows=[cells(_mean_cells(mean)) for mean in comparison.means],
+        called="means",
+    )
+    rows = Section(
+        before=[
+            "",
+            cells(["row", "file", first, "file's time", "ratio", "explained"]),
+            "|---|---|--:|--:|---|--:|",
+        ],
+        rows=[
+            cells(
+                [row.side, *_row_cells(row), _explained(row)], name=operation(row.row)
+            )
+            for row in sorted(comparison.rows, key=_order)
+        ],
+    )
+    alone = [_one_sided(part, _NAMED) for part in comparison.one_sided]
+    return fitted(
+        comparison.verdict,
+        [*_head(comparison), *alone],
+        [means, rows],
+        LEGEND,
+        most_characters=most_characters,
+    )
 
 
 def _head(comparison: SavedComparison) -> list[str]:
@@ -135,9 +151,9 @@ def _table(comparison: SavedComparison, side: str) -> Table:
     if is_explained:
         table.add_column("explained", justify="right", no_wrap=True)
     for row in rows:
-        cells = [operation(row.row), *_row_cells(row)]
-        cells += [_explained(row)] * is_explained
-        table.add_row(*map(Text, cells))  # a Text: brackets are markup otherwise
+        texts = [operation(row.row), *_row_cells(row)]
+        texts += [_explained(row)] * is_explained
+        table.add_row(*map(Text, texts))  # a Text: brackets are markup otherwise
     return table
 
 
@@ -169,7 +185,3 @@ def _one_sided(part: OneSided, most: int | None) -> str:
 
 def _count(rows: int) -> str:
     return f"{rows} row{'s' * (rows != 1)}"
-
-
-def _cells(cells: list[str]) -> str:
-    return "| " + " | ".join(plain(cell) for cell in cells) + " |"

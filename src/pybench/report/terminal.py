@@ -1,21 +1,34 @@
-"""The terminal: verdict first, then a table of at most 100 columns."""
+"""The terminal: verdict first, then tables of at most 100 columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pybench.report.wording import LEGEND, duration, facts, operation, ratio
+from pybench.report.wording import (
+    LEGEND,
+    duration,
+    facts,
+    interval,
+    operation,
+    point,
+    printable,
+    ratio,
+    shortened,
+)
 from pybench.runner.summary import RowSummary, Summary
-from pybench.verdicts import FASTER, INCONCLUSIVE, SLOWER
+from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 WIDTH = 100
 _STYLES = {SLOWER: "bold red", FASTER: "bold green", INCONCLUSIVE: "dim"}
-# A table for one side each, above so many: columns would not fit.
-_SIDES_MOST = 2
+
+# The columns for the name of a row (the least), for a time, and between two cells.
+_NAME, _TIME, _GAP = 22, 8, 2
+# Between a ratio and its interval: beside it, or where that is too wide beneath it.
+_BETWEEN = (" ", "\n ")
 
 
 def show(summary: Summary, console: Console, *, everything: bool = False) -> None:
@@ -26,74 +39,165 @@ def show(summary: Summary, console: Console, *, everything: bool = False) -> Non
     everything : bool
         Also the rows that are equivalent, which are only counted otherwise.
     """
-    console.print(Text(summary.verdict, style="bold"), soft_wrap=True)
-    for line in facts(summary):
-        console.print(Text(line), soft_wrap=True)
-    _sides(summary, console)
-    for side in summary.counts:
-        rows = [row for row in summary.rows if row.side == side]
-        shown = [row for row in rows if everything or _is_telling(row)]
+    width = min(WIDTH, console.width)
+    _say(console, summary.verdict, style="bold")
+    for line in [*facts(summary), *_sides(summary)]:
+        _say(console, line)
+    sides = [*summary.counts]
+    between = _between(summary, len(sides), width) if len(sides) > 1 else None
+    is_beside = between is not None
+    for group in [sides] if is_beside else [[side] for side in sides]:
+        by_row: dict[str, dict[str, RowSummary]] = {}
+        for row in summary.rows:
+            if row.side in group:
+                by_row.setdefault(row.row, {})[row.side] = row
+        shown = {
+            name: cells
+            for name, cells in by_row.items()
+            if everything or any(map(_is_telling, cells.values()))
+        }
         if shown:
             console.print()
-            console.print(_table(summary, side, shown))
-        hidden = len(rows) - len(shown)
+            if between is None:
+                console.print(_alone(summary, group[0], shown, width))
+            else:
+                console.print(_beside(summary, group, shown, width, between))
+                for line in _notes(shown):
+                    _say(console, line, style="dim")
+        hidden = len(by_row) - len(shown)
         if hidden:
-            console.print(f"{hidden} rows are equivalent (all of them: --all)")
-    _means(summary, console)
-    console.print(Text(LEGEND), soft_wrap=True)
+            what = "1 row is" if hidden == 1 else f"{hidden} rows are"
+            _say(console, f"{what} equivalent (to see all: --all)")
+    _means(summary, console, width)
+    _say(console, LEGEND)
+
+
+def _say(console: Console, text: str, *, style: str = "") -> None:
+    """Print a line, broken where it does not fit."""
+    said = Text(printable(text), style=style, overflow="fold")
+    console.print(said, width=min(WIDTH, console.width))
+
+
+def _between(summary: Summary, sides: int, width: int) -> str | None:
+    """Return what keeps ratio and interval apart so that all sides fit, if they do."""
+    for between in _BETWEEN:
+        cells = (_cell(row, between).splitlines() for row in summary.rows)
+        widest = max((len(line) for lines in cells for line in lines), default=0)
+        if _NAME + _GAP + _TIME + sides * (_GAP + widest) <= width:
+            return between
+    return None
+
+
+def _cell(row: RowSummary, between: str) -> str:
+    return between.join(filter(None, (point(row), interval(row))))
 
 
 def _is_telling(row: RowSummary) -> bool:
-    return row.verdict != "equivalent"
+    return row.verdict != EQUIVALENT
 
 
-def _sides(summary: Summary, console: Console) -> None:
+def _sides(summary: Summary) -> Iterator[str]:
     for index, side in enumerate(summary.sides):
         gil = "GIL on" if side.gil_enabled else "GIL off"
         flags = f", {' '.join(side.build_flags)}" if side.build_flags else ""
         role = "baseline " if index == 0 else "contender"
-        line = f"{role} {side.name}: {side.interpreter}, {gil}{flags}"
-        console.print(Text(line), soft_wrap=True)
+        yield f"{role} {side.name}: {side.interpreter}, {gil}{flags}"
 
 
-def _table(summary: Summary, side: str, rows: list[RowSummary]) -> Table:
-    table = Table(box=None, pad_edge=False, width=min(WIDTH, 100), header_style="bold")
+def _header(name: str, width: int) -> Text:
+    return Text(shortened(printable(name), width))
+
+
+def _grid(width: int) -> Table:
+    table = Table(box=None, pad_edge=False, width=width, header_style="bold")
     table.add_column("row", overflow="fold", ratio=1)
-    table.add_column(summary.sides[0].name, justify="right", no_wrap=True)
-    table.add_column(side, justify="right", no_wrap=True)
+    return table
+
+
+def _alone(
+    summary: Summary,
+    side: str,
+    rows: Mapping[str, Mapping[str, RowSummary]],
+    width: int,
+) -> Table:
+    """Lay out one side: its time, its ratio, and what is to be said of a row."""
+    table = _grid(width)
+    for name in (summary.sides[0].name, side):
+        table.add_column(_header(name, 12), justify="right", no_wrap=True)
     table.add_column("time ratio", no_wrap=True)
     table.add_column("pairs", justify="right", no_wrap=True)
-    for row in rows:
+    for name, cells in rows.items():
+        row = cells[side]
         table.add_row(
-            Text(operation(row.row)),  # a Text: brackets are markup otherwise
+            Text(operation(name)),  # a Text: brackets are markup otherwise
             duration(row.baseline_ns),
             duration(row.side_ns),
             Text(ratio(row), style=_STYLES.get(row.verdict, "")),
             str(row.pairs or ""),
         )
-        for note in _notes(row):
+        for note in _notes_of(row):
             table.add_row(Text(f"  {note}", style="dim"))
     return table
 
 
-def _notes(row: RowSummary) -> Iterator[str]:
+def _beside(
+    summary: Summary,
+    sides: Sequence[str],
+    rows: Mapping[str, Mapping[str, RowSummary]],
+    width: int,
+    between: str,
+) -> Table:
+    """Lay out the ratios of several sides."""
+    # As wide as the cells: the name of a side may be as long as it likes.
+    cell = max(
+        len(line) for row in summary.rows for line in _cell(row, between).splitlines()
+    )
+    table = _grid(width)
+    name = _header(summary.sides[0].name, _TIME)
+    table.add_column(name, justify="right", no_wrap=True)
+    for side in sides:
+        table.add_column(_header(side, cell), no_wrap=True)
+    for name_of_row, cells in rows.items():
+        known = next(iter(cells.values()))
+        table.add_row(
+            Text(operation(name_of_row)),
+            duration(known.baseline_ns),
+            *(
+                Text(_cell(row, between), style=_STYLES.get(row.verdict, ""))
+                for row in (cells[side] for side in sides)
+            ),
+        )
+    return table
+
+
+def _notes(rows: Mapping[str, Mapping[str, RowSummary]]) -> Iterator[str]:
+    """Say below a table of several sides what is to be said of its rows."""
+    for name, cells in rows.items():
+        for side, row in cells.items():
+            for note in _notes_of(row):
+                said = note.removeprefix(f"{side}: ")
+                yield f"{operation(name)}, {side}: {said}"
+
+
+def _notes_of(row: RowSummary) -> Iterator[str]:
     if row.reason:
-        yield row.reason
+        yield printable(row.reason)
     if row.pairs_to_settle is not None:
         yield f"about {row.pairs_to_settle} pairs to settle"
 
 
-def _means(summary: Summary, console: Console) -> None:
+def _means(summary: Summary, console: Console, width: int) -> None:
     if not summary.means:
         return
     console.print()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("geometric mean", "side", "ratio", "rows"):
-        table.add_column(head, no_wrap=True)
+        table.add_column(head, overflow="fold")
     for mean in summary.means:
         around = ""
         if mean.low is not None and mean.high is not None:
             around = f" [{mean.low:.3f}, {mean.high:.3f}]"
         name = mean.category or "whole suite"
-        table.add_row(name, mean.side, f"{mean.ratio:.3f}{around}", str(mean.rows))
-    console.print(table)
+        cells = (name, mean.side, f"{mean.ratio:.3f}{around}", str(mean.rows))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    console.print(table, width=width)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+from pybench.results import ERROR, NOT_AVAILABLE, VOID
 from pybench.runner.summary import NO_VERDICT, RowSummary, Summary
 from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
@@ -13,7 +14,7 @@ SIGNS = {SLOWER: "▲", FASTER: "▼", EQUIVALENT: "≈", INCONCLUSIVE: "?", NO_
 
 LEGEND = (
     "▲ more time  ▼ less time  ≈ same within the margin  ? cannot tell  - no verdict; "
-    "ratio of times to the baseline, below 1 is less"
+    "ratio of times to the baseline, below 1 is less; * below the margin"
 )
 
 _UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
@@ -30,19 +31,55 @@ def duration(ns: float | None) -> str:
 
 
 def ratio(row: RowSummary) -> str:
-    """Return sign, ratio and interval."""
+    """Return sign, ratio and interval; without a ratio what became of the row."""
+    return " ".join(part for part in (point(row), interval(row)) if part)
+
+
+def point(row: RowSummary) -> str:
+    """Return sign and ratio, or sign and what became of the row."""
     if row.ratio is None:
-        return f"{SIGNS[NO_VERDICT]} none"
-    around = ""
-    if row.low is not None and row.high is not None:
-        around = f" [{row.low:.3f}, {row.high:.3f}]"
-    below = "*" if row.below_margin else ""
-    return f"{SIGNS[row.verdict]} {row.ratio:.3f}{around}{below}"
+        return f"{SIGNS[NO_VERDICT]} {_outcome(row)}"
+    return f"{SIGNS[row.verdict]} {row.ratio:.3f}{'*' if row.below_margin else ''}"
+
+
+def interval(row: RowSummary) -> str:
+    """Return the interval of a ratio, empty where there is none."""
+    if row.low is None or row.high is None:
+        return ""
+    return f"[{row.low:.3f}, {row.high:.3f}]"
+
+
+def _outcome(row: RowSummary) -> str:
+    words = (NOT_AVAILABLE, VOID, ERROR, "lost")
+    return next((word for word in words if f"{word}:" in row.reason), "none")
+
+
+# A row's name may have parameters of any length.
+_NAME = 120
 
 
 def operation(row: str) -> str:
-    """Return a row's name without what all names have in common."""
-    return row.rpartition("::")[2].removeprefix("test_benchmark_").removeprefix("test_")
+    """Return a row's name without what all names have in common, nor too long."""
+    path, _, test = row.partition("::")
+    name = (test.rpartition("::")[2] if "[" not in test else test) or path
+    name = name.removeprefix("test_benchmark_").removeprefix("test_")
+    return shortened(printable(name), _NAME)
+
+
+def printable(text: str) -> str:
+    """Return a text without what moves a cursor or changes colours."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most so many characters, both of its ends kept."""
+    if len(text) <= most:
+        return text
+    end = most // 3
+    return f"{text[: most - end - 1]}…{text[len(text) - end :]}"
 
 
 def _other_margins(summary: Summary) -> str:
@@ -60,10 +97,12 @@ def facts(summary: Summary) -> list[str]:
     """Return the lines that qualify everything below them."""
     parts = [f"margin {summary.margin:.1%}{_other_margins(summary)}"]
     parts += [f"seed {summary.seed}"]
-    if summary.noise_floor is not None:
-        parts.append(f"largest change of a copy {summary.noise_floor:.1%}")
+    if summary.noise_floor is None:
+        parts.append("noise floor unknown: no copy of the baseline ran")
+    else:
+        parts.append(f"noise floor {summary.noise_floor:.1%} (copy of the baseline)")
     if summary.smallest_visible is not None:
-        parts.append(f"smallest change seen in a row {summary.smallest_visible:.1%}")
+        parts.append(f"smallest visible change {summary.smallest_visible:.1%} (median)")
     lines = [" · ".join(parts)]
     lines += [f"{metric} rows: {why}" for metric, why in summary.withheld.items()]
     return [*lines, *summary.notes]

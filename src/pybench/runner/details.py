@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pybench.results import PairRecord
 from pybench.runner.judging import comparable, difference
 from pybench.runner.record import Run
+from pybench.runner.timings import operations
 from pybench.verdicts import CPU, DifferenceError, timed_ns
 
 
@@ -60,8 +61,7 @@ def details(run: Run) -> tuple[RowDetail, ...]:
     for side in sides:
         for row, record in comparable(run, side.name):
             metric = record.metric or CPU
-            per = record.operations * record.numbers.get("count", 1)
-            per *= record.numbers.get("iterations", 1)
+            per = operations(record)
             pairs = [
                 (pair, ratio)
                 for _, pair in sorted(run.pairs.get(row, {}).items())

@@ -20,6 +20,7 @@ import msgspec
 from pybench.results import ERROR, VOID, PairRecord
 from pybench.runner.judging import Cell, Judgement, category, gil_turned_on
 from pybench.runner.record import Run
+from pybench.runner.timings import operations
 from pybench.verdicts import (
     CPU,
     FASTER,
@@ -187,8 +188,7 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
     if withheld or over:
         word = NO_VERDICT
     pairs = [*run.pairs.get(cell.row, {}).values()]
-    per = record.operations * record.numbers.get("count", 1)
-    per *= record.numbers.get("iterations", 1)
+    per = operations(record)
     return RowSummary(
         row=cell.row,
         category=category(cell.row),

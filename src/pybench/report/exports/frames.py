@@ -1,0 +1,118 @@
+"""One record a row and side: what CSV, Parquet and data frames are made of.
+
+The libraries of frames are imported when one is asked for.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from pybench.runner.summary import RowSummary, Summary
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped,unused-ignore]
+    import polars
+    import pyarrow  # type: ignore[import-untyped,unused-ignore]
+
+# The columns: what is known of the side, then all that a summary knows of a row.
+SIDE_COLUMNS = ("baseline", "interpreter", "free_threaded", "gil_enabled")
+ROW_COLUMNS = tuple(field.name for field in fields(RowSummary))
+COLUMNS = (*ROW_COLUMNS, *SIDE_COLUMNS)
+
+# Arrow's types by name: a column of nothing but None would have none otherwise.
+_TYPES = {
+    **dict.fromkeys(COLUMNS, "string"),
+    **dict.fromkeys(("ratio", "low", "high", "margin", "smallest_visible"), "float64"),
+    **dict.fromkeys(("baseline_ns", "side_ns"), "float64"),
+    **dict.fromkeys(("pairs", "pairs_to_settle"), "int64"),
+    **dict.fromkeys(
+        (
+            "is_regression",
+            "is_beyond_margin",
+            "below_margin",
+            "oversubscribed",
+            "free_threaded",
+            "gil_enabled",
+        ),
+        "bool",
+    ),
+}
+
+
+def row_records(summary: Summary) -> list[dict[str, object]]:
+    """Return a mapping per row and side, in the summary's order.
+
+    Returns
+    -------
+    list of dict
+        Under the names of `COLUMNS`; times in ns, ratios to the baseline. What is not
+        known is None.
+    """
+    sides = {side.name: side for side in summary.sides}
+    baseline = summary.sides[0].name if summary.sides else ""
+    records = []
+    for row in summary.rows:
+        side = sides[row.side]
+        record: dict[str, object] = {name: getattr(row, name) for name in ROW_COLUMNS}
+        record |= {
+            "baseline": baseline,
+            "interpreter": side.interpreter,
+            "free_threaded": side.free_threaded,
+            "gil_enabled": side.gil_enabled,
+        }
+        records.append(record)
+    return records
+
+
+def to_csv(summary: Summary) -> str:
+    """Return the records as CSV, its first line the names; an unknown is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row_records(summary))
+    return text.getvalue()
+
+
+def to_arrow(summary: Summary) -> pyarrow.Table:
+    """Return the records as a table of Arrow; `ImportError` without pyarrow."""
+    import pyarrow  # type: ignore[import-untyped,unused-ignore]
+
+    schema = pyarrow.schema(
+        [(name, pyarrow.type_for_alias(_TYPES[name])) for name in COLUMNS]
+    )
+    return pyarrow.Table.from_pylist(row_records(summary), schema=schema)
+
+
+def to_parquet(summary: Summary) -> bytes:
+    """Return the records as a file of Parquet; `ImportError` without pyarrow."""
+    import pyarrow  # type: ignore[import-untyped,unused-ignore]
+    import pyarrow.parquet  # type: ignore[import-untyped,unused-ignore]
+
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(to_arrow(summary), sink)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def to_pandas(summary: Summary) -> pandas.DataFrame:
+    """Return the records as a frame; `ImportError` without pandas."""
+    import pandas  # type: ignore[import-untyped,unused-ignore]
+
+    return pandas.DataFrame.from_records(row_records(summary), columns=[*COLUMNS])
+
+
+def to_polars(summary: Summary) -> polars.DataFrame:
+    """Return the records as a frame; `ImportError` without polars."""
+    import polars
+
+    kinds = {
+        "string": polars.String,
+        "float64": polars.Float64,
+        "int64": polars.Int64,
+        "bool": polars.Boolean,
+    }
+    schema = {name: kinds[_TYPES[name]] for name in COLUMNS}
+    return polars.DataFrame(row_records(summary), schema=schema)

@@ -1,0 +1,49 @@
+"""The custom format of github-action-benchmark, which draws a line per row.
+
+Its values are ratios, not times: a hosted machine is another one every time, and a
+ratio of two interpreters that took turns on it is what can be compared.
+"""
+
+from __future__ import annotations
+
+import json
+
+from pybench.report.exports.errors import ExportError
+from pybench.runner.summary import NO_VERDICT, Summary
+
+
+def github_action_json(summary: Summary) -> tuple[str, dict[str, str]]:
+    """Return a summary for ``tool: customSmallerIsBetter``.
+
+    Returns
+    -------
+    str
+        The file: name, unit, value, range and extra of each row and side.
+    dict of str to str
+        The rows without a verdict, which are not in it, and why: a line of them
+        would look like a measurement.
+
+    Raises
+    ------
+    ExportError
+        If no row has a verdict.
+    """
+    entries, left_out = [], {}
+    baseline = summary.sides[0].name
+    for row in summary.rows:
+        if row.ratio is None or row.verdict == NO_VERDICT:
+            withheld = summary.withheld.get(row.metric, "no verdict")
+            left_out[f"{row.row} on {row.side}"] = row.reason or withheld
+            continue
+        entry = {
+            "name": f"{row.row} ({row.side})",
+            "unit": f"time / {baseline}",
+            "value": row.ratio,
+            "extra": f"{row.verdict}, {row.pairs} pairs",
+        }
+        if row.low is not None and row.high is not None:
+            entry["range"] = f"[{row.low:.3f}, {row.high:.3f}]"
+        entries.append(entry)
+    if not entries:
+        raise ExportError("no row has a verdict: there is nothing to draw")
+    return json.dumps(entries, indent=1, allow_nan=False) + "\n", left_out
