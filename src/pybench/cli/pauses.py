@@ -310,7 +310,8 @@ def observers(summaries: "list[CellSummary]", *, free: bool) -> list[str]:
         lines.append("  n/a: no process was watched")
     if free:
         lines.append(
-            "  without the GIL the ratio is the part of a collection that stops the "
+            "  without the GIL a pause is the longest stop of a collection, and "
+            "the ratio is the part of a collection that stops the "
             "others; a stop that the CPU was taken away in is longer by that"
         )
     return lines

@@ -105,9 +105,10 @@ class CellSummary:
     """One cell, from all its repeats; None is what could not be had.
 
     ``automatic`` are the pauses while a second heap is built, ``asked`` those of full
-    collections. ``share`` is the part of the automatic part's wall time that was
-    pause, ``per_million`` the collections for a million container objects, and
-    ``overshoot_bytes`` the peak of resident memory above what was still in use.
+    collections: one each, without the GIL its longest stop. ``share`` is the part of
+    the automatic part's wall time in which the program stood still, ``per_million``
+    the collections for a million container objects, and ``overshoot_bytes`` the peak
+    of resident memory above what was still in use.
     """
 
     cell: Cell
@@ -311,7 +312,7 @@ def ask(
         )
     except subprocess.TimeoutExpired:
         raise ChildError(
-            f"no end within {timeout_s:g} seconds: a smaller --size, or a longer "
+            f"no end within {timeout_s:g} seconds: smaller --sizes, or a longer "
             "--timeout"
         ) from None
     if done.returncode < 0:
@@ -349,6 +350,7 @@ def _summary(cell: Cell, runs: Sequence[Run], *, free: bool) -> CellSummary:
     counting = [run.answer for run in good if run.watched == free]
     watched = [run.answer for run in good if run.watched]
     split = [split_pauses(answer, free=free) for answer in counting]
+    stopped = [stopped_ns(answer, free=free) for answer in counting]
     problems = dict.fromkeys(run.problem for run in runs if run.problem)
     lost = sum(a["pauses_lost"] + a.get("gaps_lost", 0) for a in counting)
     if lost:
@@ -358,8 +360,8 @@ def _summary(cell: Cell, runs: Sequence[Run], *, free: bool) -> CellSummary:
     if len(known) < len(overshoots):
         problems["resident memory: the system does not tell"] = None
     shares = [
-        sum(automatic) / (answer["stop_ns"] - answer["start_ns"])
-        for answer, (automatic, _) in zip(counting, split, strict=True)
+        ns / (answer["stop_ns"] - answer["start_ns"])
+        for answer, ns in zip(counting, stopped, strict=True)
     ]
     rates = [_collections(answer) * 1e6 / cell.size for answer in counting]
     return CellSummary(
@@ -380,15 +382,25 @@ def _summary(cell: Cell, runs: Sequence[Run], *, free: bool) -> CellSummary:
 def split_pauses(answer: dict[str, Any], *, free: bool) -> tuple[list[int], list[int]]:
     """Return the pauses in nanoseconds, automatic ones and those that were asked for.
 
-    Without the GIL they are the gaps that meet a collection and in which the victim
-    waited.
+    One for each collection. Without the GIL it is the longest of the stops that the
+    victim saw of it: there are two or more, and most are so short that a median over
+    all of them would be of nothing.
     """
     pauses = [(start, stop) for start, stop, *_ in answer["pauses"]]
     if free:
-        pauses = [(a, b) for a, b, _ in _stops(answer) if _meets((a, b), pauses)]
+        longest = [max(met, key=_length) for met in _stops_by_collection(answer)]
+        pauses = [(start, stop) for start, stop, _ in longest]
     ends_ns = answer["stop_ns"]
     automatic = [stop - start for start, stop in pauses if start < ends_ns]
     return automatic, [stop - start for start, stop in pauses if start >= ends_ns]
+
+
+def stopped_ns(answer: dict[str, Any], *, free: bool) -> int:
+    """Return how long the automatic collections stopped the program, all stops."""
+    pauses: Iterable[Sequence[int]] = answer["pauses"]
+    if free:
+        pauses = [one for met in _stops_by_collection(answer) for one in met]
+    return sum(stop - start for start, stop, *_ in pauses if start < answer["stop_ns"])
 
 
 def agreement(answers: Sequence[dict[str, Any]]) -> Agreement | None:
@@ -475,6 +487,24 @@ def _overshoot_bytes(cell: Cell, answer: dict[str, Any]) -> int | None:
 def _stops(answer: dict[str, Any]) -> list[list[int]]:
     """Return the gaps in which the victim waited, or nobody knows."""
     return [gap for gap in answer["gaps"] if gap[2] != 0]
+
+
+def _stops_by_collection(answer: dict[str, Any]) -> list[list[list[int]]]:
+    """Return the stops of each collection of which the victim saw any.
+
+    A gap that meets two collections counts for the first.
+    """
+    stops, found = _stops(answer), []
+    for start, stop, *_ in answer["pauses"]:
+        met = [one for one in stops if _meets(one, [(start, stop)])]
+        stops = [one for one in stops if one not in met]
+        if met:
+            found.append(met)
+    return found
+
+
+def _length(gap: Sequence[int]) -> int:
+    return gap[1] - gap[0]
 
 
 def _meets(gap: Sequence[int], pauses: Sequence[tuple[int, int]]) -> bool:
