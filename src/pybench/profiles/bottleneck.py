@@ -586,9 +586,10 @@ def _causes(
         Cause(
             name=ALLOCATION,
             share=cpu.times(managing),
+            # 0.0 less a share, since minus nothing would read -0%.
             evidence=f"without the collector CPU time changes by "
-            f"{-collecting.value:+.0%} [{-collecting.high * 100:+.0f}, "
-            f"{-collecting.low * 100:+.0f}]; the allocator takes "
+            f"{0.0 - collecting.value:+.0%} [{0.0 - collecting.high * 100:+.0f}, "
+            f"{0.0 - collecting.low * 100:+.0f}]; the allocator takes "
             f"{allocating.value:.0%} (up to {dearest:.0%} with what it makes) of it",
         ),
         Cause(
@@ -652,10 +653,13 @@ def _native(by: Runs, known: dict[str, Any], lives: _Lives) -> tuple[Share, str,
     most = seconds / without.mean
     least = (seconds - observed["native_calls"] / calls * per_call) / without.mean
     found = share(least, (least + most) / 2, most)
-    how = (
-        f"C functions {percent(found)} of CPU time by cProfile, whose own "
-        f"{per_call:.0f} ns per call are taken off"
-    )
+    how = f"C functions {percent(found)} of CPU time by cProfile, whose own "
+    # In a few long calls what it costs is less than two runs differ by.
+    added = profiled - without.mean
+    if added > (without.half_width or math.inf):
+        how += f"{per_call:.0f} ns per call are taken off"
+    else:
+        how += "cost is within what runs differ by"
     needed = ""
     if found.high - found.low > 0.3:
         needed = (

@@ -29,13 +29,18 @@ PERCENTILES = (0.5, 0.95, 0.99, 1.0)
 # Full collections that are asked for, in each process.
 COLLECTIONS = 5
 
-# Pauses from this on are held against the victim's gaps: a shorter one is lost between
-# two of its looks at the clock, where there is a GIL.
-COMPARABLE_NS = 1_000_000
+# Pauses from this on are held against the victim's gaps. Where there is a GIL a gap is
+# longer by a nap and a hand-over, 0.1 ms and more on a busy machine: in pauses of 1 ms
+# that is what the two would be found to differ by.
+COMPARABLE_NS = 2_000_000
 
 # Gaps that the victim keeps. With the GIL a turn of its loop takes 0.1 to 0.3 ms.
 _THRESHOLD_GIL_NS = 500_000
 _THRESHOLD_FREE_NS = 20_000
+
+# Objects that a run makes whose time tells what the recorder takes: many collections,
+# and short enough for many pairs, whatever the heaps are.
+_OVERHEAD_SIZE = 100_000
 
 _CHILD = Path(__file__).with_name("heaps.py")
 
@@ -260,12 +265,16 @@ def run_cell(
 def measure_overhead(python: Path, size: int, pairs: int, timeout_s: float) -> Overhead:
     """Measure what the recorder takes of a run that makes nothing but garbage.
 
+    Its collections are the shortest that there are, so it is the most that a recorder
+    takes of any run.
+
     Raises
     ------
     ChildError
         If the process gives no answer.
     """
-    answer = ask(python, {"what": "turns", "size": size, "turns": pairs}, timeout_s)
+    order = {"what": "turns", "size": min(size, _OVERHEAD_SIZE), "turns": pairs}
+    answer = ask(python, order, timeout_s)
     return Overhead(
         whole=ratio_of([(recorder, none) for recorder, _, none in answer["turns"]]),
         own=ratio_of([(recorder, idle) for recorder, idle, _ in answer["turns"]]),
