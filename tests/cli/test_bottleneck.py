@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from pybench.cli import status
 from pybench.cli.bottleneck import in_ms
+from pybench.profiles import experiments
 from pybench.profiles.bottleneck import Estimate
 
 COMMAND = [sys.executable, "-m", "pybench.cli", "profile"]
@@ -121,21 +123,23 @@ def test_time_of_a_section_is_in_milliseconds(time: Estimate | None, said: str) 
     assert in_ms(time) == said
 
 
-def test_without_a_target_three_sections_are_printed(tmp_path: Path) -> None:
+def test_without_a_target_three_sections_are_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """By the script, which is one code with ``pybench profile``."""
+    monkeypatch.setattr(experiments, "BUDGET_S", 0.01)
     record = tmp_path / "record.json"
     script = Path(__file__).parents[2] / "scripts" / "performance_profiler.py"
+    words = [str(script), "--repeat", "2", "--json", str(record)]
+    monkeypatch.setattr(sys, "argv", words)
 
-    done = subprocess.run(
-        [sys.executable, str(script), "--repeat", "2", "--json", str(record)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(script), run_name="__main__")
 
-    assert done.returncode == status.OK, done.stderr
+    assert ended.value.code == status.OK
+    output = capsys.readouterr().out
     titles = ["Tight Loop", "GC Workload", "Import"]
-    sections = re.split(r"=== (.+) Benchmark ===\n", done.stdout)
+    sections = re.split(r"=== (.+) Benchmark ===\n", output)
     assert sections[0] == ""
     assert sections[1::2] == titles
     for title, text in zip(titles, sections[2::2], strict=True):
