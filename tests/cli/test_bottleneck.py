@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -11,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from pybench.cli import status
+from pybench.cli.bottleneck import in_ms
+from pybench.profiles import experiments
+from pybench.profiles.bottleneck import Estimate
 
 COMMAND = [sys.executable, "-m", "pybench.cli", "profile"]
 
@@ -83,3 +88,69 @@ def test_function_is_profiled_and_recorded(tmp_path: Path) -> None:
     assert document["steady"]["count"] == 2
     assert {"bytecode", "C code", "I/O"} <= {one["name"] for one in document["causes"]}
     assert document["runs"]
+
+
+def estimate(mean_ms: float, half_ms: float, deviation_ms: float) -> Estimate:
+    """Return an estimate of five processes."""
+    return Estimate(
+        mean=mean_ms * 1e6,
+        half_width=half_ms * 1e6,
+        deviation=deviation_ms * 1e6,
+        count=5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        (
+            estimate(45.23, 2.12, 1.71),
+            "45.2 ms +/- 2.12 ms (95 %; standard deviation 1.71 ms, n 5)",
+        ),
+        # One unit for all, whatever their sizes.
+        (
+            estimate(1234.5, 0.0421, 0.05),
+            "1234 ms +/- 0.0421 ms (95 %; standard deviation 0.05 ms, n 5)",
+        ),
+        (
+            Estimate(mean=2e6, half_width=None, deviation=None, count=1),
+            "2 ms (one process: no interval)",
+        ),
+        (None, "n/a"),
+    ],
+)
+def test_time_of_a_section_is_in_milliseconds(time: Estimate | None, said: str) -> None:
+    assert in_ms(time) == said
+
+
+def test_without_a_target_three_sections_are_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the script, which is one code with ``pybench profile``."""
+    monkeypatch.setattr(experiments, "BUDGET_S", 0.01)
+    record = tmp_path / "record.json"
+    script = Path(__file__).parents[2] / "scripts" / "performance_profiler.py"
+    words = [str(script), "--repeat", "2", "--json", str(record)]
+    monkeypatch.setattr(sys, "argv", words)
+
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(script), run_name="__main__")
+
+    assert ended.value.code == status.OK
+    output = capsys.readouterr().out
+    titles = ["Tight Loop", "GC Workload", "Import"]
+    sections = re.split(r"=== (.+) Benchmark ===\n", output)
+    assert sections[0] == ""
+    assert sections[1::2] == titles
+    for title, text in zip(titles, sections[2::2], strict=True):
+        said = text.splitlines()
+        assert re.match(r"Time: [\d.]+ ms \+/- [\d.]+ ms \(95 %; ", said[0]), title
+        assert re.match(r"GC pause times: \[.*\]$", said[1]), title
+        starts = [line.partition(": ")[0] for line in said]
+        for word in ("Hypothesis", "Verdict"):
+            assert starts.count(word) == 1, title
+        conditions = ["Collector off", "Collector frozen", "Collector thresholds x100"]
+        found = [word for word in starts if word.startswith("Collector")]
+        assert found == (conditions if title == "GC Workload" else [])
+    targets = json.loads(record.read_text())["targets"]
+    assert [target["title"] for target in targets] == titles

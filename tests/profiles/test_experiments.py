@@ -117,6 +117,29 @@ def test_target_that_forks_answers_once(run) -> None:  # type: ignore[no-untyped
     assert ran.report["steady"]["calls"] >= 1
 
 
+@pytest.mark.parametrize("end", ["x = 1", "raise ValueError"])
+def test_forked_process_ends_where_it_comes_back(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """It would go on with the batch, and fork in turn."""
+    monkeypatch.setattr(experiments, "BUDGET_S", 0.05)
+    begun = tmp_path / "begun"
+    ran = run(
+        "import os\n"
+        f"with open({str(begun)!r}, 'a') as file:\n"
+        "    file.write(f'{os.getpid()}\\n')\n"
+        "pid = os.fork()\n"
+        "if pid:\n"
+        "    os.waitpid(pid, 0)\n"
+        "else:\n"
+        f"    {end}\n",
+        timeout_s=20,
+    )
+
+    assert ran.problem == ""
+    assert len({*begun.read_text().split()}) == 1
+
+
 def test_processes_left_behind_are_ended(run) -> None:  # type: ignore[no-untyped-def]
     ran = run(
         "import subprocess, sys\n"

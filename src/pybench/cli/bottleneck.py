@@ -338,7 +338,7 @@ def workload_lines(title: str, hypothesis: str, findings: Findings) -> Iterator[
     time = findings.baseline if findings.kind == "script" else findings.steady
     yield f"=== {title} Benchmark ==="
     yield from (f"PROBLEM: {one}" for one in findings.problems)
-    yield f"Time: {spread(time, sign='+/-')}"
+    yield f"Time: {in_ms(time)}"
     yield f"GC pause times: {pause_list(findings)}"
     if title == "GC Workload" and findings.collectors:
         for name, one in findings.collectors.items():
@@ -350,7 +350,24 @@ def workload_lines(title: str, hypothesis: str, findings: Findings) -> Iterator[
     yield ""
 
 
-def spread(one: Estimate | None, sign: str = "±") -> str:
+def in_ms(one: Estimate | None) -> str:
+    """Return ``45.2 ms +/- 2.1 ms`` with the deviation, all in milliseconds."""
+    if one is None:
+        return "n/a"
+    if one.half_width is None or one.deviation is None:
+        return f"{ms(one.mean)} ms (one process: no interval)"
+    return (
+        f"{ms(one.mean)} ms +/- {ms(one.half_width)} ms (95 %; standard deviation "
+        f"{ms(one.deviation)} ms, n {one.count})"
+    )
+
+
+def ms(ns: float) -> str:
+    """Return milliseconds in three digits, or whole ones."""
+    return f"{ns / 1e6:.3g}" if ns < 1e9 else f"{ns / 1e6:.0f}"
+
+
+def spread(one: Estimate | None) -> str:
     """Return ``45.2 ms ± 2.1 ms`` with the standard deviation."""
     if one is None:
         return "n/a"
@@ -358,7 +375,7 @@ def spread(one: Estimate | None, sign: str = "±") -> str:
     if one.half_width is None or one.deviation is None:
         return f"{mean} (one process: no interval)"
     half, deviation = time_of(one.half_width), time_of(one.deviation)
-    return f"{mean} {sign} {half} (95 %; standard deviation {deviation}, n {one.count})"
+    return f"{mean} ± {half} (95 %; standard deviation {deviation}, n {one.count})"
 
 
 def ratio(one: Estimate) -> str:

@@ -52,8 +52,8 @@ def add_gc(kinds: Any) -> None:
         help="fresh processes of each (default 3)",
     )  # fmt: skip
     parser.add_argument(
-        "--pairs", metavar="N", type=whole, default=60,
-        help="of runs with the recorder and without (default 60)",
+        "--pairs", metavar="N", type=whole, default=150,
+        help="of runs with the recorder and without (default 150)",
     )  # fmt: skip
     parser.add_argument(
         "--timeout", metavar="S", type=seconds, default=_TIMEOUT_S,
@@ -310,7 +310,8 @@ def observers(summaries: "list[CellSummary]", *, free: bool) -> list[str]:
         lines.append("  n/a: no process was watched")
     if free:
         lines.append(
-            "  without the GIL the ratio is the part of a collection that stops the "
+            "  without the GIL a pause is the longest stop of a collection, and "
+            "the ratio is the part of a collection that stops the "
             "others; a stop that the CPU was taken away in is longer by that"
         )
     return lines
@@ -323,8 +324,8 @@ def overhead_line(overhead: "Overhead | None", problem: str) -> str:
     return (
         f"recorder's overhead: {percent(overhead.whole)} of CPU time, of which its own "
         f"{percent(overhead.own)} (the rest is what any callback costs); "
-        f"{overhead.pairs} pairs of runs\n  that only make cyclic garbage, "
-        f"{overhead.collections:.0f} collections each"
+        f"{overhead.pairs} pairs of runs\n  that only make cyclic garbage: "
+        f"{overhead.collections:.0f} collections each, the shortest there are"
     )
 
 

@@ -586,9 +586,10 @@ def _causes(
         Cause(
             name=ALLOCATION,
             share=cpu.times(managing),
+            # 0.0 less a share, since minus nothing would read -0%.
             evidence=f"without the collector CPU time changes by "
-            f"{-collecting.value:+.0%} [{-collecting.high * 100:+.0f}, "
-            f"{-collecting.low * 100:+.0f}]; the allocator takes "
+            f"{0.0 - collecting.value:+.0%} [{0.0 - collecting.high * 100:+.0f}, "
+            f"{0.0 - collecting.low * 100:+.0f}]; the allocator takes "
             f"{allocating.value:.0%} (up to {dearest:.0%} with what it makes) of it",
         ),
         Cause(
@@ -652,10 +653,13 @@ def _native(by: Runs, known: dict[str, Any], lives: _Lives) -> tuple[Share, str,
     most = seconds / without.mean
     least = (seconds - observed["native_calls"] / calls * per_call) / without.mean
     found = share(least, (least + most) / 2, most)
-    how = (
-        f"C functions {percent(found)} of CPU time by cProfile, whose own "
-        f"{per_call:.0f} ns per call are taken off"
-    )
+    how = f"C functions {percent(found)} of CPU time by cProfile, whose own "
+    # In a few long calls what it costs is less than two runs differ by.
+    added = profiled - without.mean
+    if added > (without.half_width or math.inf):
+        how += f"{per_call:.0f} ns per call are taken off"
+    else:
+        how += "cost is within what runs differ by"
     needed = ""
     if found.high - found.low > 0.3:
         needed = (
@@ -713,12 +717,12 @@ def _with_start_up(
     if not causes or not shares or bare is None:
         return [], needed
     once = _part(shares)
-    imported = sum(known["imports_ns"].values())
-    explained = share(0.0, (bare.mean + imported) / baseline.mean, 1.0).value
+    imported = _imported(by, known)
+    explained = min(1.0, bare.mean / baseline.mean + imported)
     evidence = (
         f"a second execution in the same process saves so much of the whole run; "
         f"the bare interpreter is {bare.mean / baseline.mean:.0%} of it, imports are "
-        f"{imported / baseline.mean:.0%}"
+        f"{imported:.0%}"
     )
     if once.value > 0 and explained < once.value / 2:
         needed = (
@@ -735,3 +739,12 @@ def _with_start_up(
         for one in causes
     ]
     return [*scaled, Cause(name=START_UP, share=once, evidence=evidence)], needed
+
+
+def _imported(by: Runs, known: Mapping[str, Any]) -> float:
+    """Return the share of imports in the one process whose imports were timed.
+
+    Not in the others': what it had to wait for a CPU is in both of its own times.
+    """
+    ran = next(iter(by.of(IMPORTS)), None)
+    return sum(known["imports_ns"].values()) / ran.wall_ns if ran else 0.0

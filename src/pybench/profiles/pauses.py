@@ -29,13 +29,18 @@ PERCENTILES = (0.5, 0.95, 0.99, 1.0)
 # Full collections that are asked for, in each process.
 COLLECTIONS = 5
 
-# Pauses from this on are held against the victim's gaps: a shorter one is lost between
-# two of its looks at the clock, where there is a GIL.
-COMPARABLE_NS = 1_000_000
+# Pauses from this on are held against the victim's gaps. Where there is a GIL a gap is
+# longer by a nap and a hand-over, 0.1 ms and more on a busy machine: in pauses of 1 ms
+# that is what the two would be found to differ by.
+COMPARABLE_NS = 2_000_000
 
 # Gaps that the victim keeps. With the GIL a turn of its loop takes 0.1 to 0.3 ms.
 _THRESHOLD_GIL_NS = 500_000
 _THRESHOLD_FREE_NS = 20_000
+
+# Objects that a run makes whose time tells what the recorder takes: many collections,
+# and short enough for many pairs, whatever the heaps are.
+_OVERHEAD_SIZE = 100_000
 
 _CHILD = Path(__file__).with_name("heaps.py")
 
@@ -105,9 +110,10 @@ class CellSummary:
     """One cell, from all its repeats; None is what could not be had.
 
     ``automatic`` are the pauses while a second heap is built, ``asked`` those of full
-    collections. ``share`` is the part of the automatic part's wall time that was
-    pause, ``per_million`` the collections for a million container objects, and
-    ``overshoot_bytes`` the peak of resident memory above what was still in use.
+    collections: one each, without the GIL its longest stop. ``share`` is the part of
+    the automatic part's wall time in which the program stood still, ``per_million``
+    the collections for a million container objects, and ``overshoot_bytes`` the peak
+    of resident memory above what was still in use.
     """
 
     cell: Cell
@@ -259,12 +265,16 @@ def run_cell(
 def measure_overhead(python: Path, size: int, pairs: int, timeout_s: float) -> Overhead:
     """Measure what the recorder takes of a run that makes nothing but garbage.
 
+    Its collections are the shortest that there are, so it is the most that a recorder
+    takes of any run.
+
     Raises
     ------
     ChildError
         If the process gives no answer.
     """
-    answer = ask(python, {"what": "turns", "size": size, "turns": pairs}, timeout_s)
+    order = {"what": "turns", "size": min(size, _OVERHEAD_SIZE), "turns": pairs}
+    answer = ask(python, order, timeout_s)
     return Overhead(
         whole=ratio_of([(recorder, none) for recorder, _, none in answer["turns"]]),
         own=ratio_of([(recorder, idle) for recorder, idle, _ in answer["turns"]]),
@@ -311,7 +321,7 @@ def ask(
         )
     except subprocess.TimeoutExpired:
         raise ChildError(
-            f"no end within {timeout_s:g} seconds: a smaller --size, or a longer "
+            f"no end within {timeout_s:g} seconds: smaller --sizes, or a longer "
             "--timeout"
         ) from None
     if done.returncode < 0:
@@ -349,6 +359,7 @@ def _summary(cell: Cell, runs: Sequence[Run], *, free: bool) -> CellSummary:
     counting = [run.answer for run in good if run.watched == free]
     watched = [run.answer for run in good if run.watched]
     split = [split_pauses(answer, free=free) for answer in counting]
+    stopped = [stopped_ns(answer, free=free) for answer in counting]
     problems = dict.fromkeys(run.problem for run in runs if run.problem)
     lost = sum(a["pauses_lost"] + a.get("gaps_lost", 0) for a in counting)
     if lost:
@@ -358,8 +369,8 @@ def _summary(cell: Cell, runs: Sequence[Run], *, free: bool) -> CellSummary:
     if len(known) < len(overshoots):
         problems["resident memory: the system does not tell"] = None
     shares = [
-        sum(automatic) / (answer["stop_ns"] - answer["start_ns"])
-        for answer, (automatic, _) in zip(counting, split, strict=True)
+        ns / (answer["stop_ns"] - answer["start_ns"])
+        for answer, ns in zip(counting, stopped, strict=True)
     ]
     rates = [_collections(answer) * 1e6 / cell.size for answer in counting]
     return CellSummary(
@@ -380,15 +391,25 @@ def _summary(cell: Cell, runs: Sequence[Run], *, free: bool) -> CellSummary:
 def split_pauses(answer: dict[str, Any], *, free: bool) -> tuple[list[int], list[int]]:
     """Return the pauses in nanoseconds, automatic ones and those that were asked for.
 
-    Without the GIL they are the gaps that meet a collection and in which the victim
-    waited.
+    One for each collection. Without the GIL it is the longest of the stops that the
+    victim saw of it: there are two or more, and most are so short that a median over
+    all of them would be of nothing.
     """
     pauses = [(start, stop) for start, stop, *_ in answer["pauses"]]
     if free:
-        pauses = [(a, b) for a, b, _ in _stops(answer) if _meets((a, b), pauses)]
+        longest = [max(met, key=_length) for met in _stops_by_collection(answer)]
+        pauses = [(start, stop) for start, stop, _ in longest]
     ends_ns = answer["stop_ns"]
     automatic = [stop - start for start, stop in pauses if start < ends_ns]
     return automatic, [stop - start for start, stop in pauses if start >= ends_ns]
+
+
+def stopped_ns(answer: dict[str, Any], *, free: bool) -> int:
+    """Return how long the automatic collections stopped the program, all stops."""
+    pauses: Iterable[Sequence[int]] = answer["pauses"]
+    if free:
+        pauses = [one for met in _stops_by_collection(answer) for one in met]
+    return sum(stop - start for start, stop, *_ in pauses if start < answer["stop_ns"])
 
 
 def agreement(answers: Sequence[dict[str, Any]]) -> Agreement | None:
@@ -475,6 +496,24 @@ def _overshoot_bytes(cell: Cell, answer: dict[str, Any]) -> int | None:
 def _stops(answer: dict[str, Any]) -> list[list[int]]:
     """Return the gaps in which the victim waited, or nobody knows."""
     return [gap for gap in answer["gaps"] if gap[2] != 0]
+
+
+def _stops_by_collection(answer: dict[str, Any]) -> list[list[list[int]]]:
+    """Return the stops of each collection of which the victim saw any.
+
+    A gap that meets two collections counts for the first.
+    """
+    stops, found = _stops(answer), []
+    for start, stop, *_ in answer["pauses"]:
+        met = [one for one in stops if _meets(one, [(start, stop)])]
+        stops = [one for one in stops if one not in met]
+        if met:
+            found.append(met)
+    return found
+
+
+def _length(gap: Sequence[int]) -> int:
+    return gap[1] - gap[0]
 
 
 def _meets(gap: Sequence[int], pauses: Sequence[tuple[int, int]]) -> bool:
