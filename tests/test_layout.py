@@ -23,12 +23,15 @@ SHARED = {"results", "sequential"}
 MAY_IMPORT = {
     "results": set[str](),
     "sequential": set[str](),
-    "plugin": {*SHARED, "_pybench"},
+    "inside": {*SHARED, "_pybench"},
+    "plugin": {*SHARED, "inside", "_pybench"},
     "verdicts": SHARED,
     "runner": {*SHARED, "verdicts"},
     # The extension: in files that the interpreter under test runs as its program.
     "profiles": {*SHARED, "verdicts", "runner", "_pybench"},
     "report": {*SHARED, "verdicts", "runner", "profiles"},
+    # A session of its own, in the process that it measures: of both planes.
+    "notebook": {*SHARED, "inside", "verdicts", "runner", "report", "_pybench"},
     "selfcheck": {*SHARED, "verdicts", "runner"},
     "cli": {*SHARED, "verdicts", "runner", "profiles", "report", "selfcheck"},
 }

@@ -3,14 +3,31 @@
 Importing this is cheap; the extension `_pybench` is loaded when a function needs it.
 """
 
+from __future__ import annotations
+
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pybench.notebook.callables import CallableComparison
+    from pybench.notebook.listing import KernelList
+    from pybench.notebook.loaded import Loaded
+    from pybench.notebook.measurement import Measurement
 
 __version__ = "0.1.0"
 
-__all__ = ["KernelInfo", "false_sharing_stride", "kernels"]
+__all__ = [
+    "KernelInfo",
+    "compare",
+    "false_sharing_stride",
+    "kernels",
+    "load",
+    "measure",
+]
 
 # Bytes between two counters; no machine shares more than 256 bytes at a time.
 _STRIDES = (8, 16, 32, 64, 128, 256)
@@ -39,7 +56,7 @@ class KernelInfo:
         return not self.missing
 
 
-def kernels() -> list[KernelInfo]:
+def kernels() -> KernelList:
     """List the native kernels, also those that this interpreter cannot run.
 
     Raises
@@ -47,8 +64,10 @@ def kernels() -> list[KernelInfo]:
     ImportError
         If the extension is not built; says how to build it.
     """
+    from pybench.notebook.listing import KernelList
+
     native = _native()
-    return [
+    return KernelList(
         KernelInfo(
             name=name,
             area=facts["area"],
@@ -57,7 +76,132 @@ def kernels() -> list[KernelInfo]:
             doc=(getattr(native, name).__doc__ or "").strip(),
         )
         for name, facts in sorted(native.KERNELS.items())
-    ]
+    )
+
+
+def measure(
+    subject: Callable[..., object] | str,
+    /,
+    *arguments: object,
+    threads: int | Iterable[int] = 1,
+    rounds: int | None = None,
+    iterations: int | None = None,
+    isolated: bool = False,
+    **keywords: object,
+) -> Measurement:
+    """Measure a callable, or a native kernel, in this process.
+
+    Parameters
+    ----------
+    subject : callable or str
+        What to call; a function of `_pybench`, or its name.
+    *arguments, **keywords
+        What to call it with; those of a kernel go by name.
+    threads : int or iterable of int
+        How many threads do it at the same time. With several numbers, one thread is
+        measured too, and the speed-up is relative to it.
+    rounds, iterations : int, optional
+        How often is measured, and the calls of each thread in a round; what fits into
+        about a second, and into 10 ms (kernels: 25 rounds of a millisecond).
+    isolated : bool
+        In a fresh process; `subject` has to be importable there.
+
+    Returns
+    -------
+    Measurement
+        Times in ns; in a notebook a table and a chart. Void if something turned the
+        GIL on meanwhile.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what cannot be called, is no kernel, or is no number of threads.
+    NotImplementedError
+        For a kernel that this interpreter cannot run.
+    Exception
+        What the callable raises, with a note of how far it got.
+    """
+    if isolated:
+        from pybench.notebook.isolated import measure_isolated, order
+
+        asked = order(
+            subject,
+            arguments,
+            keywords,
+            threads=threads,
+            rounds=rounds,
+            iterations=iterations,
+        )
+        return measure_isolated(asked)
+    from pybench.notebook import session
+
+    return session.measure(
+        subject,
+        arguments,
+        keywords,
+        threads=threads,
+        rounds=rounds,
+        iterations=iterations,
+    )
+
+
+def compare(
+    a: Callable[[], object] | str | Path,
+    b: Callable[[], object] | str | Path,
+    *more: str | Path,
+    **options: Any,
+) -> Loaded | CallableComparison:
+    """Say what differs between two interpreters, saved results or callables.
+
+    Parameters
+    ----------
+    a, b, *more : str, Path or callable
+        Two or more interpreters (``"3.14"``, ``"3.14t"``, a path), measured now, the
+        first being the baseline; or saved files; or two callables of no argument.
+    **options
+        For interpreters ``suite``, ``benchmarks``, ``keyword``, ``quick``, ``budget``
+        (seconds), ``pairs``, ``margin``, ``seed``, ``output`` (a folder); for saved
+        files ``margin``; for callables ``rounds``, ``margin``, and with ``isolated``
+        ``pairs``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For sides of unlike kinds, or an option or value that they do not take.
+    ImportError
+        If a library of the host is not installed; names it.
+    """
+    from pybench.notebook import comparing
+
+    return comparing.compare((a, b, *more), options)
+
+
+def load(path: str | Path, *more: str | Path) -> Loaded:
+    """Read results: a run's folder, ``summary.json``, saved files, profiles.
+
+    Raises
+    ------
+    ValueError
+        If it is nothing of that, of another schema, or cut off; names the file.
+    ImportError
+        If a library of the host is not installed; names it.
+    """
+    from pybench.notebook import loaded
+
+    return loaded.load([Path(path), *map(Path, more)])
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Add ``%bench`` and ``%%bench``: what ``%load_ext pybench`` calls."""
+    from pybench.notebook.magics import BenchMagics
+
+    shell.register_magics(BenchMagics)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Remove them again."""
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("bench", None)
 
 
 def false_sharing_stride(threads: int = 2) -> int:

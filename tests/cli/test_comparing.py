@@ -20,7 +20,7 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli import comparing, status
-from pybench.plugin.identity import read_identity
+from pybench.inside.identity import read_identity
 from pybench.results import PairRecord, RowRecord, SideRecord, TurnSample
 from pybench.runner.record import RecordWriter, RunHeader
 

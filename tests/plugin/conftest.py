@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from pybench.plugin.identity import extension, extension_missing
+from pybench.inside.identity import extension, extension_missing
 
 # Enough for a row to exist; no test looks at how long anything took.
 QUICK = ("--benchmark-max-time=0.01", "--benchmark-min-rounds=5")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pybench.inside.identity import read_identity
 from pybench.plugin.baselines import (
     check_baseline,
     find_baseline,
@@ -16,7 +17,6 @@ from pybench.plugin.baselines import (
     storage_folder,
     unlike,
 )
-from pybench.plugin.identity import read_identity
 from pybench.results import ResultsError, identity_document
 
 Run = Callable[..., pytest.RunResult]

@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 import pytest
 
-from pybench.plugin.gil import (
+from pybench.inside.gil import (
     GilWatch,
     extension_modules,
     gil_requested,
     module_in_warning,
 )
-from pybench.plugin.identity import is_free_threaded
+from pybench.inside.identity import is_free_threaded
 
 Run = Callable[..., pytest.RunResult]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pybench.plugin.identity import (
+from pybench.inside.identity import (
     build_flags,
     header_line,
     parse_cpu_model,

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from pybench.plugin.iterations import (
+from pybench.inside.iterations import (
     WINDOW_NS,
     IterationStore,
     machine_folder,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pybench.plugin.identity import read_identity
+from pybench.inside.identity import read_identity
 from pybench.plugin.journal import (
     NAME,
     PREVIOUS,

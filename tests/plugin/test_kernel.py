@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pybench.plugin.rounds import (
+from pybench.inside.rounds import (
     Budget,
     KernelResult,
     Rounds,
@@ -23,6 +23,7 @@ Run = Callable[..., pytest.RunResult]
 class Round:
     """A made-up `_pybench.KernelResult`."""
 
+    iterations: int = 1000
     threads: int = 1
     elapsed_ns: int = 1_000_000
     ns_per_operation: float = 2.0

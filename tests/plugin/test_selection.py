@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pybench.plugin.identity import count_affinity, gil_enabled, is_free_threaded
+from pybench.inside.identity import count_affinity, gil_enabled, is_free_threaded
 from pybench.plugin.marking import skip_without_free_threading
 from pybench.plugin.selection import Place, matches, near
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pybench.plugin.identity import read_identity
+from pybench.inside.identity import read_identity
 from pybench.plugin.statuses import row_statuses
 from pybench.results import JournalRow, RowStatus
 

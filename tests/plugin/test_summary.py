@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pybench.plugin.identity import read_identity
+from pybench.inside.identity import read_identity
 from pybench.plugin.options import said_value
 from pybench.plugin.statuses import row_statuses
 from pybench.plugin.summary import count_rows, na_reason, row_flag, summary_lines

@@ -32,8 +32,8 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli import main, status
+from pybench.inside.identity import read_identity
 from pybench.plugin import turns
-from pybench.plugin.identity import read_identity
 from pybench.results import identity_document
 from pybench.runner import (
     live,

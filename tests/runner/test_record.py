@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 
-from pybench.plugin.identity import read_identity
+from pybench.inside.identity import read_identity
 from pybench.results import (
     LostRecord,
     PairRecord,

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
-from pybench.plugin.identity import read_identity
+from pybench.inside.identity import read_identity
 from pybench.results import identity_document
 from pybench.runner import saved
 from pybench.runner.saved import (

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pybench.plugin.identity import read_identity
+from pybench.inside.identity import read_identity
 from pybench.results import PairRecord, RowRecord, SideRecord, TurnSample
 from pybench.runner.judging import COMPUTING, THREADS
 from pybench.runner.record import Run, RunHeader

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.finding import unlike
 from pybench.cli.progress import Meter
 from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
 
@@ -267,6 +266,7 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
 
 def live(words: Sequence[str], options: argparse.Namespace) -> int:
     """Measure and decide."""
+    from pybench.runner.find import unlike
     from pybench.runner.live import Comparison, ComparisonError, RefusedError
     from pybench.runner.record import RecordError, RecordWriter, read_run
     from pybench.runner.summary import summarise, write_summary

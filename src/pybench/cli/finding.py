@@ -27,6 +27,7 @@ def add_pythons(subcommands: Any) -> None:
 def pythons(options: argparse.Namespace) -> int:
     """List them."""
     from pybench.runner import find
+    from pybench.runner.find import unlike
 
     search = find()
     if options.json:
@@ -73,21 +74,3 @@ def flags_of(interpreter: "Interpreter") -> list[str]:
         "JIT": bool(interpreter.jit),
     }
     return [name for name, there in names.items() if there]
-
-
-def unlike(interpreters: "Sequence[Interpreter]") -> list[str]:
-    """Say which differences of the builds a comparison would show as well."""
-    warnings = []
-    for what, value in (("PGO", "pgo"), ("LTO", "lto")):
-        with_it = [i.label for i in interpreters if getattr(i, value)]
-        without = [i.label for i in interpreters if not getattr(i, value)]
-        if with_it and without:
-            warnings.append(
-                f"{' '.join(with_it)} say that they were built with {what}, "
-                f"{' '.join(without)} do not: a comparison between them is also one of "
-                "their builds"
-            )
-    debug = [i.label for i in interpreters if i.debug]
-    if debug:
-        warnings.append(f"{' '.join(debug)}: debug builds are several times slower")
-    return warnings

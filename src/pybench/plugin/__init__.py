@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pybench.inside.rounds import KernelResult
 from pybench.plugin import processes
 from pybench.plugin.baselines import storage_folder
 from pybench.plugin.changes import FAIL_ON
@@ -21,7 +22,6 @@ from pybench.plugin.kernel import Kernel, run_row
 from pybench.plugin.marking import MARKERS, skip_without_free_threading
 from pybench.plugin.observing import MemoryObserver
 from pybench.plugin.options import said_words
-from pybench.plugin.rounds import KernelResult
 from pybench.plugin.rows import Rows
 from pybench.plugin.selection import select, select_quick
 from pybench.plugin.session import Session

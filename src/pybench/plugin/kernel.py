@@ -7,19 +7,18 @@ of Python's own cost.
 """
 
 import difflib
-import gc
 import statistics
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any, Protocol
 
 import pytest
 
-from pybench.plugin.identity import extension, extension_missing, gil_enabled
-from pybench.plugin.iterations import WINDOW_NS, IterationStore, row_key, size
-from pybench.plugin.rounds import Budget, KernelResult, collect_rounds, summarise
+from pybench.inside.collector import collector_off
+from pybench.inside.identity import extension, extension_missing, gil_enabled
+from pybench.inside.iterations import WINDOW_NS, IterationStore, row_key, size
+from pybench.inside.rounds import Budget, KernelResult, collect_rounds, summarise
 
 # The empty loop: long enough that the clock does not show, short enough to be cheap.
 _FLOOR_ITERATIONS = 1_000_000
@@ -49,19 +48,6 @@ class Kernel(Protocol):
         **arguments: object,
     ) -> list[KernelResult]:
         """Measure one native kernel; see the fixture."""
-
-
-@contextmanager
-def collector_off() -> Iterator[bool]:
-    """Collect, then keep the collector off; yields whether it was on."""
-    was_on = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield was_on
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class Floor:

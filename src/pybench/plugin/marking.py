@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pybench.plugin.identity import gil_enabled, is_free_threaded
+from pybench.inside.identity import gil_enabled, is_free_threaded
 
 MARKERS = (
     "kernel: a row measured by a native kernel (set by the fixture `kernel`)",

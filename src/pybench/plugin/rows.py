@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from pybench.plugin.identity import extension
-from pybench.plugin.iterations import IterationStore, machine_folder
+from pybench.inside.identity import extension
+from pybench.inside.iterations import IterationStore, machine_folder
+from pybench.inside.rounds import Budget
 from pybench.plugin.journal import Journal, JournalWriter, find_journal
 from pybench.plugin.kernel import REFUSED_OPTIONS, Floor, read_budget
 from pybench.plugin.marking import (
@@ -26,7 +27,6 @@ from pybench.plugin.marking import (
 from pybench.plugin.operations import divide_by_operations
 from pybench.plugin.options import said_value
 from pybench.plugin.restored import restore
-from pybench.plugin.rounds import Budget
 from pybench.plugin.saving import guard_saving
 from pybench.plugin.selection import cut_budget
 from pybench.plugin.session import Session

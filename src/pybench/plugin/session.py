@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pybench.plugin.gil import watch_for_process
-from pybench.plugin.identity import gil_enabled, header_line, read_identity, read_load
+from pybench.inside.gil import watch_for_process
+from pybench.inside.identity import gil_enabled, header_line, read_identity, read_load
 from pybench.plugin.sections import scaling_lines, size_lines
 from pybench.plugin.statuses import row_statuses
 from pybench.plugin.summary import count_rows, counts_document, summary_lines

@@ -31,10 +31,11 @@ from typing import Any
 
 import pytest
 
-from pybench.plugin.identity import gil_enabled
-from pybench.plugin.kernel import collector_off, find_kernel, native_or_fail
+from pybench.inside.collector import collector_off
+from pybench.inside.identity import gil_enabled
+from pybench.inside.rounds import KernelResult
+from pybench.plugin.kernel import find_kernel, native_or_fail
 from pybench.plugin.marking import alternates, is_row, margin
-from pybench.plugin.rounds import KernelResult
 from pybench.plugin.session import Session
 from pybench.plugin.summary import na_reason
 from pybench.results import (

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,3 +187,21 @@ def _from_findpython() -> Iterator[Path]:
             path = Path(version.executable).absolute()
             if not _stands_for_another(path):
                 yield path
+
+
+def unlike(interpreters: Sequence[Interpreter]) -> list[str]:
+    """Say which differences of the builds a comparison would show as well."""
+    warnings = []
+    for what, value in (("PGO", "pgo"), ("LTO", "lto")):
+        with_it = [i.label for i in interpreters if getattr(i, value)]
+        without = [i.label for i in interpreters if not getattr(i, value)]
+        if with_it and without:
+            warnings.append(
+                f"{' '.join(with_it)} say that they were built with {what}, "
+                f"{' '.join(without)} do not: a comparison between them is also one of "
+                "their builds"
+            )
+    debug = [i.label for i in interpreters if i.debug]
+    if debug:
+        warnings.append(f"{' '.join(debug)}: debug builds are several times slower")
+    return warnings

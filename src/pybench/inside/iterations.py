@@ -20,9 +20,6 @@ except ImportError:  # not a POSIX system: the last writer wins there
 # against the scheduler's slice (several ms), so that most rounds are undisturbed.
 WINDOW_NS = 1_000_000
 
-# From a quarter of the window on, a round is long enough to be scaled from.
-_SCALABLE_NS = WINDOW_NS // 4
-
 # Small enough that even a 5 ms hand-off of the GIL is found out in a tenth of a
 # second; a kernel below 1 ns needs eight steps from here.
 _FIRST = 16
@@ -57,19 +54,29 @@ def two_digits(count: float) -> int:
     return min(_MOST, int(round(whole, -digits_left_out)))
 
 
-def size(window_ns: Callable[[int, int], float]) -> int:
+def size(
+    window_ns: Callable[[int, int], float],
+    *,
+    target_ns: int = WINDOW_NS,
+    first: int = _FIRST,
+) -> int:
     """Find the iterations that make a window of about a millisecond.
 
     Parameters
     ----------
     window_ns : callable
         Called with iterations and rounds, returns the shortest window in ns.
+    target_ns : int
+        Another window than a millisecond.
+    first : int
+        Iterations to begin with: fewer where one may take long.
     """
-    iterations = _FIRST
+    iterations = first
     while True:
         window = window_ns(iterations, _ROUNDS)
-        if window >= _SCALABLE_NS:
-            return two_digits(iterations * WINDOW_NS / window)
+        # From a quarter of the window on, a round is long enough to be scaled from.
+        if window >= target_ns // 4:
+            return two_digits(iterations * target_ns / window)
         if iterations >= _MOST:
             return _MOST
         iterations = min(_MOST, iterations * _GROWTH)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from types import ModuleType
 
-from pybench.plugin.identity import gil_enabled, is_free_threaded
+from pybench.inside.identity import gil_enabled, is_free_threaded
 
 # CPython's RuntimeWarning when an import enables the GIL (PEP 703).
 _WARNING = re.compile(r"global interpreter lock \(GIL\) has been enabled .*'([^']+)'")

@@ -28,6 +28,7 @@ _DETAIL_CHARACTERS = 6_000
 class KernelResult(Protocol):
     """What is read of `_pybench.KernelResult`; see `src/_pybench/result.c`."""
 
+    iterations: int
     threads: int
     elapsed_ns: int
     ns_per_operation: float

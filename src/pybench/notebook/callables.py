@@ -1,0 +1,273 @@
+"""Two callables against each other: in turn in one process, or in pairs of processes.
+
+One process is one process: what it says of two callables may be different in the next.
+So turns within this one give a ratio and no verdict; pairs of fresh processes give what
+`pybench.verdicts` decides on them.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any
+
+from pybench.notebook.display import duration, notes_html, table_html
+from pybench.notebook.frames import to_pandas, to_polars
+from pybench.notebook.isolated import measure_isolated, order
+from pybench.notebook.measurement import IN_PROCESS, Measurement
+from pybench.notebook.pictures import Picture, differences_spec, svg_or_none
+from pybench.notebook.session import measure_in_turn
+from pybench.notebook.subject import name_of
+from pybench.results import TurnSample
+
+UNREPLICATED = "inconclusive (unreplicated)"
+_ROW = "callables"
+
+# A difference of a few per cent in a row of its own is decided by so many.
+PAIRS = 12
+_ROUNDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallableComparison:
+    """What two callables took; ratios are the time of `b` over that of `a`.
+
+    Parameters
+    ----------
+    a, b : str
+        Their names.
+    word : str
+        A verdict of `pybench.verdicts`, or "inconclusive (unreplicated)".
+    ratio : float
+        Of pairs of processes the verdict's estimate, else the median over the rounds.
+    low, high : float or None
+        Interval of the ratio; None in one process, where there is none to be had.
+    ratios : tuple of float
+        One per pair of processes, or per round.
+    a_ns, b_ns : float
+        Median time of a call.
+    pairs : int
+        Pairs of processes; 0 in one process.
+    margin : float
+        Changes below it count as equal.
+    smallest_visible : float or None
+        Relative change that so many pairs would have shown nine times in ten.
+    clock : str
+        "wall" or "cpu".
+    place : str
+        Where this was measured, and under which interpreter.
+    """
+
+    a: str
+    b: str
+    word: str
+    ratio: float
+    low: float | None
+    high: float | None
+    ratios: tuple[float, ...]
+    a_ns: float
+    b_ns: float
+    pairs: int
+    margin: float
+    smallest_visible: float | None
+    clock: str
+    place: str
+
+    @property
+    def verdict(self) -> str:
+        """The result in one sentence."""
+        interval = ""
+        if self.low is not None and self.high is not None:
+            interval = f" [{self.low:.3f}, {self.high:.3f}]"
+        return (
+            f"{self.b} against {self.a}: {self.word}, ratio {self.ratio:.3f}{interval}"
+        )
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What must be known to read the numbers, in sentences."""
+        said = [self.place, f"{self.clock} time; margin {self.margin:.1%}"]
+        if not self.pairs:
+            said.append(
+                "one process is one process: another may say otherwise. With "
+                "isolated=True pairs of fresh processes are decided on"
+            )
+        elif self.smallest_visible is not None:
+            said.append(
+                f"{self.pairs} pairs of processes; a change of "
+                f"{self.smallest_visible:.1%} would have been seen nine times in ten"
+            )
+        else:
+            said.append(f"{self.pairs} pairs of processes: too few to see any change")
+        return tuple(said)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one flat record per pair of processes, or per round."""
+        unit = "pair" if self.pairs else "round"
+        return [
+            {"a": self.a, "b": self.b, unit: number, "ratio": ratio}
+            for number, ratio in enumerate(self.ratios, 1)
+        ]
+
+    def to_pandas(self) -> Any:
+        """Return the records as a `pandas.DataFrame`."""
+        return to_pandas(self.records())
+
+    def to_polars(self) -> Any:
+        """Return the records as a `polars.DataFrame`."""
+        return to_polars(self.records())
+
+    def plot(self) -> Picture:
+        """Return the ratios and the margin as a chart."""
+        unit = "pair of processes" if self.pairs else "round"
+        return Picture(spec=differences_spec(self.ratios, self.margin, unit))
+
+    def __str__(self) -> str:
+        times = f"{self.a} {duration(self.a_ns)}, {self.b} {duration(self.b_ns)}"
+        return "\n".join([self.verdict, times, *(f"! {said}" for said in self.limits)])
+
+    def _repr_html_(self) -> str:
+        rows = [[self.a, duration(self.a_ns)], [self.b, duration(self.b_ns)]]
+        return (
+            f"<div><strong>{escape(self.verdict)}</strong>"
+            + table_html(["", "median"], rows, left=1)
+            + (svg_or_none(self.plot().spec) or "")
+            + notes_html(self.limits)
+            + "</div>"
+        )
+
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> dict[str, Any]:
+        from pybench.notebook.display import VEGALITE
+
+        return {
+            "text/plain": str(self),
+            "text/html": self._repr_html_(),
+            VEGALITE: self.plot().spec,
+        }
+
+
+def in_turn(
+    a: Callable[[], object],
+    b: Callable[[], object],
+    *,
+    margin: float,
+    rounds: int | None,
+) -> CallableComparison:
+    """Let two callables take turns in this process.
+
+    Raises
+    ------
+    RuntimeError
+        If something turned the GIL on meanwhile; names it.
+    """
+    first, second = measure_in_turn(a, b, rounds)
+    if first.void:
+        raise RuntimeError(f"void: {first.void}")
+    ours, theirs = first.counts[0].rounds, second.counts[0].rounds
+    ratios = tuple(
+        theirs.value_ns / ours.value_ns
+        for ours, theirs in zip(ours, theirs, strict=True)
+    )
+    return CallableComparison(
+        a=first.name,
+        b=second.name,
+        word=UNREPLICATED,
+        ratio=statistics.median(ratios),
+        low=None,
+        high=None,
+        ratios=ratios,
+        a_ns=first.counts[0].median_ns,
+        b_ns=second.counts[0].median_ns,
+        pairs=0,
+        margin=margin,
+        smallest_visible=None,
+        clock="wall",
+        place=f"{IN_PROCESS}; {_interpreter(first)}",
+    )
+
+
+def in_pairs(
+    a: Callable[[], object], b: Callable[[], object], *, margin: float, pairs: int
+) -> CallableComparison:
+    """Decide on pairs of fresh processes, one of each, in an order drawn for each pair.
+
+    Raises
+    ------
+    ValueError
+        For what another process cannot import, and pairs or a margin out of range.
+    RuntimeError
+        If a process died, or something turned its GIL on; names it.
+    """
+    import math
+
+    from pybench.verdicts import Plan, apart_difference, choose_metric, decide
+
+    plan = Plan(margin=margin).for_pairs(pairs)
+    orders = [order(one, rounds=_ROUNDS) for one in (a, b)]
+    # Sized once, on the first side: both do the same number of calls.
+    sized = _measured(orders[0]).counts[0].rounds[0].iterations
+    orders = [replace(one, iterations=sized) for one in orders]
+    taken: list[list[Measurement]] = [[], []]
+    draws = random.Random()
+    for _ in range(pairs):
+        for side in draws.sample((0, 1), 2):
+            taken[side].append(_measured(orders[side]))
+    samples = [[_samples(one) for one in side] for side in taken]
+    metric = choose_metric([s for one in side for s in one] for side in samples)
+    differences = [
+        apart_difference(ours, theirs, metric)
+        for ours, theirs in zip(*samples, strict=True)
+    ]
+    verdict = decide({_ROW: differences}, plan)[_ROW]
+    visible = verdict.smallest_visible
+    a_ns, b_ns = (
+        statistics.median(
+            one.counts[0].cpu_ns if metric == "cpu" else one.counts[0].median_ns
+            for one in side
+        )
+        for side in taken
+    )
+    return CallableComparison(
+        a=name_of(a),
+        b=name_of(b),
+        word=verdict.word + (" (below the margin)" if verdict.below_margin else ""),
+        ratio=verdict.ratio,
+        low=verdict.low if math.isfinite(verdict.low) else None,
+        high=verdict.high if math.isfinite(verdict.high) else None,
+        ratios=tuple(math.exp(one) for one in differences),
+        a_ns=a_ns,
+        b_ns=b_ns,
+        pairs=pairs,
+        margin=verdict.margin,
+        smallest_visible=visible if math.isfinite(visible) else None,
+        clock=metric,
+        place=f"pairs of fresh processes; {_interpreter(taken[0][0])}",
+    )
+
+
+def _measured(asked: Any) -> Measurement:
+    found = measure_isolated(asked)
+    if found.void:
+        raise RuntimeError(f"{found.name} is void: {found.void}")
+    return found
+
+
+def _samples(found: Measurement) -> list[TurnSample]:
+    return [
+        TurnSample(
+            wall_ns=round(one.value_ns * one.iterations),
+            cpu_ns=round(one.cpu_ns * one.iterations),
+            waited_ns=0,
+        )
+        for one in found.counts[0].rounds
+    ]
+
+
+def _interpreter(found: Measurement) -> str:
+    gil = "GIL on" if found.gil_enabled else "GIL off"
+    return f"{found.interpreter}, {gil}; {found.machine}"

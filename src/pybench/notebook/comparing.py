@@ -1,0 +1,196 @@
+"""`pybench.compare`: interpreters, saved results or callables, each in its own way."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybench.notebook.callables import PAIRS, CallableComparison, in_pairs, in_turn
+from pybench.notebook.frames import needed
+from pybench.notebook.loaded import Loaded, load
+
+if TYPE_CHECKING:
+    from pybench.runner.live import Side
+    from pybench.runner.record import Run
+
+# Where `pybench compare` keeps its runs as well.
+RUNS = Path(".benchmarks") / "runs"
+
+_MARGIN = 0.03
+_OF_INTERPRETERS = (
+    "suite", "benchmarks", "keyword", "quick", "budget", "pairs", "margin", "seed",
+    "output", "packages",
+)  # fmt: skip
+_OF_CALLABLES = ("margin", "rounds", "isolated", "pairs")
+
+
+def compare(
+    sides: Sequence[Any], options: Mapping[str, Any]
+) -> Loaded | CallableComparison:
+    """Compare what is given; see `pybench.compare`."""
+    callables = [callable(side) for side in sides]
+    if all(callables):
+        return _callables(sides, options)
+    if any(callables):
+        raise TypeError(
+            f"{_shown(sides)}: compare callables with each other, and interpreters or "
+            "files with each other"
+        )
+    wrong = [side for side in sides if not isinstance(side, str | Path)]
+    if wrong:
+        raise TypeError(
+            f'{wrong[0]!r} is no interpreter, path or callable: give "3.14", a path '
+            "or a function"
+        )
+    words = [str(side) for side in sides]
+    for name in ("msgspec", "scipy", "rich"):
+        needed(name, "comparing interpreters and files")
+    files = [_holds_results(word) for word in words]
+    if all(files):
+        _known(options, ("margin",), "saved results")
+        return load(
+            [Path(word) for word in words], margin=options.get("margin", _MARGIN)
+        )
+    if any(files):
+        raise ValueError(
+            f"{_shown(sides)}: some are results and some interpreters; compare each "
+            "kind on its own"
+        )
+    _known(options, _OF_INTERPRETERS, "interpreters")
+    return _live(words, options)
+
+
+def _holds_results(word: str) -> bool:
+    from pybench.runner.record import NAME
+    from pybench.runner.requests import is_kind
+    from pybench.runner.saved import holds_run, is_saved
+
+    path = Path(word)
+    if is_kind(word):
+        return False
+    return (path / NAME).is_file() or holds_run(path) or is_saved(path)
+
+
+def _known(options: Mapping[str, Any], known: Sequence[str], what: str) -> None:
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise TypeError(
+            f"{', '.join(unknown)}: no option of a comparison of {what}, which takes "
+            f"{', '.join(known)}"
+        )
+
+
+def _shown(sides: Sequence[object]) -> str:
+    return ", ".join(repr(side) for side in sides)
+
+
+def _callables(sides: Sequence[Any], options: Mapping[str, Any]) -> CallableComparison:
+    if len(sides) != 2:
+        raise TypeError(f"two callables are compared at a time, not {len(sides)}")
+    _known(options, _OF_CALLABLES, "callables")
+    margin = options.get("margin", _MARGIN)
+    if not isinstance(margin, int | float) or not 0 < margin < 1:
+        raise ValueError(f"margin must lie between 0 and 1, not {margin!r}")
+    a, b = sides
+    if options.get("isolated"):
+        if "rounds" in options:
+            raise TypeError("rounds: with isolated=True say pairs, of processes")
+        needed("scipy", "a verdict")
+        return in_pairs(a, b, margin=margin, pairs=options.get("pairs", PAIRS))
+    if "pairs" in options:
+        raise TypeError("pairs: pairs of processes need isolated=True")
+    return in_turn(a, b, margin=margin, rounds=options.get("rounds"))
+
+
+def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
+    from pybench.runner.judging import judge
+    from pybench.runner.live import Comparison
+    from pybench.runner.record import RecordWriter
+    from pybench.runner.requests import resolve
+    from pybench.runner.summary import summarise, write_summary
+
+    suite = Path(options.get("suite", "benchmarks"))
+    if not suite.exists():
+        raise ValueError(
+            f"no benchmarks at {suite.absolute()}: say where they are, suite=PATH"
+        )
+    output = Path(options.get("output") or RUNS / time.strftime("%Y%m%d-%H%M%S"))
+    requested = resolve(words)
+    run = _new_run(words, suite, options)
+    sides, notes = _ready(requested, options)
+    with RecordWriter(output, run.header) as writer:
+        comparison = Comparison(
+            sides,
+            [str(suite)],
+            selecting=_selecting(options),
+            folder=Path.cwd(),
+            run=run,
+            writer=writer,
+            budget_s=options.get("budget"),
+        )
+        try:
+            comparison.go()
+        except BaseException as error:
+            error.add_note(f"pybench: what was measured until then is in {output}")
+            raise
+    write_summary(summarise(run, judge(run), notes=notes), output)
+    return load([output])
+
+
+def _new_run(words: Sequence[str], suite: Path, options: Mapping[str, Any]) -> Run:
+    from pybench import __version__
+    from pybench.runner.judging import plan_of
+    from pybench.runner.record import Run, RunHeader
+
+    said = [f"{name}={value!r}" for name, value in sorted(options.items())]
+    seed = options.get("seed")
+    header = RunHeader(
+        version=__version__,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=("pybench.compare", *words, *said),
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        margin=options.get("margin", _MARGIN),
+        pairs=options.get("pairs"),
+        suite=str(suite),
+    )
+    run = Run(header=header)
+    plan_of(run)  # refuses a margin or pairs out of range before anything is prepared
+    return run
+
+
+def _selecting(options: Mapping[str, Any]) -> list[str]:
+    selectors = options.get("benchmarks", ())
+    if isinstance(selectors, str):
+        selectors = (selectors,)
+    words = [f"--pybench-select={selector}" for selector in selectors]
+    words += ["--pybench-quick"] * bool(options.get("quick"))
+    keyword = options.get("keyword")
+    return words + ([f"-k={keyword}"] if keyword else [])
+
+
+def _ready(
+    requested: Sequence[Any], options: Mapping[str, Any]
+) -> tuple[list[Side], list[str]]:
+    from pybench.runner.find import unlike
+    from pybench.runner.live import Side
+    from pybench.runner.prepare import prepare
+
+    packages = options.get("packages", ())
+    if isinstance(packages, str):
+        packages = shlex.split(packages)
+    environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    sides = [
+        Side(
+            name=one.name,
+            python=prepare(one.interpreter, packages=list(packages)).python,
+            environ=environ,
+        )
+        for one in requested
+    ]
+    return sides, unlike([one.interpreter for one in requested])

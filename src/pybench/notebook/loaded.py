@@ -1,0 +1,270 @@
+"""Results that are read from files or were just recorded, as a notebook shows them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybench.notebook.display import VEGALITE, notes_html, table_html
+from pybench.notebook.frames import needed, to_pandas, to_polars
+from pybench.notebook.pictures import Picture, forest_spec, svg_or_none
+
+if TYPE_CHECKING:
+    from pybench.report.contents import Contents, Profile
+    from pybench.runner.saved import Saved
+    from pybench.runner.saved_comparison import SavedComparison
+    from pybench.runner.summary import Summary
+
+# A chart of more rows is longer than a screen; `plot(most=...)` draws others.
+_MOST_DRAWN = 60
+_WIDTH = 100
+
+
+def load(paths: Sequence[Path], *, margin: float = 0.03) -> Loaded:
+    """Read results; see `pybench.load`."""
+    for name in ("msgspec", "scipy", "rich"):
+        needed(name, "reading results")
+    from pybench.report.contents import read_contents
+
+    return Loaded(contents=read_contents(paths, margin=margin))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """Results with what they say: a run, saved files, profiles.
+
+    Parameters
+    ----------
+    contents : pybench.report.contents.Contents
+        All that a report would show of it.
+    """
+
+    contents: Contents
+
+    @property
+    def summary(self) -> Summary | None:
+        """What a run decided."""
+        return self.contents.summary
+
+    @property
+    def saved(self) -> SavedComparison | None:
+        """What two or more saved files say."""
+        return self.contents.saved
+
+    @property
+    def files(self) -> tuple[Saved, ...]:
+        """The saved files."""
+        return self.contents.files
+
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        """Records of `pybench profile`, `scenario` and `doctor`."""
+        return self.contents.profiles
+
+    @property
+    def verdict(self) -> str:
+        """The result in one sentence."""
+        if self.summary is not None:
+            return self.summary.verdict
+        if self.saved is not None:
+            return self.saved.verdict
+        if self.files:
+            return "; ".join(
+                f"{one.path.name}: {len(one.rows)} rows of {one.interpreter}, nothing "
+                "to compare them with"
+                for one in self.files
+            )
+        return ", ".join(f"{one.name} ({one.kind})" for one in self.profiles)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one flat record per row and side: of the run, or of saved files.
+
+        Raises
+        ------
+        ValueError
+            If there are profiles alone, which are no table.
+        """
+        import msgspec
+
+        if self.summary is not None:
+            rows: list[dict[str, Any]] = msgspec.to_builtins(self.summary.rows)
+            return rows
+        if self.saved is not None:
+            rows = msgspec.to_builtins(self.saved.rows)
+            return rows
+        if self.files:
+            import statistics
+
+            return [
+                {
+                    "file": one.path.name,
+                    "row": name,
+                    "group": row.group,
+                    "median_s": statistics.median(row.times_s),
+                    "processes": len(row.times_s),
+                }
+                for one in self.files
+                for name, row in one.rows.items()
+            ]
+        raise ValueError(
+            f"{self.contents.title} has profiles alone, which are no table: see "
+            ".profiles[0].document"
+        )
+
+    def to_pandas(self) -> Any:
+        """Return the records as a `pandas.DataFrame`."""
+        return to_pandas(self.records())
+
+    def to_polars(self) -> Any:
+        """Return the records as a `polars.DataFrame`."""
+        return to_polars(self.records())
+
+    def plot(self, *, most: int = _MOST_DRAWN) -> Picture:
+        """Return ratios and intervals as a chart, largest change first.
+
+        Parameters
+        ----------
+        most : int
+            Rows that are drawn at most.
+
+        Raises
+        ------
+        ValueError
+            If there is no ratio to draw.
+        """
+        rows = self._drawn(most)
+        if not rows:
+            raise ValueError(f"no ratios to draw in {self.contents.title}")
+        return Picture(spec=forest_spec(rows, self._margin()))
+
+    def _margin(self) -> float:
+        found = self.summary or self.saved
+        return 0.0 if found is None else found.margin
+
+    def _drawn(self, most: int) -> list[dict[str, Any]]:
+        import math
+
+        from pybench.report.wording import operation
+
+        found = self.summary or self.saved
+        if found is None:
+            return []
+        rows = [
+            {
+                "name": operation(row["row"]),
+                "side": row["side"],
+                "verdict": row.get("verdict", row.get("word")),
+                "ratio": row["ratio"],
+                "low": row.get("low"),
+                "high": row.get("high"),
+            }
+            for row in self.records()
+            if row["ratio"] is not None and row["ratio"] > 0
+        ]
+        return sorted(rows, key=lambda row: -abs(math.log(row["ratio"])))[:most]
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        from pybench.report import show, show_saved
+
+        out = io.StringIO()
+        console = Console(file=out, width=_WIDTH, color_system=None)
+        if self.summary is not None:
+            show(self.summary, console)
+        elif self.saved is not None:
+            show_saved(self.saved, console)
+        else:
+            out.write(self.verdict)
+        return "\n".join([out.getvalue().rstrip(), *self.contents.notes])
+
+    def _repr_html_(self) -> str:
+        parts = [f"<div><strong>{escape(self.verdict)}</strong>"]
+        if self.summary is not None:
+            parts.append(_run_html(self.summary))
+        elif self.saved is not None:
+            parts.append(_saved_html(self.saved))
+        elif self.files:
+            parts.append(_files_html(self.records()))
+        drawn = self._drawn(_MOST_DRAWN)
+        if drawn:
+            parts.append(svg_or_none(forest_spec(drawn, self._margin())) or "")
+        return "".join([*parts, notes_html(self.contents.notes), "</div>"])
+
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> dict[str, Any]:
+        bundle: dict[str, Any] = {
+            "text/plain": str(self),
+            "text/html": self._repr_html_(),
+        }
+        drawn = self._drawn(_MOST_DRAWN)
+        if drawn:
+            bundle[VEGALITE] = forest_spec(drawn, self._margin())
+        return bundle
+
+
+def _run_html(summary: Summary) -> str:
+    from pybench.report.wording import LEGEND, duration, facts, operation, ratio
+
+    sides = [
+        f"{side.name}: {side.interpreter}, GIL {'on' if side.gil_enabled else 'off'}"
+        for side in summary.sides
+    ]
+    rows = [
+        [
+            operation(row.row),
+            row.side,
+            row.verdict,
+            ratio(row),
+            duration(row.baseline_ns),
+            duration(row.side_ns),
+            str(row.pairs),
+            row.reason,
+        ]
+        for row in summary.rows
+    ]
+    columns = ["row", "side", "verdict", "ratio", "baseline", "time", "pairs", "reason"]
+    return (
+        notes_html([*sides, *facts(summary)])
+        + table_html(columns, rows, left=3)
+        + notes_html([LEGEND])
+    )
+
+
+def _saved_html(saved: SavedComparison) -> str:
+    from pybench.report.wording import duration, operation
+
+    rows = [
+        [
+            operation(row.row),
+            row.side,
+            row.word,
+            f"{row.ratio:.3f}",
+            duration(row.baseline_s * 1e9),
+            duration(row.side_s * 1e9),
+            row.reason,
+        ]
+        for row in saved.rows
+    ]
+    columns = ["row", "file", "verdict", "ratio", "first file", "time", "reason"]
+    return notes_html([saved.limits, *saved.notes]) + table_html(columns, rows, left=3)
+
+
+def _files_html(records: Sequence[dict[str, Any]]) -> str:
+    from pybench.report.wording import duration
+
+    rows = [
+        [
+            one["file"],
+            one["row"],
+            duration(one["median_s"] * 1e9),
+            str(one["processes"]),
+        ]
+        for one in records
+    ]
+    return table_html(["file", "row", "median", "processes"], rows, left=2)
