@@ -131,11 +131,14 @@ def test_counts_are_those_of_the_baseline_and_a_twentieth_more_where_planted(
 CLASSES = """
 import subprocess, sys, time
 
+# One that only computes would be timed by its CPU time, as it is counted here, too.
+CHILD = [sys.executable, "-S", "-c", "import time; time.sleep(0.02)"]
+
 def test_short_windows(benchmark):
     benchmark.pedantic(int, setup=lambda: None, rounds=3)
 
 def test_child(benchmark):
-    benchmark(subprocess.run, [sys.executable, "-S", "-c", ""])
+    benchmark(subprocess.run, CHILD)
 
 def test_asleep(benchmark):
     benchmark(time.sleep, 0.002)
