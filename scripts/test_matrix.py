@@ -1,7 +1,8 @@
 """Run the tests on the default Python and on one other build of each kind found.
 
 The default (the one that runs this) runs all of ``tests/``; the others run what
-touches the extension.  Each also measures the benchmarks with the smallest budget,
+touches the extension, but for what is marked ``once``; the newest of them and those
+without the GIL also run the tests of the plugin.  Each also measures the benchmarks with the smallest budget,
 so that the rows which this interpreter can and cannot run are counted.  Two at a
 time: they disturb each other, but rows are counted here and no test looks at a time.
 What an interpreter says is printed when it is done.  A second build of a kind, such as
@@ -40,7 +41,11 @@ from pybench.runner import SUPPORTED, Interpreter, Search, find, probe
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "tests" / "rows.json"
-TOUCH_THE_EXTENSION: tuple[str, ...] = ("tests/_pybench", "tests/plugin")
+TOUCH_THE_EXTENSION: tuple[str, ...] = ("tests/_pybench",)
+# Python alone: what holds on the oldest and on the newest build holds between them, and
+# the rows that each build measures go through it too.
+PLUGIN: tuple[str, ...] = ("tests/plugin",)
+NOT_ONCE = ("-m", "not once")
 # The least that still measures: a row is counted once it has a few rounds.
 SMALL_BUDGET = (
     "--benchmark-only",
@@ -354,6 +359,22 @@ def one_of_each_kind(
     return chosen
 
 
+def with_plugin(others: Iterable[Interpreter]) -> list[Interpreter]:
+    """Choose those that run the tests of the plugin: without the GIL, or the newest."""
+    chosen = []
+    newest = None
+    for interpreter in others:
+        if interpreter.free_threaded:
+            chosen.append(interpreter)
+        elif newest is None or _order(interpreter) > _order(newest):
+            newest = interpreter
+    return chosen if newest is None else [*chosen, newest]
+
+
+def _order(interpreter: Interpreter) -> int:
+    return SUPPORTED.index(interpreter.kind)
+
+
 def groups_by_abi(
     interpreters: Iterable[Interpreter],
 ) -> list[list[Interpreter]]:
@@ -372,6 +393,7 @@ class Matrix:
     """What all interpreters have in common."""
 
     default: Interpreter
+    with_plugin: Sequence[Interpreter]
     options: Sequence[str]
     required: Sequence[str]
     least_rows: Mapping[str, int]
@@ -385,7 +407,9 @@ class Matrix:
         """Set up, run and judge one interpreter, then print all it said."""
         start = time.monotonic()
         self._say(f"matrix: {interpreter.label} at {interpreter.path} begins")
-        where = TOUCH_THE_EXTENSION
+        where = (*TOUCH_THE_EXTENSION, *NOT_ONCE)
+        if interpreter in self.with_plugin:
+            where = (*TOUCH_THE_EXTENSION, *PLUGIN, *NOT_ONCE)
         if interpreter is self.default:
             where = ("tests",)
             environment = Environment(python=sys.executable)
@@ -437,6 +461,7 @@ def main() -> int:
 
     matrix = Matrix(
         default=default,
+        with_plugin=with_plugin(others),
         options=said.options,
         required=required,
         least_rows=least_rows,

@@ -398,6 +398,7 @@ def test_iteration_executes_what_is_recorded(
     assert faults(counted, recorded[str(case)]) == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_mutant_is_found_out(
     honest: dict[Case, Counted], mutant: dict[Case, Counted], case: Case

@@ -295,7 +295,9 @@ def test_what_an_interpreter_says_is_printed_whole(
     monkeypatch.setattr(matrix, "run_one", run_one)
     monkeypatch.setattr(matrix, "prepare", lambda it: matrix.Environment())
     default = interpreter("3.11.7")
-    run = matrix.Matrix(default=default, options=(), required=(), least_rows={})
+    run = matrix.Matrix(
+        default=default, with_plugin=(), options=(), required=(), least_rows={}
+    )
     with ThreadPoolExecutor(max_workers=2) as slots:
         list(slots.map(run.run_group, [[default], [interpreter("3.14.0")]]))
 
@@ -314,3 +316,11 @@ def test_fetching_without_uv_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     failures = matrix.fetch(["3.14t"])
 
     assert failures == {"3.14t": "PYBENCH_FETCH=1 needs uv, which is not on PATH"}
+
+
+def test_newest_build_and_those_without_the_gil_run_the_plugin_s_tests() -> None:
+    old, middle, new = map(interpreter, ("3.12.1", "3.14.8", "3.15.0"))
+    threaded = interpreter("3.13.5", free_threaded=True)
+
+    assert matrix.with_plugin([old, threaded, new, middle]) == [threaded, new]
+    assert matrix.with_plugin([]) == []
