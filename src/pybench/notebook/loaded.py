@@ -91,10 +91,11 @@ class Loaded:
         import msgspec
 
         if self.summary is not None:
-            rows: list[dict[str, Any]] = msgspec.to_builtins(self.summary.rows)
-            return rows
+            from pybench.report.exports.frames import row_records
+
+            return row_records(self.summary)
         if self.saved is not None:
-            rows = msgspec.to_builtins(self.saved.rows)
+            rows: list[dict[str, Any]] = msgspec.to_builtins(self.saved.rows)
             return rows
         if self.files:
             import statistics

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pybench.runner.summary import RowSummary, Summary
 
@@ -42,7 +42,7 @@ _TYPES = {
 }
 
 
-def row_records(summary: Summary) -> list[dict[str, object]]:
+def row_records(summary: Summary) -> list[dict[str, Any]]:
     """Return a mapping per row and side, in the summary's order.
 
     Returns
