@@ -15,6 +15,7 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 from pybench.inside.identity import read_identity
 from pybench.results import identity_document
 from pybench.runner import saved
+from pybench.runner.judging import COMPUTATION, MEMORY, STARTUP
 from pybench.runner.saved import (
     Saved,
     SavedError,
@@ -24,11 +25,8 @@ from pybench.runner.saved import (
     read_saved,
 )
 from pybench.runner.saved_comparison import (
-    COMPUTATION,
     CONTROL,
     LIMITS,
-    MEMORY,
-    STARTUP,
     SavedComparison,
     SavedRowSummary,
     compare_saved,

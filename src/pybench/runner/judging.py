@@ -43,6 +43,13 @@ WAITING = "waiting"
 # interpreter with itself: `pybench selfcheck replay` says what a record supports.
 CLASS_MARGINS = {COMPUTING: 0.0, THREADS: 0.1, WAITING: 0.2}
 
+# The parts that improvements break down into; a category is in one of them.
+MEMORY = "memory"
+STARTUP = "start-up"
+COMPUTATION = "computation"
+PARTS = (MEMORY, STARTUP, COMPUTATION)
+_PART_OF = {"memory": MEMORY, "startup": STARTUP}
+
 # How a session says it (`pybench.plugin.turns`).
 _GIL_TURNED_ON = f"{VOID}: GIL turned on"
 
@@ -69,6 +76,8 @@ class Judgement:
         Metric to reason: rows of it have estimates and intervals, no verdicts.
     means : mapping
         Per contender and category the geometric mean; "" is the whole suite.
+    parts : mapping
+        The same for each of `PARTS`, without rows in which no interpreter takes part.
     """
 
     plan: Plan
@@ -76,6 +85,7 @@ class Judgement:
     withheld: Mapping[str, str]
     controls: tuple[Control, ...]
     means: Mapping[str, Mapping[str, GeometricMean]]
+    parts: Mapping[str, Mapping[str, GeometricMean]]
 
     def cell(self, row: str, side: str) -> Cell:
         """Return one cell."""
@@ -187,9 +197,14 @@ def judge(run: Run) -> Judgement:
         for side in run.contenders
         for row in run.rows
     )
-    means = {side.name: _means(differences(run, side.name)) for side in run.contenders}
+    found = {side.name: differences(run, side.name) for side in run.contenders}
     return Judgement(
-        plan=plan, cells=cells, withheld=withheld, controls=controls, means=means
+        plan=plan,
+        cells=cells,
+        withheld=withheld,
+        controls=controls,
+        means={side: _means(rows) for side, rows in found.items()},
+        parts={side: _parts(run, rows) for side, rows in found.items()},
     )
 
 
@@ -269,9 +284,28 @@ def category(row: str) -> str:
     return folders[-1] if folders else ""
 
 
+def part_of(row: str) -> str:
+    """Return the part that a row is of, one of `PARTS`."""
+    return _PART_OF.get(category(row), COMPUTATION)
+
+
+def _parts(run: Run, rows: Mapping[str, Sequence[float]]) -> dict[str, GeometricMean]:
+    by_part: dict[str, dict[str, Sequence[float]]] = {part: {} for part in PARTS}
+    for row, values in rows.items():
+        if run.rows[row].group != _YARDSTICK_GROUP:
+            by_part[part_of(row)][row] = values
+    return _geometric(by_part)
+
+
 def _means(rows: Mapping[str, Sequence[float]]) -> dict[str, GeometricMean]:
     by_category: dict[str, dict[str, Sequence[float]]] = {"": dict(rows)}
     for row, values in rows.items():
         by_category.setdefault(category(row), {})[row] = values
-    found = {name: geometric_mean(part) for name, part in by_category.items()}
+    return _geometric(by_category)
+
+
+def _geometric(
+    groups: Mapping[str, Mapping[str, Sequence[float]]],
+) -> dict[str, GeometricMean]:
+    found = {name: geometric_mean(rows) for name, rows in groups.items()}
     return {name: mean for name, mean in found.items() if mean is not None}

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pybench.runner.judging import category
+from pybench.runner.judging import COMPUTATION, PARTS, part_of
 from pybench.runner.saved import PYPERF, Saved, SavedError
 from pybench.runner.summary import FAIL_ON
 from pybench.sequential import (
@@ -36,10 +36,6 @@ LIMITS = (
 CONTROL = "control"
 _YARDSTICK_GROUP = "yardstick"
 
-MEMORY = "memory"
-STARTUP = "start-up"
-COMPUTATION = "computation"
-_PARTS = {"memory": MEMORY, "startup": STARTUP}
 
 _NAMED = 3
 
@@ -296,10 +292,9 @@ def _rows(
             change = Change(
                 word=INCONCLUSIVE, reason=reason, ratio=change.ratio, explained=math.inf
             )
-        folder = "" if baseline.tool == PYPERF else category(name)
         yield SavedRowSummary(
             row=name,
-            part=_PARTS.get(folder, COMPUTATION),
+            part=COMPUTATION if baseline.tool == PYPERF else part_of(name),
             group=baseline.rows[name].group,
             side=side,
             word=change.word,
@@ -342,7 +337,7 @@ def _reasons(rows: Sequence[SavedRowSummary], side: str) -> dict[str, int]:
 
 
 def _means(rows: Sequence[SavedRowSummary], side: str) -> Iterator[PartMean]:
-    for part in (MEMORY, STARTUP, COMPUTATION):
+    for part in PARTS:
         of_part = [
             row
             for row in rows

@@ -60,7 +60,10 @@ class SideSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeanSummary:
-    """A geometric mean of ratios; `category` "" is the whole suite."""
+    """A geometric mean of ratios; `category` "" is the whole suite.
+
+    Among `parts` it is "computation", "memory" or "start-up".
+    """
 
     side: str
     category: str
@@ -101,6 +104,20 @@ class RowSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSummary:
+    """What cannot differ: `kind` is a row of the baseline's copy, or a yardstick."""
+
+    row: str
+    kind: str
+    metric: str
+    verdict: str
+    ratio: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """What a comparison says.
 
@@ -123,6 +140,8 @@ class Summary:
     command: tuple[str, ...]
     version: str
     notes: tuple[str, ...] = ()
+    parts: tuple[MeanSummary, ...] = ()
+    controls: tuple[ControlSummary, ...] = ()
     pybench: str = "summary"
     schema: int = SCHEMA
 
@@ -161,6 +180,24 @@ def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> S
             _mean(side, name, mean)
             for side, means in judgement.means.items()
             for name, mean in means.items()
+        ),
+        parts=tuple(
+            _mean(side, part, mean)
+            for side, means in judgement.parts.items()
+            for part, mean in means.items()
+        ),
+        controls=tuple(
+            ControlSummary(
+                row=control.row,
+                kind=control.kind,
+                metric=control.metric,
+                verdict=control.verdict.word,
+                ratio=control.verdict.ratio,
+                low=_finite(control.verdict.low),
+                high=_finite(control.verdict.high),
+                pairs=control.verdict.pairs,
+            )
+            for control in judgement.controls
         ),
         rows=rows,
         noise_floor=max(floor) if floor else None,

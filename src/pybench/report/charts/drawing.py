@@ -1,0 +1,53 @@
+"""Drawing: an SVG of a specification, and the script that draws it in a browser.
+
+Both come from vl-convert's wheel, which has Vega in it: no Node, no network.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+# The grammar of what is drawn, here and in a notebook.
+GRAMMAR = "5.20"
+MISSING = (
+    "charts need vl-convert-python, which is not installed here: "
+    "pip install 'pybench-native[compare]'"
+)
+
+
+def is_here() -> bool:
+    """Tell whether charts can be drawn."""
+    return importlib.util.find_spec("vl_convert") is not None
+
+
+def svg_of(spec: Mapping[str, Any]) -> str:
+    """Draw a specification.
+
+    Raises
+    ------
+    ImportError
+        If vl-convert-python is not installed.
+    """
+    vl_convert = importlib.import_module("vl_convert")
+    # Strict: what a locale or a missing file would change must be an error.
+    drawn = vl_convert.vegalite_to_svg(dict(spec), vl_version=GRAMMAR)
+    return str(drawn)
+
+
+@cache
+def javascript() -> str:
+    """Return the bundle that leaves `vegaEmbed` and its interpreter in `window`.
+
+    Raises
+    ------
+    ImportError
+        If vl-convert-python is not installed.
+    """
+    vl_convert = importlib.import_module("vl_convert")
+    bundle = vl_convert.javascript_bundle(
+        "window.pybenchEmbed = vegaEmbed;", vl_version=GRAMMAR
+    )
+    return str(bundle)
