@@ -17,6 +17,7 @@ from pybench.cli.doctor import add_doctor
 from pybench.cli.exporting import add_export
 from pybench.cli.finding import add_pythons
 from pybench.cli.profiling import add_profile
+from pybench.cli.reporting import add_report
 from pybench.cli.running import add_run
 from pybench.cli.scenarios import add_scenario
 from pybench.cli.status import INTERRUPTED, USAGE, UsageError
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         add_run,
         add_scenario,
         add_profile,
+        add_report,
         add_export,
         add_doctor,
         add_pythons,

@@ -11,22 +11,28 @@ from pybench.report.charts.chart import Chart
 from pybench.report.charts.drawing import MISSING, is_here, javascript, svg_of
 from pybench.report.charts.looks import Look, looks_of
 from pybench.report.charts.opened_row import row_spec, row_values
-from pybench.report.charts.recorded import recorded
-from pybench.report.charts.scaling import scaling_spec, speed_ups
-from pybench.report.charts.verdicts import forest_spec
+from pybench.report.charts.verdicts import CELLS, forest_spec
+from pybench.report.charts.views import (
+    VIEWS,
+    charts_of,
+    looks_of_summary,
+    row_value,
+)
 
 __all__ = [
+    "CELLS",
     "MISSING",
+    "VIEWS",
     "Chart",
     "Look",
+    "charts_of",
     "forest_spec",
     "is_here",
     "javascript",
     "looks_of",
-    "recorded",
+    "looks_of_summary",
     "row_spec",
+    "row_value",
     "row_values",
-    "scaling_spec",
-    "speed_ups",
     "svg_of",
 ]

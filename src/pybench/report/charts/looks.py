@@ -44,8 +44,11 @@ CONFIG: dict[str, Any] = {
     "axis": {
         "labelColor": INK, "titleColor": INK, "gridColor": LINE, "domainColor": MUTED,
         "tickColor": MUTED, "titleFontWeight": "normal", "labelLimit": 340,
+        "labelOverlap": "greedy", "labelFontSize": 11,
     },
-    "legend": {"labelColor": INK, "titleColor": INK, "labelLimit": 240},
+    "legend": {
+        "labelColor": INK, "titleColor": INK, "labelLimit": 240, "labelFontSize": 11,
+    },
     "header": {"labelColor": INK, "titleColor": INK, "labelLimit": 240},
     "title": {"color": INK, "fontWeight": "normal", "anchor": "start"},
     "view": {"stroke": None},
@@ -111,7 +114,9 @@ def _scale(looks: Sequence[Look], field: str, values: list[Any]) -> dict[str, An
 
 def number(field: str, title: str, **more: Any) -> dict[str, Any]:
     """Return the encoding of a number on an axis that need not begin at zero."""
-    scale = {"zero": False, **more.pop("scale", {})}
+    scale = dict(more.pop("scale", {}))
+    if scale.get("type") != "log":
+        scale.setdefault("zero", False)
     return {
         "field": field,
         "type": "quantitative",
@@ -146,7 +151,10 @@ def whole(body: Mapping[str, Any], description: str) -> dict[str, Any]:
     return {
         "$schema": SCHEMA,
         "description": description,
-        "background": None,
+        "background": "transparent",
+        # Names stand to the left, and a browser's letters may be wider than those
+        # that an SVG was laid out by.
+        "padding": {"left": 40, "top": 6, "right": 14, "bottom": 6},
         "config": CONFIG,
         **body,
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pybench.report.charts.looks import (
+    CONFIG,
     MUTED,
     OTHER_HUE,
     Look,
@@ -55,7 +56,11 @@ def row_spec(
                 _spread(series, ratio),
                 _warming([side, baseline]),
             ],
-            "resolve": {"scale": {"color": "independent", "strokeDash": "independent"}},
+            "resolve": {
+                "scale": dict.fromkeys(("color", "strokeDash", "shape"), "independent")
+            },
+            # Beside them, they would take the width of a fourth panel.
+            "config": {**CONFIG, "legend": {**CONFIG["legend"], "orient": "bottom"}},
         },
         "The pairs of one row in the order in which they were measured, the share of "
         "pairs up to each ratio, and the samples of a process over their median",
@@ -69,7 +74,7 @@ def _in_order(
     band = {"values": [{"low": 1 / (1 + margin), "high": 1 + margin}]}
     return {
         "title": "pairs in order",
-        "width": 300,
+        "width": 250,
         "height": 190,
         "layer": [
             {
@@ -107,7 +112,7 @@ def _spread(series: Sequence[Look], ratio: Mapping[str, Any]) -> dict[str, Any]:
     share: dict[str, Any] = {"op": "cume_dist", "as": "share"}
     return {
         "title": "share of pairs up to a ratio",
-        "width": 220,
+        "width": 190,
         "height": 190,
         "data": {"name": PAIRS},
         "transform": [
@@ -130,7 +135,7 @@ def _spread(series: Sequence[Look], ratio: Mapping[str, Any]) -> dict[str, Any]:
 def _warming(sides: Sequence[Look]) -> dict[str, Any]:
     return {
         "title": "samples of a process",
-        "width": 220,
+        "width": 190,
         "height": 190,
         "data": {"name": WARM_UP},
         "mark": {"type": "line", "point": True},

@@ -1,0 +1,131 @@
+"""``pybench report``: results as a page, as Markdown, or a folder of runs as a site."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybench.cli.comparing import host_needs, share
+from pybench.cli.recording import place, write_whole
+from pybench.cli.status import FAILED, OK, UsageError
+
+if TYPE_CHECKING:
+    from pybench.report.contents import Contents
+
+PAGE = "report.html"
+SITE = Path("site")
+
+
+def add_report(subcommands: Any) -> None:
+    """Add ``pybench report``."""
+    parser = subcommands.add_parser(
+        "report",
+        help="one page that opens offline, Markdown, or a site of many runs",
+        description="Show results: the folder of a run, its summary.json, files of "
+        "pytest-benchmark and pyperf, records of pybench profile, scenario and doctor. "
+        "Nothing is measured.",
+        epilog="Exit status: 0 done, 2 usage, 4 a run of --index could not be read "
+        "(the others are there).",
+    )
+    parser.add_argument("results", metavar="RESULTS", type=Path, nargs="*")
+    parser.add_argument(
+        "-o", dest="output", metavar="PATH",
+        help=f"file, - for standard output (default {PAGE}; for Markdown -; with "
+        f"--index a folder, default {SITE})",
+    )  # fmt: skip
+    parser.add_argument("--title", help="of the page (default: what is compared)")
+    parser.add_argument("--format", choices=["html", "md"], default="html")
+    parser.add_argument(
+        "--max-chars", metavar="N", type=int, help="of Markdown (default 65000)"
+    )
+    parser.add_argument(
+        "--margin", type=share, default=0.03,
+        help="of a comparison of saved files; a run has its own (default 3%%)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--index", metavar="DIR", type=Path, help="make a site of all runs in a folder"
+    )
+    parser.add_argument("--open", action="store_true", help="in the browser, when done")
+    parser.set_defaults(command=report)
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write one page, one text or one site."""
+    host_needs()
+    if options.max_chars is not None and options.format != "md":
+        raise UsageError("--max-chars is of --format md; a page is not cut")
+    if options.index is not None:
+        return _index(options)
+    contents = _contents(options)
+    if options.format == "md":
+        text = _markdown(contents, options)
+        where = options.output or "-"
+    else:
+        text = _page(contents)
+        where = options.output or PAGE
+    try:
+        write_whole(text, place(where), "-o")
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"-o {where}: {error}") from None
+    for note in contents.notes:
+        print(f"pybench: {note}", file=sys.stderr)
+    if where != "-":
+        print(f"pybench: wrote {where}", file=sys.stderr)
+        _show(options, Path(where))
+    return OK
+
+
+def _contents(options: argparse.Namespace) -> Contents:
+    from pybench.report.contents import ContentsError, read_contents
+
+    try:
+        return read_contents(
+            options.results, title=options.title, margin=options.margin
+        )
+    except ContentsError as error:
+        raise UsageError(str(error)) from None
+
+
+def _page(contents: Contents) -> str:
+    try:
+        from pybench.report.page import page
+
+        return page(contents)
+    except ImportError as error:
+        raise UsageError(
+            f"a page needs {error.name}, which is not installed for {sys.executable}: "
+            "pip install 'pybench-native[compare]'"
+        ) from None
+
+
+def _markdown(contents: Contents, options: argparse.Namespace) -> str:
+    from pybench.report import markdown, saved_markdown
+    from pybench.report.markdown import MOST_CHARACTERS
+
+    most = MOST_CHARACTERS if options.max_chars is None else options.max_chars
+    try:
+        if contents.summary is not None:
+            return markdown(contents.summary, most_characters=most)
+        if contents.saved is not None:
+            return saved_markdown(contents.saved, most_characters=most)
+    except ValueError as error:
+        raise UsageError(f"--max-chars: {error}") from None
+    raise UsageError(
+        f"--format md is of a comparison, and {contents.title} is none: give the "
+        "folder of a run, or two saved files"
+    )
+
+
+def _index(options: argparse.Namespace) -> int:
+    raise UsageError(f"--index {options.index}: not here yet")
+
+
+def _show(options: argparse.Namespace, path: Path) -> None:
+    if options.open:
+        webbrowser.open(path.absolute().as_uri())
+
+
+__all__ = ["FAILED", "add_report", "report"]

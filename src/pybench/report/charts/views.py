@@ -1,0 +1,280 @@
+"""All charts of a report, in the order of the questions that they answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pybench.report.charts.chart import Chart
+from pybench.report.charts.looks import Look, looks_of
+from pybench.report.charts.recorded import recorded
+from pybench.report.charts.scaling import scaling_spec, speed_ups
+from pybench.report.charts.verdicts import forest_spec
+from pybench.report.contents import Contents
+from pybench.report.wording import SIGNS, duration, operation, ratio
+from pybench.runner.saved_comparison import SavedComparison
+from pybench.runner.summary import (
+    NO_VERDICT,
+    ControlSummary,
+    MeanSummary,
+    RowSummary,
+    Summary,
+)
+from pybench.verdicts import EQUIVALENT
+from pybench.verdicts.withholding import TWIN
+
+# What a page is divided into, and in which order.
+VIEWS = ("forest", "parts", "scaling", "memory", "gc", "imports", "scenarios", "method")
+
+# Rows of a forest that is drawn at once; a page draws others by its filter.
+MOST_DRAWN = 40
+
+
+def charts_of(contents: Contents) -> tuple[list[Chart], list[str]]:
+    """Return the charts of a report, and what could not be drawn and why."""
+    found: list[Chart] = []
+    if contents.summary is not None:
+        found += _of_summary(contents, contents.summary)
+    if contents.saved is not None:
+        found += _of_saved(contents.saved)
+    others, problems = recorded(contents.profiles)
+    found += others
+    return sorted(found, key=lambda chart: _place(chart.view)), problems
+
+
+def _place(view: str) -> int:
+    return VIEWS.index(view) if view in VIEWS else len(VIEWS)
+
+
+def looks_of_summary(summary: Summary) -> tuple[Look, ...]:
+    """Return the looks of all sides, the baseline first."""
+    return looks_of(
+        (side.name, side.interpreter, side.gil_enabled) for side in summary.sides
+    )
+
+
+def row_value(row: RowSummary) -> dict[str, Any]:
+    """Return one point of a forest."""
+    return {
+        "name": operation(row.row),
+        "side": row.side,
+        "said": ratio(row),
+        "ratio": row.ratio,
+        "low": row.low,
+        "high": row.high,
+    }
+
+
+def telling(rows: Iterable[RowSummary]) -> list[RowSummary]:
+    """Return what a forest has room for: changes first, the largest above."""
+    known = [row for row in rows if row.ratio is not None]
+    size: dict[str, tuple[bool, float]] = {}
+    for row in known:
+        is_change = row.verdict not in (EQUIVALENT, NO_VERDICT)
+        this = (is_change, abs(math.log(row.ratio or 1.0)))
+        size[row.row] = max(size.get(row.row, (False, 0.0)), this)
+    names = sorted(size, key=lambda name: size[name], reverse=True)[:MOST_DRAWN]
+    place = {name: number for number, name in enumerate(names)}
+    kept = [row for row in known if row.row in place]
+    return sorted(kept, key=lambda row: place[row.row])
+
+
+def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
+    looks = looks_of_summary(summary)
+    contenders, baseline = looks[1:], summary.sides[0].name
+    rows = telling(summary.rows)
+    if rows:
+        names = {row.row for row in rows}
+        known = {row.row for row in summary.rows if row.ratio is not None}
+        cut = len(names) < len(known)
+        which = f"the {len(names)} largest changes of {len(known)} rows" if cut else ""
+        yield Chart(
+            view="forest",
+            title="Ratios with their intervals",
+            description=f"Time over that of {baseline}: right of the band is more. "
+            f"{which[:1].upper()}{which[1:]}{'. ' if which else ''}"
+            "All rows are in the table below.",
+            spec=forest_spec(
+                contenders, summary.margin, baseline, [*map(row_value, rows)]
+            ),
+            columns=(),
+            rows=(),
+        )
+    means = [*summary.parts, *summary.means]
+    if means:
+        yield Chart(
+            view="parts",
+            title="Where it changed: geometric means",
+            description="Memory, start-up and computation, then the whole and each "
+            "category. Rows about memory are timed as well; bytes are further below.",
+            spec=forest_spec(
+                contenders, summary.margin, baseline, _mean_values(summary)
+            ),
+            columns=("rows about", "side", "ratio", "interval", "rows"),
+            rows=[
+                (
+                    mean.category or "all",
+                    mean.side,
+                    f"{mean.ratio:.3f}",
+                    _around(mean),
+                    str(mean.rows),
+                )
+                for mean in means
+            ],
+        )
+    gains = () if contents.run is None else speed_ups(contents.run, summary)
+    if gains:
+        yield Chart(
+            view="scaling",
+            title="Does it get faster with more threads?",
+            description="Speed-up over one thread of the same side; dotted: the ideal. "
+            "A control shares nothing: what it lacks, the machine cannot give.",
+            spec=scaling_spec(looks, gains),
+            columns=("pattern", "side", "threads", "speed-up"),
+            rows=[
+                (one.pattern, one.side, str(one.threads), f"{one.speed_up:.2f}")
+                for one in gains
+                if one.threads > 1
+            ],
+        )
+    yield from _controls(summary, looks[0])
+
+
+def _mean_values(summary: Summary) -> list[dict[str, Any]]:
+    named = [(mean.category, mean) for mean in summary.parts]
+    # A category may bear the name of a part: both are shown, and told apart.
+    named += [
+        (f"category {mean.category}" if mean.category else "all rows", mean)
+        for mean in summary.means
+    ]
+    return [
+        {
+            "name": name,
+            "side": mean.side,
+            "said": f"{mean.ratio:.3f} {_around(mean)}, {mean.rows} rows",
+            "ratio": mean.ratio,
+            "low": mean.low,
+            "high": mean.high,
+        }
+        for name, mean in named
+    ]
+
+
+def _around(one: MeanSummary | ControlSummary) -> str:
+    if one.low is None or one.high is None:
+        return ""
+    return f"[{one.low:.3f}, {one.high:.3f}]"
+
+
+def _controls(summary: Summary, baseline: Look) -> Iterator[Chart]:
+    """Draw what lets a reader distrust the run: what cannot differ."""
+    kinds = {
+        TWIN: f"a copy of {baseline.name}, measured as if it were a contender",
+        "yardstick": "rows in which no interpreter takes part",
+    }
+    for kind, says in kinds.items():
+        controls = [one for one in summary.controls if one.kind == kind]
+        if not controls:
+            continue
+        values = [
+            {
+                "name": operation(one.row),
+                "side": baseline.name,
+                "said": f"{SIGNS.get(one.verdict, '-')} {one.ratio:.3f} {_around(one)}",
+                "ratio": one.ratio,
+                "low": one.low,
+                "high": one.high,
+            }
+            for one in controls
+        ]
+        yield Chart(
+            view="method",
+            title=f"What cannot differ: {says}",
+            description="Every interval should hold 1; a verdict here withholds those "
+            "of all rows of the same clock.",
+            spec=forest_spec([baseline], summary.margin, baseline.name, values),
+            columns=("row", "verdict", "ratio", "interval", "pairs", "clock"),
+            rows=[
+                (
+                    operation(one.row),
+                    f"{SIGNS.get(one.verdict, '-')} {one.verdict}",
+                    f"{one.ratio:.3f}",
+                    _around(one),
+                    str(one.pairs),
+                    one.metric,
+                )
+                for one in controls
+            ],
+        )
+
+
+def _of_saved(saved: SavedComparison) -> Iterator[Chart]:
+    baseline = saved.files[0].name
+    # No version in these looks: files are told apart by shape, and nothing is coloured
+    # that one process a side cannot tell.
+    looks = looks_of((file.name, "", True) for file in saved.files[1:])
+    rows = sorted(saved.rows, key=lambda row: -abs(math.log(row.ratio)))
+    names = list(dict.fromkeys(row.row for row in rows))[:MOST_DRAWN]
+    values = [
+        {
+            "name": operation(row.row),
+            "side": row.side,
+            "said": f"{SIGNS.get(row.word, '-')} {row.ratio:.3f}"
+            + (" unreplicated" if row.unreplicated else ""),
+            "ratio": row.ratio,
+            "low": None,
+            "high": None,
+        }
+        for row in rows
+        if row.row in names
+    ]
+    if not values:
+        return
+    yield Chart(
+        view="forest",
+        title="Ratios of saved files",
+        description=f"Time over that of {baseline}. {saved.limits}",
+        spec=forest_spec(looks, saved.margin, baseline, values),
+        columns=("row", "file", "time", f"time in {baseline}", "ratio", "what is told"),
+        rows=[
+            (
+                operation(row.row),
+                row.side,
+                duration(row.side_s * 1e9),
+                duration(row.baseline_s * 1e9),
+                f"{row.ratio:.3f}" + (" unreplicated" if row.unreplicated else ""),
+                f"{SIGNS.get(row.word, '-')} {row.word}"
+                + (f": {row.reason}" if row.reason else ""),
+            )
+            for row in sorted(saved.rows, key=lambda row: (row.row, row.side))
+        ],
+    )
+    means = [
+        {
+            "name": mean.part,
+            "side": mean.side,
+            "said": f"{mean.ratio:.3f}, {mean.rows} rows",
+            "ratio": mean.ratio,
+            "low": None,
+            "high": None,
+        }
+        for mean in saved.means
+    ]
+    yield Chart(
+        view="parts",
+        title="Where it changed: geometric means",
+        description="Of all ratios, told and untold; controls are left out",
+        spec=forest_spec(looks, saved.margin, baseline, means) if means else None,
+        columns=("part", "file", "ratio", "rows", "unreplicated"),
+        rows=[
+            (
+                mean.part,
+                mean.side,
+                f"{mean.ratio:.3f}",
+                str(mean.rows),
+                str(mean.unreplicated),
+            )
+            for mean in saved.means
+        ],
+    )

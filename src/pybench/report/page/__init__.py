@@ -1,0 +1,91 @@
+"""The page: one file that opens offline, and keeps its tables where scripts are off.
+
+Nothing in it has an address outside of it. What moves (sorting, filters, the opened
+row, charts under the pointer) is added by its script; verdicts, numbers and drawn
+charts are there without.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from pybench.report.charts import MISSING, charts_of, is_here, javascript
+from pybench.report.contents import Contents
+from pybench.report.page.building import (
+    counts_of,
+    details_data,
+    environment_of,
+    figures_of,
+    lines_of,
+    script_data,
+)
+from pybench.report.page.packing import inert_json, packed
+from pybench.report.wording import LEGEND, facts
+
+# Views with their headings, in the order of questions; cells stand after the first.
+HEADINGS = {
+    "forest": "Which differences are real",
+    "parts": "Where it changed",
+    "scaling": "Threads",
+    "memory": "Memory",
+    "gc": "Pauses of the collector",
+    "imports": "Start-up and imports",
+    "scenarios": "Threads, processes, interpreters",
+    "method": "How far to trust it",
+    "environment": "Environment",
+}
+
+
+def page(contents: Contents) -> str:
+    """Return a report as one HTML document.
+
+    Parameters
+    ----------
+    contents : Contents
+        What `read_contents` gave.
+
+    Raises
+    ------
+    ImportError
+        If jinja2 is not installed.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    here = files("pybench.report.page")
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.from_string((here / "page.html").read_text("utf-8"))
+    charts, problems = charts_of(contents)
+    views, specs = figures_of(charts)
+    summary = contents.summary
+    lines = lines_of(summary) if summary else []
+    # Without a chart library there is nothing to show in them but the tables.
+    data = {"specs": specs, "missing": "" if is_here() else MISSING}
+    if summary is not None:
+        data |= script_data(contents, summary, lines)
+    details = packed(inert_json(details_data(contents, lines))) if lines else ""
+    return template.render(
+        title=contents.title,
+        contents=contents,
+        summary=summary,
+        saved=contents.saved,
+        notes=[*contents.notes, *problems],
+        facts=facts(summary) if summary else [],
+        counts=counts_of(summary) if summary else {},
+        lines=lines,
+        categories=sorted({line.category for line in lines}),
+        views={view: views.get(view, []) for view in HEADINGS},
+        headings=HEADINGS,
+        environment=environment_of(contents),
+        legend=LEGEND,
+        missing=data["missing"],
+        css=(here / "page.css").read_text("utf-8"),
+        js=(here / "page.js").read_text("utf-8"),
+        data=inert_json(data),
+        details=details,
+        bundle=packed(javascript()) if is_here() else "",
+    )

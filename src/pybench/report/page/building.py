@@ -1,0 +1,269 @@
+"""What the page is filled with: words, cells, charts and the data of its script."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pybench.report.charts import (
+    CELLS,
+    Chart,
+    Look,
+    forest_spec,
+    is_here,
+    looks_of_summary,
+    row_spec,
+    svg_of,
+)
+from pybench.report.contents import Contents
+from pybench.report.wording import SIGNS, duration, interval, operation, point
+from pybench.runner.summary import RowSummary, Summary
+from pybench.verdicts import VERDICTS
+
+# The verdicts in the order in which they are counted and filtered.
+WORDS = (*VERDICTS, "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One row on one side."""
+
+    sign: str
+    point: str
+    interval: str
+    verdict: str
+    is_below_margin: bool
+    time: str
+    pairs: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One row of the table of all cells; `key` is what a link calls it."""
+
+    key: str
+    row: str
+    category: str
+    baseline: str
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A chart as it is without scripts, and its number among the specifications."""
+
+    chart: Chart
+    svg: str
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many rows of a side have a verdict."""
+
+    sign: str
+    verdict: str
+    rows: int
+
+
+def lines_of(summary: Summary) -> list[Line]:
+    """Return the table of all cells."""
+    by_row: dict[str, dict[str, RowSummary]] = {}
+    for row in summary.rows:
+        by_row.setdefault(row.row, {})[row.side] = row
+    sides = [side.name for side in summary.sides[1:]]
+    seen: Counter[str] = Counter()
+    lines = []
+    for name, cells in by_row.items():
+        short = operation(name)
+        seen[short] += 1
+        known = next(iter(cells.values()))
+        lines.append(
+            Line(
+                key=short if seen[short] == 1 else f"{short} ({seen[short]})",
+                row=name,
+                category=known.category,
+                baseline=duration(known.baseline_ns),
+                cells=[_cell(cells[side]) for side in sides if side in cells],
+            )
+        )
+    return lines
+
+
+def _cell(row: RowSummary) -> Cell:
+    return Cell(
+        sign=SIGNS[row.verdict],
+        point=point(row).partition(" ")[2],
+        interval=interval(row),
+        verdict=row.verdict,
+        is_below_margin=row.below_margin,
+        time=duration(row.side_ns),
+        pairs=str(row.pairs or ""),
+        reason=row.reason,
+    )
+
+
+def counts_of(summary: Summary) -> dict[str, list[Count]]:
+    """Return what each side came to."""
+    return {
+        side: [
+            Count(sign=SIGNS[word], verdict=word, rows=found[word])
+            for word in WORDS
+            if found.get(word)
+        ]
+        for side, found in summary.counts.items()
+    }
+
+
+def figures_of(charts: Sequence[Chart]) -> tuple[dict[str, list[Figure]], list[Any]]:
+    """Return the charts by view, drawn where they can be, and all specifications."""
+    views: dict[str, list[Figure]] = {}
+    specs: list[Any] = []
+    can_draw = is_here()
+    for chart in charts:
+        svg, number = "", None
+        if can_draw and chart.spec is not None:
+            svg = _labelled(svg_of(chart.spec), chart.title)
+            number = len(specs)
+            specs.append(chart.spec)
+        figure = Figure(chart=chart, svg=svg, number=number)
+        views.setdefault(chart.view, []).append(figure)
+    return views, specs
+
+
+def _labelled(svg: str, title: str) -> str:
+    """Say what an SVG is, to whoever cannot see it: its table says the rest."""
+    import html
+
+    label = html.escape(title, quote=True)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def script_data(contents: Contents, summary: Summary, lines: Sequence[Line]) -> Any:
+    """Return what the page's script sorts, filters and opens rows by.
+
+    Numbers only where words are not in the table already: ``rows`` has for each line
+    and side verdict, ratio, low, high, side's ns, and what the opened row says beside.
+    """
+    looks = looks_of_summary(summary)
+    by_key: dict[tuple[str, str], RowSummary] = {
+        (row.row, row.side): row for row in summary.rows
+    }
+    sides = [side.name for side in summary.sides[1:]]
+    rows = []
+    for line in lines:
+        found = [by_key[line.row, side] for side in sides if (line.row, side) in by_key]
+        rows.append(
+            {
+                "k": line.key,
+                "n": line.row,
+                "c": line.category,
+                "b": _short(found[0].baseline_ns),
+                "s": [
+                    [
+                        WORDS.index(row.verdict),
+                        row.ratio and round(row.ratio, 6),
+                        row.low and round(row.low, 6),
+                        row.high and round(row.high, 6),
+                        _short(row.side_ns),
+                        row.margin,
+                        _short(row.smallest_visible),
+                        row.pairs_to_settle,
+                        row.metric,
+                        row.below_margin,
+                    ]
+                    for row in found
+                ],
+            }
+        )
+    return {
+        "baseline": looks[0].name,
+        "sides": sides,
+        "words": WORDS,
+        "signs": [SIGNS[word] for word in WORDS],
+        "rows": rows,
+        "cells": CELLS,
+        "forest": forest_spec(looks[1:], summary.margin, looks[0].name),
+        "opened": [
+            row_spec(look, looks[0], summary.margin) for look in looks[1:]
+        ],
+    }  # fmt: skip
+
+
+def _short(value: float | None) -> float | None:
+    """Return a number as precise as it is shown, so that it is short in the file."""
+    return None if value is None else float(f"{value:.4g}")
+
+
+def details_data(contents: Contents, lines: Sequence[Line]) -> Any:
+    """Return the pairs behind the verdicts, by line and side; "" is the copy."""
+    place = {line.row: number for number, line in enumerate(lines)}
+    found: dict[int, dict[str, Any]] = {}
+    for detail in contents.details:
+        if detail.row not in place:
+            continue
+        found.setdefault(place[detail.row], {})[
+            "" if detail.is_twin else detail.side
+        ] = {
+            "p": [
+                [
+                    pair.pair,
+                    _ratio(pair.ratio),
+                    pair.first,
+                    _short(pair.baseline_ns),
+                    _short(pair.side_ns),
+                ]
+                for pair in detail.pairs
+            ],
+            "w": [
+                [_ratio(value) for value in detail.warm_up.baseline],
+                [_ratio(value) for value in detail.warm_up.side],
+            ],
+        }
+    return found
+
+
+def _ratio(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+def environment_of(contents: Contents) -> list[Mapping[str, str]]:
+    """Return one table per side: what its identity says, as text."""
+    if contents.run is None:
+        return []
+    tables = []
+    for side in contents.run.sides.values():
+        identity = side.identity
+        extension = identity.extension
+        tables.append(
+            {
+                "side": side.name + (f", copy of {side.twin_of}" * bool(side.twin_of)),
+                "interpreter": f"{identity.interpreter}, {identity.gil_state}",
+                "Python": side.python,
+                "build": " ".join(identity.build_flags) or "no flags",
+                "JIT": identity.jit,
+                "extension": f"{extension.compiler}, {extension.flags}"
+                if extension
+                else "not built",
+                "machine": f"{identity.cpu_model}, {identity.machine}, "
+                f"{identity.system}",
+                "CPUs": f"{identity.usable_cpus} usable"
+                + (f", quota {identity.quota}" if identity.quota else ""),
+            }
+        )
+    return tables
+
+
+__all__ = [
+    "WORDS",
+    "Look",
+    "counts_of",
+    "details_data",
+    "environment_of",
+    "figures_of",
+    "lines_of",
+    "script_data",
+]
