@@ -1,0 +1,93 @@
+"""Writes a site: every file whole, and over nothing that is not its own."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+# Lists what pybench wrote into a folder: only that is ever written over.
+MANIFEST = "site.json"
+SCHEMA = 1
+
+
+class SiteError(ValueError):
+    """A site that cannot be written; names the file and the way out."""
+
+
+def write_site(files: Mapping[str, str], folder: Path) -> None:
+    """Write the files of a site into a folder, which is made if it is not there.
+
+    All are looked at before the first is written. Each is replaced as a whole, and
+    ``index.html`` comes last, so that it never names a page that is not there. Pages of
+    runs that are gone stay.
+
+    Raises
+    ------
+    SiteError
+        If a file of that name is not of a site, or cannot be written.
+    """
+    known = _own(folder)
+    for name in files:
+        _may_write(folder / name, name in known)
+    listed = sorted({*known, *files})
+    document = {"pybench": "site", "schema": SCHEMA, "files": listed}
+    # First: what is written and not listed could never be written again.
+    _write(folder / MANIFEST, json.dumps(document, indent=1) + "\n")
+    for name in sorted(files, key=lambda name: (name == "index.html", name)):
+        _write(folder / name, files[name])
+
+
+def _own(folder: Path) -> set[str]:
+    """Return the names of the files that an earlier site of this folder has."""
+    path = folder / MANIFEST
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise SiteError(f"{path}: {error.strerror or error}") from None
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or document.get("pybench") != "site":
+        raise SiteError(
+            f"{path}: not of a site that pybench wrote: choose another folder with -o"
+        )
+    if document.get("schema") != SCHEMA:
+        raise SiteError(
+            f"{path}: schema {document.get('schema')!r}, this pybench writes {SCHEMA}: "
+            "choose another folder with -o"
+        )
+    return {str(name) for name in document.get("files", ())}
+
+
+def _may_write(path: Path, is_own: bool) -> None:
+    if path.is_dir():
+        raise SiteError(f"{path}: a folder is in the way: choose another one with -o")
+    if path.exists() and not is_own:
+        raise SiteError(
+            f"{path}: there already, and not of a site that pybench wrote: move it, or "
+            "choose another folder with -o"
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    fresh: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            fresh = Path(file.name)
+            # A name of a row may hold half of a pair of surrogates.
+            file.write(text.encode("utf-8", "backslashreplace"))
+        # The mode of a temporary file keeps others from reading it.
+        fresh.chmod(0o644)
+        fresh.replace(path)
+    except OSError as error:
+        raise SiteError(
+            f"{path}: {error.strerror or error}: free the place, or choose another "
+            "folder with -o"
+        ) from None
+    finally:
+        if fresh is not None:
+            fresh.unlink(missing_ok=True)
