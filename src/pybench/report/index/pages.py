@@ -145,8 +145,8 @@ def _shown(series: Series) -> dict[str, Any]:
 def _says(cells: Sequence[RowSummary | None]) -> str:
     """Return what a line shows, for those who do not see it."""
     ratios = [f"{c.ratio:.3f}" for c in cells if c is not None and c.ratio is not None]
-    if len(ratios) == 1:
-        return f"ratio {ratios[0]} in one run"
+    if len(ratios) < 2:
+        return f"ratio {ratios[0]} in one run" if ratios else "no ratio"
     return f"ratio from {ratios[0]} to {ratios[-1]} in {len(ratios)} runs"
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pybench.report.contents import Contents, ContentsError, read_contents
+from pybench.report.wording import SIGNS
 from pybench.results import Identity
 from pybench.runner.record import NAME as RUN_NAME
 from pybench.runner.summary import NAME as SUMMARY_NAME
@@ -183,7 +184,18 @@ def _folders(
 
 def _contents(path: Path) -> Contents:
     has_record = (path / RUN_NAME).is_file()
-    return read_contents([path if has_record else path / SUMMARY_NAME])
+    contents = read_contents([path if has_record else path / SUMMARY_NAME])
+    summary = contents.summary
+    if summary is None or not summary.sides:
+        raise ContentsError(f"{path}: no comparison: it has no sides")
+    sides = {side.name for side in summary.sides[1:]}
+    odd = [row for row in summary.rows if row.verdict not in SIGNS]
+    if odd:
+        raise ContentsError(f"{path}: {odd[0].verdict!r} is no verdict")
+    odd = [row for row in summary.rows if row.side not in sides]
+    if odd:
+        raise ContentsError(f"{path}: a row of {odd[0].side!r}, which is no side of it")
+    return contents
 
 
 def _site_run(

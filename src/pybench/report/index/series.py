@@ -76,8 +76,8 @@ def _series(group: Sequence[tuple[SiteRun, SideSummary]]) -> Series:
                 line = cells.setdefault((row.category, row.row), [None] * len(runs))
                 line[number] = row
     categories: dict[str, tuple[RowHistory, ...]] = {}
-    for (category, row), line in sorted(cells.items()):
-        history = RowHistory(row=row, cells=tuple(line))
+    for (category, name), line in sorted(cells.items()):
+        history = RowHistory(row=name, cells=tuple(line))
         categories[category] = (*categories.get(category, ()), history)
     return Series(
         baseline=newest.summary.sides[0],
