@@ -206,20 +206,87 @@ def workflow() -> dict[str, Any]:
 
 
 # The longest job of each, in minutes.
-TIME_LIMITS = {"ci.yml": 25, "benchmarks.yml": 90}
+TIME_LIMITS = {
+    "ci.yml": 25,
+    "benchmarks.yml": 90,
+    "sanitizers.yml": 40,
+    "wheels.yml": 60,
+}
+# What a job needs beside reading the sources.  A job that may write installs nothing,
+# and one that publishes has what the jobs before it made.
+RIGHTS = {
+    ("benchmarks.yml", "keep"): {"contents": "write"},
+    ("benchmarks.yml", "pages"): {"pages": "write", "id-token": "write"},
+    ("wheels.yml", "publish"): {"id-token": "write"},
+}
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in WORKFLOWS.glob("*.yml")))
 def test_workflows_have_limits_and_no_needless_rights(name: str) -> None:
-    """Every job ends some day, and may read the sources at most."""
+    """Every job ends some day, and may read the sources at most, but for a few."""
     document = parsed(name)
     limits = {n: job.get("timeout-minutes") for n, job in document["jobs"].items()}
 
     assert [n for n, limit in limits.items() if not limit] == []
     assert max(limits.values()) <= TIME_LIMITS[name]
     assert document["permissions"] == {}
-    for job in document["jobs"].values():
-        assert job["permissions"] in ({}, {"contents": "read"})
+    for key, job in document["jobs"].items():
+        rights = RIGHTS.get((name, key))
+        if rights is None:
+            assert job["permissions"] in ({}, {"contents": "read"})
+        else:
+            assert job["permissions"] == rights
+            assert "publish" in job["if"]
+            assert "pip install" not in str(job["steps"])
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in WORKFLOWS.glob("*.yml")))
+def test_no_script_of_a_workflow_has_a_person_s_words_in_it(name: str) -> None:
+    """They come as variables of the environment, so that none of them is code."""
+    jobs = parsed(name)["jobs"]
+    scripts = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
+
+    assert [script for script in scripts if "${{" in script] == []
+
+
+def test_runs_are_kept_on_a_branch_of_their_own(tmp_path: Path) -> None:
+    """The script of the workflow, run twice: the branch is made, then added to."""
+    steps = parsed("benchmarks.yml")["jobs"]["keep"]["steps"]
+    script = next(step["run"] for step in steps if "run" in step)
+    origin, kept = tmp_path / "origin.git", tmp_path / "kept"
+    (tmp_path / "comparison" / "run").mkdir(parents=True)
+    (tmp_path / "comparison" / "run" / "run.jsonl").write_text("{}\n")
+    identity = ["-c", "user.name=a", "-c", "user.email=a@localhost"]
+
+    def git(*words: object) -> str:
+        command = ["git", *identity, *map(str, words)]
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, cwd=tmp_path
+        ).stdout
+
+    git("init", "-q", "--bare", origin)
+    git("clone", "-q", origin, kept)
+    (kept / "source.py").touch()
+    git("-C", kept, "add", ".")
+    git("-C", kept, "commit", "-qm", "Begin")
+    git("-C", kept, "push", "-q", "origin", "HEAD:main")
+    for number in ("1", "2"):
+        again = tmp_path / f"kept{number}" / "checkout"
+        git("clone", "-q", "-b", "main", origin, again)
+        (again.parent / "comparison").symlink_to(tmp_path / "comparison")
+        subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", script],
+            cwd=again,
+            env=os.environ | {"GITHUB_RUN_ID": number},
+            check=True,
+            timeout=60,
+        )
+
+    listed = git("-C", origin, "ls-tree", "-r", "--name-only", "gh-pages").split()
+    assert [re.sub(r"\d{4}-\d\d-\d\d", "DAY", name) for name in listed] == [
+        "runs/DAY-1/run.jsonl",
+        "runs/DAY-2/run.jsonl",
+    ]
 
 
 @pytest.mark.parametrize(
