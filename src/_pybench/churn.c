@@ -520,14 +520,15 @@ handover_round_finish(struct pb_worker *worker)
     handover_ask(worker, REQUEST_DRAIN);
     int64_t destroyed =
         atomic_load_explicit(&handover->destroyed, memory_order_relaxed);
+    /* The owner may then still be at it, and the round is not told of. */
+    if (pb_stopping(worker)) {
+        return 0;
+    }
     sample->note[NOTE_ENQUEUE] =
         sample->stop_ns - sample->start_ns - sample->safepoint_wait_ns;
     sample->note[NOTE_DRAIN] = handover->drain_ns;
     sample->note[NOTE_BEFORE_DRAIN] = before;
     sample->note[NOTE_DESTROYED] = destroyed;
-    if (pb_stopping(worker)) {
-        return 0;
-    }
     if (destroyed != worker->plan->iterations) {
         PyErr_Format(PyExc_RuntimeError,
                      "churn_handover: %lld of %lld objects were destroyed "

@@ -5,11 +5,13 @@
 
 #include "compat.h"
 
+#include <stdatomic.h>
+
 struct pb_state {
     PyTypeObject *result_type;   // KernelResult
     PyObject *kernels;           // dict of KERNELS, also a module attribute
     PyObject *safepoint;         // an empty Python function
-    bool closed;                 // the interpreter has begun to exit
+    atomic_bool closed;          // the interpreter has begun to exit
     bool stopwatch_armed;
     double stopwatch_s;
 };
