@@ -29,7 +29,7 @@ def run_child(code: str, *options: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-X", "faulthandler", *options, "-c", textwrap.dedent(code)],
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=60,
         check=False,
     )
 
