@@ -173,7 +173,7 @@ def test_an_interrupt_ends_it_and_leaves_no_thread(call: str) -> None:
         timer.join()
         if os.path.isdir("/proc/self/task"):
             # A joined thread stays listed for a moment.
-            assert any(len(os.listdir("/proc/self/task")) == own
+            assert any(len(os.listdir("/proc/self/task")) <= own
                        or time.sleep(0.01) for _ in range(500))
         assert _pybench.churn_handover(10)[0].detail["destroyed"] == (10,)
         """

@@ -24,7 +24,7 @@ needs_gil = pytest.mark.skipif(not gil_enabled(), reason="n/a: the GIL is off he
 
 
 def run_child(code: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a fresh interpreter, under a watchdog of ten seconds."""
+    """Run code in a fresh interpreter, under a watchdog."""
     return subprocess.run(
         [sys.executable, "-X", "faulthandler", *options, "-c", textwrap.dedent(code)],
         capture_output=True,
@@ -47,7 +47,7 @@ INTERRUPTED = """
     timer.join()
     if os.path.isdir("/proc/self/task"):
         # A joined thread stays listed for a moment.
-        alone = any(len(os.listdir("/proc/self/task")) == own
+        alone = any(len(os.listdir("/proc/self/task")) <= own
                     or time.sleep(0.01) for _ in range(500))
         print("1 thread" if alone else "threads left")
     (result,) = _pybench.gil_release(10)
@@ -224,7 +224,7 @@ def test_hogs_are_gone_after_the_call() -> None:
             for _ in range(5):
                 _pybench.gil_reacquire(3, hogs=4)
                 # A joined thread stays listed for a moment.
-                assert any(len(os.listdir("/proc/self/task")) == own
+                assert any(len(os.listdir("/proc/self/task")) <= own
                            or time.sleep(0.01) for _ in range(500))
         """
     )

@@ -222,7 +222,7 @@ def test_an_interrupt_ends_a_long_kernel_and_leaves_no_thread(call: str) -> None
                 thread.join()
         if os.path.isdir("/proc/self/task"):
             # A joined thread stays listed for a moment.
-            assert any(len(os.listdir("/proc/self/task")) == own
+            assert any(len(os.listdir("/proc/self/task")) <= own
                        or time.sleep(0.01) for _ in range(500))
         assert _pybench.{call.split("(")[0]}(10)[0].iterations == 10
         """
@@ -286,7 +286,7 @@ def test_a_thread_that_cannot_start_is_reported_and_the_rest_is_joined() -> None
             except RuntimeError as error:
                 print(error)
             # A joined thread stays listed for a moment.
-            assert any(len(os.listdir("/proc/self/task")) == own
+            assert any(len(os.listdir("/proc/self/task")) <= own
                        or time.sleep(0.01) for _ in range(500))
         """
     )
@@ -317,7 +317,7 @@ def test_some_threads_that_cannot_start_are_reported_too() -> None:
             except (RuntimeError, MemoryError) as error:
                 print(type(error).__name__)
             # A joined thread stays listed for a moment.
-            assert any(len(os.listdir("/proc/self/task")) == own
+            assert any(len(os.listdir("/proc/self/task")) <= own
                        or time.sleep(0.01) for _ in range(500))
         """
     )
