@@ -22,6 +22,7 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 
 from pybench.report import index as package
+from pybench.report.charts.looks import HUES, OTHER_HUE
 from pybench.report.contents import Contents, ContentsError, read_contents
 from pybench.report.index import (
     Site,
@@ -248,9 +249,9 @@ def test_colours_are_told_apart_in_every_theme() -> None:
         for text in ("ink", "soft", "link", "warn"):
             for behind in ("paper", "head"):
                 assert contrast(theme[text], theme[behind]) >= 4.5, (text, behind)
-        for number in range(6):
+        for hue in (*HUES.values(), OTHER_HUE):
             for behind in ("paper", "band"):
-                assert contrast(theme[f"hue-{number}"], theme[behind]) >= 3, number
+                assert contrast(hue, theme[behind]) >= 3, hue
 
 
 def test_a_series_is_of_one_machine(recorded: Recorded, tmp_path: Path) -> None:
@@ -476,7 +477,7 @@ def test_a_line_stays_within_its_picture(runs: Path) -> None:
         ]
     ]
 
-    drawn = sparkline([*odd, None], free_threaded=True)
+    drawn = sparkline([*odd, None], gil_enabled=False)
 
     assert drawn is not None
     assert drawn.marks.count("z") == 3
@@ -486,7 +487,7 @@ def test_a_line_stays_within_its_picture(runs: Path) -> None:
     ends = [float(y) for y in re.findall(r" ([\d.-]+)V", drawn.whiskers)]
     ends += [float(y) for y in re.findall(r"V([\d.-]+)", drawn.whiskers)]
     assert all(0 <= end <= HEIGHT for end in ends)
-    assert sparkline([None, odd[-1]], free_threaded=False) is None
+    assert sparkline([None, odd[-1]], gil_enabled=True) is None
 
 
 def test_numbers_that_are_none_are_shown(runs: Path) -> None:

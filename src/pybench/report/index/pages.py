@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pybench.report.charts.looks import HUES, OTHER_HUE
 from pybench.report.index.reading import Machine, Site, SiteRun, moment
 from pybench.report.index.series import Series, language, series_of
 from pybench.report.index.sparkline import HEIGHT, WIDTH, mark, sparkline
@@ -32,10 +33,6 @@ MOST_DRAWN = 26
 
 # Of a name from outside, such as that of a folder.
 _LONGEST = 120
-
-# Languages that have a colour of their own in index.css; later ones begin again.
-_HUES = 6
-_FIRST_HUE = 11
 
 COLUMNS = (
     "run", "started", "machine", "side", "baseline", "row", "verdict", "ratio", "low",
@@ -99,7 +96,7 @@ def _environment() -> Environment:
         "hue": _hue,
         "gil": _gil,
         "flags": _flags,
-        "mark": lambda side: mark(free_threaded=side.free_threaded),
+        "mark": lambda side: mark(gil_enabled=side.gil_enabled),
         "facts": facts,
         "point": point,
         "interval": interval,
@@ -131,7 +128,7 @@ def _shown(series: Series) -> dict[str, Any]:
                     "cells": row.cells[-MOST_COLUMNS:],
                     "drawn": sparkline(
                         row.cells[-MOST_DRAWN:],
-                        free_threaded=series.side.free_threaded,
+                        gil_enabled=series.side.gil_enabled,
                     ),
                     "says": _says(row.cells[-MOST_DRAWN:]),
                 }
@@ -162,10 +159,9 @@ def _moment(started: str) -> str:
     return f"{found:%Y-%m-%d %H:%M}"
 
 
-def _hue(side: SideSummary) -> int:
-    """Return the number of a side's colour: that of its language."""
-    minor = language(side).partition(".")[2]
-    return (int(minor) - _FIRST_HUE) % _HUES if minor else 0
+def _hue(side: SideSummary) -> str:
+    """Return a side's colour: that of its language, as in the charts of a page."""
+    return HUES.get(language(side), OTHER_HUE)
 
 
 def _gil(side: SideSummary) -> str:

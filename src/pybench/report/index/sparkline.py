@@ -40,7 +40,7 @@ class Sparkline:
 
 
 def sparkline(
-    cells: Sequence[RowSummary | None], *, free_threaded: bool
+    cells: Sequence[RowSummary | None], *, gil_enabled: bool
 ) -> Sparkline | None:
     """Draw the ratios of one benchmark; None where no run has one.
 
@@ -68,7 +68,7 @@ def sparkline(
         across = round(_EDGE + number * step, 1)
         line.append(f"{pen}{across:g} {down(middle):g}")
         whiskers.append(f"M{across:g} {down(low):g}V{down(high):g}")
-        marks.append(_mark(across, down(middle), free_threaded=free_threaded))
+        marks.append(_mark(across, down(middle), gil_enabled=gil_enabled))
         pen = "L"
     band = None
     if half is not None:
@@ -82,16 +82,16 @@ def sparkline(
     )
 
 
-def mark(*, free_threaded: bool) -> str:
+def mark(*, gil_enabled: bool) -> str:
     """Return the mark of a side by itself, around 6, 6."""
-    return _mark(6, 6, free_threaded=free_threaded)
+    return _mark(6, 6, gil_enabled=gil_enabled)
 
 
-def _mark(across: float, down: float, *, free_threaded: bool) -> str:
-    """Return a square, or of a free-threaded build a diamond."""
-    if free_threaded:
-        return f"M{across:g} {down - 3:g}l3 3-3 3-3-3z"
-    return f"M{across - 2:g} {down - 2:g}h4v4h-4z"
+def _mark(across: float, down: float, *, gil_enabled: bool) -> str:
+    """Return a circle, or with the GIL off a triangle."""
+    if gil_enabled:
+        return f"M{across - 2.5:g} {down:g}a2.5 2.5 0 1 0 5 0 2.5 2.5 0 1 0-5 0z"
+    return f"M{across:g} {down - 3:g}l3 5.5h-6z"
 
 
 def _point(cell: RowSummary | None) -> tuple[float, float, float] | None:
