@@ -62,7 +62,7 @@ def _pair(
     )  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recorded() -> Recorded:
     """Return what makes the record of a run.
 

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -139,10 +140,52 @@ def in_json(summary: Summary) -> Said:
     return of_records(msgspec.json.decode(msgspec.json.encode(summary))["rows"])
 
 
+class _Cells(HTMLParser):
+    """The rows of the page's table of all cells; the sign is in the cell's text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self._is_in_table = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self._is_in_table = ("id", "rows") in attrs
+        elif tag == "tr" and self._is_in_table:
+            self.rows.append([])
+        elif tag in ("td", "th") and self._is_in_table:
+            self.rows[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._is_in_table and self.rows and self.rows[-1]:
+            self.rows[-1][-1] += data
+
+
+def in_page(summary: Summary) -> Said:
+    """Read the page as it is where scripts are off."""
+    pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
+    from pybench.report.contents import Contents
+    from pybench.report.page import page
+
+    parser = _Cells()
+    parser.feed(page(Contents(title="a title", summary=summary)))
+    sides = [side.name for side in summary.sides[1:]]
+    said: Said = {}
+    for name, _, _, *cells in parser.rows[1:]:
+        # Of one side, its time stands before the ratio, and the pairs behind.
+        for side, cell in zip(
+            sides, cells if len(sides) > 1 else cells[1:], strict=False
+        ):
+            sign, _, rest = cell.partition(" ")
+            said[name, side] = (sign, *numbers(rest))
+    return said
+
+
 # A further face is one more line.
 FACES: dict[str, Callable[[Summary], Said]] = {
     "terminal": in_terminal,
     "markdown": in_markdown,
+    "page": in_page,
     "csv": in_csv,
     "json": in_json,
 }

@@ -19,6 +19,7 @@ from pybench.report.charts import (
 )
 from pybench.report.contents import Contents
 from pybench.report.wording import SIGNS, duration, interval, operation, point
+from pybench.runner.details import RowDetail
 from pybench.runner.summary import RowSummary, Summary
 from pybench.verdicts import VERDICTS
 
@@ -199,35 +200,53 @@ def _short(value: float | None) -> float | None:
 
 
 def details_data(contents: Contents, lines: Sequence[Line]) -> Any:
-    """Return the pairs behind the verdicts, by line and side; "" is the copy."""
+    """Return the pairs behind the verdicts, in columns, which pack well.
+
+    By line: the numbers of the ``pair``, who was ``first``, the baseline's time ``b``
+    and warm-up ``w``; and by side, "" for the baseline's copy, its ratios ``r``, times
+    ``t`` and warm-up ``w``. None where a side has no such pair.
+    """
     place = {line.row: number for number, line in enumerate(lines)}
     found: dict[int, dict[str, Any]] = {}
+    by_row: dict[str, list[RowDetail]] = {}
     for detail in contents.details:
-        if detail.row not in place:
+        by_row.setdefault(detail.row, []).append(detail)
+    for row, of_row in by_row.items():
+        if row not in place:
             continue
-        found.setdefault(place[detail.row], {})[
-            "" if detail.is_twin else detail.side
-        ] = {
-            "p": [
-                [
-                    pair.pair,
-                    _ratio(pair.ratio),
-                    pair.first,
-                    _short(pair.baseline_ns),
-                    _short(pair.side_ns),
-                ]
-                for pair in detail.pairs
-            ],
-            "w": [
-                [_ratio(value) for value in detail.warm_up.baseline],
-                [_ratio(value) for value in detail.warm_up.side],
-            ],
+        pairs = {pair.pair: pair for detail in of_row for pair in detail.pairs}
+        numbers = sorted(pairs)
+        found[place[row]] = {
+            "pair": numbers,
+            "first": [pairs[number].first for number in numbers],
+            "b": [_shown(pairs[number].baseline_ns) for number in numbers],
+            "w": [_shown(value) for value in of_row[0].warm_up.baseline],
+            "sides": {
+                "" if detail.is_twin else detail.side: _side_columns(detail, numbers)
+                for detail in of_row
+            },
         }
     return found
 
 
+def _side_columns(detail: RowDetail, numbers: Sequence[int]) -> dict[str, Any]:
+    own = {pair.pair: pair for pair in detail.pairs}
+    pairs = [own.get(number) for number in numbers]
+    return {
+        "r": [pair and _ratio(pair.ratio) for pair in pairs],
+        "t": [pair and _shown(pair.side_ns) for pair in pairs],
+        "w": [_shown(value) for value in detail.warm_up.side],
+    }
+
+
+def _shown(value: float) -> float | int:
+    """Return a number with the three digits that are shown of it."""
+    rounded = float(f"{value:.3g}")
+    return int(rounded) if rounded.is_integer() else rounded
+
+
 def _ratio(value: float) -> float:
-    return float(f"{value:.5g}")
+    return round(value, 4)
 
 
 def environment_of(contents: Contents) -> list[Mapping[str, str]]:

@@ -249,40 +249,40 @@
       return;
     }
     const found = await detailsOf(place);
-    const own = found[side];
-    const body = document.createElement("tbody");
-    const pairs = [];
-    const head = element("tr", "");
-    for (const name of ["pair", "began", data.baseline, side, "ratio"]) {
-      head.append(Object.assign(element("th", name), { scope: "col" }));
-    }
-    for (const [number, ratio, first, baseline_ns, side_ns] of own ? own.p : []) {
-      const line = document.createElement("tr");
-      line.append(element("td", number), element("td", first), element("td", duration(baseline_ns)),
-        element("td", duration(side_ns)), element("td", ratio.toFixed(4)));
-      body.append(line);
-      pairs.push({ series: side, pair: number, ratio, first });
-    }
-    const top = document.createElement("thead");
-    top.append(head);
-    $("opened-pairs").replaceChildren(top, body);
+    const own = found.sides && found.sides[side];
     dialog.querySelector("details").hidden = !own;
     if (!own) {
       chart.textContent = "No pairs are in this page: it was made of a summary, or the row was not compared.";
       return;
     }
+    const columns = ["pair", "began", data.baseline, side, "ratio"];
+    const head = element("tr", "");
+    head.append(...columns.map((name) => Object.assign(element("th", name), { scope: "col" })));
+    const body = document.createElement("tbody");
+    const pairs = [];
+    found.pair.forEach((pair, at) => {
+      const copy = found.sides[""] && found.sides[""].r[at];
+      if (copy) pairs.push({ series: "copy of the baseline", pair, ratio: copy, first: found.first[at] });
+      const ratio = own.r[at];
+      if (!ratio) return;
+      pairs.push({ series: side, pair, ratio, first: found.first[at] });
+      const line = document.createElement("tr");
+      const words = [pair, found.first[at], duration(found.b[at]), duration(own.t[at]), ratio.toFixed(4)];
+      line.append(...words.map((word) => element("td", word)));
+      body.append(line);
+    });
+    const top = document.createElement("thead");
+    top.append(head);
+    $("opened-pairs").replaceChildren(top, body);
     if (!hasCharts) {
       chart.textContent = data.missing;
       return;
-    }
-    for (const [number, ratio, first] of found[""] ? found[""].p : []) {
-      pairs.push({ series: "copy of the baseline", pair: number, ratio, first });
     }
     const course = (name, values) => values.map((relative, sample) => ({ side: name, sample, relative }));
     const spec = structuredClone(data.opened[index]);
     spec.datasets = {
       pairs,
-      warm_up: [...course(data.baseline, own.w[0]), ...course(side, own.w[1])],
+      warm_up: [...course(data.baseline, found.w), ...course(side, own.w)],
       around: cell[AT.LOW] ? [{ ratio: cell[AT.RATIO], low: cell[AT.LOW], high: cell[AT.HIGH] }] : [],
     };
     if (state.row === row.k) await draw(chart, spec);
