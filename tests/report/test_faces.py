@@ -156,6 +156,9 @@ class _Cells(HTMLParser):
         elif tag in ("td", "th") and self._is_in_table:
             self.rows[-1].append("")
 
+    def handle_endtag(self, tag: str) -> None:
+        self._is_in_table = self._is_in_table and tag != "table"
+
     def handle_data(self, data: str) -> None:
         if self._is_in_table and self.rows and self.rows[-1]:
             self.rows[-1][-1] += data

@@ -55,10 +55,16 @@
         ready();
       });
     });
-    return drawer.then(() => window.pybenchEmbed(where, spec, {
+    // Into an element of its own: the library would style the one that scrolls. What was
+    // there stays until there is something else.
+    const inner = document.createElement("div");
+    return drawer.then(() => window.pybenchEmbed(inner, spec, {
       // An interpreter instead of made-up code: the page's policy has no eval.
       renderer: "svg", actions: false, ast: true, mode: "vega-lite",
-    }));
+    })).then((result) => {
+      where.replaceChildren(inner);
+      return result;
+    });
   };
   const hasCharts = Boolean($("bundle").textContent) && "DecompressionStream" in window;
 
@@ -296,16 +302,10 @@
   // ---- charts under the pointer ---------------------------------------------------------
   const embed = async (figure) => {
     const where = figure.querySelector(".drawn");
-    const drawn = where.innerHTML;
-    try {
-      await draw(where, data.specs[Number(figure.dataset.spec)]).then(clickable);
-      const svg = where.querySelector("svg");
-      svg.setAttribute("role", "img");
-      svg.setAttribute("aria-label", figure.querySelector("h3").textContent);
-    } catch (error) {
-      where.innerHTML = drawn;
-      throw error;
-    }
+    await draw(where, data.specs[Number(figure.dataset.spec)]).then(clickable);
+    const svg = where.querySelector("svg");
+    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-label", figure.querySelector("h3").textContent);
   };
   const watch = () => {
     const seen = new IntersectionObserver((entries) => {
