@@ -1,4 +1,4 @@
-"""--pybench-memory: each row's peak, and no row without one."""
+"""--pybench-memory-to: each row's peak, and no row without one."""
 
 import json
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def test_resident_peaks_are_written(
     """Rows alone, each with what was there before and the most it came to."""
     pytester.makepyfile(test_suite=SUITE)
 
-    run_process("--benchmark-disable", "--pybench-memory=memory.json")
+    run_process("--benchmark-disable", "--pybench-memory-to=memory.json")
 
     rows = seen(pytester)
     assert {"big", "small"} <= set(rows) <= {"big", "small", "failing", "lacking"}
@@ -61,7 +61,7 @@ def test_traced_peaks_are_written_instead_under_tracemalloc(
     pytester.makepyfile(test_suite=SUITE)
     monkeypatch.setenv("PYTHONTRACEMALLOC", "1")
 
-    run_process("--benchmark-disable", "--pybench-memory=memory.json")
+    run_process("--benchmark-disable", "--pybench-memory-to=memory.json")
 
     grown = {
         name: row["traced_peak_bytes"] - row["traced_before_bytes"]
@@ -88,7 +88,7 @@ def test_file_that_cannot_be_written_fails_the_session(
 ) -> None:
     pytester.makepyfile("def test_row(benchmark): benchmark(int)")
 
-    result = run("--pybench-memory=no/such/memory.json")
+    result = run("--pybench-memory-to=no/such/memory.json")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*note: --pybench-memory=no/such/*No such file*"])
+    result.stdout.fnmatch_lines(["*note: --pybench-memory-to=no/such/*No such file*"])

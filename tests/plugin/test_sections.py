@@ -4,7 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from pybench.plugin.sections import WIDTH, scaling_lines, size_lines, size_text
+from pybench.plugin.sections import (
+    WIDTH,
+    memory_lines,
+    scaling_lines,
+    size_lines,
+    size_text,
+)
 from pybench.results import JournalRow
 
 Run = Callable[..., pytest.RunResult]
@@ -96,6 +102,34 @@ def test_speedups_fit_the_terminal() -> None:
     }
 
     lines = scaling_lines([row(LONGEST, scaling=facts)])
+
+    assert max(map(len, lines)) <= WIDTH
+
+
+def test_memory_stands_in_columns_by_full_name() -> None:
+    """What is not known is n/a; what is of no row is not listed."""
+    memory = {
+        "t.py::test_b": {
+            "rss_peak_bytes": 2048,
+            "rss_grown_bytes": -1024,
+            "traced_peak_bytes": 64,
+            "blocks_grown": 12345,
+        },
+        "t.py::test_a": {"traced_peak_bytes": 3 * 1024**2},
+        "t.py::gone": {"traced_peak_bytes": 1},
+    }
+
+    lines = memory_lines([row("test_b"), row("test_a"), row("test_c")], memory)
+
+    assert [line.split() for line in lines[2:]] == [
+        ["a", "n/a", "n/a", "3", "MiB", "n/a"],
+        ["b", "2", "KiB", "-1", "KiB", "64", "B", "12,345"],
+    ]
+    assert memory_lines([row("test_c")], memory) == []
+
+
+def test_memory_fits_the_terminal() -> None:
+    lines = memory_lines([row(LONGEST)], {f"t.py::{LONGEST}": {"blocks_grown": 1}})
 
     assert max(map(len, lines)) <= WIDTH
 

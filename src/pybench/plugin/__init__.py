@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 
 from pybench.inside.rounds import KernelResult
-from pybench.plugin import processes
+from pybench.plugin import again, memory, observing, processes
 from pybench.plugin.baselines import storage_folder
 from pybench.plugin.changes import FAIL_ON
 from pybench.plugin.comparison import Comparison
 from pybench.plugin.kernel import Kernel, run_row
 from pybench.plugin.marking import MARKERS, skip_without_free_threading
-from pybench.plugin.observing import MemoryObserver
 from pybench.plugin.options import said_words
 from pybench.plugin.rows import Rows
 from pybench.plugin.selection import select, select_quick
@@ -60,12 +59,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Run the rows marked quick alone, on a small budget.",
     )
     group.addoption(
-        "--pybench-memory",
-        metavar="PATH",
-        type=Path,
-        default=None,
-        help="Write each row's peak memory as JSON: resident, or under -X tracemalloc "
-        "what Python allocated. Not in a run whose times count.",
+        memory.OPTION,
+        action="store_true",
+        default=False,
+        help="When all is timed, run the measured rows in two more processes for the "
+        "memory they take, listed after the table and saved in their extra_info.",
     )
     group.addoption(
         "--pybench-counts",
@@ -97,6 +95,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help=argparse.SUPPRESS,
     )
+    # For the processes of --pybench-memory.
+    group.addoption(
+        memory.PASS_OPTION,
+        dest="pybench_memory_pass",
+        type=Path,
+        default=None,
+        help=argparse.SUPPRESS,
+    )
+    # For `pybench profile memory` and `pybench run --profile detailed`: a run of one
+    # row, which writes its memory there.
+    group.addoption(
+        observing.OPTION,
+        dest="pybench_memory_to",
+        type=Path,
+        default=None,
+        help=argparse.SUPPRESS,
+    )
     # For `pybench compare` alone, which inherits the socket to its children.
     group.addoption(OPTION, type=int, default=None, help=argparse.SUPPRESS)
 
@@ -108,14 +123,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
     results: Path | None = config.getoption("pybench_repetition")
     if results is not None:
-        processes.keep_apart(config, results)
+        again.keep_apart(config, results.parent)
+    memory_pass: Path | None = config.getoption("pybench_memory_pass")
+    if memory_pass is not None:
+        memory.turn_timing_off(config, memory_pass)
     session = config.stash[_SESSION] = Session(config)
     config.add_cleanup(session.watch.stop)
     config.pluginmanager.register(session, "pybench-session")
-    memory = config.getoption("pybench_memory")
-    if memory is not None:
-        observer = MemoryObserver(memory, session.say_problem)
-        config.pluginmanager.register(observer, "pybench-memory")
+    observed: Path | None = config.getoption("pybench_memory_to")
+    if observed is not None:
+        observer = observing.MemoryObserver(observed, session.say_problem)
+        config.pluginmanager.register(observer, "pybench-observer")
+    if memory_pass is not None:
+        memory.observe_apart(config, memory_pass, session)
     if not _has_pytest_benchmark(config):
         if config.getoption("pybench_resume"):
             raise pytest.UsageError("--pybench-resume needs pytest-benchmark")
@@ -123,6 +143,8 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{processes.OPTION} needs pytest-benchmark")
         if config.getoption("pybench_fail_on"):
             raise pytest.UsageError("--pybench-fail-on needs pytest-benchmark")
+        if config.getoption("pybench_memory"):
+            raise pytest.UsageError(f"{memory.OPTION} needs pytest-benchmark")
         return
     descriptor: int | None = config.getoption("pybench_turns")
     if descriptor is not None:
@@ -145,6 +167,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if wanted > 1:
         repeated = processes.Processes(session, wanted)
         config.pluginmanager.register(repeated, "pybench-processes")
+    if config.getoption("pybench_memory"):
+        # After the others, so that its processes come when all is timed.
+        config.pluginmanager.register(memory.Memory(session), "pybench-memory")
     if descriptor is not None:
         from pytest_benchmark.fixture import BenchmarkFixture
 

@@ -21,6 +21,8 @@ import pytest
 
 from pybench.plugin.marking import is_row
 
+OPTION = "--pybench-memory-to"
+
 PROC = Path("/proc/self")
 
 # Lines of source that are kept of a row, by the bytes that are left of them.
@@ -70,7 +72,7 @@ class MemoryObserver:
         try:
             self._path.write_text(json.dumps(document) + "\n", encoding="utf-8")
         except OSError as error:
-            self._say_problem(f"--pybench-memory={self._path}: {error.strerror}")
+            self._say_problem(f"{OPTION}={self._path}: {error.strerror}")
 
 
 def begin() -> dict[str, Any]:

@@ -5,13 +5,8 @@ seed, where things lie in memory. A baseline of one process does not know by how
 """
 
 import argparse
-import contextlib
 import json
-import os
 import secrets
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -19,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from pybench.plugin.again import how_ended, last_line, run_again, show
 from pybench.plugin.session import Session
-from pybench.plugin.turns import quieten
 from pybench.results import (
     ResultsError,
     differences,
@@ -33,18 +28,8 @@ OPTION = "--pybench-processes"
 # For the processes of ours alone: the file for what they measured.
 REPETITION_OPTION = "--pybench-repetition"
 
-# A child that is interrupted may tear down its fixtures; then it is killed.
-END_PATIENCE_S = 5
-
 # PYTHONHASHSEED takes 32 bits.
 _HASH_SEEDS = 2**32
-
-# What else a repetition leaves to the user's own session, by destination.
-_LEFT_OUT = {
-    "pybench_counts": None,
-    "pybench_memory": None,
-    "pybench_resume": False,
-}
 
 
 def process_count(text: str) -> int:
@@ -115,7 +100,7 @@ class Processes:
         medians.update((name, (median,)) for name, median in own.items())
         for number in range(2, self._wanted + 1):
             name = f"process {number} of {self._wanted}"
-            self._show(f"pybench: {name}")
+            show(self._config, f"pybench: {name}")
             try:
                 found = self._run(name)
             except RepetitionError as error:
@@ -125,12 +110,6 @@ class Processes:
             for row in medians.keys() & found.keys():
                 medians[row] += (found[row],)
 
-    def _show(self, text: str) -> None:
-        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and reporter.verbosity >= 0:
-            reporter.ensure_newline()
-            reporter.write_line(text)
-
     def _run(self, name: str) -> dict[str, float]:
         """Run one process and return the median of each of its rows, in seconds."""
         with tempfile.TemporaryDirectory(
@@ -138,18 +117,22 @@ class Processes:
         ) as folder:
             results, said = Path(folder, "results.json"), Path(folder, "said")
             try:
-                status = self._wait(results, said)
+                seed = {"PYTHONHASHSEED": str(secrets.randbelow(_HASH_SEEDS))}
+                option = f"{REPETITION_OPTION}={results}"
+                status = run_again(self._config, option, said, environ=seed)
                 found = self._read(results)
             except OSError as error:
                 raise RepetitionError(
                     f"{name} cannot be run: {error.strerror or error}"
                 ) from error
             if found is None:
-                ended = f"{name} gave no results, it {_status(status)}"
-                raise RepetitionError(ended + _last_line(said))
+                ended = f"{name} gave no results, it {how_ended(status)}"
+                raise RepetitionError(ended + last_line(said))
             if status != 0:
                 # Rows that it measured count: one failing test does not undo them.
-                self._session.say_problem(f"{name} {_status(status)}{_last_line(said)}")
+                self._session.say_problem(
+                    f"{name} {how_ended(status)}{last_line(said)}"
+                )
         try:
             identity = parse_identity(found["identity"], name)
         except ResultsError as error:
@@ -161,36 +144,6 @@ class Processes:
             )
         medians: dict[str, float] = found["medians"]
         return medians
-
-    def _wait(self, results: Path, said: Path) -> int:
-        with said.open("wb") as output:
-            child = subprocess.Popen(
-                self._command(results),
-                cwd=self._config.invocation_params.dir,
-                env=os.environ
-                | {"PYTHONHASHSEED": str(secrets.randbelow(_HASH_SEEDS))},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that all it starts can be ended with it
-            )
-            try:
-                return child.wait()
-            except BaseException:
-                _end(child)
-                raise
-
-    def _command(self, results: Path) -> list[str]:
-        # As multiprocessing does: -X gil=0 is half of an interpreter's identity.
-        flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-        folder = os.fspath(self._config.invocation_params.dir)
-        if not {"", folder} & {*sys.path}:
-            # `python -m pytest` would add it, and `pytest` alone had not.
-            flags = [*flags, "-P"]
-        words = [os.fspath(word) for word in self._config.invocation_params.args]
-        mine = [f"{REPETITION_OPTION}={results}", "--quiet"]
-        # In front: what follows a "--" of the user is no option.
-        return [sys.executable, *flags, "-m", "pytest", *mine, *words]
 
     @staticmethod
     def _read(results: Path) -> dict[str, Any] | None:
@@ -216,15 +169,6 @@ class Repetition:
         self._session = session
         self._results = results
 
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Let the user's own session alone remember which tests failed.
-
-        Without pytest's cache plugin, its options and settings would be errors.
-        """
-        cache: Any = getattr(session.config, "cache", None)
-        if cache is not None:
-            cache.set = lambda key, value: None
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """Write what was measured."""
@@ -233,41 +177,3 @@ class Repetition:
             "medians": self._session.measured_medians(),
         }
         self._results.write_text(json.dumps(document), encoding="utf-8")
-
-
-def keep_apart(config: pytest.Config, results: Path) -> None:
-    """Turn off all that would touch files of the user; before any session is set up."""
-    quieten(config)
-    for name, value in _LEFT_OUT.items():
-        setattr(config.option, name, value)
-    if hasattr(config.option, "benchmark_storage"):
-        config.option.benchmark_storage = f"file://{results.parent / 'storage'}"
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGINT)
-    try:
-        child.wait(END_PATIENCE_S)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        pass
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-
-
-def _status(status: int) -> str:
-    if status >= 0:
-        return f"ended with exit status {status}"
-    try:
-        return f"was ended by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was ended by signal {-status}"
-
-
-def _last_line(said: Path) -> str:
-    lines = said.read_text(encoding="utf-8", errors="replace").split("\n")
-    written = [line.strip() for line in lines if line.strip()]
-    return f": {written[-1]}" if written else ""

@@ -1,8 +1,9 @@
-"""What rows say beside their times, listed after the table: sizes and scaling.
+"""What is known of rows beside their times, listed after the table.
 
 A row says it in ``extra_info``: ``bytes`` is a mapping of what was weighed to its
 size, ``scaling`` one with ``threads``, ``speedup`` and the interval ``low`` to
-``high``. Anything else in it is listed behind.
+``high``. Anything else in it is listed behind. What memory it takes is not the row's
+to say: `pybench.plugin.memory` looks at that.
 """
 
 import textwrap
@@ -14,6 +15,12 @@ WIDTH = 110
 
 _UNITS = ("B", "KiB", "MiB", "GiB")
 _COLUMNS = ("threads", "speedup", "low", "high")
+_MEMORY_COLUMNS = {
+    "rss_peak_bytes": "rss peak",
+    "rss_grown_bytes": "rss left",
+    "traced_peak_bytes": "traced peak",
+    "blocks_grown": "blocks left",
+}
 
 
 def size_lines(rows: Iterable[JournalRow]) -> list[str]:
@@ -46,6 +53,29 @@ def scaling_lines(rows: Iterable[JournalRow]) -> list[str]:
     return lines
 
 
+def memory_lines(
+    rows: Iterable[JournalRow], memory: Mapping[str, Mapping[str, int]]
+) -> list[str]:
+    """List what rows took, by their full names, under a head."""
+    found = [
+        (row.name.removeprefix("test_"), memory[row.fullname])
+        for row in sorted(rows, key=lambda row: row.name)
+        if row.fullname in memory
+    ]
+    if not found:
+        return []
+    width = max(len(name) for name, _ in found)
+    heads = "".join(f"{head:>13}" for head in _MEMORY_COLUMNS.values())
+    lines = [
+        "above what there was before the row; processes of their own, after the times",
+        " " * width + heads,
+    ]
+    for name, numbers in found:
+        cells = "".join(f"{_memory_text(numbers, key):>13}" for key in _MEMORY_COLUMNS)
+        lines.append(f"{name:<{width}}{cells}")
+    return lines
+
+
 def size_text(size: float) -> str:
     """Write a size with the unit in which it has one to four digits."""
     unit = 0
@@ -53,6 +83,12 @@ def size_text(size: float) -> str:
         size, unit = size / 1024, unit + 1
     digits = 0 if float(size).is_integer() else 1
     return f"{size:.{digits}f} {_UNITS[unit]}"
+
+
+def _memory_text(numbers: Mapping[str, int], key: str) -> str:
+    if key not in numbers:
+        return "n/a"
+    return size_text(numbers[key]) if key.endswith("bytes") else f"{numbers[key]:,}"
 
 
 def _number_text(value: float | None) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from pybench.inside.gil import watch_for_process
 from pybench.inside.identity import gil_enabled, header_line, read_identity, read_load
-from pybench.plugin.sections import scaling_lines, size_lines
+from pybench.plugin.sections import memory_lines, scaling_lines, size_lines
 from pybench.plugin.statuses import row_statuses
 from pybench.plugin.summary import count_rows, counts_document, summary_lines
 from pybench.results import MEASURED, JournalRow, RowStatus, SessionCounts
@@ -33,6 +33,7 @@ class Session:
         self.collected: list[str] = []
         self.skipped: dict[str, str] = {}
         self.process_medians: dict[str, tuple[float, ...]] = {}
+        self.memory: dict[str, dict[str, int]] = {}
         self._notes: list[str] = []
         self._outcomes: dict[str, str] = {}
         self._has_problem = False
@@ -119,6 +120,7 @@ class Session:
             for title, lines in (
                 ("sizes", size_lines(self.rows.values())),
                 ("scaling", scaling_lines(self.rows.values())),
+                ("memory", memory_lines(self.rows.values(), self.memory)),
             ):
                 if lines:
                     terminalreporter.section(title, "-")

@@ -95,6 +95,7 @@ _QUIET = {
     "benchmark_histogram": False,
     "benchmark_quiet": True,
     "benchmark_cprofile": None,
+    "pybench_memory": False,
     "pybench_processes": 1,
     "pybench_fail_on": None,
 }

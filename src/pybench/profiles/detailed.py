@@ -101,7 +101,7 @@ def profile_row(
     sizes: dict[str, int] = {}
     for what, switches in (("resident", ()), ("allocated", ("-X", "tracemalloc"))):
         document, problem = _run(
-            interpreter, switches, "--pybench-memory", node, ("--benchmark-disable",)
+            interpreter, switches, "--pybench-memory-to", node, ("--benchmark-disable",)
         )
         found = document.get(fullname, {})
         sizes |= {name: found[name] for name in _SIZES if name in found}

@@ -223,7 +223,7 @@ def run_row(
         output, log = Path(name) / "memory.json", Path(name) / "log"
         command = [
             *(str(interpreter.path), *switches, "-m", "pytest", node),
-            *("--benchmark-disable", f"--pybench-memory={output}", "-q"),
+            *("--benchmark-disable", f"--pybench-memory-to={output}", "-q"),
             *("-p", "no:cacheprovider", f"--benchmark-storage={name}/storage"),
         ]
         with log.open("wb") as file:
