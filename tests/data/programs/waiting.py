@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 
-ROUNDS = 40
+ROUNDS = 20
 
 
 def serve(connection: socket.socket) -> None:
