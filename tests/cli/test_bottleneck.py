@@ -88,6 +88,10 @@ def test_function_is_profiled_and_recorded(tmp_path: Path) -> None:
     assert document["steady"]["count"] == 2
     assert {"bytecode", "C code", "I/O"} <= {one["name"] for one in document["causes"]}
     assert document["runs"]
+    # Of the processes that were said to come, each came.
+    assert f"pybench: process {len(document['runs'])} of {len(document['runs'])}, " in (
+        done.stderr
+    )
 
 
 def estimate(mean_ms: float, half_ms: float, deviation_ms: float) -> Estimate:

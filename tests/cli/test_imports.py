@@ -1,5 +1,6 @@
 """`pybench profile imports` as somebody types it."""
 
+import argparse
 import json
 import os
 import signal
@@ -49,6 +50,23 @@ def test_imports_are_shown_and_saved(pybench: Pybench, tmp_path: Path) -> None:
     record = json.loads((tmp_path / "record.json").read_text())
     assert record["pybench"] == "imports"
     assert record["repeats"] == 2
+
+
+def test_time_left_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the first repeat and the last; those between come too soon after it."""
+    monkeypatch.setattr(imports, "SHOWN_AFTER_S", 0.0)
+    options = argparse.Namespace(
+        module="sys", python=None, repeat=2, timeout=60.0, all=False, json=None
+    )
+
+    assert imports.imports(options) == status.OK
+
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("pybench: repeat 1 of 2, ")
+    assert first.endswith(" left")
+    assert last.startswith("pybench: repeat 2 of 2, ")
 
 
 def test_record_on_standard_output_is_alone_there(pybench: Pybench) -> None:

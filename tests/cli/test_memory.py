@@ -1,5 +1,6 @@
 """`pybench profile memory`, as a user calls it."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pybench.cli import status
+from pybench.cli import memory, status
+from pybench.profiles import memory as measured
 
 SUITE = """
 def test_row(benchmark):
@@ -51,6 +53,26 @@ def test_rows_are_printed_and_saved(folder: Path) -> None:
     assert row["fullname"].endswith("::test_row")
     assert row["means"]["traced_peak"]["value"] >= 0
     assert not (folder / ".benchmarks").exists()
+
+
+def test_time_left_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the first part and the last, on standard error."""
+    monkeypatch.setattr(memory, "SHOWN_AFTER_S", 0.0)
+    monkeypatch.setattr(measured, "KINDS", ("object", "float"))
+    monkeypatch.chdir(folder)
+    options = argparse.Namespace(
+        selectors=["memory/suite/row"], suite=Path("benchmarks"), python=None,
+        repeats=1, only=None, flamegraph=None, timeout=60.0, json=None,
+    )  # fmt: skip
+
+    assert memory.profile_memory(options) == status.OK
+
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("pybench: part 1 of 3, ")
+    assert first.endswith(" left")
+    assert last.startswith("pybench: part 3 of 3, ")
 
 
 def test_row_that_fails_is_told_and_the_others_saved(folder: Path) -> None:

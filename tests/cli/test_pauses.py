@@ -37,6 +37,10 @@ def test_table_record_and_collector(tmp_path: Path) -> None:
     assert document["cells"][1]["automatic"] is None
     assert "recorder's overhead: " in done.stdout
     assert "no interval below six pairs" in done.stdout
+    # Two modes, one of them watched as well where there is a GIL.
+    whole = 2 if document["cells"][0]["observer"] == "victim" else 3
+    assert "pybench: process 0 of" in done.stderr
+    assert f"pybench: process {whole} of {whole}, " in done.stderr
 
 
 def test_record_on_standard_output_is_alone_there() -> None:

@@ -73,6 +73,14 @@ def test_a_file_has_the_first_line_and_the_last(
     ]
 
 
+def test_what_is_short_may_show_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with Meter(is_live=False, after_s=3600) as meter:
+        meter.tell("pair", 1, 2)
+        meter.tell("pair", 2, 2)
+
+    assert capsys.readouterr() == ("", "")
+
+
 def test_the_time_that_is_known_is_believed(capsys: pytest.CaptureFixture[str]) -> None:
     with Meter(is_live=False) as meter:
         meter.tell("pair", 0, 5)

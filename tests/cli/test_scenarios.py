@@ -51,6 +51,16 @@ def test_runs_and_saves(pybench: Pybench, tmp_path: Path) -> None:
     assert len(record["iter_s"]) == 3
 
 
+def test_time_left_is_told(pybench: Pybench) -> None:
+    """Of what lasts longer than two seconds, which these rounds are held to."""
+    done = pybench("--hold-ms=250", "--iterations=10")
+
+    assert done.returncode == status.OK, done.stdout + done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("scenario: round ")
+    assert line.endswith(" left")
+
+
 def test_runs_on_another_interpreter(pybench: Pybench) -> None:
     done = pybench("--python", sys.executable, "--json=-")
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pybench.cli.progress import SHOWN_AFTER_S, Meter
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 
 if TYPE_CHECKING:
@@ -152,33 +153,28 @@ def found(
 ) -> tuple[Findings, list[Ran], int]:
     """Run a target until it is done, has failed, or Ctrl-C came."""
     from pybench.profiles.bottleneck import find
-    from pybench.profiles.experiments import run_all
+    from pybench.profiles.experiments import conditions, process_count, run_all
 
     runs: list[Ran] = []
     status = OK
     try:
-        for one in run_all(
-            interpreter, target, repeat=options.repeat, timeout_s=options.timeout
-        ):
-            runs.append(one)
-            tell(one, len(runs))
+        with Meter(after_s=SHOWN_AFTER_S) as meter:
+            for one in run_all(
+                interpreter, target, repeat=options.repeat, timeout_s=options.timeout
+            ):
+                runs.append(one)
+                threads = bool(runs[0].report.get("takes_threads"))
+                listed = conditions(interpreter, target, takes_threads=threads)
+                whole = process_count(listed, options.repeat)
+                meter.tell("process", len(runs), whole, more=one.condition)
     except KeyboardInterrupt:
         status = INTERRUPTED
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     if runs and runs[0].kind == "missing":
         raise UsageError(runs[0].problem)
     findings = find(target, runs, free_threaded=interpreter.free_threaded)
     if status == OK and findings.problems:
         status = FAILED
     return findings, runs, status
-
-
-def tell(ran: Ran, number: int) -> None:
-    """Say what is going on, where somebody looks."""
-    if sys.stderr.isatty():
-        text = f"pybench: process {number}: {ran.condition}"
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def record(

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.progress import Meter
+from pybench.cli.progress import SHOWN_AFTER_S, Meter
 from pybench.cli.recording import add_json, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 
@@ -111,10 +111,10 @@ def imports(options: argparse.Namespace) -> int:
     )
     status = OK
     try:
-        with Meter() as meter:
+        with Meter(after_s=SHOWN_AFTER_S) as meter:
             measurement.measure(
                 options.repeat,
-                lambda done, total: meter.tell("repeat", done + 1, total),
+                lambda done, total: meter.tell("repeat", done, total),
             )
     except NoSuchModuleError as error:
         raise UsageError(str(error)) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.pauses import check_writable, seconds, whole, write
+from pybench.cli.progress import SHOWN_AFTER_S, Meter
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 
 if TYPE_CHECKING:
@@ -97,6 +98,13 @@ def profile_memory(options: argparse.Namespace) -> int:
     rows: list[Row] = []
     each: list[Each] = []
     status = OK
+    kinds = () if options.only == "rows" else memory.KINDS
+    meter = Meter(after_s=SHOWN_AFTER_S)
+
+    def tell() -> None:
+        whole = len(names) + len(kinds)
+        meter.tell("part", len(rows) + len(each), whole)
+
     try:
         print("\n".join(row_head()) if names else "", file=out)
         for name in names:
@@ -105,19 +113,24 @@ def profile_memory(options: argparse.Namespace) -> int:
                 repeats=options.repeats, timeout_s=options.timeout,
             )  # fmt: skip
             rows.append(row)
+            meter.close()
             print("\n".join(row_lines(row)), file=out, flush=True)
             if row.problems and not row.means:
                 status = FAILED
             if folder:
                 page = folder / f"{page_name(name)}.html"
                 status = max(status, draw(interpreter, options, name, page, out=out))
-        if options.only != "rows":
+            tell()
+        if kinds:
+            meter.close()
             print("\none more takes, in bytes of its own (USS):", file=out)
             for one in memory.measure_each(
-                interpreter, memory.KINDS, options.repeats, options.timeout
+                interpreter, kinds, options.repeats, options.timeout
             ):
                 each.append(one)
+                meter.close()
                 print(each_line(one), file=out, flush=True)
+                tell()
     except KeyboardInterrupt:
         status = INTERRUPTED
         print(
@@ -125,6 +138,7 @@ def profile_memory(options: argparse.Namespace) -> int:
             "is of those",
             file=sys.stderr,
         )
+    meter.close()
     document = memory.profile_document(interpreter, rows, each, complete=status == OK)
     return max(status, write(document, options.json))
 

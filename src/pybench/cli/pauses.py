@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pybench.cli.progress import Meter
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 
 if TYPE_CHECKING:
@@ -140,23 +141,30 @@ def profile_gc(options: argparse.Namespace) -> int:
     runs: list[pauses.Run] = []
     overhead: pauses.Overhead | None = None
     problem, status = "", OK
+    whole = pauses.process_count(interpreter, cells, options.repeats)
     try:
-        overhead = pauses.measure_overhead(
-            interpreter.path, min(options.sizes), options.pairs, options.timeout
-        )
+        with Meter() as meter:
+            meter.tell("process", 0, whole + 1, more="what the recorder costs")
+            overhead = pauses.measure_overhead(
+                interpreter.path, min(options.sizes), options.pairs, options.timeout
+            )
     except pauses.ChildError as error:
         problem, status = str(error), FAILED
     except KeyboardInterrupt:
         status = INTERRUPTED
     try:
         if status != INTERRUPTED:
-            for run in pauses.run_cells(
-                interpreter, cells, options.repeats, options.timeout
-            ):
-                runs.append(run)
-                if run.problem:
-                    status = FAILED
-                    print(f"pybench: {run.cell}: {run.problem}", file=sys.stderr)
+            # Another one: the first process says nothing of how long these take.
+            with Meter() as meter:
+                for run in pauses.run_cells(
+                    interpreter, cells, options.repeats, options.timeout
+                ):
+                    runs.append(run)
+                    if run.problem:
+                        status = FAILED
+                        meter.close()
+                        print(f"pybench: {run.cell}: {run.problem}", file=sys.stderr)
+                    meter.tell("process", len(runs), whole)
     except KeyboardInterrupt:
         status = INTERRUPTED
     summaries = pauses.summarise(runs, free=free)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 # Lines where there is no terminal, seconds apart.
 LINE_EVERY_S = 10.0
 
+# For what may be done at once: nothing is shown of what takes less.
+SHOWN_AFTER_S = 2.0
+
 
 class Meter:
     """Shows what is done of a whole, and the time that is left.
@@ -26,12 +29,15 @@ class Meter:
     is_live : bool, optional
         A bar that is drawn again; by default where standard error is a terminal and
         `CI` is not set.
+    after_s : float
+        Seconds in which nothing is shown.
     """
 
-    def __init__(self, *, is_live: bool | None = None) -> None:
+    def __init__(self, *, is_live: bool | None = None, after_s: float = 0.0) -> None:
         if is_live is None:
             is_live = sys.stderr.isatty() and not os.environ.get("CI")
         self._is_live = is_live
+        self._after_s = after_s
         self._began = time.monotonic()
         self._last: float | None = None
         self._bar: Progress | None = None
@@ -61,6 +67,8 @@ class Meter:
             What else is known.
         """
         now = time.monotonic()
+        if now - self._began < self._after_s:
+            return
         if left_s is None and done:
             left_s = (now - self._began) / done * (whole - done)
         left = "" if left_s is None else f"about {clock(left_s)} {until}"

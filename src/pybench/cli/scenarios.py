@@ -4,6 +4,7 @@ import argparse
 import json
 import secrets
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,8 @@ def compare(settings: "Settings", options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     comparison = Comparison(sides=sides, seed=seed, plan=plan)
-    compare_sides(comparison, tell)
+    began = time.monotonic()
+    compare_sides(comparison, lambda one: tell(one, time.monotonic() - began))
     out = sys.stderr if options.json == "-" else sys.stdout
     print("\n".join(lines_of(comparison)), file=out, flush=True)
     status = OK
@@ -172,13 +174,17 @@ def sides_of(settings: "Settings", options: argparse.Namespace) -> "tuple[Side, 
     return first, second
 
 
-def tell(comparison: "Comparison") -> None:
-    """Say how far it is."""
+def tell(comparison: "Comparison", taken_s: float) -> None:
+    """Say how far it is, and how long it may still take."""
+    from pybench.cli.progress import clock
+
     first, second = comparison.pairs[-1]
+    done, whole = len(comparison.pairs), comparison.plan.most_pairs
+    left = clock(taken_s / done * (whole - done))
     a, b = comparison.sides
     print(
-        f"pybench: pair {len(comparison.pairs)} of {comparison.plan.most_pairs} at "
-        f"most: {a.name} {first:.6f} s, {b.name} {second:.6f} s",
+        f"pybench: pair {done} of {whole} at most: {a.name} {first:.6f} s, "
+        f"{b.name} {second:.6f} s; about {left} left at most",
         file=sys.stderr,
         flush=True,
     )

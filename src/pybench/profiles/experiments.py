@@ -151,11 +151,18 @@ def _check_file(path: str, word: str) -> None:
         raise TargetMissingError(f"{word}: {path} is no file")
 
 
-def conditions(interpreter: Interpreter, target: Target) -> list[Condition]:
+def conditions(
+    interpreter: Interpreter, target: Target, *, takes_threads: bool = False
+) -> list[Condition]:
     """List what is done with a target on this interpreter.
 
     The swap of the allocator is left out on a free-threaded build, which has one, and
     the probe where there is no GIL to wait for.
+
+    Parameters
+    ----------
+    takes_threads : bool
+        Whether it can be told how many threads to start, as its first process says.
     """
     listed = [
         Condition(name=WHOLE),
@@ -179,7 +186,18 @@ def conditions(interpreter: Interpreter, target: Target) -> list[Condition]:
         listed.append(
             Condition(name=IMPORTS, switches=("-X", "importtime"), repeated=False)
         )
+    if takes_threads:
+        many = max(2, len(os.sched_getaffinity(0)) if _has_affinity() else 2)
+        listed += [
+            Condition(name=ONE_THREAD, threads=1),
+            Condition(name=MANY_THREADS, threads=many),
+        ]
     return listed
+
+
+def process_count(listed: Sequence[Condition], repeat: int) -> int:
+    """Return how many processes `run_all` starts for these conditions."""
+    return sum(repeat if one.repeated else 1 for one in listed)
 
 
 def run_all(
@@ -217,16 +235,12 @@ def run_all(
     if first.problem:
         return
     if first.report.get("takes_threads") and only is None:
-        many = max(2, len(os.sched_getaffinity(0)) if _has_affinity() else 2)
-        listed += [
-            Condition(name=ONE_THREAD, threads=1),
-            Condition(name=MANY_THREADS, threads=many),
-        ]
+        listed = conditions(interpreter, target, takes_threads=True)
     order = random.Random(seed)
     for number in range(repeat):
         turn = [one for one in listed if one.repeated or number == 0]
         if number == 0:
-            turn.remove(plain)
+            turn = [one for one in turn if one.name != PLAIN]
         order.shuffle(turn)
         for condition in turn:
             yield run(interpreter, target, condition, number, timeout_s)

@@ -366,11 +366,11 @@ class ImportsMeasurement:
             )
             kinds = self._prepare(processes)
             for number in range(repeats):
-                if progress is not None:
-                    progress(number, repeats)
                 order.shuffle(kinds)
                 # Whole or not at all: differences are taken within a repeat.
                 self._repeats.append({kind: processes.run(kind) for kind in kinds})
+                if progress is not None:
+                    progress(number + 1, repeats)
 
     def _prepare(self, processes: _Processes) -> list[str]:
         """Write the .pyc files, see that the import works, and choose the kinds."""

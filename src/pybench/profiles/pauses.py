@@ -213,6 +213,13 @@ def cells_of(
     ]
 
 
+def process_count(interpreter: Interpreter, cells: Sequence[Cell], repeats: int) -> int:
+    """Return how many processes `run_cells` starts."""
+    heaps = len({(cell.shape, cell.size) for cell in cells})
+    free = interpreter.free_threaded and not interpreter.gil_enabled
+    return repeats * (len(cells) + (0 if free else heaps))
+
+
 def run_cells(
     interpreter: Interpreter, cells: Sequence[Cell], repeats: int, timeout_s: float
 ) -> Iterator[Run]:

@@ -27,6 +27,7 @@ from pybench.profiles.scenario_pools import (
     refuse_threads,
     shared_object,
 )
+from pybench.profiles.scenario_progress import Progress
 from pybench.profiles.scenario_record import (
     FAILED,
     INTERRUPTED,
@@ -50,7 +51,11 @@ from pybench.profiles.scenario_work import ScenarioError
 _EMPTY_ROUNDS = 200
 
 
-def run(settings: Settings, record: Record | None = None) -> Record:
+def run(
+    settings: Settings,
+    record: Record | None = None,
+    progress: Progress | None = None,
+) -> Record:
     """Run a scenario in this process.
 
     Parameters
@@ -59,6 +64,8 @@ def run(settings: Settings, record: Record | None = None) -> Record:
         What to run.
     record : Record, optional
         Is filled as results come, so that the caller has them after Ctrl-C.
+    progress : Progress, optional
+        Is told between rounds.
 
     Returns
     -------
@@ -71,6 +78,7 @@ def run(settings: Settings, record: Record | None = None) -> Record:
         If it cannot run here.
     """
     record = record or Record(settings)
+    progress = progress or Progress(is_wanted=False)
     check(settings)
     sampler = None
     if settings.profile == "memory":
@@ -80,12 +88,13 @@ def run(settings: Settings, record: Record | None = None) -> Record:
             raise ScenarioError(f"--profile memory: {error}") from None
     try:
         if settings.scenario == "server":
-            run_server(record, sampler)
+            run_server(record, sampler, progress)
         else:
-            _run_rounds(record, sampler)
+            _run_rounds(record, sampler, progress)
     except KeyboardInterrupt:
         record.interrupted = record.abandoned = True
     finally:
+        progress.close()
         record.end_sampling(sampler)
         record.environment["gil_enabled_after"] = getattr(
             sys, "_is_gil_enabled", lambda: True
@@ -109,7 +118,7 @@ def check(settings: Settings) -> None:
         refuse_threads()
 
 
-def _run_rounds(record: Record, sampler: Sampler | None) -> None:
+def _run_rounds(record: Record, sampler: Sampler | None, progress: Progress) -> None:
     settings = record.settings
     elements = range(settings.work_iters)
     shared = shared_object(settings.scenario, settings.mode, elements)
@@ -121,7 +130,8 @@ def _run_rounds(record: Record, sampler: Sampler | None) -> None:
             record.overhead_s = _overhead(record, pool)
             if sampler is not None:
                 sampler.begin()
-            _rounds(record, pool, elements)
+            progress.begin()
+            _rounds(record, pool, elements, progress)
         finally:
             record.total_s = time.perf_counter() - record.began
             record.end_sampling(sampler)
@@ -129,10 +139,13 @@ def _run_rounds(record: Record, sampler: Sampler | None) -> None:
     record.abandoned |= pool.abandoned
 
 
-def _rounds(record: Record, pool: Pool, elements: Sequence[int]) -> None:
+def _rounds(
+    record: Record, pool: Pool, elements: Sequence[int], progress: Progress
+) -> None:
     settings = record.settings
     values: dict[int, Any] = {}
-    for number in range(1 - (settings.warmup or 0), (settings.iterations or 0) + 1):
+    warmup, iterations = settings.warmup or 0, settings.iterations or 0
+    for number in range(1 - warmup, iterations + 1):
         if not pool.alive:
             record.problems.append("no worker is left")
             return
@@ -155,6 +168,7 @@ def _rounds(record: Record, pool: Pool, elements: Sequence[int]) -> None:
             record.times_s.append(wall_s)
         if settings.hold_ms:
             time.sleep(settings.hold_ms / 1e3)
+        progress.tell("round", number + warmup, iterations + warmup)
 
 
 def _overhead(record: Record, pool: Pool) -> float | None:
@@ -216,6 +230,8 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
         description="Rounds of work by a pool of threads, processes or interpreters.",
     )
     add_options(parser)
+    # For comparisons, which say themselves how far they are.
+    parser.add_argument("--quiet", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(words)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt_once)
@@ -227,7 +243,7 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
         # With the record on stdout, the lines for people go beside it.
         out = sys.stderr if options.json == "-" else sys.stdout
         _print(environment_lines(record.environment), out)
-        run(settings, record)
+        run(settings, record, Progress(is_wanted=not options.quiet))
     except ScenarioError as error:
         _print([f"scenario: error: {error}"], sys.stderr)
         sys.exit(USAGE)

@@ -141,7 +141,7 @@ def measure_side(side: Side, hash_seed: int) -> float:
         path = Path(folder) / "record.json"
         status, said = run_child(
             side.python,
-            [*side.settings.words(), f"--json={path}"],
+            [*side.settings.words(), f"--json={path}", "--quiet"],
             environ=os.environ | {"PYTHONHASHSEED": str(hash_seed)},
             quiet=True,
         )

@@ -16,6 +16,7 @@ from typing import Any
 
 from pybench.profiles.scenario_memory import Sampler
 from pybench.profiles.scenario_pools import Pool, make_pool
+from pybench.profiles.scenario_progress import Progress
 from pybench.profiles.scenario_record import Record, quantile
 from pybench.profiles.scenario_settings import jobs_of
 
@@ -26,7 +27,7 @@ _EMPTY_REQUESTS = 100
 _EMPTY_RATE = 500.0
 
 
-def run_server(record: Record, sampler: Sampler | None) -> None:
+def run_server(record: Record, sampler: Sampler | None, progress: Progress) -> None:
     """Fill a record with the latencies of the requests."""
     settings = record.settings
     jobs = jobs_of(settings)
@@ -55,6 +56,8 @@ def run_server(record: Record, sampler: Sampler | None) -> None:
             record.overhead_s = quantile(known, 0.5)
             if sampler is not None:
                 sampler.begin()
+            asked = (settings.warmup or 0) + (settings.iterations or 0)
+            progress.announce(f"{asked} requests", asked / settings.rate)
             record.began = time.perf_counter()
             _take(record, run)
         finally:
