@@ -55,6 +55,41 @@ def test_target_that_raises_is_a_failure_with_what_there_is(tmp_path: Path) -> N
     assert "cannot tell" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import sys; sys.exit(3)", "it ended with exit 3"),
+        ("import os; os._exit(0)", "exit 0 in the middle (os._exit?)"),
+        ("import time; time.sleep(600)", "it did not end within 3 s; it was at"),
+    ],
+)
+def test_target_that_does_not_return_is_a_failure(
+    tmp_path: Path, source: str, reason: str
+) -> None:
+    path = tmp_path / "target.py"
+    path.write_text(source + "\n")
+
+    done = pybench("run", str(path), "--repeat", "1", "--timeout", "3")
+
+    assert done.returncode == status.FAILED
+    assert "PROBLEM: plain: " in done.stdout
+    assert reason in done.stdout
+
+
+def test_target_that_forks_is_profiled(tmp_path: Path) -> None:
+    """And its other processes neither answer nor print in place of it."""
+    path = tmp_path / "target.py"
+    path.write_text(
+        "import os\ndef run():\n    pid = os.fork()\n"
+        "    if not pid:\n        return\n    os.waitpid(pid, 0)\n"
+    )
+
+    done = pybench("run", f"{path}:run", "--repeat", "1")
+
+    assert done.returncode == status.OK, done.stdout + done.stderr
+    assert done.stdout.count("verdict: ") == 1
+
+
 def test_interruption_prints_and_saves_what_there_is(tmp_path: Path) -> None:
     path, record = tmp_path / "target.py", tmp_path / "record.json"
     path.write_text("import time\ntime.sleep(1)\n")

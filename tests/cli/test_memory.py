@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,41 @@ def test_row_that_fails_is_told_and_the_others_saved(folder: Path) -> None:
     assert document["complete"] is False
     assert [bool(row["means"]) for row in document["rows"]] == [True, False]
     assert "ended by signal 6" in done.stderr
+
+
+def test_interrupt_prints_and_saves_what_there_is(folder: Path) -> None:
+    """The row that was done, while the second one runs."""
+    suite = folder / "benchmarks" / "memory" / "test_suite.py"
+    suite.write_text(
+        "def test_row(benchmark):\n    benchmark(int)\n"
+        "def test_waiting(benchmark):\n"
+        "    if benchmark.disabled:\n"
+        "        import pathlib, time\n"
+        "        pathlib.Path('waiting').touch()\n"
+        "        time.sleep(600)\n"
+        "    benchmark(int)\n"
+    )
+    words = ["--repeats", "1", "--json", "m.json", "--only", "rows"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pybench.cli", "profile", "memory", *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where this run is a job of a shell, an interrupt may be ignored for good.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    while not (folder / "waiting").exists() and child.poll() is None:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    said, errors = child.communicate(timeout=60)
+
+    assert child.returncode == status.INTERRUPTED, said + errors
+    assert "interrupted after 1 of 2 rows" in errors
+    document = json.loads((folder / "m.json").read_text())
+    (row,) = document["rows"]
+    assert row["fullname"].endswith("::test_row")
+    assert document["complete"] is False
 
 
 @pytest.mark.parametrize(

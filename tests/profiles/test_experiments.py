@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pybench.profiles import experiments
+from pybench.profiles import experiments, subject
 from pybench.profiles.experiments import (
     PLAIN,
     Condition,
@@ -138,6 +138,12 @@ def test_forked_process_ends_where_it_comes_back(  # type: ignore[no-untyped-def
 
     assert ran.problem == ""
     assert len({*begun.read_text().split()}) == 1
+
+
+def test_without_proc_nobody_knows_who_waited_for_a_cpu() -> None:
+    """As outside Linux: there is no process 0, and no such thread."""
+    assert experiments._queued_ns(0) == 0
+    assert subject.queued_ns(0) is None
 
 
 def test_processes_left_behind_are_ended(run) -> None:  # type: ignore[no-untyped-def]

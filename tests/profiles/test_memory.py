@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pybench.plugin import observing
 from pybench.profiles import memory
 from pybench.profiles.pauses import ChildError
 from pybench.runner import Interpreter, probe
@@ -119,6 +120,34 @@ def test_system_that_does_not_tell_gives_no_numbers(
     monkeypatch.setattr(memory, "_PROC", tmp_path)
 
     assert memory.own_and_share(1) == ()
+
+
+def test_sizes_that_may_not_be_read_are_no_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of another user's process, or in a container that forbids it."""
+
+    def refuse(path: Path, **options: str) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+
+    assert memory.own_and_share(1) == ()
+    assert observing.own_and_share() == {}
+
+
+def test_row_without_its_own_and_share_says_why(
+    python: Interpreter, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the system tells is there all the same."""
+    sizes = {"rss_before_bytes": 10, "rss_peak_bytes": 30, "rss_after_bytes": 20}
+    name = "suite/test_suite.py::test_held"
+    monkeypatch.setattr(memory, "run_row", lambda *words: ({name: sizes}, []))
+
+    row = memory.measure_row(python, suite, name, repeats=1, timeout_s=60)
+
+    assert {*row.means} == {"rss_peak", "rss_grown"}
+    assert row.problems == ("USS and PSS: the system does not tell (no smaps_rollup)",)
 
 
 def test_process_that_has_ended_has_no_sizes(

@@ -214,6 +214,7 @@ def test_map_and_sum_give_what_one_worker_gives(mode: str) -> None:
         ("threads", "exit", "SystemExit: 3"),
         ("threads", "hang", "no answer within 0.5 s (--timeout); a thread cannot"),
         ("processes", "raise", "RuntimeError: planted in round 3"),
+        ("processes", "exit", "SystemExit: 3"),
         ("processes", "die", "ended by signal 9"),
         ("processes", "hang", "no answer within 0.5 s (--timeout); it was killed"),
     ],
@@ -249,6 +250,37 @@ def test_lost_interpreter_is_named(scenario: Scenario, with_interpreters: str) -
         in done.stdout
     )
     assert "iterations: 3 of 4" in done.stdout
+
+
+def test_module_that_refuses_interpreters_is_named(
+    scenario: Scenario, with_interpreters: str
+) -> None:
+    """With a real one: each is of the old kind, which may be loaded once."""
+    old = ("_testsinglephase", "readline", "_curses")
+    known = [name for name in old if can_import(with_interpreters, name)]
+    if not known:
+        pytest.skip(f"n/a: {with_interpreters} has none of {', '.join(old)}")
+
+    done = scenario(
+        *("--mode=interpreters", f"--import={known[0]}"), python=with_interpreters
+    )
+
+    assert done.returncode == 4, done.stdout + done.stderr
+    reason = f"module {known[0]} does not support loading in subinterpreters"
+    for name in ("interpreter-1", "interpreter-2", "interpreter-3"):
+        assert f"problem: {name} was lost in its start: " in done.stdout
+    assert done.stdout.count(reason) == 3
+    assert "problem: no worker is left" in done.stdout
+
+
+def can_import(python: str, name: str) -> bool:
+    """Tell whether an interpreter has a module."""
+    return (
+        subprocess.run(
+            [python, "-c", f"import {name}"], stderr=subprocess.DEVNULL
+        ).returncode
+        == 0
+    )
 
 
 def test_module_that_cannot_be_imported_names_all_workers(scenario: Scenario) -> None:
