@@ -120,12 +120,30 @@ def _markdown(contents: Contents, options: argparse.Namespace) -> str:
 
 
 def _index(options: argparse.Namespace) -> int:
-    raise UsageError(f"--index {options.index}: not here yet")
+    """Write the site of a folder, and say which of its runs could not be read."""
+    if options.results:
+        raise UsageError(
+            f"--index {options.index} is of a folder; {options.results[0]} would be a "
+            "page of its own: give one or the other"
+        )
+    if options.format == "md":
+        raise UsageError("--index makes pages: leave out --format md")
+    from pybench.report.contents import ContentsError
+    from pybench.report.index import SiteError, read_site, site_files, write_site
+
+    folder = Path(options.output or SITE)
+    try:
+        site = read_site(options.index, _page)
+        write_site(site_files(site), folder)
+    except (ContentsError, SiteError) as error:
+        raise UsageError(str(error)) from None
+    for problem in site.problems:
+        print(f"pybench: {problem.name}: {problem.reason}", file=sys.stderr)
+    print(f"pybench: wrote {folder / 'index.html'}", file=sys.stderr)
+    _show(options, folder / "index.html")
+    return FAILED if site.problems else OK
 
 
 def _show(options: argparse.Namespace, path: Path) -> None:
     if options.open:
         webbrowser.open(path.absolute().as_uri())
-
-
-__all__ = ["FAILED", "add_report", "report"]
