@@ -524,6 +524,17 @@ def test_kind_that_the_system_does_not_tell_has_a_reason() -> None:
     assert "does not tell it" in str(found["pss"])
 
 
+def test_course_of_many_samples_is_thinned_evenly() -> None:
+    one = {"rss": 10, "uss": 4, "pss": 5, "processes": 3}
+    times = [0.05 * number for number in range(1001)]
+    document = {"times_s": times, "samples": [one] * 1001, "problem": ""}
+
+    course = scenario_memory.summary(document, 0.05)["course"]
+
+    assert [moment for moment, *_ in course] == times[::3]
+    assert len(course) <= scenario_memory.COURSE_MOST
+
+
 @pytest.mark.parametrize(
     ("times", "kept"),
     [([0, 0.05, 0.1, 0.15], True), ([0, 0.05, 0.12, 0.15], False), ([0.0], False)],
@@ -536,6 +547,7 @@ def test_summary_says_whether_the_interval_was_kept(
 
     found = scenario_memory.summary(document, 0.05)
 
+    assert found["course"] == [[moment, 10, 4, None] for moment in times]
     assert found["interval_kept"] is kept
     assert found["rss"] == {"min": 10, "max": 10, "avg": 10}
     assert found["pss"] == {"reason": "no permission"}

@@ -28,6 +28,9 @@ KINDS = ("rss", "uss", "pss")
 KEPT_SHARE = 0.95
 KEPT_WITHIN = 0.10
 
+# Samples that a record keeps for a chart of them: a screen has no more points.
+COURSE_MOST = 400
+
 _READY_S = 20.0
 
 
@@ -123,7 +126,8 @@ def summary(document: dict[str, Any], interval_s: float) -> dict[str, Any]:
         ``samples``, ``processes_max``; by kind its ``min``, ``max`` and ``avg`` in
         bytes or the reason why not; ``interval_s`` and ``interval_p95_error`` (a
         share of it), ``interval_kept``, the ``priority`` of the sampler; and the
-        ``problem`` that ended it, or "".
+        ``problem`` that ended it, or ""; and the ``course``, of at most `COURSE_MOST`
+        samples: seconds, then bytes by kind, None where there is a reason instead.
     """
     samples = document["samples"]
     times = document["times_s"]
@@ -150,6 +154,11 @@ def summary(document: dict[str, Any], interval_s: float) -> dict[str, Any]:
         for sooner, later in pairwise(times)
     )
     error = off[math.ceil(KEPT_SHARE * len(off)) - 1] if off else None
+    step = max(1, math.ceil(len(samples) / COURSE_MOST))
+    found["course"] = [
+        [moment, *(one[kind] if isinstance(one[kind], int) else None for kind in KINDS)]
+        for moment, one in zip(times[::step], samples[::step], strict=True)
+    ]
     found["interval_s"] = interval_s
     found["interval_p95_error"] = error
     found["interval_kept"] = error is not None and error <= KEPT_WITHIN

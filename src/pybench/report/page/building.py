@@ -253,7 +253,7 @@ def environment_of(contents: Contents) -> list[Mapping[str, str]]:
     """Return one table per side: what its identity says, as text."""
     if contents.run is None:
         return []
-    tables = []
+    tables: list[Mapping[str, str]] = []
     for side in contents.run.sides.values():
         identity = side.identity
         extension = identity.extension

@@ -1,0 +1,293 @@
+"""Charts: valid for the grammar, drawn, with the numbers of what they show."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
+pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
+pytest.importorskip("altair", reason="n/a: altair is not installed here")
+pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here")
+
+import altair
+
+from pybench.report.charts import VIEWS, Chart, charts_of, looks_of, row_spec, svg_of
+from pybench.report.charts.opened_row import AROUND, PAIRS, WARM_UP, row_values
+from pybench.report.charts.scaling import speed_ups
+from pybench.report.charts.views import MOST_DRAWN, telling
+from pybench.report.contents import Contents, Profile
+from pybench.runner.details import details
+from pybench.runner.judging import judge
+from pybench.runner.record import Run
+from pybench.runner.summary import summarise
+
+MEAN = {"value": 3.0, "low": 2.0, "high": 4.0, "repeats": 3}
+TIMES = {"mean_ns": 2e6, "half_ns": 1e5, "processes": 3}
+CLOCKS = {"wall": TIMES, "cpu": TIMES}
+MODULE: dict[str, Any] = {
+    "name": "a.module",
+    "warm": {"own": TIMES, "total": {**TIMES, "mean_ns": 6e6}},
+    "children": [
+        {"name": "a.child", "warm": {"own": TIMES, "total": TIMES}, "children": []}
+    ],
+}
+PAUSES = {"count": 3, "p50_ns": 1e5, "p95_ns": 2e5, "p99_ns": 3e5, "max_ns": 4e5}
+MEMORY = {"min": 2**20, "avg": 2**21, "max": 2**22}
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "profile-memory": {
+        "interpreter": {"label": "3.14"},
+        "rows": [
+            {"fullname": "test_a.py::test_one", "means": {"rss_peak": MEAN}},
+            {"fullname": "test_a.py::test_two", "means": {"traced_peak": MEAN}},
+        ],
+        "each": [
+            {"kind": "thread", "bytes": MEAN, "problem": ""},
+            {"kind": "interpreter", "bytes": None, "problem": "not before 3.12"},
+        ],
+    },
+    "profile-gc": {
+        "interpreter": {"label": "3.14"},
+        "collector": {"kind": "generational", "meaning": "three generations"},
+        "cells": [
+            {
+                "cell": {"shape": "tree", "size": 10_000, "mode": "on"},
+                "automatic": PAUSES,
+                "asked": None,
+            }
+        ],
+    },
+    "imports": {
+        "module": "a.module",
+        "python": "3.14.0 (somewhere)",
+        "startup": {"interpreter": CLOCKS, "site": CLOCKS, "whole process": CLOCKS},
+        "tree": [MODULE],
+    },
+    "scenario": {
+        "environment": {
+            "scenario": "cpu", "workers": 2, "mode": "threads", "python": "3.14.0",
+            "gil_enabled": False,
+        },
+        "result": {
+            "iterations_done": 10,
+            **{f"{one}_iter_s": 0.01 for one in ("avg", "p50", "p95", "p99", "max")},
+            "overhead_iter_s": 1e-5,
+            "memory": {
+                "rss": MEMORY, "uss": MEMORY, "pss": {"reason": "no permission"},
+                "course": [[0.0, 2**20, 2**19, None], [0.05, 2**21, 2**19, None]],
+            },
+        },
+    },
+    "scenario-comparison": {
+        "sides": [{"name": "threads"}, {"name": "processes"}],
+        "row": "avg_iter_s",
+        "pairs": [[0.01, 0.02], [0.01, 0.021]],
+        "verdict": {"word": "slower", "ratio": 2.05, "low": 2.0, "high": 2.1},
+    },
+    "bottleneck": {
+        "target": "a.py",
+        "causes": [
+            {
+                "name": "bytecode",
+                "share": {"low": 0.7, "value": 0.8, "high": 0.9},
+                "evidence": "CPU time",
+            }
+        ],
+        "verdict": {"cause": "bytecode", "evidence": "CPU time"},
+    },
+    "doctor": {
+        "fit": False,
+        "findings": [
+            dict.fromkeys(("name", "state", "now", "cost", "advice"), "a word")
+        ],
+    },
+    "profile": {
+        "interpreter": "3.14",
+        "rows": [
+            {
+                "fullname": "test_a.py::test_one",
+                "rss_peak_bytes": 2**20,
+                "traced_peak_bytes": None,
+                "functions": [{"name": "f"}],
+            }
+        ],
+    },
+}  # fmt: skip
+
+
+def contents_of(run: Run, **more: Any) -> Contents:
+    """Return what a report would have of a run."""
+    summary = summarise(run, judge(run))
+    return Contents(
+        title="a title", summary=summary, run=run, details=details(run), **more
+    )
+
+
+def of_profile(kind: str) -> list[Chart]:
+    """Return the charts of one kind of record."""
+    profile = Profile(kind=kind, name="a-name", document=DOCUMENTS[kind])
+    charts, problems = charts_of(Contents(title="a title", profiles=(profile,)))
+    assert problems == []
+    return charts
+
+
+def valid(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a specification that altair's schema and JSON have nothing against."""
+    altair.Chart.from_dict(dict(spec))
+    found: dict[str, Any] = json.loads(json.dumps(spec, allow_nan=False))
+    return found
+
+
+def texts(svg: str) -> list[str]:
+    """Return the texts of a drawing."""
+    return re.findall(r"<text[^>]*>([^<]+)</text>", svg)
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_every_kind_of_record_is_drawn_or_a_table(kind: str) -> None:
+    charts = of_profile(kind)
+
+    assert charts
+    for chart in charts:
+        assert chart.view in (*VIEWS, "environment")
+        assert chart.rows
+        assert {len(row) for row in chart.rows} == {len(chart.columns)}
+        if chart.spec is not None:
+            assert texts(svg_of(valid(chart.spec)))
+
+
+def test_charts_of_a_run_stand_in_the_order_of_questions(
+    recorded: Callable[..., Any],
+) -> None:
+    contents = contents_of(recorded(contenders={"3.14t": True, "3.15": False}))
+
+    charts, problems = charts_of(contents)
+
+    assert problems == []
+    views = [chart.view for chart in charts]
+    assert views == sorted(views, key=VIEWS.index)
+    assert {"forest", "parts", "method"} <= {*views}
+    for chart in charts:
+        assert chart.spec is not None
+        assert texts(svg_of(valid(chart.spec)))
+
+
+def test_forest_has_the_largest_changes_with_their_intervals(
+    recorded: Callable[..., Any],
+) -> None:
+    contents = contents_of(recorded())
+    assert contents.summary is not None
+
+    forest = charts_of(contents)[0][0]
+
+    assert forest.spec is not None
+    values = forest.spec["data"]["values"]
+    known = {row.row.rpartition("_")[2]: row for row in contents.summary.rows}
+    assert [one["name"].rpartition("_")[2] for one in values][:2] == [
+        "slower",
+        "faster",
+    ]
+    for one in values:
+        row = known[one["name"].rpartition("_")[2]]
+        assert (one["ratio"], one["low"], one["high"]) == (row.ratio, row.low, row.high)
+    assert len(values) == 4  # a row that is n/a has no ratio
+
+
+def test_forest_is_cut_and_says_so(recorded: Callable[..., Any]) -> None:
+    rows = {f"benchmarks/a/test_a.py::test_{number}": 1.2 for number in range(60)}
+    contents = contents_of(recorded(rows, pairs=8))
+    assert contents.summary is not None
+
+    forest = charts_of(contents)[0][0]
+
+    assert len(telling(contents.summary.rows)) == MOST_DRAWN
+    assert f"{MOST_DRAWN} largest changes of 60 rows" in forest.description
+
+
+def test_sides_of_one_version_differ_in_shape_and_versions_in_hue() -> None:
+    looks = looks_of(
+        [
+            ("a", "CPython 3.14.1", True),
+            ("b", "CPython 3.14.1", True),
+            ("t", "CPython 3.14.1 free-threaded", False),
+            ("new", "CPython 3.15.0", True),
+        ]
+    )
+
+    assert len({look.hue for look in looks[:3]}) == 1
+    assert len({look.shape for look in looks[:3]}) == 3
+    assert looks[3].hue != looks[0].hue
+    assert looks[0].dash == looks[1].dash != looks[2].dash
+
+
+@pytest.mark.parametrize(
+    ("numbers", "one_ns", "two_ns", "wanted"),
+    [
+        # Threads of a kernel do all iterations each; other rows share them out.
+        ({"count": 1, "iterations": 10}, 1.0, 1.0, 2.0),
+        ({"count": 1, "iterations": 10}, 1.0, 2.0, 1.0),
+        ({"count": 1}, 1.0, 0.5, 2.0),
+        ({"count": 1}, 1.0, 1.0, 1.0),
+    ],
+)
+def test_speed_up_is_what_more_threads_do_in_the_same_time(
+    recorded: Callable[..., Any],
+    numbers: dict[str, int],
+    one_ns: float,
+    two_ns: float,
+    wanted: float,
+) -> None:
+    from dataclasses import replace
+
+    rows = [f"benchmarks/gil/test_a.py::test_benchmark_gil_a[x-{n}]" for n in (1, 2)]
+    contents = contents_of(recorded(dict.fromkeys(rows, 1.0)))
+    assert contents.summary is not None
+    assert contents.run is not None
+    run = replace(
+        contents.run,
+        rows={
+            name: replace(contents.run.rows[name], threads=threads, numbers=numbers)
+            for threads, name in enumerate(rows, 1)
+        },
+    )
+    times = dict(zip(rows, (one_ns, two_ns), strict=True))
+    summary = replace(
+        contents.summary,
+        rows=tuple(
+            replace(row, baseline_ns=times[row.row], side_ns=times[row.row])
+            for row in contents.summary.rows
+        ),
+    )
+
+    found = speed_ups(run, summary)
+
+    assert {one.pattern for one in found} == {"gil_a[x]"}
+    assert {one.side for one in found} == {"3.13", "3.14t"}
+    assert {one.speed_up for one in found if one.threads == 2} == {wanted}
+    assert {one.speed_up for one in found if one.threads == 1} == {1.0}
+
+
+def test_opened_row_is_drawn_from_its_pairs(recorded: Callable[..., Any]) -> None:
+    found = details(recorded())
+    own, copy = (
+        next(
+            one
+            for one in found
+            if one.row.endswith("slower") and one.is_twin is is_twin
+        )
+        for is_twin in (False, True)
+    )
+    base, side = looks_of(
+        [("3.13", "3.13", True), ("3.14t", "3.14 free-threaded", False)]
+    )
+
+    pairs, warm_up = row_values(own, copy, "3.13")
+    spec = row_spec(side, base, 0.03, pairs=pairs, warm_up=warm_up)
+
+    assert len(pairs) == len(own.pairs) + len(copy.pairs)
+    assert {*spec["datasets"]} == {PAIRS, WARM_UP, AROUND}
+    assert "copy of the baseline" in texts(svg_of(valid(spec)))
