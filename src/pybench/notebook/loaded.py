@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybench.notebook.display import VEGALITE, notes_html, table_html
 from pybench.notebook.frames import needed, to_pandas, to_polars
-from pybench.notebook.pictures import Picture, forest_spec, svg_or_none
+from pybench.notebook.pictures import Picture, svg_or_none
 
 if TYPE_CHECKING:
     from pybench.report.contents import Contents, Profile
@@ -137,36 +137,16 @@ class Loaded:
         ValueError
             If there is no ratio to draw.
         """
-        rows = self._drawn(most)
-        if not rows:
+        drawn = self._forest(most)
+        if drawn is None:
             raise ValueError(f"no ratios to draw in {self.contents.title}")
-        return Picture(spec=forest_spec(rows, self._margin()))
+        return Picture(spec=drawn)
 
-    def _margin(self) -> float:
-        found = self.summary or self.saved
-        return 0.0 if found is None else found.margin
+    def _forest(self, most: int = _MOST_DRAWN) -> dict[str, Any] | None:
+        from pybench.report.charts import forest_of, in_plain_inks
 
-    def _drawn(self, most: int) -> list[dict[str, Any]]:
-        import math
-
-        from pybench.report.wording import operation
-
-        found = self.summary or self.saved
-        if found is None:
-            return []
-        rows = [
-            {
-                "name": operation(row["row"]),
-                "side": row["side"],
-                "verdict": row.get("verdict", row.get("word")),
-                "ratio": row["ratio"],
-                "low": row.get("low"),
-                "high": row.get("high"),
-            }
-            for row in self.records()
-            if row["ratio"] is not None and row["ratio"] > 0
-        ]
-        return sorted(rows, key=lambda row: -abs(math.log(row["ratio"])))[:most]
+        drawn = forest_of(self.contents, most)
+        return None if drawn is None else in_plain_inks(drawn)
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -191,9 +171,9 @@ class Loaded:
             parts.append(_saved_html(self.saved))
         elif self.files:
             parts.append(_files_html(self.records()))
-        drawn = self._drawn(_MOST_DRAWN)
-        if drawn:
-            parts.append(svg_or_none(forest_spec(drawn, self._margin())) or "")
+        drawn = self._forest()
+        if drawn is not None:
+            parts.append(svg_or_none(drawn) or "")
         return "".join([*parts, notes_html(self.contents.notes), "</div>"])
 
     def _repr_mimebundle_(
@@ -203,9 +183,9 @@ class Loaded:
             "text/plain": str(self),
             "text/html": self._repr_html_(),
         }
-        drawn = self._drawn(_MOST_DRAWN)
-        if drawn:
-            bundle[VEGALITE] = forest_spec(drawn, self._margin())
+        drawn = self._forest()
+        if drawn is not None:
+            bundle[VEGALITE] = drawn
         return bundle
 
 

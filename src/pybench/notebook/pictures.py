@@ -7,7 +7,7 @@ of the host is installed, and altair's newer versions speak another MIME type.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,61 +183,6 @@ def differences_spec(
                 "data": {"values": values},
                 "mark": {"type": "tick", "color": _MEASURED, "opacity": 0.7},
                 "encoding": {"x": ratio},
-            },
-        ],
-    }
-
-
-def forest_spec(rows: Sequence[Mapping[str, Any]], margin: float) -> dict[str, Any]:
-    """Return ratios with their intervals over the band of what counts as equal.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        With "name", "side", "verdict", "ratio" and, where there is one, the interval
-        "low" and "high".
-    """
-    ratio = {
-        "field": "ratio",
-        "type": "quantitative",
-        "title": "ratio of times to the baseline",
-        "scale": {"zero": False},
-    }
-    name = {"field": "name", "type": "nominal", "title": None, "sort": None}
-    shape = {"field": "side", "type": "nominal", "title": None}
-    return {
-        "$schema": SCHEMA,
-        "description": "ratios of times to the baseline, with intervals",
-        "width": 400,
-        "height": {"step": 18},
-        "data": {"values": [dict(row) for row in rows]},
-        "layer": [
-            _band([{"low": 1 / (1 + margin), "high": 1 + margin}]),
-            {
-                "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
-                "mark": {"type": "rule", "color": "#555555"},
-                "encoding": {
-                    "x": {**ratio, "field": "low"},
-                    "x2": {"field": "high"},
-                    "y": name,
-                    "yOffset": {"field": "side"},
-                },
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 50, "opacity": 1},
-                "encoding": {
-                    "x": ratio,
-                    "y": name,
-                    "yOffset": {"field": "side"},
-                    "shape": shape,
-                    "color": {**shape, "scale": {"scheme": "tableau10"}},
-                    "tooltip": [
-                        {"field": "name"},
-                        {"field": "side"},
-                        {"field": "verdict"},
-                        {"field": "ratio", "format": ".3f"},
-                    ],
-                },
             },
         ],
     }

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from pybench.report.charts.chart import Chart
 from pybench.report.charts.drawing import MISSING, is_here, javascript, svg_of
-from pybench.report.charts.looks import Look, looks_of
+from pybench.report.charts.looks import Look, in_plain_inks, looks_of
 from pybench.report.charts.opened_row import row_spec, row_values
 from pybench.report.charts.verdicts import CELLS, forest_spec
 from pybench.report.charts.views import (
     VIEWS,
     charts_of,
+    forest_of,
     looks_of_summary,
     row_value,
 )
@@ -26,7 +27,9 @@ __all__ = [
     "Chart",
     "Look",
     "charts_of",
+    "forest_of",
     "forest_spec",
+    "in_plain_inks",
     "is_here",
     "javascript",
     "looks_of",

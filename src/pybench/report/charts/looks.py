@@ -6,6 +6,7 @@ rests on colour alone. Inks are CSS variables: a page that turns dark redraws no
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -158,3 +159,12 @@ def whole(body: Mapping[str, Any], description: str) -> dict[str, Any]:
         "config": CONFIG,
         **body,
     }
+
+
+def in_plain_inks(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a specification for what knows no CSS variables: on white, in fallbacks.
+
+    A notebook draws on a canvas, which would ignore an ink that it cannot read.
+    """
+    text = re.sub(r"var\(--\w+, (#\w{6})\)", r"\1", json.dumps(spec))
+    return {**json.loads(text), "background": "#ffffff"}

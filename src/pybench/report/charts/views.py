@@ -37,7 +37,7 @@ def charts_of(contents: Contents) -> tuple[list[Chart], list[str]]:
     if contents.summary is not None:
         found += _of_summary(contents, contents.summary)
     if contents.saved is not None:
-        found += _of_saved(contents.saved)
+        found += _of_saved(contents, contents.saved)
     others, problems = recorded(contents.profiles)
     found += others
     return sorted(found, key=lambda chart: _place(chart.view)), problems
@@ -66,7 +66,25 @@ def row_value(row: RowSummary) -> dict[str, Any]:
     }
 
 
-def telling(rows: Iterable[RowSummary]) -> list[RowSummary]:
+def forest_of(contents: Contents, most: int = MOST_DRAWN) -> dict[str, Any] | None:
+    """Return the forest of what is compared, None where nothing has a ratio."""
+    summary, saved = contents.summary, contents.saved
+    if summary is not None:
+        baseline, *contenders = looks_of_summary(summary)
+        values = [row_value(row) for row in telling(summary.rows, most)]
+        margin = summary.margin
+    elif saved is not None:
+        # No version in these looks: files are told apart by shape, and nothing is
+        # coloured that one process a side cannot tell.
+        baseline, *contenders = looks_of((file.name, "", True) for file in saved.files)
+        values = _saved_values(saved, most)
+        margin = saved.margin
+    else:
+        return None
+    return forest_spec(contenders, margin, baseline.name, values) if values else None
+
+
+def telling(rows: Iterable[RowSummary], most: int = MOST_DRAWN) -> list[RowSummary]:
     """Return what a forest has room for: changes first, the largest above."""
     known = [row for row in rows if row.ratio is not None]
     size: dict[str, tuple[bool, float]] = {}
@@ -74,7 +92,7 @@ def telling(rows: Iterable[RowSummary]) -> list[RowSummary]:
         is_change = row.verdict not in (EQUIVALENT, NO_VERDICT)
         this = (is_change, abs(math.log(row.ratio or 1.0)))
         size[row.row] = max(size.get(row.row, (False, 0.0)), this)
-    names = sorted(size, key=lambda name: size[name], reverse=True)[:MOST_DRAWN]
+    names = sorted(size, key=lambda name: size[name], reverse=True)[:most]
     place = {name: number for number, name in enumerate(names)}
     kept = [row for row in known if row.row in place]
     return sorted(kept, key=lambda row: place[row.row])
@@ -95,9 +113,7 @@ def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
             description=f"Time over that of {baseline}: right of the band is more. "
             f"{which[:1].upper()}{which[1:]}{'. ' if which else ''}"
             "All rows are in the table below.",
-            spec=forest_spec(
-                contenders, summary.margin, baseline, [*map(row_value, rows)]
-            ),
+            spec=forest_of(contents),
             columns=(),
             rows=(),
         )
@@ -209,14 +225,10 @@ def _controls(summary: Summary, baseline: Look) -> Iterator[Chart]:
         )
 
 
-def _of_saved(saved: SavedComparison) -> Iterator[Chart]:
-    baseline = saved.files[0].name
-    # No version in these looks: files are told apart by shape, and nothing is coloured
-    # that one process a side cannot tell.
-    looks = looks_of((file.name, "", True) for file in saved.files[1:])
+def _saved_values(saved: SavedComparison, most: int) -> list[dict[str, Any]]:
     rows = sorted(saved.rows, key=lambda row: -abs(math.log(row.ratio)))
-    names = list(dict.fromkeys(row.row for row in rows))[:MOST_DRAWN]
-    values = [
+    names = list(dict.fromkeys(row.row for row in rows))[:most]
+    return [
         {
             "name": operation(row.row),
             "side": row.side,
@@ -229,13 +241,19 @@ def _of_saved(saved: SavedComparison) -> Iterator[Chart]:
         for row in rows
         if row.row in names
     ]
-    if not values:
+
+
+def _of_saved(contents: Contents, saved: SavedComparison) -> Iterator[Chart]:
+    baseline = saved.files[0].name
+    looks = looks_of((file.name, "", True) for file in saved.files[1:])
+    forest = forest_of(contents)
+    if forest is None:
         return
     yield Chart(
         view="forest",
         title="Ratios of saved files",
         description=f"Time over that of {baseline}. {saved.limits}",
-        spec=forest_spec(looks, saved.margin, baseline, values),
+        spec=forest,
         columns=("row", "file", "time", f"time in {baseline}", "ratio", "what is told"),
         rows=[
             (
