@@ -311,6 +311,29 @@ def test_interrupt_ends_the_run_and_its_threads(threads: int) -> None:
     assert pybench_threads() == []
 
 
+@pytest.mark.usefixtures("interruptible")
+def test_interrupt_that_ends_no_wait_is_seen_all_the_same() -> None:
+    """As one does that another thread takes, or that comes just before the wait."""
+    started = threading.Event()
+
+    def works_forever() -> None:
+        started.set()
+        while True:
+            pass
+
+    def interrupt() -> None:
+        started.wait()
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    killer = threading.Thread(target=interrupt)
+    killer.start()
+    with pytest.raises(KeyboardInterrupt), Workers(calls(works_forever), 2) as workers:
+        workers.round(2, 1)
+    killer.join()
+
+    assert pybench_threads() == []
+
+
 def test_callable_that_catches_exceptions_is_ended_all_the_same() -> None:
     started = threading.Event()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import operator
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -18,6 +19,9 @@ from typing import Self
 
 # How long a worker may go on after it was called off before it is told again.
 _AGAIN_S = 0.1
+
+# How often the thread that waits for a round looks for an interrupt.
+_LOOK_S = 0.5
 
 
 class CalledOff(BaseException):
@@ -69,6 +73,10 @@ def timed(loop: Loop, iterations: int) -> Window:
     return Window(start_ns=start, stop_ns=stop, cpu_ns=cpu() - cpu_start)
 
 
+# What came of a round, from one thread.
+Reports = queue.SimpleQueue[Window | BaseException]
+
+
 class Workers:
     """Threads that wait for rounds; leave the ``with`` block and they have ended.
 
@@ -83,28 +91,17 @@ class Workers:
 
     def __init__(self, loop: Loop, threads: int) -> None:
         self._loop = loop
-        lock = threading.RLock()
-        self._turn = threading.Condition(lock)
-        self._done = threading.Condition(lock)
-        self._round = 0
-        self._active = 0
-        self._iterations = 0
         self._line = threading.Barrier(1)
-        self._windows: list[Window] = []
-        self._error: BaseException | None = None
-        self._missing = 0
-        self._is_over = False
-        self._threads = [
-            threading.Thread(
-                target=self._work, args=(index,), name=f"pybench-{index}", daemon=True
-            )
+        self._ended: Reports = queue.SimpleQueue()
+        self._workers = [
+            _Worker(index, loop, self._ended)
             for index in range(threads if threads > 1 else 0)
         ]
 
     def __enter__(self) -> Self:
         try:
-            for thread in self._threads:
-                thread.start()
+            for worker in self._workers:
+                worker.thread.start()
         except BaseException:
             self._call_off()
             raise
@@ -127,68 +124,87 @@ class Workers:
             What the callable raised first, in whichever thread; `KeyboardInterrupt`
             when interrupted while waiting.
         """
-        if not self._threads:
+        if not self._workers:
             return [timed(self._loop, iterations)]
-        with self._turn:
-            self._active = self._missing = threads
-            self._iterations = iterations
-            self._line = threading.Barrier(threads)
-            self._windows = []
-            self._error = None
-            self._round += 1
-            self._turn.notify_all()
-            while self._missing:
-                self._done.wait()
-            if self._error is not None:
-                raise self._error
-            return self._windows
+        self._line = threading.Barrier(threads)
+        for worker in self._workers[:threads]:
+            worker.orders.put((self._line, iterations))
+        reports = [self._report() for _ in range(threads)]
+        for report in reports:
+            if isinstance(report, BaseException):
+                raise report
+        return [report for report in reports if isinstance(report, Window)]
 
-    def _work(self, index: int) -> None:
-        try:
-            seen = 0
-            while True:
-                with self._turn:
-                    while not self._is_over and (
-                        self._round == seen or index >= self._active
-                    ):
-                        seen = self._round
-                        self._turn.wait()
-                    if self._is_over:
-                        return
-                    seen = self._round
-                    line, iterations = self._line, self._iterations
-                self._one(line, iterations)
-        except CalledOff:
-            return  # told while it waited for the next round
+    def _report(self) -> Window | BaseException:
+        """Wait for what one thread says.
 
-    def _one(self, line: threading.Barrier, iterations: int) -> None:
-        window: Window | None = None
-        error: BaseException | None = None
-        try:
-            line.wait()
-            window = timed(self._loop, iterations)
-        except BaseException as raised:
-            error = raised
-        with self._turn:
-            if window is not None:
-                self._windows.append(window)
-            if error is not None and not isinstance(error, CalledOff):
-                self._error = self._error or error
-            self._missing -= 1
-            self._done.notify_all()
+        With a look around now and then: a signal that comes just before an endless wait
+        begins does not end it, and a notebook would not be interrupted.
+        """
+        while True:
+            try:
+                return self._ended.get(timeout=_LOOK_S)
+            except queue.Empty:
+                continue
 
     def _call_off(self) -> None:
         """End the threads: a call that runs Python code is broken off, others end."""
-        with self._turn:
-            self._is_over = True
-            self._turn.notify_all()
         self._line.abort()
-        for thread in self._threads:
-            if thread.ident is None:
-                continue  # never started
-            thread.join(_AGAIN_S)
-            while thread.is_alive():
+        for worker in self._workers:
+            worker.orders.put(None)
+        for worker in self._workers:
+            worker.end()
+
+
+class _Worker:
+    """One thread, and the two queues by which it is spoken to.
+
+    Queues in C and no condition: an exception that is raised in the thread from outside
+    may strike between any two steps, and one that struck where a lock of Python's had
+    just been taken left it taken for ever.
+    """
+
+    def __init__(self, index: int, loop: Loop, ended: Reports) -> None:
+        self.orders: queue.SimpleQueue[tuple[threading.Barrier, int] | None] = (
+            queue.SimpleQueue()
+        )
+        self.thread = threading.Thread(
+            target=self._work, name=f"pybench-{index}", daemon=True
+        )
+        self._loop = loop
+        self._ended = ended
+        self._is_calling = False
+
+    def _work(self) -> None:
+        try:
+            while (order := self.orders.get()) is not None:
+                self._ended.put(self._report(*order))
+        except CalledOff:
+            return
+
+    def _report(
+        self, line: threading.Barrier, iterations: int
+    ) -> Window | BaseException:
+        try:
+            line.wait()
+            # From here on no lock of Python's is taken: it may be struck.
+            self._is_calling = True
+            return timed(self._loop, iterations)
+        except CalledOff:
+            raise
+        except BaseException as error:
+            return error
+        finally:
+            self._is_calling = False
+
+    def end(self) -> None:
+        """Wait for the thread, which has been told, and break off what it calls."""
+        if self.thread.ident is None:
+            return  # never started
+        self.thread.join(_AGAIN_S)
+        while self.thread.is_alive():
+            if self._is_calling:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(thread.ident), ctypes.py_object(CalledOff)
+                    ctypes.c_ulong(self.thread.ident), ctypes.py_object(CalledOff)
                 )
-                thread.join(_AGAIN_S)
+            self.thread.join(_AGAIN_S)
