@@ -1,8 +1,8 @@
 """Run the tests on the default Python and on one other build of each kind found.
 
-The default (the one that runs this) runs all of ``tests/``; the others run what
-touches the extension, but for what is marked ``once``; the newest of them and those
-without the GIL also run the tests of the plugin.  Each also measures the benchmarks
+The default (the one that runs this) runs all of ``tests/``, in two legs that may run
+beside each other; the others run what touches the extension, but for what is marked
+``once``; the newest of them and those without the GIL also run the tests of the plugin.  Each also measures the benchmarks
 with the smallest budget, so that the rows which this interpreter can and cannot run are
 counted.  Two at a time: they disturb each other, but rows are counted here and no test
 looks at a time.
@@ -47,6 +47,10 @@ TOUCH_THE_EXTENSION: tuple[str, ...] = ("tests/_pybench",)
 # the rows that each build measures go through it too.
 PLUGIN: tuple[str, ...] = ("tests/plugin",)
 NOT_ONCE = ("-m", "not once")
+# The default runs everything, in two legs that may run beside each other: what depends
+# on the build and is measured, and the host's side.
+BUILD: tuple[str, ...] = (*TOUCH_THE_EXTENSION, *PLUGIN, "tests/benchmarks")
+HOST: tuple[str, ...] = ("tests", *(f"--ignore={folder}" for folder in BUILD))
 # The least that still measures: a row is counted once it has a few rounds.
 SMALL_BUDGET = (
     "--benchmark-only",
@@ -79,6 +83,15 @@ class Outcome:
     problems: tuple[str, ...] = ()
     tests: Mapping[str, Any] = field(default_factory=dict)  # counts of the plugin
     rows: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """What one interpreter runs in one go: these tests, and the benchmarks or not."""
+
+    interpreter: Interpreter
+    where: tuple[str, ...]
+    measures: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,12 +317,10 @@ def prepare(interpreter: Interpreter) -> Environment:
 
 
 def run_one(
-    interpreter: Interpreter,
-    environment: Environment,
-    where: Sequence[str],
-    options: Sequence[str],
+    leg: Leg, environment: Environment, options: Sequence[str]
 ) -> tuple[Outcome, str]:
     """Run the tests and the rows on one interpreter; return also what was said."""
+    interpreter, where = leg.interpreter, leg.where
     python, reason = environment.python, environment.not_made
     if not python:
         problems = [f"set-up: {reason}"] if environment.ours else []
@@ -328,22 +339,50 @@ def run_one(
             problems.append(f"pytest {' '.join(where)}: exit {status}")
         elif not tests:
             problems.append("the tests left no counts: is the plugin loaded?")
-        # Neither the journal of the user's last run nor sizes found while another
-        # interpreter runs beside belong into the storage of the tree.
-        arguments = ["benchmarks/", *SMALL_BUDGET, "-p", "no:cacheprovider"]
-        arguments.append(f"--benchmark-storage={folder / 'storage'}")
-        status, rows = run_pytest(python, arguments, folder, row_log)
-        if status != 0:
-            problems.append(f"pytest benchmarks/ --benchmark-only: exit {status}")
-        elif not rows:
-            problems.append("the benchmarks left no counts: is the plugin loaded?")
         said = environment.said + log.read_text(errors="replace")
-        if status != 0:
-            said += row_log.read_text(errors="replace")
+        rows: dict[str, Any] = {}
+        if leg.measures:
+            rows = _measure_rows(python, folder, row_log, problems)
+            if problems:
+                said += row_log.read_text(errors="replace")
     outcome = Outcome(
         interpreter=interpreter, problems=tuple(problems), tests=tests, rows=rows
     )
     return outcome, said
+
+
+def _measure_rows(
+    python: str, folder: Path, log: Path, problems: list[str]
+) -> dict[str, Any]:
+    """Run the benchmarks with the smallest budget; return their counts."""
+    # Neither the journal of the user's last run nor sizes found while another
+    # interpreter runs beside belong into the storage of the tree.
+    arguments = ["benchmarks/", *SMALL_BUDGET, "-p", "no:cacheprovider"]
+    arguments.append(f"--benchmark-storage={folder / 'storage'}")
+    status, rows = run_pytest(python, arguments, folder, log)
+    if status != 0:
+        problems.append(f"pytest benchmarks/ --benchmark-only: exit {status}")
+    elif not rows:
+        problems.append("the benchmarks left no counts: is the plugin loaded?")
+    return rows
+
+
+def merged(parts: Sequence[Outcome]) -> Outcome:
+    """Return what the legs of one interpreter came to together."""
+    if len(parts) == 1:
+        return parts[0]
+    tests: dict[str, Any] = {}
+    for part in parts:
+        for name, value in part.tests.items():
+            is_count = name.startswith("tests_")
+            tests[name] = tests.get(name, 0) + value if is_count else value
+    return replace(
+        parts[0],
+        seconds=max(part.seconds for part in parts),
+        problems=tuple(problem for part in parts for problem in part.problems),
+        tests=tests,
+        rows=next((part.rows for part in parts if part.rows), {}),
+    )
 
 
 def one_of_each_kind(
@@ -400,29 +439,47 @@ class Matrix:
     least_rows: Mapping[str, int]
     printing: threading.Lock = field(default_factory=threading.Lock)
 
-    def run_group(self, interpreters: Sequence[Interpreter]) -> list[Outcome]:
-        """Run interpreters that take turns."""
-        return [self.run(interpreter) for interpreter in interpreters]
+    def groups(self, others: Iterable[Interpreter]) -> list[list[Leg]]:
+        """Return what may run beside each other; the default's legs come first."""
+        first, *rest = groups_by_abi((self.default, *others))
+        host = Leg(interpreter=self.default, where=HOST, measures=False)
+        build = Leg(interpreter=self.default, where=BUILD)
+        others_of_first = [self._leg(one) for one in first[1:]]
+        # Another build of its ABI replaces the module that both of its legs load.
+        own = (
+            [[host, build, *others_of_first]] if others_of_first else [[host], [build]]
+        )
+        return [*own, *([self._leg(one) for one in group] for group in rest)]
 
-    def run(self, interpreter: Interpreter) -> Outcome:
-        """Set up, run and judge one interpreter, then print all it said."""
+    def _leg(self, interpreter: Interpreter) -> Leg:
+        plugin = PLUGIN if interpreter in self.with_plugin else ()
+        where = (*TOUCH_THE_EXTENSION, *plugin, *NOT_ONCE)
+        return Leg(interpreter=interpreter, where=where)
+
+    def run_group(self, legs: Sequence[Leg]) -> list[Outcome]:
+        """Run legs that take turns."""
+        return [self.run(leg) for leg in legs]
+
+    def run(self, leg: Leg) -> Outcome:
+        """Set up and run one leg, then print all it said."""
         start = time.monotonic()
+        interpreter = leg.interpreter
         self._say(f"matrix: {interpreter.label} at {interpreter.path} begins")
-        where = (*TOUCH_THE_EXTENSION, *NOT_ONCE)
-        if interpreter in self.with_plugin:
-            where = (*TOUCH_THE_EXTENSION, *PLUGIN, *NOT_ONCE)
         if interpreter is self.default:
-            where = ("tests",)
             environment = Environment(python=sys.executable)
         else:
             environment = prepare(interpreter)
-        outcome, said = run_one(interpreter, environment, where, self.options)
-        least_rows = self.least_rows.get(interpreter.kind, 1)
-        outcome = judge(outcome, self.required, least_rows)
+        outcome, said = run_one(leg, environment, self.options)
         outcome = replace(outcome, seconds=time.monotonic() - start)
         head = f"matrix: {interpreter.label} at {interpreter.path}"
         self._say(f"\n{head}\n{said}matrix: {describe(outcome)}\n")
         return outcome
+
+    def judged(self, interpreter: Interpreter, found: Iterable[Outcome]) -> Outcome:
+        """Return what an interpreter came to, with what is wrong for its kind."""
+        outcome = merged([one for one in found if one.interpreter is interpreter])
+        least_rows = self.least_rows.get(interpreter.kind, 1)
+        return judge(outcome, self.required, least_rows)
 
     def _say(self, text: str) -> None:
         with self.printing:
@@ -467,8 +524,8 @@ def main() -> int:
         required=required,
         least_rows=least_rows,
     )
-    # The default, whose tests are the most, comes first and has a slot of its own.
-    groups = groups_by_abi((default, *others))
+    # The default, whose tests are the most, comes first.
+    groups = matrix.groups(others)
     with ThreadPoolExecutor(max_workers=AT_ONCE) as slots:
         try:
             found = [
@@ -478,9 +535,7 @@ def main() -> int:
             slots.shutdown(wait=False, cancel_futures=True)
             CHILDREN.end()
             raise
-    outcomes = [
-        one for it in (default, *others) for one in found if one.interpreter is it
-    ]
+    outcomes = [matrix.judged(one, found) for one in (default, *others)]
 
     if said.record_rows:
         recorded[sys.platform] = recorded.get(sys.platform, {}) | rows_by_kind(outcomes)

@@ -46,7 +46,8 @@ def judged(run: Any) -> Summary:
 
 
 @pytest.fixture(
-    params=[["3.14t"], ["3.14", "3.14t", "3.15"], [f"3.{n}" for n in range(14, 20)]]
+    scope="module",
+    params=[["3.14t"], ["3.14", "3.14t", "3.15"], [f"3.{n}" for n in range(14, 20)]],
 )
 def summary(recorded: Callable[..., Any], request: pytest.FixtureRequest) -> Summary:
     """Return what runs of one, three and six contenders say."""

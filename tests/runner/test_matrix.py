@@ -287,7 +287,8 @@ def test_what_an_interpreter_says_is_printed_whole(
     """Its set-up, its tests and its line, though another one runs beside it."""
     both_run = threading.Barrier(2)
 
-    def run_one(it: Interpreter, *_: object) -> tuple[Any, str]:
+    def run_one(leg: Any, *_: object) -> tuple[Any, str]:
+        it = leg.interpreter
         both_run.wait(60)
         said = "".join(f"{it.label} line {number}\n" for number in range(100))
         return outcome(it.version), said
@@ -299,7 +300,11 @@ def test_what_an_interpreter_says_is_printed_whole(
         default=default, with_plugin=(), options=(), required=(), least_rows={}
     )
     with ThreadPoolExecutor(max_workers=2) as slots:
-        list(slots.map(run.run_group, [[default], [interpreter("3.14.0")]]))
+        legs = (
+            matrix.Leg(interpreter=one, where=("tests",))
+            for one in (default, interpreter("3.14.0"))
+        )
+        list(slots.map(run.run_group, [[leg] for leg in legs]))
 
     lines = capsys.readouterr().out.splitlines()
     for label in ("3.11.7", "3.14.0"):
@@ -307,6 +312,55 @@ def test_what_an_interpreter_says_is_printed_whole(
         assert lines[first - 1] == f"matrix: {label} at /opt/python"
         assert lines[first + 99] == f"{label} line 99"
         assert lines[first + 100].startswith(f"matrix: {label} ")
+
+
+def matrix_of(default: Interpreter, **changes: Any) -> Any:
+    """Return what all interpreters have in common where nothing is asked for."""
+    usual: dict[str, Any] = {"with_plugin": (), "options": (), "required": (), "least_rows": {}}
+    return matrix.Matrix(default=default, **(usual | changes))
+
+
+def test_the_default_runs_everything_in_two_legs_that_measure_once() -> None:
+    default, other = interpreter("3.11.7"), interpreter("3.14.0", soabi="cpython-314")
+
+    groups = matrix_of(default).groups([other])
+
+    host, build = (group[0] for group in groups[:2])
+    assert [len(group) for group in groups] == [1, 1, 1]
+    assert {f"--ignore={folder}" for folder in build.where} == {*host.where[1:]}
+    assert host.where[0] == "tests"
+    assert [host.measures, build.measures, groups[2][0].measures] == [False, True, True]
+    assert all((ROOT / folder).is_dir() for folder in build.where)
+
+
+def test_legs_of_the_default_take_turns_beside_another_build_of_its_abi() -> None:
+    default, other = interpreter("3.11.7"), interpreter("3.11.2")
+
+    [group] = matrix_of(default).groups([other])
+
+    assert [leg.interpreter for leg in group] == [default, default, other]
+
+
+def test_legs_of_one_interpreter_are_added_up_and_judged_together() -> None:
+    default = interpreter("3.11.7")
+    parts = [
+        outcome(interpreter=default, rows={}, seconds=7.0),
+        outcome(interpreter=default, problems=("pytest tests: exit 1",), seconds=9.0),
+        outcome("3.14.0"),
+    ]
+
+    found = matrix_of(default, required=("3.11",), least_rows={"3.11": 99}).judged(
+        default, parts
+    )
+
+    assert found.tests["tests_passed"] == 20
+    assert found.tests["gil_enabled"] is True
+    assert found.rows["rows_measured"] == 70
+    assert found.seconds == 9.0
+    assert found.problems == (
+        "pytest tests: exit 1",
+        "70 rows measured, 99 are recorded",
+    )
 
 
 def test_fetching_without_uv_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

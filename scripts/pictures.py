@@ -1,0 +1,105 @@
+"""Write the pictures of the README from a run: the terminal, the ratios, one row.
+
+    python scripts/pictures.py RUN [-o docs/pictures] [--row NAME]
+
+RUN is a folder that `pybench compare -o` left.  The pictures say what was measured and
+on which machine; nothing is measured here.
+"""
+
+import argparse
+import io
+import re
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from pybench.report import show
+from pybench.report.charts import (
+    forest_of,
+    in_plain_inks,
+    looks_of_summary,
+    row_spec,
+    row_values,
+    svg_of,
+)
+from pybench.report.contents import Contents, ContentsError, read_contents
+from pybench.report.wording import operation
+from pybench.runner.details import RowDetail
+from pybench.runner.summary import Summary
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURES = ROOT / "docs" / "pictures"
+# Rows of the forest: what a screen shows at once.
+MOST = 24
+
+
+def terminal(summary: Summary, title: str) -> str:
+    """Return the terminal's face as an SVG, without the fonts that it would fetch."""
+    console = Console(record=True, width=100, file=io.StringIO())
+    show(summary, console)
+    svg = console.export_svg(title=title)
+    return re.sub(r"@font-face\s*{[^}]*}", "", svg)
+
+
+def opened(contents: Contents, summary: Summary, wanted: str | None) -> str:
+    """Return one row in detail: the one that is named, or the largest change."""
+    found = [one for one in contents.details if not one.is_twin]
+    if wanted is not None:
+        found = [one for one in found if operation(one.row) == wanted]
+        if not found:
+            raise SystemExit(f"--row {wanted}: no such row was compared in this run")
+    ratios = {(row.row, row.side): row for row in summary.rows}
+
+    def size(one: RowDetail) -> float:
+        return abs((ratios[one.row, one.side].ratio or 1.0) - 1.0)
+
+    detail = max(found, key=size)
+    row = ratios[detail.row, detail.side]
+    copies = (one for one in contents.details if one.is_twin and one.row == detail.row)
+    baseline, *sides = looks_of_summary(summary)
+    side = next(look for look in sides if look.name == detail.side)
+    pairs, warm_up = row_values(detail, next(copies, None), baseline.name)
+    around = [{"ratio": row.ratio, "low": row.low, "high": row.high}] * (
+        row.low is not None
+    )
+    spec = row_spec(
+        side, baseline, summary.margin, pairs=pairs, warm_up=warm_up, around=around
+    )
+    spec["title"] = f"{operation(detail.row)}, {side.name} against {baseline.name}"
+    return svg_of(in_plain_inks(spec))
+
+
+def main() -> int:
+    """Write the pictures, and say of what they are."""
+    parser = argparse.ArgumentParser(description="Write the pictures of the README.")
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("-o", dest="output", type=Path, default=PICTURES)
+    parser.add_argument("--row", metavar="NAME", help="default: the largest change")
+    said = parser.parse_args()
+    try:
+        contents = read_contents([said.run])
+    except ContentsError as error:
+        print(f"pictures: {error}", file=sys.stderr)
+        return 2
+    summary, forest = contents.summary, forest_of(contents, MOST)
+    if summary is None or contents.run is None or forest is None:
+        print(f"pictures: {said.run} has nothing that was compared", file=sys.stderr)
+        return 2
+    machine = contents.run.baseline.identity
+    of = f"{contents.title} on {machine.cpu_model}, {machine.usable_cpus} CPUs"
+    said.output.mkdir(parents=True, exist_ok=True)
+    pictures = {
+        "terminal": terminal(summary, of),
+        "ratios": svg_of(in_plain_inks({**forest, "title": of})),
+        "row": opened(contents, summary, said.row),
+    }
+    for name, svg in pictures.items():
+        path = said.output / f"{name}.svg"
+        path.write_text(svg, encoding="utf-8")
+        print(f"pictures: {path}: {of}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
