@@ -2,10 +2,10 @@
 
 The default (the one that runs this) runs all of ``tests/``, in two legs that may run
 beside each other; the others run what touches the extension, but for what is marked
-``once``; the newest of them and those without the GIL also run the tests of the plugin.  Each also measures the benchmarks
-with the smallest budget, so that the rows which this interpreter can and cannot run are
-counted.  Two at a time: they disturb each other, but rows are counted here and no test
-looks at a time.
+``once``; the newest of them and those without the GIL also run the tests of the plugin.
+Each also measures the benchmarks with the smallest budget, so that the rows which this
+interpreter can and cannot run are counted.  Two at a time: they disturb each other, but
+rows are counted here and no test looks at a time.
 What an interpreter says is printed when it is done.  A second build of a kind, such as
 another 3.11, is run where PYBENCH_PYTHONS names it, and with --all.
 

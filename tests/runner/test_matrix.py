@@ -316,8 +316,8 @@ def test_what_an_interpreter_says_is_printed_whole(
 
 def matrix_of(default: Interpreter, **changes: Any) -> Any:
     """Return what all interpreters have in common where nothing is asked for."""
-    usual: dict[str, Any] = {"with_plugin": (), "options": (), "required": (), "least_rows": {}}
-    return matrix.Matrix(default=default, **(usual | changes))
+    nothing: dict[str, Any] = dict.fromkeys(("with_plugin", "options", "required"), ())
+    return matrix.Matrix(default=default, **(nothing | {"least_rows": {}} | changes))
 
 
 def test_the_default_runs_everything_in_two_legs_that_measure_once() -> None:
