@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pybench.report.contents import Contents, Profile
     from pybench.results import Identity, PairRecord
     from pybench.runner.record import Run
 
@@ -155,5 +156,32 @@ def recorded() -> Recorded:
                 for record in records:
                     writer.append(record)
         return run
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reported(recorded: Recorded) -> Callable[..., Contents]:
+    """Return what makes all that a report has of a run; options as of `recorded`."""
+    from pybench.report.contents import Contents
+    from pybench.runner.details import details
+    from pybench.runner.judging import judge
+    from pybench.runner.summary import summarise
+
+    def make(
+        *effects: Mapping[str, float],
+        notes: Sequence[str] = (),
+        profiles: Sequence[Profile] = (),
+        **options: Any,
+    ) -> Contents:
+        run = recorded(*effects, **options)
+        return Contents(
+            title="a title",
+            summary=summarise(run, judge(run)),
+            run=run,
+            details=details(run),
+            notes=tuple(notes),
+            profiles=tuple(profiles),
+        )
 
     return make

@@ -22,9 +22,6 @@ from pybench.report.charts.scaling import speed_ups
 from pybench.report.charts.views import MOST_DRAWN, telling
 from pybench.report.contents import Contents, Profile
 from pybench.runner.details import details
-from pybench.runner.judging import judge
-from pybench.runner.record import Run
-from pybench.runner.summary import summarise
 
 MEAN = {"value": 3.0, "low": 2.0, "high": 4.0, "repeats": 3}
 TIMES = {"mean_ns": 2e6, "half_ns": 1e5, "processes": 3}
@@ -119,14 +116,6 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def contents_of(run: Run, **more: Any) -> Contents:
-    """Return what a report would have of a run."""
-    summary = summarise(run, judge(run))
-    return Contents(
-        title="a title", summary=summary, run=run, details=details(run), **more
-    )
-
-
 def of_profile(kind: str) -> list[Chart]:
     """Return the charts of one kind of record."""
     profile = Profile(kind=kind, name="a-name", document=DOCUMENTS[kind])
@@ -153,7 +142,7 @@ def test_every_kind_of_record_is_drawn_or_a_table(kind: str) -> None:
 
     assert charts
     for chart in charts:
-        assert chart.view in (*VIEWS, "environment")
+        assert chart.view in VIEWS
         assert chart.rows
         assert {len(row) for row in chart.rows} == {len(chart.columns)}
         if chart.spec is not None:
@@ -161,9 +150,9 @@ def test_every_kind_of_record_is_drawn_or_a_table(kind: str) -> None:
 
 
 def test_charts_of_a_run_stand_in_the_order_of_questions(
-    recorded: Callable[..., Any],
+    reported: Callable[..., Any],
 ) -> None:
-    contents = contents_of(recorded(contenders={"3.14t": True, "3.15": False}))
+    contents = reported(contenders={"3.14t": True, "3.15": False})
 
     charts, problems = charts_of(contents)
 
@@ -177,9 +166,9 @@ def test_charts_of_a_run_stand_in_the_order_of_questions(
 
 
 def test_forest_has_the_largest_changes_with_their_intervals(
-    recorded: Callable[..., Any],
+    reported: Callable[..., Any],
 ) -> None:
-    contents = contents_of(recorded())
+    contents = reported()
     assert contents.summary is not None
 
     forest = charts_of(contents)[0][0]
@@ -197,9 +186,9 @@ def test_forest_has_the_largest_changes_with_their_intervals(
     assert len(values) == 4  # a row that is n/a has no ratio
 
 
-def test_forest_is_cut_and_says_so(recorded: Callable[..., Any]) -> None:
+def test_forest_is_cut_and_says_so(reported: Callable[..., Any]) -> None:
     rows = {f"benchmarks/a/test_a.py::test_{number}": 1.2 for number in range(60)}
-    contents = contents_of(recorded(rows, pairs=8))
+    contents = reported(rows, pairs=8)
     assert contents.summary is not None
 
     forest = charts_of(contents)[0][0]
@@ -235,7 +224,7 @@ def test_sides_of_one_version_differ_in_shape_and_versions_in_hue() -> None:
     ],
 )
 def test_speed_up_is_what_more_threads_do_in_the_same_time(
-    recorded: Callable[..., Any],
+    reported: Callable[..., Any],
     numbers: dict[str, int],
     one_ns: float,
     two_ns: float,
@@ -244,7 +233,7 @@ def test_speed_up_is_what_more_threads_do_in_the_same_time(
     from dataclasses import replace
 
     rows = [f"benchmarks/gil/test_a.py::test_benchmark_gil_a[x-{n}]" for n in (1, 2)]
-    contents = contents_of(recorded(dict.fromkeys(rows, 1.0)))
+    contents = reported(dict.fromkeys(rows, 1.0))
     assert contents.summary is not None
     assert contents.run is not None
     run = replace(

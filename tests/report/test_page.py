@@ -19,13 +19,10 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here")
 
-from pybench.report.contents import Contents, Profile, read_contents
+from pybench.report.contents import Profile, read_contents
 from pybench.report.page import page
 from pybench.report.page.packing import inert_json, packed
 from pybench.report.wording import facts, operation
-from pybench.runner.details import details
-from pybench.runner.judging import judge
-from pybench.runner.summary import summarise
 
 # A page of so many bytes still opens at once, and may be attached to anything.
 MOST_BYTES = 2_000_000
@@ -36,14 +33,6 @@ HOSTILE = (
     "benchmarks/odd/test_odd.py::test_odd['\"🐍&amp;]",
     f"benchmarks/odd/test_odd.py::test_odd[{'parameter ' * 600}]",
 )
-
-
-def contents_of(run: Any, **more: Any) -> Contents:
-    """Return what `read_contents` makes of a run."""
-    summary = summarise(run, judge(run))
-    return Contents(
-        title="a title", summary=summary, run=run, details=details(run), **more
-    )
 
 
 class Reader(HTMLParser):
@@ -94,8 +83,8 @@ def read(text: str) -> Reader:
     return reader
 
 
-def test_what_qualifies_the_result_is_said(recorded: Callable[..., Any]) -> None:
-    contents = contents_of(recorded(), notes=("still being written",))
+def test_what_qualifies_the_result_is_said(reported: Callable[..., Any]) -> None:
+    contents = reported(notes=("still being written",))
 
     said = " ".join(read(page(contents)).texts)
 
@@ -107,9 +96,9 @@ def test_what_qualifies_the_result_is_said(recorded: Callable[..., Any]) -> None
 
 
 def test_data_for_the_script_is_that_of_the_summary(
-    recorded: Callable[..., Any],
+    reported: Callable[..., Any],
 ) -> None:
-    contents = contents_of(recorded(contenders={"3.14t": True, "3.15": False}))
+    contents = reported(contenders={"3.14t": True, "3.15": False})
     assert contents.summary is not None
 
     reader = read(page(contents))
@@ -131,9 +120,9 @@ def test_data_for_the_script_is_that_of_the_summary(
 
 
 def test_details_are_the_pairs_behind_the_verdicts(
-    recorded: Callable[..., Any],
+    reported: Callable[..., Any],
 ) -> None:
-    contents = contents_of(recorded())
+    contents = reported()
 
     reader = read(page(contents))
 
@@ -152,9 +141,9 @@ def test_details_are_the_pairs_behind_the_verdicts(
 
 
 def test_nothing_is_fetched_and_the_policy_forbids_it(
-    recorded: Callable[..., Any],
+    reported: Callable[..., Any],
 ) -> None:
-    reader = read(page(contents_of(recorded())))
+    reader = read(page(reported()))
 
     fetching = {
         (tag, name, value)
@@ -169,8 +158,8 @@ def test_nothing_is_fetched_and_the_policy_forbids_it(
     assert "link" not in reader.tags
 
 
-def test_every_chart_has_a_table_or_the_rows(recorded: Callable[..., Any]) -> None:
-    reader = read(page(contents_of(recorded())))
+def test_every_chart_has_a_table_or_the_rows(reported: Callable[..., Any]) -> None:
+    reader = read(page(reported()))
 
     assert reader.tags.count("figure") >= 3
     assert reader.tags.count("svg") == reader.tags.count("figure")
@@ -179,12 +168,12 @@ def test_every_chart_has_a_table_or_the_rows(recorded: Callable[..., Any]) -> No
 
 
 def test_without_a_chart_library_tables_remain_and_it_is_said(
-    recorded: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    reported: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pybench.report.page.is_here", lambda: False)
     monkeypatch.setattr("pybench.report.page.building.is_here", lambda: False)
 
-    text = page(contents_of(recorded()))
+    text = page(reported())
 
     reader = read(text)
     assert "svg" not in reader.tags
@@ -193,9 +182,9 @@ def test_without_a_chart_library_tables_remain_and_it_is_said(
     assert reader.scripts.get("bundle", "") == ""
 
 
-def test_hostile_names_stay_text(recorded: Callable[..., Any]) -> None:
-    contents = contents_of(
-        recorded(dict.fromkeys(HOSTILE, 1.25), contenders={"</script><b>": False})
+def test_hostile_names_stay_text(reported: Callable[..., Any]) -> None:
+    contents = reported(
+        dict.fromkeys(HOSTILE, 1.25), contenders={"</script><b>": False}
     )
 
     reader = read(page(replace(contents, title="<script>window.hit=1</script>")))
@@ -210,26 +199,26 @@ def test_hostile_names_stay_text(recorded: Callable[..., Any]) -> None:
     assert json.loads(reader.scripts["data"])["sides"] == ["</script><b>"]
 
 
-def test_equal_names_are_told_apart(recorded: Callable[..., Any]) -> None:
+def test_equal_names_are_told_apart(reported: Callable[..., Any]) -> None:
     rows = ["benchmarks/a/test_a.py::test_same", "benchmarks/b/test_b.py::test_same"]
 
-    reader = read(page(contents_of(recorded(dict.fromkeys(rows, 1.25)))))
+    reader = read(page(reported(dict.fromkeys(rows, 1.25))))
 
     assert [row[0] for row in reader.rows[1:]] == ["same", "same (2)"]
 
 
 def test_a_summary_alone_has_no_pairs_and_is_a_page(
-    recorded: Callable[..., Any],
+    reported: Callable[..., Any],
 ) -> None:
-    contents = contents_of(recorded())
+    contents = reported()
 
     reader = read(page(replace(contents, run=None, details=())))
 
     assert len(reader.rows) == 6
 
 
-def test_no_rows_at_all_are_a_page(recorded: Callable[..., Any]) -> None:
-    contents = contents_of(recorded())
+def test_no_rows_at_all_are_a_page(reported: Callable[..., Any]) -> None:
+    contents = reported()
     assert contents.summary is not None
     summary = replace(
         contents.summary, rows=(), means=(), parts=(), controls=(), verdict="nothing"
@@ -242,17 +231,17 @@ def test_no_rows_at_all_are_a_page(recorded: Callable[..., Any]) -> None:
 
 
 def test_a_record_that_is_not_whole_is_named_and_the_rest_shown(
-    recorded: Callable[..., Any],
+    reported: Callable[..., Any],
 ) -> None:
     torn = Profile(kind="profile-gc", name="gc", document={"pybench": "profile-gc"})
 
-    said = " ".join(read(page(contents_of(recorded(), profiles=(torn,)))).texts)
+    said = " ".join(read(page(reported(profiles=(torn,)))).texts)
 
     assert "gc: cannot be drawn: KeyError" in said
 
 
 def test_many_rows_of_many_sides_are_a_small_file(
-    recorded: Callable[..., Any],
+    reported: Callable[..., Any],
 ) -> None:
     rows = {
         f"benchmarks/area{number % 9}/test_a.py::test_benchmark_some_row_{number}": (
@@ -260,9 +249,7 @@ def test_many_rows_of_many_sides_are_a_small_file(
         )
         for number in range(90)
     }
-    contents = contents_of(
-        recorded(rows, contenders={f"3.{n}": False for n in range(14, 20)})
-    )
+    contents = reported(rows, contenders={f"3.{n}": False for n in range(14, 20)})
     assert contents.summary is not None
     fold = 5
     known = {detail.row for detail in contents.details}
@@ -298,8 +285,8 @@ def replace_rows(run: Any, fold: int) -> Any:
     return replace(run, rows=rows)
 
 
-def test_ten_thousand_rows_are_a_page(recorded: Callable[..., Any]) -> None:
-    contents = contents_of(recorded())
+def test_ten_thousand_rows_are_a_page(reported: Callable[..., Any]) -> None:
+    contents = reported()
     assert contents.summary is not None
     rows = tuple(
         replace(row, row=f"{row.row}_{number}")
@@ -314,26 +301,35 @@ def test_ten_thousand_rows_are_a_page(recorded: Callable[..., Any]) -> None:
     assert text.count("<tr><th") >= 10_000
 
 
+def saved(folder: Path, name: str, median_s: float) -> Path:
+    """Write a file as pytest-benchmark writes it."""
+    entry = {
+        "name": "<b>row</b>",
+        "fullname": "test_a.py::<b>row</b>",
+        "group": None,
+        "stats": {"median": median_s, "rounds": 5},
+    }
+    path = folder / f"{name}.json"
+    document = {"machine_info": {}, "version": "5.3.1", "benchmarks": [entry]}
+    path.write_text(json.dumps(document))
+    return path
+
+
 def test_files_of_other_tools_are_a_page(tmp_path: Path) -> None:
-    paths = []
-    for name, factor in (("old", 1.0), ("new", 1.3)):
-        path = tmp_path / f"{name}.json"
-        entry = {
-            "name": "<b>row</b>",
-            "fullname": "test_a.py::<b>row</b>",
-            "group": None,
-            "stats": {"median": 1e-6 * factor, "rounds": 5},
-        }
-        path.write_text(
-            json.dumps({"machine_info": {}, "version": "5.3.1", "benchmarks": [entry]})
-        )
-        paths.append(path)
+    paths = [saved(tmp_path, "old", 1e-6), saved(tmp_path, "new", 1.3e-6)]
 
     text = page(read_contents(paths))
 
     assert "unreplicated" in text
     assert "1.300" in text
     assert "&lt;b&gt;row&lt;/b&gt;" in text
+
+
+def test_one_file_alone_is_a_page_of_its_rows(tmp_path: Path) -> None:
+    said = " ".join(read(page(read_contents([saved(tmp_path, "old", 2e-6)]))).texts)
+
+    assert "nothing to compare it with" in said
+    assert "2 µs" in said
 
 
 def test_packed_text_comes_back() -> None:

@@ -16,11 +16,7 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here")
 
-from pybench.report.contents import Contents
 from pybench.report.page import page as page_of
-from pybench.runner.details import details
-from pybench.runner.judging import judge
-from pybench.runner.summary import summarise
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 REQUIRED = os.environ.get("PYBENCH_REQUIRE_BROWSER") == "1"
@@ -57,16 +53,10 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def file(
-    recorded: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+    reported: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """Write a page of twelve rows and two contenders."""
-    run = recorded(ROWS, contenders={"3.14t": True, "3.15": False})
-    contents = Contents(
-        title="a title",
-        summary=summarise(run, judge(run)),
-        run=run,
-        details=details(run),
-    )
+    contents = reported(ROWS, contenders={"3.14t": True, "3.15": False})
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page_of(contents), encoding="utf-8")
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from pybench.report.charts.scaling import scaling_spec, speed_ups
 from pybench.report.charts.verdicts import forest_spec
 from pybench.report.contents import Contents
 from pybench.report.wording import SIGNS, duration, operation, ratio
+from pybench.runner.saved import Saved
 from pybench.runner.saved_comparison import SavedComparison
 from pybench.runner.summary import (
     NO_VERDICT,
@@ -25,7 +27,17 @@ from pybench.verdicts import EQUIVALENT
 from pybench.verdicts.withholding import TWIN
 
 # What a page is divided into, and in which order.
-VIEWS = ("forest", "parts", "scaling", "memory", "gc", "imports", "scenarios", "method")
+VIEWS = (
+    "forest",
+    "parts",
+    "scaling",
+    "memory",
+    "gc",
+    "imports",
+    "scenarios",
+    "method",
+    "environment",
+)
 
 # Rows of a forest that is drawn at once; a page draws others by its filter.
 MOST_DRAWN = 40
@@ -38,13 +50,11 @@ def charts_of(contents: Contents) -> tuple[list[Chart], list[str]]:
         found += _of_summary(contents, contents.summary)
     if contents.saved is not None:
         found += _of_saved(contents, contents.saved)
+    elif contents.files:
+        found += map(_of_file, contents.files)
     others, problems = recorded(contents.profiles)
     found += others
-    return sorted(found, key=lambda chart: _place(chart.view)), problems
-
-
-def _place(view: str) -> int:
-    return VIEWS.index(view) if view in VIEWS else len(VIEWS)
+    return sorted(found, key=lambda chart: VIEWS.index(chart.view)), problems
 
 
 def looks_of_summary(summary: Summary) -> tuple[Look, ...]:
@@ -223,6 +233,25 @@ def _controls(summary: Summary, baseline: Look) -> Iterator[Chart]:
                 for one in controls
             ],
         )
+
+
+def _of_file(file: Saved) -> Chart:
+    """Return what one file has where there is no other to compare it with."""
+    return Chart(
+        view="forest",
+        title=f"{file.path.name}: {file.interpreter}",
+        description="One file alone: there is nothing to compare it with.",
+        spec=None,
+        columns=("row", "median", "processes"),
+        rows=[
+            (
+                operation(name),
+                duration(statistics.median(row.times_s) * 1e9),
+                str(len(row.times_s)),
+            )
+            for name, row in file.rows.items()
+        ],
+    )
 
 
 def _saved_values(saved: SavedComparison, most: int) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from pybench.report.charts import MISSING, charts_of, is_here, javascript
+from pybench.report.charts import MISSING, VIEWS, charts_of, is_here, javascript
 from pybench.report.contents import Contents
 from pybench.report.page.building import (
     counts_of,
@@ -22,18 +22,24 @@ from pybench.report.page.building import (
 from pybench.report.page.packing import inert_json, packed
 from pybench.report.wording import LEGEND, facts
 
-# Views with their headings, in the order of questions; cells stand after the first.
-HEADINGS = {
-    "forest": "Which differences are real",
-    "parts": "Where it changed",
-    "scaling": "Threads",
-    "memory": "Memory",
-    "gc": "Pauses of the collector",
-    "imports": "Start-up and imports",
-    "scenarios": "Threads, processes, interpreters",
-    "method": "How far to trust it",
-    "environment": "Environment",
-}
+# What each view is called; all rows stand after the first.
+HEADINGS = dict(
+    zip(
+        VIEWS,
+        (
+            "Which differences are real",
+            "Where it changed",
+            "Threads",
+            "Memory",
+            "Pauses of the collector",
+            "Start-up and imports",
+            "Threads, processes, interpreters",
+            "How far to trust it",
+            "Environment",
+        ),
+        strict=True,
+    )
+)
 
 
 def page(contents: Contents) -> str:
@@ -66,7 +72,7 @@ def page(contents: Contents) -> str:
     # Without a chart library there is nothing to show in them but the tables.
     data = {"specs": specs, "missing": "" if is_here() else MISSING}
     if summary is not None:
-        data |= script_data(contents, summary, lines)
+        data |= script_data(summary, lines)
     details = packed(inert_json(details_data(contents, lines))) if lines else ""
     return template.render(
         title=contents.title,

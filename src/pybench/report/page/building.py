@@ -143,7 +143,7 @@ def _labelled(svg: str, title: str) -> str:
     return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
 
-def script_data(contents: Contents, summary: Summary, lines: Sequence[Line]) -> Any:
+def script_data(summary: Summary, lines: Sequence[Line]) -> Any:
     """Return what the page's script sorts, filters and opens rows by.
 
     Numbers only where words are not in the table already: ``rows`` has for each line
