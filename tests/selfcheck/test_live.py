@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pybench.runner.judging import CLASS_MARGINS, COMPUTING
+from pybench.runner.judging import CLASS_MARGINS, COMPUTING, YARDSTICK_GROUP
 from pybench.runner.live import Side
 from pybench.selfcheck import live
 
@@ -80,6 +81,20 @@ def test_rows_are_tried_out_once(suite: Path, tmp_path: Path) -> None:
     (suite / "test_rows.py").unlink()
 
     assert live.try_out(side("A"), suite, tmp_path / "out").rows == first.rows
+
+
+def test_nothing_is_planted_where_no_interpreter_takes_part(
+    suite: Path, tmp_path: Path
+) -> None:
+    known = live.try_out(side("A"), suite, tmp_path / "out")
+    *others, last = live.eligible(known)
+    controls = {
+        name: replace(known.rows[name], group=YARDSTICK_GROUP) for name in others
+    }
+
+    planted = live.draw_plants(replace(known, rows=known.rows | controls), 4, 4, 1)
+
+    assert {*planted} == {last}
 
 
 def test_what_is_planted_is_a_twentieth_or_twice_the_margin() -> None:

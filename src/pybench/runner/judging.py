@@ -31,7 +31,7 @@ from pybench.verdicts import (
 from pybench.verdicts.withholding import TWIN, YARDSTICK
 
 # Rows of our suite that no interpreter takes part in.
-_YARDSTICK_GROUP = "yardstick"
+YARDSTICK_GROUP = "yardstick"
 
 # The classes of rows. What one thread computes takes turns on one CPU; threads and
 # what waits for a disk, a socket or a child are in the hands of the scheduler.
@@ -250,7 +250,7 @@ def _controls(
     for side in run.contenders:
         for row, record in run.rows.items():
             found = decided.get(_key(side.name, row))
-            if record.group == _YARDSTICK_GROUP and found is not None:
+            if record.group == YARDSTICK_GROUP and found is not None:
                 metric = record.metric or CPU
                 yield Control(row=row, kind=YARDSTICK, metric=metric, verdict=found)
 
@@ -292,7 +292,7 @@ def part_of(row: str) -> str:
 def _parts(run: Run, rows: Mapping[str, Sequence[float]]) -> dict[str, GeometricMean]:
     by_part: dict[str, dict[str, Sequence[float]]] = {part: {} for part in PARTS}
     for row, values in rows.items():
-        if run.rows[row].group != _YARDSTICK_GROUP:
+        if run.rows[row].group != YARDSTICK_GROUP:
             by_part[part_of(row)][row] = values
     return _geometric(by_part)
 

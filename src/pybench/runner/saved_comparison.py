@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pybench.runner.judging import COMPUTATION, PARTS, part_of
+from pybench.runner.judging import COMPUTATION, PARTS, YARDSTICK_GROUP, part_of
 from pybench.runner.saved import PYPERF, Saved, SavedError
 from pybench.runner.summary import FAIL_ON
 from pybench.sequential import (
@@ -34,8 +34,6 @@ LIMITS = (
 
 # What a row is called in which no interpreter takes part: it shows the machine.
 CONTROL = "control"
-_YARDSTICK_GROUP = "yardstick"
-
 
 _NAMED = 3
 
@@ -231,7 +229,7 @@ def _yardsticks(
             statistics.median(other.rows[name].times_s),
         )
         for name in common
-        if baseline.rows[name].group == other.rows[name].group == _YARDSTICK_GROUP
+        if baseline.rows[name].group == other.rows[name].group == YARDSTICK_GROUP
     }
 
 

@@ -17,7 +17,13 @@ from pathlib import Path
 from pybench import __version__
 from pybench.results import MEASURED, RowRecord
 from pybench.runner import schedule
-from pybench.runner.judging import CLASS_MARGINS, COMPUTING, class_of, judge
+from pybench.runner.judging import (
+    CLASS_MARGINS,
+    COMPUTING,
+    YARDSTICK_GROUP,
+    class_of,
+    judge,
+)
 from pybench.runner.live import Comparison, Progress, Side
 from pybench.runner.record import RecordWriter, Run, RunHeader, read_run
 from pybench.runner.summary import summarise, write_summary
@@ -112,12 +118,14 @@ def draw_plants(
     """Draw the rows in which something is planted.
 
     Only where it can be: a row of which one call is longer than a sample cannot make a
-    twentieth more calls.
+    twentieth more calls. Never in a row in which no interpreter takes part: verdicts
+    are withheld when one of those moves, and rightly.
     """
     rows = {
         name: class_of(row)
         for name, row in eligible(run).items()
-        if class_of(row) != COMPUTING or row.numbers.get("count", 1) % PLANT[1] == 0
+        if row.group != YARDSTICK_GROUP
+        and (class_of(row) != COMPUTING or row.numbers.get("count", 1) % PLANT[1] == 0)
     }
     chance = schedule.generator(seed, "plants")
     chosen = []

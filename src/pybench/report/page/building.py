@@ -103,7 +103,8 @@ def _cell(row: RowSummary) -> Cell:
         is_below_margin=row.below_margin,
         time=duration(row.side_ns),
         pairs=str(row.pairs or ""),
-        reason=row.reason,
+        # Why is said once, in the head of the page, and not in every row.
+        reason="withheld" if row.reason.startswith("withheld:") else row.reason,
     )
 
 
