@@ -33,7 +33,7 @@ HEADINGS = dict(
             "Memory",
             "Pauses of the collector",
             "Start-up and imports",
-            "Threads, processes, interpreters",
+            "Scenarios, and where the time goes",
             "How far to trust it",
             "Environment",
         ),
