@@ -32,8 +32,23 @@ def sample(
 
 
 def test_wall_time_leaves_out_the_wait_for_a_cpu() -> None:
-    assert timed_ns(sample(1000, waited=200), WALL) == 800
+    assert timed_ns(sample(1000, cpu=700, waited=200), WALL) == 800
     assert timed_ns(sample(1000, cpu=700, waited=200), CPU) == 700
+
+
+@pytest.mark.parametrize(
+    ("cpu", "waited", "wanted"),
+    [
+        (1900, 950, 1000),  # two threads worked while the first one waited
+        (1000, 900, 1000),  # one other did
+        (900, 300, 900),  # and here for most of it
+        (0, 300, 700),
+    ],
+)
+def test_a_wait_in_which_other_threads_work_is_not_left_out(
+    cpu: int, waited: int, wanted: int
+) -> None:
+    assert timed_ns(sample(1000, cpu=cpu, waited=waited), WALL) == wanted
 
 
 def test_a_wait_longer_than_the_sample_is_not_believed() -> None:
