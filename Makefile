@@ -45,7 +45,7 @@ reference:
 	@$(call checked); exec "$$python" benchmarks/reference/run.py $(ARGS)
 
 lint:
-	@$(call checked,--group typing --group lint); failed=0; \
+	@$(call checked,--group typing --group lint --optional faces); failed=0; \
 	work="$$(dirname "$$python")/../lint"; \
 	"$$python" -m ruff check . || failed=1; \
 	"$$python" -m ruff format --check . || failed=1; \
