@@ -1,0 +1,59 @@
+"""The pictures of the README: drawn from a run, and nothing fetched by them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
+pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
+pytest.importorskip("rich", reason="n/a: rich is not installed here")
+pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here")
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "pictures.py"
+
+
+def draw(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run the script."""
+    command = [sys.executable, str(SCRIPT), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_three_pictures_say_what_was_measured_and_where(
+    recorded: Callable[..., Any], tmp_path: Path
+) -> None:
+    recorded(folder=tmp_path / "run")
+
+    done = draw(tmp_path / "run", "-o", tmp_path / "pictures")
+
+    assert done.returncode == 0, done.stderr
+    pictures = {path.stem: path.read_text() for path in tmp_path.glob("pictures/*")}
+    assert {*pictures} == {"terminal", "ratios", "row"}
+    for name, svg in pictures.items():
+        assert svg.startswith("<svg")
+        assert not re.search(r"url\(.?http|href=.http|@import", svg), name
+        assert "var(--" not in svg  # nothing around it would say what they are
+    assert "3.14t against 3.13 on a processor, 2 CPUs" in pictures["ratios"]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [(["gone"], "gone"), (["run", "--row", "no_row"], "--row no_row: no such row")],
+)
+def test_what_cannot_be_drawn_is_named(
+    recorded: Callable[..., Any], tmp_path: Path, words: list[str], reason: str
+) -> None:
+    recorded(folder=tmp_path / "run")
+    place, *more = words
+
+    done = draw(tmp_path / place, *more, "-o", tmp_path / "pictures")
+
+    assert done.returncode != 0
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
