@@ -11,7 +11,8 @@ import pytest
 
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
-from pybench.cli.progress import Meter, clock
+from pybench.cli.progress import Meter
+from pybench.profiles.scenario_progress import clock
 
 TELLS = """
 import sys, threading

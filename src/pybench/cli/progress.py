@@ -11,11 +11,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
+# From what a bare interpreter can import as well: this one has rich, where it is.
+from pybench.profiles.scenario_progress import LINE_EVERY_S, clock
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-# Lines where there is no terminal, seconds apart.
-LINE_EVERY_S = 10.0
 
 # For what may be done at once: nothing is shown of what takes less.
 SHOWN_AFTER_S = 2.0
@@ -106,8 +106,3 @@ class Meter:
         assert self._task is not None
         self._bar.update(self._task, description=text, completed=done, total=whole)
         self._bar.refresh()
-
-
-def clock(duration_s: float) -> str:
-    """Return ``2:05``."""
-    return f"{int(duration_s) // 60}:{int(duration_s) % 60:02d}"

@@ -176,7 +176,7 @@ def sides_of(settings: "Settings", options: argparse.Namespace) -> "tuple[Side, 
 
 def tell(comparison: "Comparison", taken_s: float) -> None:
     """Say how far it is, and how long it may still take."""
-    from pybench.cli.progress import clock
+    from pybench.profiles.scenario_progress import clock
 
     first, second = comparison.pairs[-1]
     done, whole = len(comparison.pairs), comparison.plan.most_pairs

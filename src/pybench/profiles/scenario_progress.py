@@ -52,14 +52,14 @@ class Progress:
             self._next = now + self._every_s
             taken_s = now - self._began
             self._say(
-                f"{what} {done} of {whole}, {_clock(taken_s)}, "
-                f"about {_clock(taken_s / done * (whole - done))} left"
+                f"{what} {done} of {whole}, {clock(taken_s)}, "
+                f"about {clock(taken_s / done * (whole - done))} left"
             )
 
     def announce(self, what: str, left_s: float) -> None:
         """Say what takes a known time, unless that is short."""
         if left_s > AFTER_S and self._is_wanted:
-            self._say(f"{what}, about {_clock(left_s)} left")
+            self._say(f"{what}, about {clock(left_s)} left")
 
     def close(self) -> None:
         """Take the line away; nothing if there is none."""
@@ -80,5 +80,6 @@ def _write(text: str) -> None:
     sys.stderr.flush()
 
 
-def _clock(duration_s: float) -> str:
+def clock(duration_s: float) -> str:
+    """Return ``2:05``."""
     return f"{int(duration_s) // 60}:{int(duration_s) % 60:02d}"

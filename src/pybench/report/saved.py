@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pybench.report.markdown import MOST_CHARACTERS, Section, cells, fitted
 from pybench.report.terminal import WIDTH
-from pybench.report.wording import SIGNS, duration, operation
+from pybench.report.wording import UNREPLICATED, duration, operation, saved_point
 from pybench.runner.saved_comparison import (
     OneSided,
     PartMean,
@@ -20,7 +20,6 @@ from pybench.runner.saved_comparison import (
     SavedFile,
     SavedRowSummary,
 )
-from pybench.runner.summary import NO_VERDICT
 from pybench.sequential import FASTER, INCONCLUSIVE, SLOWER
 
 LEGEND = (
@@ -30,7 +29,6 @@ LEGEND = (
 )
 
 _ORDER = {SLOWER: 0, FASTER: 1, INCONCLUSIVE: 2}
-_UNREPLICATED = "unreplicated"
 
 # Rows of one file alone that are named where not all are asked for.
 _NAMED = 6
@@ -126,12 +124,10 @@ def _order(row: SavedRowSummary) -> int:
 
 
 def _row_cells(row: SavedRowSummary) -> list[str]:
-    sign = SIGNS.get(row.word, SIGNS[NO_VERDICT])
-    mark = f" {_UNREPLICATED}" if row.unreplicated else ""
     return [
         duration(row.baseline_s * 1e9),
         duration(row.side_s * 1e9),
-        f"{sign} {row.ratio:.3f}{mark}",
+        saved_point(row),
     ]
 
 
@@ -169,9 +165,9 @@ def _means_table(comparison: SavedComparison) -> Table:
 def _mean_cells(mean: PartMean) -> list[str]:
     rows = _count(mean.rows)
     if mean.unreplicated == mean.rows:
-        rows += f", {_UNREPLICATED}"
+        rows += f", {UNREPLICATED}"
     elif mean.unreplicated:
-        rows += f", {mean.unreplicated} {_UNREPLICATED}"
+        rows += f", {mean.unreplicated} {UNREPLICATED}"
     return [mean.part, mean.side, f"{mean.ratio:.3f}", rows]
 
 

@@ -194,10 +194,8 @@ def _means(summary: Summary, console: Console, width: int) -> None:
     for head in ("geometric mean", "side", "ratio", "rows"):
         table.add_column(head, overflow="fold")
     for mean in summary.means:
-        around = ""
-        if mean.low is not None and mean.high is not None:
-            around = f" [{mean.low:.3f}, {mean.high:.3f}]"
         name = mean.category or "whole suite"
-        cells = (name, mean.side, f"{mean.ratio:.3f}{around}", str(mean.rows))
+        said = f"{mean.ratio:.3f} {interval(mean)}".rstrip()
+        cells = (name, mean.side, said, str(mean.rows))
         table.add_row(*(Text(printable(cell)) for cell in cells))
     console.print(table, width=width)

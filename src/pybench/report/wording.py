@@ -6,11 +6,20 @@ import math
 from collections import Counter
 
 from pybench.results import ERROR, NOT_AVAILABLE, VOID
-from pybench.runner.summary import NO_VERDICT, RowSummary, Summary
+from pybench.runner.saved_comparison import SavedRowSummary
+from pybench.runner.summary import (
+    NO_VERDICT,
+    ControlSummary,
+    MeanSummary,
+    RowSummary,
+    Summary,
+)
 from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 # More time points up, as the ratio does.
 SIGNS = {SLOWER: "▲", FASTER: "▼", EQUIVALENT: "≈", INCONCLUSIVE: "?", NO_VERDICT: "-"}
+
+UNREPLICATED = "unreplicated"
 
 LEGEND = (
     "▲ more time  ▼ less time  ≈ same within the margin  ? cannot tell  - no verdict; "
@@ -42,11 +51,17 @@ def point(row: RowSummary) -> str:
     return f"{SIGNS[row.verdict]} {row.ratio:.3f}{'*' if row.below_margin else ''}"
 
 
-def interval(row: RowSummary) -> str:
+def interval(of: RowSummary | MeanSummary | ControlSummary) -> str:
     """Return the interval of a ratio, empty where there is none."""
-    if row.low is None or row.high is None:
+    if of.low is None or of.high is None:
         return ""
-    return f"[{row.low:.3f}, {row.high:.3f}]"
+    return f"[{of.low:.3f}, {of.high:.3f}]"
+
+
+def saved_point(row: SavedRowSummary) -> str:
+    """Return sign and ratio of a row of saved files, and whether it has replicates."""
+    sign = SIGNS.get(row.word, SIGNS[NO_VERDICT])
+    return f"{sign} {row.ratio:.3f}{f' {UNREPLICATED}' if row.unreplicated else ''}"
 
 
 def _outcome(row: RowSummary) -> str:

@@ -180,10 +180,12 @@ def judge(run: Run) -> Judgement:
     """Decide everything that the record of a run lets decide."""
     plan = plan_of(run)
     # All contenders are one family: whoever compares six has six times the chances.
-    family: dict[str, list[float]] = {}
-    for side in run.contenders:
-        for row, values in differences(run, side.name).items():
-            family[_key(side.name, row)] = values
+    found = {side.name: differences(run, side.name) for side in run.contenders}
+    family = {
+        _key(side, row): values
+        for side, rows in found.items()
+        for row, values in rows.items()
+    }
     margins = {row: margin_of(record, plan) for row, record in run.rows.items()}
     decided = decide(
         family, plan, {key: margins[key.partition("\0")[2]] for key in family}
@@ -197,7 +199,6 @@ def judge(run: Run) -> Judgement:
         for side in run.contenders
         for row in run.rows
     )
-    found = {side.name: differences(run, side.name) for side in run.contenders}
     return Judgement(
         plan=plan,
         cells=cells,

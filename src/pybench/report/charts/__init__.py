@@ -13,6 +13,7 @@ from pybench.report.charts.looks import Look, in_plain_inks, looks_of
 from pybench.report.charts.opened_row import row_spec, row_values
 from pybench.report.charts.verdicts import CELLS, forest_spec
 from pybench.report.charts.views import (
+    HEADINGS,
     VIEWS,
     charts_of,
     forest_of,
@@ -22,6 +23,7 @@ from pybench.report.charts.views import (
 
 __all__ = [
     "CELLS",
+    "HEADINGS",
     "MISSING",
     "VIEWS",
     "Chart",

@@ -33,14 +33,12 @@ def svg_of(spec: Mapping[str, Any]) -> str:
         If vl-convert-python is not installed.
     """
     vl_convert = importlib.import_module("vl_convert")
-    # Strict: what a locale or a missing file would change must be an error.
-    drawn = vl_convert.vegalite_to_svg(dict(spec), vl_version=GRAMMAR)
-    return str(drawn)
+    return str(vl_convert.vegalite_to_svg(dict(spec), vl_version=GRAMMAR))
 
 
 @cache
 def javascript() -> str:
-    """Return the bundle that leaves `vegaEmbed` and its interpreter in `window`.
+    """Return the module that leaves Vega's embedding function as `pybenchEmbed`.
 
     Raises
     ------

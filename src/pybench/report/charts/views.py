@@ -13,7 +13,15 @@ from pybench.report.charts.recorded import recorded
 from pybench.report.charts.scaling import scaling_spec, speed_ups
 from pybench.report.charts.verdicts import forest_spec
 from pybench.report.contents import Contents
-from pybench.report.wording import SIGNS, duration, operation, ratio
+from pybench.report.wording import (
+    SIGNS,
+    UNREPLICATED,
+    duration,
+    interval,
+    operation,
+    ratio,
+    saved_point,
+)
 from pybench.runner.saved import Saved
 from pybench.runner.saved_comparison import SavedComparison
 from pybench.runner.summary import (
@@ -24,20 +32,21 @@ from pybench.runner.summary import (
     Summary,
 )
 from pybench.verdicts import EQUIVALENT
-from pybench.verdicts.withholding import TWIN
+from pybench.verdicts.withholding import TWIN, YARDSTICK
 
-# What a page is divided into, and in which order.
-VIEWS = (
-    "forest",
-    "parts",
-    "scaling",
-    "memory",
-    "gc",
-    "imports",
-    "scenarios",
-    "method",
-    "environment",
-)
+# What a page is divided into and in which order, and what each part is called.
+HEADINGS = {
+    "forest": "Which differences are real",
+    "parts": "Where it changed",
+    "scaling": "Threads",
+    "memory": "Memory",
+    "gc": "Pauses of the collector",
+    "imports": "Start-up and imports",
+    "scenarios": "Scenarios, and where the time goes",
+    "method": "How far to trust it",
+    "environment": "Environment",
+}
+VIEWS = (*HEADINGS,)
 
 # Rows of a forest that is drawn at once; a page draws others by its filter.
 MOST_DRAWN = 40
@@ -66,13 +75,30 @@ def looks_of_summary(summary: Summary) -> tuple[Look, ...]:
 
 def row_value(row: RowSummary) -> dict[str, Any]:
     """Return one point of a forest."""
+    return _point(row, operation(row.row), row.side, ratio(row))
+
+
+def _point(
+    of: RowSummary | MeanSummary | ControlSummary, name: str, side: str, said: str
+) -> dict[str, Any]:
     return {
-        "name": operation(row.row),
-        "side": row.side,
-        "said": ratio(row),
-        "ratio": row.ratio,
-        "low": row.low,
-        "high": row.high,
+        **_point_alone(of.ratio, name, side, said),
+        "low": of.low,
+        "high": of.high,
+    }
+
+
+def _point_alone(
+    value: float | None, name: str, side: str, said: str
+) -> dict[str, Any]:
+    """Return a point of which no interval is known."""
+    return {
+        "name": name,
+        "side": side,
+        "said": said,
+        "ratio": value,
+        "low": None,
+        "high": None,
     }
 
 
@@ -143,7 +169,7 @@ def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
                     mean.category or "all",
                     mean.side,
                     f"{mean.ratio:.3f}",
-                    _around(mean),
+                    interval(mean),
                     str(mean.rows),
                 )
                 for mean in means
@@ -175,43 +201,33 @@ def _mean_values(summary: Summary) -> list[dict[str, Any]]:
         for mean in summary.means
     ]
     return [
-        {
-            "name": name,
-            "side": mean.side,
-            "said": f"{mean.ratio:.3f} {_around(mean)}, {mean.rows} rows",
-            "ratio": mean.ratio,
-            "low": mean.low,
-            "high": mean.high,
-        }
+        _point(
+            mean,
+            name,
+            mean.side,
+            f"{mean.ratio:.3f} {interval(mean)}, {mean.rows} rows",
+        )
         for name, mean in named
     ]
-
-
-def _around(one: MeanSummary | ControlSummary) -> str:
-    if one.low is None or one.high is None:
-        return ""
-    return f"[{one.low:.3f}, {one.high:.3f}]"
 
 
 def _controls(summary: Summary, baseline: Look) -> Iterator[Chart]:
     """Draw what lets a reader distrust the run: what cannot differ."""
     kinds = {
         TWIN: f"a copy of {baseline.name}, measured as if it were a contender",
-        "yardstick": "rows in which no interpreter takes part",
+        YARDSTICK: "rows in which no interpreter takes part",
     }
     for kind, says in kinds.items():
         controls = [one for one in summary.controls if one.kind == kind]
         if not controls:
             continue
         values = [
-            {
-                "name": operation(one.row),
-                "side": baseline.name,
-                "said": f"{SIGNS.get(one.verdict, '-')} {one.ratio:.3f} {_around(one)}",
-                "ratio": one.ratio,
-                "low": one.low,
-                "high": one.high,
-            }
+            _point(
+                one,
+                operation(one.row),
+                baseline.name,
+                f"{SIGNS.get(one.verdict, '-')} {one.ratio:.3f} {interval(one)}",
+            )
             for one in controls
         ]
         yield Chart(
@@ -226,7 +242,7 @@ def _controls(summary: Summary, baseline: Look) -> Iterator[Chart]:
                     operation(one.row),
                     f"{SIGNS.get(one.verdict, '-')} {one.verdict}",
                     f"{one.ratio:.3f}",
-                    _around(one),
+                    interval(one),
                     str(one.pairs),
                     one.metric,
                 )
@@ -258,15 +274,7 @@ def _saved_values(saved: SavedComparison, most: int) -> list[dict[str, Any]]:
     rows = sorted(saved.rows, key=lambda row: -abs(math.log(row.ratio)))
     names = list(dict.fromkeys(row.row for row in rows))[:most]
     return [
-        {
-            "name": operation(row.row),
-            "side": row.side,
-            "said": f"{SIGNS.get(row.word, '-')} {row.ratio:.3f}"
-            + (" unreplicated" if row.unreplicated else ""),
-            "ratio": row.ratio,
-            "low": None,
-            "high": None,
-        }
+        _point_alone(row.ratio, operation(row.row), row.side, saved_point(row))
         for row in rows
         if row.row in names
     ]
@@ -290,7 +298,7 @@ def _of_saved(contents: Contents, saved: SavedComparison) -> Iterator[Chart]:
                 row.side,
                 duration(row.side_s * 1e9),
                 duration(row.baseline_s * 1e9),
-                f"{row.ratio:.3f}" + (" unreplicated" if row.unreplicated else ""),
+                f"{row.ratio:.3f}" + (f" {UNREPLICATED}" if row.unreplicated else ""),
                 f"{SIGNS.get(row.word, '-')} {row.word}"
                 + (f": {row.reason}" if row.reason else ""),
             )
@@ -298,14 +306,9 @@ def _of_saved(contents: Contents, saved: SavedComparison) -> Iterator[Chart]:
         ],
     )
     means = [
-        {
-            "name": mean.part,
-            "side": mean.side,
-            "said": f"{mean.ratio:.3f}, {mean.rows} rows",
-            "ratio": mean.ratio,
-            "low": None,
-            "high": None,
-        }
+        _point_alone(
+            mean.ratio, mean.part, mean.side, f"{mean.ratio:.3f}, {mean.rows} rows"
+        )
         for mean in saved.means
     ]
     yield Chart(

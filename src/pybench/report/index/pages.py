@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from pybench.report.charts.looks import HUES, OTHER_HUE
 from pybench.report.index.reading import Machine, Site, SiteRun, moment
 from pybench.report.index.series import Series, language, series_of
 from pybench.report.index.sparkline import HEIGHT, WIDTH, mark, sparkline
+from pybench.report.templates import templates_in
 from pybench.report.wording import (
     LEGEND,
     SIGNS,
@@ -24,8 +25,7 @@ from pybench.report.wording import (
     printable,
     shortened,
 )
-from pybench.runner.summary import NO_VERDICT, RowSummary, SideSummary
-from pybench.verdicts import VERDICTS
+from pybench.runner.summary import RowSummary, SideSummary
 
 # The newest runs of a series that its tables and its lines have; all are in the CSV.
 MOST_COLUMNS = 8
@@ -73,7 +73,7 @@ def index(site: Site) -> str:
         problems=site.problems,
         machines=_machines(site.runs),
         series=[_shown(one) for one in series_of(site.runs)],
-        words=(*VERDICTS, NO_VERDICT),
+        words=(*SIGNS,),
         most_columns=MOST_COLUMNS,
         most_drawn=MOST_DRAWN,
         legend=LEGEND,
@@ -81,13 +81,7 @@ def index(site: Site) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_in(Path(__file__).parent)
     environment.filters |= {
         "name": _name,
         "operation": operation,

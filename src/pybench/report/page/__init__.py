@@ -7,9 +7,9 @@ charts are there without.
 
 from __future__ import annotations
 
-from importlib.resources import files
+from pathlib import Path
 
-from pybench.report.charts import MISSING, VIEWS, charts_of, is_here, javascript
+from pybench.report.charts import HEADINGS, MISSING, charts_of, is_here, javascript
 from pybench.report.contents import Contents
 from pybench.report.page.building import (
     counts_of,
@@ -21,25 +21,6 @@ from pybench.report.page.building import (
 )
 from pybench.report.page.packing import inert_json, packed
 from pybench.report.wording import LEGEND, facts
-
-# What each view is called; all rows stand after the first.
-HEADINGS = dict(
-    zip(
-        VIEWS,
-        (
-            "Which differences are real",
-            "Where it changed",
-            "Threads",
-            "Memory",
-            "Pauses of the collector",
-            "Start-up and imports",
-            "Scenarios, and where the time goes",
-            "How far to trust it",
-            "Environment",
-        ),
-        strict=True,
-    )
-)
 
 
 def page(contents: Contents) -> str:
@@ -55,16 +36,10 @@ def page(contents: Contents) -> str:
     ImportError
         If jinja2 is not installed.
     """
-    from jinja2 import Environment, StrictUndefined
+    from pybench.report.templates import templates_in
 
-    here = files("pybench.report.page")
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.from_string((here / "page.html").read_text("utf-8"))
+    here = Path(__file__).parent
+    template = templates_in(here).get_template("page.html")
     charts, problems = charts_of(contents)
     views, specs = figures_of(charts)
     summary = contents.summary
@@ -76,7 +51,6 @@ def page(contents: Contents) -> str:
     details = packed(inert_json(details_data(contents, lines))) if lines else ""
     return template.render(
         title=contents.title,
-        contents=contents,
         summary=summary,
         saved=contents.saved,
         notes=[*contents.notes, *problems],

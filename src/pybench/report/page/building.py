@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from typing import Any
 from pybench.report.charts import (
     CELLS,
     Chart,
-    Look,
     forest_spec,
     is_here,
     looks_of_summary,
@@ -21,10 +21,9 @@ from pybench.report.contents import Contents
 from pybench.report.wording import SIGNS, duration, interval, operation, point
 from pybench.runner.details import RowDetail
 from pybench.runner.summary import RowSummary, Summary
-from pybench.verdicts import VERDICTS
 
 # The verdicts in the order in which they are counted and filtered.
-WORDS = (*VERDICTS, "none")
+WORDS = (*SIGNS,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +34,6 @@ class Cell:
     point: str
     interval: str
     verdict: str
-    is_below_margin: bool
     time: str
     pairs: str
     reason: str
@@ -100,7 +98,6 @@ def _cell(row: RowSummary) -> Cell:
         point=point(row).partition(" ")[2],
         interval=interval(row),
         verdict=row.verdict,
-        is_below_margin=row.below_margin,
         time=duration(row.side_ns),
         pairs=str(row.pairs or ""),
         # Why is said once, in the head of the page, and not in every row.
@@ -138,8 +135,6 @@ def figures_of(charts: Sequence[Chart]) -> tuple[dict[str, list[Figure]], list[A
 
 def _labelled(svg: str, title: str) -> str:
     """Say what an SVG is, to whoever cannot see it: its table says the rest."""
-    import html
-
     label = html.escape(title, quote=True)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
@@ -185,7 +180,7 @@ def script_data(summary: Summary, lines: Sequence[Line]) -> Any:
         "baseline": looks[0].name,
         "sides": sides,
         "words": WORDS,
-        "signs": [SIGNS[word] for word in WORDS],
+        "signs": [*SIGNS.values()],
         "rows": rows,
         "cells": CELLS,
         "forest": forest_spec(looks[1:], summary.margin, looks[0].name),
@@ -234,7 +229,7 @@ def _side_columns(detail: RowDetail, numbers: Sequence[int]) -> dict[str, Any]:
     own = {pair.pair: pair for pair in detail.pairs}
     pairs = [own.get(number) for number in numbers]
     return {
-        "r": [pair and _ratio(pair.ratio) for pair in pairs],
+        "r": [pair and round(pair.ratio, 4) for pair in pairs],
         "t": [pair and _shown(pair.side_ns) for pair in pairs],
         "w": [_shown(value) for value in detail.warm_up.side],
     }
@@ -244,10 +239,6 @@ def _shown(value: float) -> float | int:
     """Return a number with the three digits that are shown of it."""
     rounded = float(f"{value:.3g}")
     return int(rounded) if rounded.is_integer() else rounded
-
-
-def _ratio(value: float) -> float:
-    return round(value, 4)
 
 
 def environment_of(contents: Contents) -> list[Mapping[str, str]]:
@@ -275,15 +266,3 @@ def environment_of(contents: Contents) -> list[Mapping[str, str]]:
             }
         )
     return tables
-
-
-__all__ = [
-    "WORDS",
-    "Look",
-    "counts_of",
-    "details_data",
-    "environment_of",
-    "figures_of",
-    "lines_of",
-    "script_data",
-]
