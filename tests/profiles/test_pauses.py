@@ -261,10 +261,11 @@ def test_cell_without_any_answer_has_its_problem_only() -> None:
     assert found.problems == ("it broke",)
 
 
-def test_overhead_has_both_ratios() -> None:
-    found = pauses.measure_overhead(PYTHON, 10_000, 6, 60)
+@pytest.mark.parametrize("shape", list(pauses.OVERHEAD_SHAPES))
+def test_overhead_has_both_ratios(shape: str) -> None:
+    found = pauses.measure_overhead(PYTHON, shape, 10_000, 6, 60)
 
-    assert found.pairs == 6
+    assert (found.shape, found.pairs) == (shape, 6)
     assert 0 < found.whole.low <= found.whole.value <= found.whole.high < math.inf
     assert 0 < found.own.low <= found.own.value <= found.own.high < math.inf
 
@@ -273,7 +274,7 @@ def test_document_has_no_number_that_json_lacks() -> None:
     runs = [Run(cell=CELL, watched=False, answer=answer())]
 
     document = pauses.profile_document(
-        probe(sys.executable), pauses.summarise(runs, free=False), None, complete=True
+        probe(sys.executable), pauses.summarise(runs, free=False), [], complete=True
     )
 
     (cell,) = document["cells"]

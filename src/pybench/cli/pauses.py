@@ -139,15 +139,22 @@ def profile_gc(options: argparse.Namespace) -> int:
     )
     print("\n".join(head(interpreter)), file=out, flush=True)
     runs: list[pauses.Run] = []
-    overhead: pauses.Overhead | None = None
+    overheads: list[pauses.Overhead] = []
     problem, status = "", OK
     whole = pauses.process_count(interpreter, cells, options.repeats)
     try:
         with Meter() as meter:
             meter.tell("process", 0, whole + 1, more="what the recorder costs")
-            overhead = pauses.measure_overhead(
-                interpreter.path, min(options.sizes), options.pairs, options.timeout
-            )
+            for shape in pauses.OVERHEAD_SHAPES:
+                overheads += [
+                    pauses.measure_overhead(
+                        interpreter.path,
+                        shape,
+                        min(options.sizes),
+                        options.pairs,
+                        options.timeout,
+                    )
+                ]
     except pauses.ChildError as error:
         problem, status = str(error), FAILED
     except KeyboardInterrupt:
@@ -170,9 +177,9 @@ def profile_gc(options: argparse.Namespace) -> int:
     summaries = pauses.summarise(runs, free=free)
     print("\n".join(table(summaries)), file=out)
     print("\n".join(observers(summaries, free=free)), file=out)
-    print(overhead_line(overhead, problem), file=out)
+    print("\n".join(overhead_lines(overheads, problem)), file=out)
     document = pauses.profile_document(
-        interpreter, summaries, overhead, complete=status == OK
+        interpreter, summaries, overheads, complete=status == OK
     )
     status = max(status, write(document, options.json))
     if status == INTERRUPTED:
@@ -325,16 +332,23 @@ def observers(summaries: "list[CellSummary]", *, free: bool) -> list[str]:
     return lines
 
 
-def overhead_line(overhead: "Overhead | None", problem: str) -> str:
-    """Say what the recorder takes."""
-    if overhead is None:
-        return f"recorder's overhead: n/a: {problem or 'interrupted'}"
-    return (
-        f"recorder's overhead: {percent(overhead.whole)} of CPU time, of which its own "
-        f"{percent(overhead.own)} (the rest is what any callback costs); "
-        f"{overhead.pairs} pairs of runs\n  that only make cyclic garbage: "
-        f"{overhead.collections:.0f} collections each, the shortest there are"
-    )
+def overhead_lines(overheads: "list[Overhead]", problem: str) -> list[str]:
+    """Say what the recorder takes of either kind of run."""
+    from pybench.profiles.pauses import OVERHEAD_SHAPES
+
+    lines = [
+        "recorder's overhead, of CPU time, and its own part (the rest is what any "
+        "callback costs):"
+    ]
+    for one in overheads:
+        lines += [
+            f"  {percent(one.whole)}, its own {percent(one.own)}: {one.pairs} pairs",
+            f"    of runs that {OVERHEAD_SHAPES[one.shape]}; "
+            f"{one.collections:.0f} collections each",
+        ]
+    if len(overheads) < len(OVERHEAD_SHAPES):
+        lines.append(f"  n/a: {problem or 'interrupted'}")
+    return lines
 
 
 def percent(ratio: "Ratio") -> str:

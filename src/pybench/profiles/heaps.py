@@ -29,11 +29,19 @@ _APART_S = 0.003
 _SWITCH_S = 0.0001
 
 
+class Node:
+    """One of a binary tree of instances, which is what programs mostly make."""
+
+    def __init__(self, depth: int) -> None:
+        self.left = Node(depth - 1) if depth else None
+        self.right = Node(depth - 1) if depth else None
+
+
 def build(shape: str, count: int) -> object:
     """Make `count` objects that the collector has to look at; return what holds them.
 
     `lists` and `dicts` hang by one list; `chain` is a linked list and `tree` a binary
-    tree, both of lists. `cycles` are lists that contain themselves, and nobody has
+    tree, both of lists. `nodes` are binary trees of instances. `cycles` are lists that contain themselves, and nobody has
     them: garbage for the collector alone.
     """
     if shape == "lists":
@@ -50,6 +58,8 @@ def build(shape: str, count: int) -> object:
         for index in range(1, count):
             nodes[(index - 1) // 2].append(nodes[index])
         return nodes[0]
+    if shape == "nodes":
+        return [Node(6) for _ in repeat(None, count // 127)]
     if shape == "cycles":
         for _ in repeat(None, count):
             cycle: list[object] = []
@@ -111,13 +121,14 @@ def record(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def time_turns(order: dict[str, Any]) -> dict[str, Any]:
-    """Make cyclic garbage with the recorder, an idle callback, and none, in turns.
+    """Build what is ordered with the recorder, an idle callback, and none, in turns.
 
-    The nanoseconds are this thread's CPU time: what the recorder takes is computing,
+    Of cycles every collection is as short as can be; another shape grows beside an old
+    heap, as in `record`, so that some are of all that there is. The nanoseconds are this thread's CPU time: what the recorder takes is computing,
     and the wall clock would show the neighbours as well. A callback costs something
     whatever it does: the collector makes a dict for it and calls it twice.
     """
-    size = order["size"]
+    shape, size = order["shape"], order["size"]
     gc.disable()
     held = build("lists", size)
     gc.collect()
@@ -132,9 +143,10 @@ def time_turns(order: dict[str, Any]) -> dict[str, Any]:
                 gc.callbacks.append(callbacks[arm])
             gc.enable()
             start_ns = time.thread_time_ns()
-            build("cycles", size)
+            built = build(shape, size)
             turn[arm] = time.thread_time_ns() - start_ns
             gc.disable()
+            del built
             gc.callbacks.clear()
         turns.append(turn)
     recorded = _pybench.pauses_recorded(recorder)

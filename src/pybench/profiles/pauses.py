@@ -42,6 +42,14 @@ _THRESHOLD_FREE_NS = 20_000
 # and short enough for many pairs, whatever the heaps are.
 _OVERHEAD_SIZE = 100_000
 
+# What such runs build, and how it is said. Cycles are freed in collections of a few
+# hundred objects: nothing pays more of its time. Among those of a heap that grows some
+# are long.
+OVERHEAD_SHAPES = {
+    "nodes": "build trees of instances",
+    "cycles": "only make cyclic garbage, in the shortest collections there are",
+}
+
 _CHILD = Path(__file__).with_name("heaps.py")
 
 CALLBACK, VICTIM = "callback", "victim"
@@ -145,6 +153,7 @@ class Ratio:
 class Overhead:
     """What the recorder takes: against no callback, and against an idle one."""
 
+    shape: str
     whole: Ratio
     own: Ratio
     pairs: int
@@ -269,20 +278,25 @@ def run_cell(
     return Run(cell=cell, watched=watched, answer=answer)
 
 
-def measure_overhead(python: Path, size: int, pairs: int, timeout_s: float) -> Overhead:
-    """Measure what the recorder takes of a run that makes nothing but garbage.
-
-    Its collections are the shortest that there are, so it is the most that a recorder
-    takes of any run.
+def measure_overhead(
+    python: Path, shape: str, size: int, pairs: int, timeout_s: float
+) -> Overhead:
+    """Measure what the recorder takes of a run that builds one heap after the other.
 
     Raises
     ------
     ChildError
         If the process gives no answer.
     """
-    order = {"what": "turns", "size": min(size, _OVERHEAD_SIZE), "turns": pairs}
+    order = {
+        "what": "turns",
+        "shape": shape,
+        "size": min(size, _OVERHEAD_SIZE),
+        "turns": pairs,
+    }
     answer = ask(python, order, timeout_s)
     return Overhead(
+        shape=shape,
         whole=ratio_of([(recorder, none) for recorder, _, none in answer["turns"]]),
         own=ratio_of([(recorder, idle) for recorder, idle, _ in answer["turns"]]),
         pairs=pairs,
@@ -448,7 +462,7 @@ def agreement(answers: Sequence[dict[str, Any]]) -> Agreement | None:
 def profile_document(
     interpreter: Interpreter,
     summaries: Sequence[CellSummary],
-    overhead: Overhead | None,
+    overheads: Sequence[Overhead],
     *,
     complete: bool,
 ) -> dict[str, Any]:
@@ -469,7 +483,7 @@ def profile_document(
         "comparable_ns": COMPARABLE_NS,
         "complete": complete,
         "cells": [asdict(summary) for summary in summaries],
-        "overhead": asdict(overhead) if overhead else None,
+        "overheads": [asdict(overhead) for overhead in overheads],
     }
     readable: dict[str, Any] = finite(document)
     return readable
