@@ -41,8 +41,8 @@ def build(shape: str, count: int) -> object:
     """Make `count` objects that the collector has to look at; return what holds them.
 
     `lists` and `dicts` hang by one list; `chain` is a linked list and `tree` a binary
-    tree, both of lists. `nodes` are binary trees of instances. `cycles` are lists that contain themselves, and nobody has
-    them: garbage for the collector alone.
+    tree, both of lists. `nodes` are binary trees of instances. `cycles` are lists that
+    contain themselves, and nobody has them: garbage for the collector alone.
     """
     if shape == "lists":
         return [[None] for _ in repeat(None, count)]
@@ -124,9 +124,10 @@ def time_turns(order: dict[str, Any]) -> dict[str, Any]:
     """Build what is ordered with the recorder, an idle callback, and none, in turns.
 
     Of cycles every collection is as short as can be; another shape grows beside an old
-    heap, as in `record`, so that some are of all that there is. The nanoseconds are this thread's CPU time: what the recorder takes is computing,
-    and the wall clock would show the neighbours as well. A callback costs something
-    whatever it does: the collector makes a dict for it and calls it twice.
+    heap, as in `record`, so that some are of all that there is. The nanoseconds are
+    this thread's CPU time: what the recorder takes is computing, and the wall clock
+    would show the neighbours as well. A callback costs something whatever it does: the
+    collector makes a dict for it and calls it twice.
     """
     shape, size = order["shape"], order["size"]
     gc.disable()
