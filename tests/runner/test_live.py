@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.results import MEASURED, PairRecord
-from pybench.runner import judging, pairs, schedule, worker
+from pybench.runner import judging, pairs, worker
 from pybench.runner.live import ComparisonError
 from pybench.runner.record import read_run
 
@@ -71,63 +70,6 @@ def test_rows_take_turns_in_fresh_processes(compare: Compare) -> None:
             assert pair.numbers == run.rows[row].numbers
         assert run.rows[row].outcomes == {"a": MEASURED, "b": MEASURED}
     assert {cell.verdict is not None for cell in judgement.cells} == {True}
-
-
-CPU_ROWS = """
-import os, time
-
-def note(name):
-    usable = sorted(os.sched_getaffinity(0))
-    with open(os.environ["NOTES"], "a") as file:
-        print(name, os.getpid(), usable, sep=";", file=file)
-
-def test_a_computes(benchmark):
-    note("computes")
-    benchmark(sorted, range(1000))
-
-def test_b_waits(benchmark):
-    note("waits")
-    benchmark(time.sleep, 0.001)
-"""
-
-
-@pytest.mark.skipif(
-    not hasattr(os, "sched_setaffinity"), reason="n/a: no thread is kept on a CPU here"
-)
-def test_rows_of_one_process_are_on_one_cpu_or_on_all(
-    compare: Compare, suite: Path, tmp_path: Path
-) -> None:
-    """Those on all of them first: what they leave behind keeps its CPUs."""
-    (suite / "test_rows.py").write_text(CPU_ROWS)
-    files = {side: tmp_path / f"notes-{side}" for side in "ab"}
-    run, _ = compare(
-        **{side: {"NOTES": str(path)} for side, path in files.items()},
-        pairs=1,
-        twin=False,
-    )
-
-    chosen = {pair.cpu for row in run.rows for pair in pairs_of(run, row)}
-    (cpu,) = chosen - {None}
-    for path in files.values():
-        lines = [line.split(";") for line in path.read_text().splitlines()]
-        tried_out, measured = ["computes", "waits"], ["waits", "computes"]
-        assert [line[0] for line in lines] == tried_out + measured
-        assert lines[2][1] == lines[3][1]
-        assert lines[2][2] == str(sorted(os.sched_getaffinity(0)))
-        assert lines[3][2] == str([cpu])
-
-
-def test_copy_of_the_baseline_has_some_rows_of_the_same_lot(
-    compare: Compare, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(schedule, "TWIN_LEAST", 1)
-
-    run, _ = compare(pairs=2, twin=True)
-
-    for number in (1, 2):
-        found = [run.pairs[row][number] for row in run.rows]
-        assert sorted(len(pair.samples) for pair in found) == [2, 3]
-        assert len({pair.hash_seed for pair in found}) == 1
 
 
 SLOW_SETUP_ROW = """

@@ -6,8 +6,7 @@ call of it announces the row, then runs a sample each time the controller asks f
 and returns when it is told to stop. So the row's set-up, its markers and the user's
 options are those of any other session. What the controller says:
 
-    {"do": "rows", "rows": [...],          once, after collection: which, in what order,
-     "cpus": {row: number}}                and the CPU of those that stay on one
+    {"do": "rows", "rows": [...]}          once, after collection: which, in what order
     {"do": "size", "target_ns": n}         find a count; answered {"sized": {...}}
     {"do": "sample", "count": n, ...}      run one; answered {"sample": {...}}
     {"do": "stop"}                         end the row
@@ -242,8 +241,6 @@ class Turns:
         self._facts: dict[str, Any] = {}
         self._void: str | None = None
         self._said_ended = False
-        self._cpus: dict[str, int] = {}
-        self._usable = sorted(getattr(os, "sched_getaffinity", lambda pid: ())(0))
 
     # Session
 
@@ -261,7 +258,6 @@ class Turns:
             rows={item.nodeid: _facts_of(item) for item in rows},
         )
         message = self._channel.hear()
-        self._cpus = message["cpus"]
         by_name = {item.nodeid: item for item in rows}
         wanted = [name for name in message["rows"] if name in by_name]
         items[:] = [by_name[name] for name in wanted]
@@ -271,18 +267,11 @@ class Turns:
         """Say how each row ended, whatever happened to it."""
         self._said_ended = False
         self._current = item.nodeid
-        self._pin(self._cpus.get(item.nodeid))
         result = yield
         if not self._said_ended:
             self._ended(item.nodeid, ERROR, "the row ended without a result")
         self._current = ""
         return result
-
-    def _pin(self, cpu: int | None) -> None:
-        """Keep this thread and those it starts on one CPU, or on all there are."""
-        # Empty where the system has no such call.
-        if self._usable:
-            os.sched_setaffinity(0, self._usable if cpu is None else {cpu})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the outcome of a row from its reports."""

@@ -351,39 +351,35 @@ class Comparison:
         self, due: Mapping[str, tuple[str, ...]], pairs: Mapping[str, int], number: int
     ) -> Iterator[Lot]:
         baseline = self.run.baseline.name
-        together: dict[bool, list[str]] = {}
+        together: dict[tuple[bool, bool, tuple[str, ...]], list[str]] = {}
         for row in schedule.shuffled(self._seed, number, [*due]):
-            together.setdefault(self.run.rows[row].apart, []).append(row)
+            record = self.run.rows[row]
+            key = (record.apart, record.pinned, due[row])
+            together.setdefault(key, []).append(row)
         lots = [
-            (apart, lot)
-            for apart, rows in together.items()
+            (apart, pinned, (baseline, *sides), lot)
+            for (apart, pinned, sides), rows in together.items()
             for lot in schedule.chunks(rows)
         ]
         schedule.generator(self._seed, "lots", number).shuffle(lots)
-        for index, (apart, shuffled) in enumerate(lots):
-            # Those on all CPUs first: a server or a pool that a row leaves behind keeps
-            # the CPUs it was started on.
-            rows = sorted(shuffled, key=lambda row: self.run.rows[row].pinned)
-            wanted = {side for row in rows for side in due[row]}
-            sides = (baseline, *(name for name in self.run.sides if name in wanted))
-            of_row = {row: (baseline, *due[row]) for row in rows}
-            cpu = schedule.cpu(self._seed, number, index, self._cpus)
-            pinned = [row for row in rows if self.run.rows[row].pinned]
+        for index, (apart, pinned, sides, rows) in enumerate(lots):
             yield Lot(
                 rows=tuple(rows),
                 pairs={row: pairs[row] for row in rows},
                 sides=sides,
                 orders={
-                    row: schedule.sample_order(self._seed, row, pairs[row], names)
-                    for row, names in of_row.items()
+                    row: schedule.sample_order(self._seed, row, pairs[row], sides)
+                    for row in rows
                 },
                 start_order=tuple(
                     schedule.start_order(self._seed, number, index, sides)
                 ),
                 apart=apart,
-                cpus={} if cpu is None else dict.fromkeys(pinned, cpu),
+                cpu=schedule.cpu(self._seed, number, index, self._cpus)
+                if pinned
+                else None,
                 hash_seed=schedule.hash_seed(self._seed, number, index),
-                numbers={r: self._numbers(r, names) for r, names in of_row.items()},
+                numbers={row: self._numbers(row, sides) for row in rows},
                 per_turn_ns={row: _turn_ns(self.run.rows[row]) for row in rows},
             )
 

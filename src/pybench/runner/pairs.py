@@ -1,7 +1,7 @@
 """Pairs of processes that take turns: the only place where something is measured.
 
 A lot is a handful of rows, measured by one fresh process of each side. The processes
-are alive together and take turns sample by sample, on one CPU if the row has one
+are alive together and take turns sample by sample, on one CPU if the rows have one
 thread, on all of them otherwise: who waits for a turn sleeps. Rows that say that they
 cannot be alive twice (a fixed port, a file) have two processes of each side instead,
 one after the other in an order such as A B B A, so that what drifts steadily cancels.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -47,11 +46,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """Rows to be measured by one fresh process of each side.
-
-    Not every side has every row: a copy of the baseline has some, and a contender
-    those that are not decided of it.
-    """
+    """Rows to be measured by one fresh process of each side."""
 
     rows: tuple[str, ...]
     pairs: Mapping[str, int]  # which pair of each row this is
@@ -59,14 +54,10 @@ class Lot:
     orders: Mapping[str, tuple[str, ...]]  # per row, who takes the first turn
     start_order: tuple[str, ...]
     apart: bool
-    cpus: Mapping[str, int]  # of the rows that stay on one
+    cpu: int | None
     hash_seed: int
     numbers: Mapping[str, Mapping[str, Mapping[str, int]]]  # row, side
     per_turn_ns: Mapping[str, float]
-
-    def rows_of(self, side: str) -> tuple[str, ...]:
-        """Return the rows that a side has, in their order."""
-        return tuple(row for row in self.rows if side in self.orders[row])
 
 
 def timed_samples(per_turn_ns: float) -> int:
@@ -115,28 +106,20 @@ def _in_turns(
     with ExitStack() as stack:
         # Started at once, so that both cores have something to do; turns come later.
         workers = {
-            name: stack.enter_context(start(name, lot.rows_of(name), lot.hash_seed))
+            name: stack.enter_context(start(name, lot.rows, lot.hash_seed))
             for name in lot.start_order
         }
-        coming = {name: deque(lot.rows_of(name)) for name in workers}
         for name, worker in workers.items():
             worker.await_hello()
             check(name, worker)
-            worker.choose(coming[name], lot.cpus)
-        said: dict[str, Row] = {}
+            worker.choose(lot.rows)
+            worker.pin(lot.cpu)
         for row in lot.rows:
+            at.append(row)
             suspension.forget()
             for worker in workers.values():
                 worker.was_stopped()  # asked only to be forgotten
-            # Those too that have not this row but a later one: nobody shall set a row
-            # up while another one has its turns.
-            for name, worker in workers.items():
-                if name not in said and coming[name]:
-                    at.append(coming[name].popleft())
-                    said[name] = worker.await_row(at[-1])
-            at.append(row)
-            waiting = {name: said.pop(name) for name in lot.orders[row]}
-            record = _row_in_turns(lot, row, workers, waiting)
+            record = _row_in_turns(lot, row, workers)
             who = [name for name, worker in workers.items() if worker.was_stopped()]
             if suspension.happened or who:
                 yield _suspended(lot, row, who)
@@ -147,9 +130,10 @@ def _in_turns(
 
 
 def _row_in_turns(
-    lot: Lot, row: str, workers: Mapping[str, Worker], waiting: Mapping[str, Row]
+    lot: Lot, row: str, workers: Mapping[str, Worker]
 ) -> PairRecord | LostRecord:
     order = lot.orders[row]
+    waiting = {name: workers[name].await_row(row) for name in order}
     ended = {n: said for n, said in waiting.items() if said["say"] == "ended"}
     samples: dict[str, list[TurnSample]] = {name: [] for name in order}
     for turn in range(WARMUPS + timed_samples(lot.per_turn_ns[row])):
@@ -175,17 +159,17 @@ def _apart(
     lot: Lot, start: Start, check: Check, suspension: Suspension, at: list[str]
 ) -> Iterator[PairRecord | LostRecord]:
     taken: dict[str, dict[str, list[tuple[TurnSample, ...]]]] = {
-        row: {name: [] for name in lot.orders[row]} for row in lot.rows
+        row: {name: [] for name in lot.sides} for row in lot.rows
     }
     ended: dict[str, dict[str, Row]] = {row: {} for row in lot.rows}
     suspension.forget()
     stopped: list[str] = []
     for name in (*lot.start_order, *reversed(lot.start_order)):
-        with start(name, lot.rows_of(name), lot.hash_seed) as worker:
+        with start(name, lot.rows, lot.hash_seed) as worker:
             worker.await_hello()
             check(name, worker)
-            worker.choose(lot.rows_of(name), lot.cpus)
-            for row in lot.rows_of(name):
+            worker.choose(lot.rows)
+            for row in lot.rows:
                 at.append(row)
                 samples, said = _row_alone(lot, row, name, worker)
                 if said["outcome"] != MEASURED:
@@ -241,7 +225,7 @@ def _pair(
         pair=lot.pairs[row],
         order=lot.orders[row],
         apart=lot.apart,
-        cpu=lot.cpus.get(row),
+        cpu=lot.cpu,
         hash_seed=lot.hash_seed,
         numbers=lot.numbers[row][baseline],
         samples=samples,

@@ -9,9 +9,9 @@ import random
 from collections.abc import Mapping, Sequence
 
 # Rows that share a pair of processes. Starting and ending the sessions of a lot costs
-# about as much as eight rows; above sixty, which is all of the quick suite, there is
-# little left to save, and rows of one process share its layout.
-ROWS_PER_PROCESS = 60
+# about as much as eight rows; above some forty there is little left to save, and rows
+# of one process share its layout.
+ROWS_PER_PROCESS = 40
 
 # Share of rows whose baseline is measured a second time, as if it were a contender.
 TWIN_SHARE = 0.1

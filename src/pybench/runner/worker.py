@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -124,17 +124,18 @@ class Worker:
         except ResultsError as error:
             raise StartError(str(error)) from None
 
-    def choose(
-        self, rows: Iterable[str], cpus: Mapping[str, int] | None = None
-    ) -> None:
-        """Tell it which rows to run, in which order, and which of them on one CPU."""
+    def choose(self, rows: Sequence[str]) -> None:
+        """Tell it which rows to run, in which order."""
         self.chosen = tuple(rows)
-        there = cpus or {}
-        self.tell(
-            do="rows",
-            rows=[*self.chosen],
-            cpus={row: there[row] for row in self.chosen if row in there},
-        )
+        self.tell(do="rows", rows=[*rows])
+
+    def pin(self, cpu: int | None) -> None:
+        """Keep it on one CPU, where the system can do that."""
+        if cpu is not None and hasattr(os, "sched_setaffinity"):
+            try:
+                os.sched_setaffinity(self._child.pid, {cpu})
+            except ProcessLookupError:
+                raise self._ended() from None
 
     def await_row(self, row: str) -> dict[str, Any]:
         """Wait until it reaches a row; returns ``ready``, or ``ended`` if it did not.
