@@ -141,14 +141,23 @@ def python(request: pytest.FixtureRequest) -> Interpreter:
 def test_program_of_known_answer_is_diagnosed(
     python: Interpreter, program: str, expected: str, repeat: int
 ) -> None:
-    """By what tells one cause from another; the rest is left out, to save time."""
+    """By what tells one cause from another; the rest is left out, to save time.
+
+    A machine that is busy can make the shares overlap. Then the verdict is open and
+    asks for more processes, which it gets here once. A wrong cause stays an error.
+    """
     target = parse_target(str(PROGRAMS / program))
     needed = STEADY | (OF_SCRIPTS if target.kind == "script" else set())
 
-    runs = list(
-        experiments.run_all(python, target, repeat=repeat, timeout_s=60, only=needed)
-    )
-    findings = find(target, runs, free_threaded=python.free_threaded)
+    for processes in (repeat, 3 * repeat):
+        runs = list(
+            experiments.run_all(
+                python, target, repeat=processes, timeout_s=60, only=needed
+            )
+        )
+        findings = find(target, runs, free_threaded=python.free_threaded)
+        if findings.verdict is None or findings.verdict.cause is not None:
+            break
 
     assert findings.problems == ()
     assert findings.gil_enabled == python.gil_enabled
