@@ -144,17 +144,15 @@ def profile_gc(options: argparse.Namespace) -> int:
     whole = pauses.process_count(interpreter, cells, options.repeats)
     try:
         with Meter() as meter:
-            meter.tell("process", 0, whole + 1, more="what the recorder costs")
+            several = whole + len(pauses.OVERHEAD_SHAPES)
+            meter.tell("process", 0, several, more="what the recorder costs")
+            size = min(options.sizes)
             for shape in pauses.OVERHEAD_SHAPES:
-                overheads += [
+                overheads.append(
                     pauses.measure_overhead(
-                        interpreter.path,
-                        shape,
-                        min(options.sizes),
-                        options.pairs,
-                        options.timeout,
+                        interpreter.path, shape, size, options.pairs, options.timeout
                     )
-                ]
+                )
     except pauses.ChildError as error:
         problem, status = str(error), FAILED
     except KeyboardInterrupt:

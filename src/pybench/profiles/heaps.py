@@ -59,6 +59,7 @@ def build(shape: str, count: int) -> object:
             nodes[(index - 1) // 2].append(nodes[index])
         return nodes[0]
     if shape == "nodes":
+        # Trees of 2**7 - 1 nodes each.
         return [Node(6) for _ in repeat(None, count // 127)]
     if shape == "cycles":
         for _ in repeat(None, count):
