@@ -138,6 +138,9 @@ def profile_workloads(options: argparse.Namespace) -> int:
 
 def chosen(word: str | None) -> Interpreter:
     """Find what runs the target."""
+    from pybench.cli.comparing import host_needs
+
+    host_needs()
     from pybench.runner import ProbeError, RequestError, probe, resolve
 
     try:

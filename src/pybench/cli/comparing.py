@@ -142,7 +142,9 @@ def host_needs() -> None:
     try:
         import msgspec  # noqa: F401
         import rich  # noqa: F401
-        import scipy  # noqa: F401
+
+        # All of it, now: what Ctrl-C ends in the middle cannot be imported again.
+        import scipy.stats  # noqa: F401
     except ImportError as error:
         raise UsageError(
             f"{error.name} is not installed for {sys.executable}: pip install "
