@@ -249,6 +249,11 @@ class Turns:
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Say who this is and what there is; keep what the controller wants."""
+        # What was imported until here lives as long as the session. Left to the
+        # collector, every row's collections would walk through pytest: some took
+        # longer than the row, and more so where there are more rows.
+        gc.collect()
+        gc.freeze()
         rows = [item for item in items if is_row(item)]
         self._channel.say(
             say="hello",
