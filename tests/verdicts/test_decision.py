@@ -144,13 +144,52 @@ def test_a_small_but_certain_change_says_that_it_is_small() -> None:
 
 def test_a_wide_row_says_why_and_what_it_would_take() -> None:
     rng = np.random.default_rng(SEED)
-    found = decide({"row": [float(v) for v in rng.normal(0, 0.2, 40)]}, PLAN)["row"]
+    # Near the edge of the margin, where neither can be shown.
+    taken = [0.025 + float(v) for v in rng.normal(0, 0.06, 40)]
+    found = decide({"row": taken}, PLAN)["row"]
 
     assert found.word == INCONCLUSIVE
     assert found.pairs == 40
-    assert found.smallest_visible > 0.1
+    assert found.smallest_visible > 0.03
     assert found.pairs_to_settle is not None
     assert found.pairs_to_settle > 40
+    assert found.is_open  # to whoever looks: no look is left, but more could tell
+
+
+def test_a_row_far_out_of_reach_is_given_up_at_the_second_look() -> None:
+    rng = np.random.default_rng(SEED)
+    taken = [float(v) for v in rng.normal(0, 0.2, 40)]
+    six, twelve, all_of_it = (
+        decide({"row": taken[:pairs]}, PLAN)["row"] for pairs in (6, 12, 40)
+    )
+
+    assert six.is_open  # six pairs say little of a spread
+    assert all_of_it == twelve
+    assert (twelve.word, twelve.pairs) == (INCONCLUSIVE, 12)
+    assert twelve.is_given_up
+    assert not twelve.is_open
+    assert twelve.pairs_to_settle is not None
+    assert twelve.pairs_to_settle > 2 * PLAN.most_pairs
+
+
+def test_pairs_that_were_asked_for_are_all_looked_at() -> None:
+    """Of one look nothing is given up before it."""
+    rng = np.random.default_rng(SEED)
+    taken = [float(v) for v in rng.normal(0, 0.2, 20)]
+    found = decide({"row": taken}, PLAN.for_pairs(20))["row"]
+
+    assert (found.word, found.pairs) == (INCONCLUSIVE, 20)
+    assert found.is_open
+
+
+@pytest.mark.parametrize("change", [1.05, 0.95])
+def test_a_change_that_is_in_reach_is_not_given_up(change: float) -> None:
+    """Rows that most often come to a verdict in forty pairs get them."""
+    rng = np.random.default_rng(SEED)
+    rows = {str(n): [float(v) for v in rng.normal(0, 0.05, 40)] for n in range(60)}
+    found = decide({n: shifted(row, change) for n, row in rows.items()}, PLAN)
+
+    assert [verdict.is_given_up for verdict in found.values()].count(True) <= 1
 
 
 def test_each_row_may_have_a_margin_of_its_own() -> None:

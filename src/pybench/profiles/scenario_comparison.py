@@ -109,7 +109,7 @@ def compare_sides(
             if pair in comparison.plan.looks:
                 comparison.judge()
             tell(comparison)
-            if comparison.verdict is not None and comparison.verdict.is_settled:
+            if comparison.verdict is not None and not comparison.verdict.is_open:
                 break
     except SideError as error:
         comparison.problem = str(error)

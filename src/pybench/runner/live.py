@@ -287,12 +287,12 @@ class Comparison:
         for cell in judgement.cells:
             if not self._can_run(cell.row, cell.side):
                 continue
-            if cell.verdict is None or not cell.verdict.is_settled:
+            if cell.verdict is None or cell.verdict.is_open:
                 wanted.setdefault(cell.row, []).append(cell.side)
         twin = self.run.twin
         if twin is not None:
             measured = [r for r in self.run.rows if self._can_run(r, twin.name)]
-            settled = {c.row for c in judgement.controls if c.verdict.is_settled}
+            settled = {c.row for c in judgement.controls if not c.verdict.is_open}
             for row in schedule.twins(self._seed, measured) if measured else ():
                 if row not in settled:
                     wanted.setdefault(row, []).append(twin.name)

@@ -2,8 +2,9 @@
 
 At each planned number of pairs, in this order: a row is *slower* or *faster* when the
 test of the whole suite rejects that nothing differs; else *equivalent* when two
-one-sided tests reject that it differs by the margin or more; else it goes on. What a
-row was called at a look is final, so pairs taken after it change nothing.
+one-sided tests reject that it differs by the margin or more; else it goes on, unless
+it would take far more pairs than there will be: then it is given up. What a row was
+called at a look is final, so pairs taken after it change nothing.
 """
 
 from __future__ import annotations
@@ -26,8 +27,18 @@ VERDICTS = (SLOWER, FASTER, EQUIVALENT, INCONCLUSIVE)
 
 # The smallest visible change is found this often.
 POWER = 0.9
+# From the second look on (six pairs say little of a spread) a row is given up that, as
+# far as its pairs tell, has less than this chance to be found different at the last
+# look, and is far too wide to be found equivalent there, wherever its centre lies. That
+# can turn a verdict into none, never one into another.
+GIVEN_UP_FROM = 12
+GIVEN_UP_CHANCE = 0.05
+TOO_WIDE = 2  # times the pairs of the last look
+
 # Precision of the signed-rank test against the t-test for a normal centre: 3 / pi.
 EFFICIENCY = 3 / math.pi
+
+_POWER_Z = float(stats.norm.isf(1 - POWER))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +65,8 @@ class Verdict:
         times in ten as the only one of its suite; infinite if they cannot.
     pairs_to_settle : int or None
         Estimate of the pairs in all after which it would be decided; None if it is.
+    is_given_up : bool
+        Inconclusive, and more pairs would hardly change that.
     """
 
     word: str
@@ -66,6 +79,7 @@ class Verdict:
     below_margin: bool
     smallest_visible: float
     pairs_to_settle: int | None
+    is_given_up: bool = False
 
     @property
     def is_beyond_margin(self) -> bool:
@@ -74,8 +88,13 @@ class Verdict:
 
     @property
     def is_settled(self) -> bool:
-        """Whether more pairs would change nothing."""
+        """Whether there is a verdict, which more pairs would not change."""
         return self.word != INCONCLUSIVE
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more pairs are worth their time."""
+        return not (self.is_settled or self.is_given_up)
 
 
 def decide(
@@ -116,6 +135,9 @@ def decide(
     log_margins = {
         name: math.log1p(margins.get(name, plan.margin)) for name in differences
     }
+    # No verdict spends what is left of a suite's error on rows that are decided.
+    threshold = plan.false_discovery_rate / len(rows) if rows else 1.0
+    z = _needed_z(threshold, plan)
     smallest_p = dict.fromkeys(rows, 1.0)
     settled: dict[str, tuple[str, int]] = {}
     for look, pairs in enumerate(plan.looks):
@@ -141,16 +163,11 @@ def decide(
                 settled[name] = (word, pairs)
             elif equal[index]:
                 settled[name] = (EQUIVALENT, pairs)
-    # No verdict spends what is left of a suite's error on rows that are decided.
-    threshold = plan.false_discovery_rate / len(rows) if rows else 1.0
+            elif _is_hopeless(here[index], log_margins[name], plan, z):
+                settled[name] = (INCONCLUSIVE, pairs)
     return {
         name: _verdict(
-            row,
-            settled.get(name),
-            smallest_p[name],
-            plan,
-            log_margins[name],
-            threshold,
+            row, settled.get(name), smallest_p[name], plan, log_margins[name], z
         )
         for name, row in rows.items()
     }
@@ -178,7 +195,7 @@ def _verdict(
     p: float,
     plan: Plan,
     log_margin: float,
-    threshold: float,
+    z: float,
 ) -> Verdict:
     word, pairs = settled or (INCONCLUSIVE, len(row))
     used = row[:pairs]
@@ -186,7 +203,6 @@ def _verdict(
     around = interval(used, plan.confidence)
     differs = word in (SLOWER, FASTER)
     spread = _spread(used)
-    z = _needed_z(threshold, plan)
     return Verdict(
         word=word,
         pairs=pairs,
@@ -198,8 +214,26 @@ def _verdict(
         below_margin=differs and around.lies_within(log_margin),
         smallest_visible=_smallest_visible(spread, pairs, z),
         pairs_to_settle=None
-        if settled
+        if word != INCONCLUSIVE
         else _pairs_to_settle(spread, centre, log_margin, pairs, z),
+        is_given_up=settled is not None and word == INCONCLUSIVE,
+    )
+
+
+def _is_hopeless(taken: Floats, log_margin: float, plan: Plan, z: float) -> bool:
+    """Tell whether a row is out of reach of the looks that are left."""
+    pairs, last = len(taken), plan.most_pairs
+    if not GIVEN_UP_FROM <= pairs < last:
+        return False
+    # Of two estimates from few pairs the one that is easier to please.
+    spread = min(_spread(taken), float(np.std(taken, ddof=1)))
+    if _pairs_to_equal(spread, log_margin) <= TOO_WIDE * last:
+        return False
+    # In standard errors of the last look; what is to come adds its own to them.
+    expected = abs(estimate(taken)) / spread * math.sqrt(last * EFFICIENCY)
+    missing = z - _POWER_Z - expected
+    return missing > float(stats.norm.isf(GIVEN_UP_CHANCE)) * math.sqrt(
+        last / pairs - 1
     )
 
 
@@ -214,7 +248,7 @@ def _spread(row: Floats) -> float:
 def _needed_z(threshold: float, plan: Plan) -> float:
     """Return how many standard errors off a lone change must be to be found."""
     spent = threshold * max(plan.weights)
-    return float(stats.norm.isf(spent / 2) + stats.norm.isf(1 - POWER))
+    return float(stats.norm.isf(spent / 2)) + _POWER_Z
 
 
 def _smallest_visible(spread: float, pairs: int, z: float) -> float:
@@ -233,7 +267,12 @@ def _pairs_to_settle(
         ways.append((z * spread / abs(centre)) ** 2 / EFFICIENCY)
     room = log_margin - abs(centre)
     if room > 0:
-        one_sided = float(stats.norm.isf(0.01) + stats.norm.isf(1 - POWER))
-        ways.append((one_sided * spread / room) ** 2 / EFFICIENCY)
+        ways.append(_pairs_to_equal(spread, room))
     # What it has was not enough, whatever the estimate says.
     return max(pairs + 1, math.ceil(min(ways))) if ways else None
+
+
+def _pairs_to_equal(spread: float, room: float) -> float:
+    """Return the pairs that show a row equal which lies so far inside the margin."""
+    one_sided = float(stats.norm.isf(0.01)) + _POWER_Z
+    return (one_sided * spread / room) ** 2 / EFFICIENCY
