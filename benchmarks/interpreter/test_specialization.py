@@ -24,10 +24,17 @@ Unrolled = Callable[..., Callable[[], object]]
 # takes (a few calls, or a few dozen turns of a loop).
 WARM_CALLS = 200
 
-# A function with enough instructions that one call of it is far above the clock.
+# Functions that are called once each in what is timed: enough that a window is far
+# above the clock, few enough that their code fits into the first cache.
+FUNCTIONS = 8
+
+# The instructions of one operation, so often that a call of the function is a part of
+# little weight.
+OPERATIONS = 40
 BODY = "\n".join(
     ["def work(point, first, second):"]
-    + ["    first = first + second; point.value = first; first = point.value"] * 40
+    + ["    first = first + second; point.value = first; first = point.value"]
+    * OPERATIONS
     + ["    return first"]
 )
 
@@ -62,18 +69,38 @@ def fresh_function() -> Callable[..., object]:
     return FunctionType(CODE.replace(), {})
 
 
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+Functions = list[Callable[..., object]]
+Arguments = tuple[tuple[Functions, Point, object, object], dict[str, Any]]
+
+
+def fresh_functions() -> Functions:
+    """Return several such functions."""
+    return [fresh_function() for _ in range(FUNCTIONS)]
+
+
+def trained_functions() -> Functions:
+    """Return several that have seen instances of one class, and integers."""
+    functions = fresh_functions()
+    for function in functions:
+        point = Point()
+        for _ in range(WARM_CALLS):
+            function(point, 1, 2)
+    return functions
+
+
+def call_each(
+    functions: Functions, point: Point, first: object, second: object
+) -> None:
+    """Call each of them once."""
+    for function in functions:
+        function(point, first, second)
 
 
 def time_once(benchmark: BenchmarkFixture, prepare: Callable[[], Arguments]) -> None:
-    """Time one call of what is prepared anew each time, arguments included."""
-
-    def call(function: Callable[..., object], *arguments: object) -> None:
-        function(*arguments)
-
+    """Time one call of each of the functions that are prepared anew each time."""
     stock: Any = benchmark
-    stock.extra_info["operations"] = 40
-    stock.pedantic(call, setup=prepare, rounds=200)
+    stock.extra_info["operations"] = OPERATIONS * FUNCTIONS
+    stock.pedantic(call_each, setup=prepare, rounds=200)
 
 
 @pytest.mark.parametrize("operands", ["int", "float", "str", "mixed"])
@@ -161,43 +188,35 @@ def test_benchmark_interpreter_special_call(
 def test_benchmark_interpreter_special_deopt(benchmark: BenchmarkFixture) -> None:
     """Read attributes once at places that were trained on another class.
 
-    One operation is one of 40 reads and additions in a function that has been called
-    200 times with instances of one class and is now called with one of another.
+    One operation is one of 40 reads and additions in each of 8 functions that have been
+    called 200 times with instances of one class and are now called with one of another.
     Expect more than `special_warm`: every guard fails and takes the general way.
     """
-
-    def trained() -> Arguments:
-        function = fresh_function()
-        for _ in range(WARM_CALLS):
-            function(Point(), 1, 2)
-        return (function, point_class(0)(), 1.5, 2.5), {}
-
-    time_once(benchmark, trained)
+    time_once(
+        benchmark, lambda: ((trained_functions(), point_class(0)(), 1.5, 2.5), {})
+    )
 
 
 def test_benchmark_interpreter_special_cold(benchmark: BenchmarkFixture) -> None:
-    """Call a function for the first time.
+    """Call functions for the first time.
 
-    One operation is one of 40 additions, stores and reads in the first call of a
-    freshly compiled function; compiling is excluded. Expect two to ten times
-    `special_warm`: nothing is specialized, and the caches are filled on the way.
+    One operation is one of 40 additions, stores and reads in the first call of each of
+    8 new functions; making them is excluded. Expect two to ten times `special_warm`:
+    nothing is specialized, and the caches are filled on the way.
     `extra_info["curve_ns"]` has the medians of the first 64 calls.
     """
     benchmark.extra_info["curve_ns"] = call_curve()
-    time_once(benchmark, lambda: ((fresh_function(), Point(), 1, 2), {}))
+    time_once(benchmark, lambda: ((fresh_functions(), Point(), 1, 2), {}))
 
 
 def test_benchmark_interpreter_special_warm(benchmark: BenchmarkFixture) -> None:
-    """Call the same function after it has been called two hundred times.
+    """Call the same functions after they have been called two hundred times.
 
     One operation is one of 40 additions, stores and reads, all specialized where the
     build does that. The control of `special_cold`: the same code, timed the same way.
     """
-    function = fresh_function()
-    for _ in range(WARM_CALLS):
-        function(Point(), 1, 2)
-
-    time_once(benchmark, lambda: ((function, Point(), 1, 2), {}))
+    functions = trained_functions()
+    time_once(benchmark, lambda: ((functions, Point(), 1, 2), {}))
 
 
 def call_curve(calls: int = 64, functions: int = 30) -> list[float]:
@@ -209,4 +228,4 @@ def call_curve(calls: int = 64, functions: int = 30) -> list[float]:
             start = time.perf_counter_ns()
             function(point, 1, 2)
             taken.append(time.perf_counter_ns() - start)
-    return [round(statistics.median(taken) / 40, 2) for taken in times]
+    return [round(statistics.median(taken) / OPERATIONS, 2) for taken in times]
