@@ -59,6 +59,7 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
         pairs: int | None = 1,
         seed: int = 1,
         plant: dict[str, tuple[int, int]] | None = None,
+        folder: Path | None = None,
         **options: Any,
     ) -> tuple[Run, Judgement]:
         header = RunHeader(
@@ -86,7 +87,7 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
             comparison = Comparison(
                 sides,
                 [str(suite)],
-                folder=tmp_path,
+                folder=folder or tmp_path,
                 run=known,
                 writer=writer,
                 **options,

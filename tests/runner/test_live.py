@@ -72,6 +72,22 @@ def test_rows_take_turns_in_fresh_processes(compare: Compare) -> None:
     assert {cell.verdict is not None for cell in judgement.cells} == {True}
 
 
+@pytest.mark.parametrize("where", ["beside", "inside"])
+def test_suite_may_lie_anywhere(compare: Compare, tmp_path: Path, where: str) -> None:
+    """Names of rows begin where pytest's do, which is not always where it was started.
+
+    Without an ini file they do at what the suite and that folder have in common.
+    """
+    folder = tmp_path / ("elsewhere" if where == "beside" else "suite/inside")
+    folder.mkdir()
+
+    run, _ = compare(pairs=2, folder=folder)
+
+    assert len(run.rows) == 2
+    assert {len(found) for found in run.pairs.values()} == {2}
+    assert not run.lost
+
+
 SLOW_SETUP_ROW = """
 import time
 

@@ -258,6 +258,7 @@ class Turns:
         self._channel.say(
             say="hello",
             pid=os.getpid(),
+            root=str(config.rootpath),
             identity=identity_document(self._session.identity),
             gil_enabled=gil_enabled(),
             rows={item.nodeid: _facts_of(item) for item in rows},

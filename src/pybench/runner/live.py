@@ -123,6 +123,7 @@ class Comparison:
         self.run = run
         self.plant: Mapping[str, tuple[int, int]] = {}
         self._sides = {side.name: side for side in sides}
+        self._roots: dict[str, str] = {}
         self._suite = [*suite]
         self._folder = folder
         self._writer = writer
@@ -256,6 +257,7 @@ class Comparison:
         """Note who a side is; refuse one that has become another."""
         if worker.identity is None:
             return
+        self._roots[name] = worker.root
         known = self.run.sides.get(name)
         if known is None:
             record = SideRecord(
@@ -399,10 +401,16 @@ class Comparison:
 
     def _start(self, name: str, rows: Sequence[str], hash_seed: int) -> Worker:
         known = self.run.sides.get(name)
-        side = self._sides[(known and known.twin_of) or name]
+        name_of_side = (known and known.twin_of) or name
+        side = self._sides[name_of_side]
         # Rows by name need no selecting, and a selector that matches none of them is an
-        # error of pytest's.
-        chosen = [*rows] or [*self._suite, *self._selecting]
+        # error of pytest's. Where their names begin is known of whoever was heard; it
+        # is the working directory only where that has the suite in it.
+        root = self._roots.get(name_of_side)
+        if rows and root:
+            chosen = [f"--rootdir={root}", *(str(Path(root, row)) for row in rows)]
+        else:
+            chosen = [*self._suite, *self._selecting]
         command = [
             str(side.python), "-m", "pytest", *chosen,
             "--benchmark-only", "-p", "no:cacheprovider", "-q", "--no-header",

@@ -72,6 +72,7 @@ class Worker:
         self.chosen: tuple[str, ...] = ()
         self.identity: Identity | None = None
         self.gil_enabled: bool | None = None
+        self.root = ""  # the folder that names of rows begin in
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
         ours, theirs = socket.socketpair()
         self._socket = ours
@@ -119,6 +120,7 @@ class Worker:
             raise StartError(f"{self.name}: collected nothing{self.said()}")
         self.rows = message["rows"]
         self.gil_enabled = message["gil_enabled"]
+        self.root = str(message.get("root", ""))
         try:
             self.identity = parse_identity(message["identity"], self.name)
         except ResultsError as error:
