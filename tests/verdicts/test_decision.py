@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pybench.verdicts import (
     EQUIVALENT,
@@ -170,6 +171,21 @@ def test_a_row_far_out_of_reach_is_given_up_at_the_second_look() -> None:
     assert not twelve.is_open
     assert twelve.pairs_to_settle is not None
     assert twelve.pairs_to_settle > 2 * PLAN.most_pairs
+
+
+def test_a_row_is_not_given_up_beside_many_that_differ() -> None:
+    """Where most rows differ, less is asked of one more."""
+    rng = np.random.default_rng(SEED)
+    calm = {str(n): [float(v) for v in rng.normal(0, 0.005, 12)] for n in range(60)}
+    spread = stats.norm.ppf((np.arange(12) + 0.5) / 12)
+    wide = [float(v) for v in 0.2 * (0.15 + rng.permutation(spread))]
+
+    alone = decide({**calm, "wide": wide}, PLAN)["wide"]
+    changed = {name: shifted(row, 1.2) for name, row in calm.items()}
+    beside = decide({**changed, "wide": wide}, PLAN)["wide"]
+
+    assert alone.is_given_up
+    assert beside.is_open
 
 
 def test_pairs_that_were_asked_for_are_all_looked_at() -> None:

@@ -29,8 +29,8 @@ VERDICTS = (SLOWER, FASTER, EQUIVALENT, INCONCLUSIVE)
 POWER = 0.9
 # From the second look on (six pairs say little of a spread) a row is given up that, as
 # far as its pairs tell, has less than this chance to be found different at the last
-# look, and is far too wide to be found equivalent there, wherever its centre lies. That
-# can turn a verdict into none, never one into another.
+# look, beside those that were until now, and is far too wide to be found equivalent
+# there, wherever its centre lies. That can turn a verdict into none, not into another.
 GIVEN_UP_FROM = 12
 GIVEN_UP_CHANCE = 0.05
 TOO_WIDE = 2  # times the pairs of the last look
@@ -137,7 +137,6 @@ def decide(
     }
     # No verdict spends what is left of a suite's error on rows that are decided.
     threshold = plan.false_discovery_rate / len(rows) if rows else 1.0
-    z = _needed_z(threshold, plan)
     smallest_p = dict.fromkeys(rows, 1.0)
     settled: dict[str, tuple[str, int]] = {}
     for look, pairs in enumerate(plan.looks):
@@ -157,14 +156,17 @@ def decide(
             np.array([log_margins[name] for name in open_rows]),
             plan.equivalence_alphas[look],
         )
+        # One more would be found beside these.
+        critical_z = _critical_z(threshold * (len(different) + 1), plan)
         for index, name in enumerate(open_rows):
             if name in different:
                 word = SLOWER if estimate(here[index]) > 0 else FASTER
                 settled[name] = (word, pairs)
             elif equal[index]:
                 settled[name] = (EQUIVALENT, pairs)
-            elif _is_hopeless(here[index], log_margins[name], plan, z):
+            elif _is_hopeless(here[index], log_margins[name], plan, critical_z):
                 settled[name] = (INCONCLUSIVE, pairs)
+    z = _critical_z(threshold, plan) + _POWER_Z
     return {
         name: _verdict(
             row, settled.get(name), smallest_p[name], plan, log_margins[name], z
@@ -220,7 +222,9 @@ def _verdict(
     )
 
 
-def _is_hopeless(taken: Floats, log_margin: float, plan: Plan, z: float) -> bool:
+def _is_hopeless(
+    taken: Floats, log_margin: float, plan: Plan, critical_z: float
+) -> bool:
     """Tell whether a row is out of reach of the looks that are left."""
     pairs, last = len(taken), plan.most_pairs
     if not GIVEN_UP_FROM <= pairs < last:
@@ -231,10 +235,8 @@ def _is_hopeless(taken: Floats, log_margin: float, plan: Plan, z: float) -> bool
         return False
     # In standard errors of the last look; what is to come adds its own to them.
     expected = abs(estimate(taken)) / spread * math.sqrt(last * EFFICIENCY)
-    missing = z - _POWER_Z - expected
-    return missing > float(stats.norm.isf(GIVEN_UP_CHANCE)) * math.sqrt(
-        last / pairs - 1
-    )
+    own = float(stats.norm.isf(GIVEN_UP_CHANCE)) * math.sqrt(last / pairs - 1)
+    return expected + own < critical_z
 
 
 def _spread(row: Floats) -> float:
@@ -245,10 +247,9 @@ def _spread(row: Floats) -> float:
     return scale if scale > 0 else float(np.std(row, ddof=1))
 
 
-def _needed_z(threshold: float, plan: Plan) -> float:
-    """Return how many standard errors off a lone change must be to be found."""
-    spent = threshold * max(plan.weights)
-    return float(stats.norm.isf(spent / 2)) + _POWER_Z
+def _critical_z(threshold: float, plan: Plan) -> float:
+    """Return how many standard errors off a row must be found to be different."""
+    return float(stats.norm.isf(threshold * max(plan.weights) / 2))
 
 
 def _smallest_visible(spread: float, pairs: int, z: float) -> float:
