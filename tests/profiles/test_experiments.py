@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,21 @@ def test_all_conditions_take_turns(
         one.name for one in experiments.conditions(python, target)
     )
     assert os.environ.get("PYTHONMALLOC") is None
+
+
+@pytest.mark.parametrize("free_threaded", [False, True])
+def test_only_cprofile_runs_under_the_gil_of_a_free_threaded_build(
+    python: Interpreter, free_threaded: bool
+) -> None:
+    """Without the GIL, threads under cProfile tear its tree of functions apart."""
+    build = replace(python, free_threaded=free_threaded, gil_enabled=not free_threaded)
+    target = Target(kind="function", name="json:dumps")
+
+    with_gil = {
+        one.name
+        for one in experiments.conditions(build, target)
+        if one.environ.get("PYTHON_GIL") == "1"
+    }
+
+    profiled = {experiments.FUNCTIONS, experiments.NATIVE}
+    assert with_gil == (profiled if free_threaded else set())

@@ -90,14 +90,15 @@ def profile_row(
     problems = []
     functions: tuple[Function, ...] = ()
     if not is_native:
-        document, problem = _run(interpreter, (), "--benchmark-json", node, _CPROFILE)
+        # As in `experiments.conditions`: without the GIL, threads that cProfile sees
+        # end by signal 11 or not at all.
+        switches = ("-X", "gil=1") if interpreter.free_threaded else ()
+        document, problem = _run(
+            interpreter, switches, "--benchmark-json", node, _CPROFILE
+        )
         functions = _functions(document)
         if not functions:
-            reason = problem or "the profile is empty"
-            if interpreter.free_threaded:
-                # Seen on 3.13t: signal 11, and threads that wait for ever.
-                reason += "; cProfile may fail where threads run without the GIL"
-            problems.append(f"functions: {reason}")
+            problems.append(f"functions: {problem or 'the profile is empty'}")
     sizes: dict[str, int] = {}
     for what, switches in (("resident", ()), ("allocated", ("-X", "tracemalloc"))):
         document, problem = _run(
