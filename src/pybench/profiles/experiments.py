@@ -164,8 +164,8 @@ def conditions(
     takes_threads : bool
         Whether it can be told how many threads to start, as its first process says.
     """
-    # From 3.12 a cProfile sees all threads, and without the GIL two of them at once tear
-    # its tree of functions apart: a third of the runs of four threads never ended.
+    # From 3.12 a cProfile sees all threads, and without the GIL two of them at once
+    # tear its tree of functions apart: of runs of four threads a third never ended.
     under_gil = {"PYTHON_GIL": "1"} if interpreter.free_threaded else {}
     listed = [
         Condition(name=WHOLE),
