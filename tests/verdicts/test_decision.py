@@ -169,6 +169,7 @@ def test_a_row_far_out_of_reach_is_given_up_at_the_second_look() -> None:
     assert (twelve.word, twelve.pairs) == (INCONCLUSIVE, 12)
     assert twelve.is_given_up
     assert not twelve.is_open
+    assert twelve.smallest_visible > 0.1
     assert twelve.pairs_to_settle is not None
     assert twelve.pairs_to_settle > 2 * PLAN.most_pairs
 

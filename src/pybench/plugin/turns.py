@@ -250,8 +250,7 @@ class Turns:
     ) -> None:
         """Say who this is and what there is; keep what the controller wants."""
         # What was imported until here lives as long as the session. Left to the
-        # collector, every row's collections would walk through pytest: some took
-        # longer than the row, and more so where there are more rows.
+        # collector, every row's collections would walk through pytest.
         gc.collect()
         gc.freeze()
         rows = [item for item in items if is_row(item)]

@@ -123,7 +123,7 @@ class Comparison:
         self.run = run
         self.plant: Mapping[str, tuple[int, int]] = {}
         self._sides = {side.name: side for side in sides}
-        self._roots: dict[str, str] = {}
+        self._root = ""  # where names of rows begin, once a session has said it
         self._suite = [*suite]
         self._folder = folder
         self._writer = writer
@@ -257,7 +257,7 @@ class Comparison:
         """Note who a side is; refuse one that has become another."""
         if worker.identity is None:
             return
-        self._roots[name] = worker.root
+        self._root = worker.root
         known = self.run.sides.get(name)
         if known is None:
             record = SideRecord(
@@ -401,14 +401,13 @@ class Comparison:
 
     def _start(self, name: str, rows: Sequence[str], hash_seed: int) -> Worker:
         known = self.run.sides.get(name)
-        name_of_side = (known and known.twin_of) or name
-        side = self._sides[name_of_side]
+        side = self._sides[(known and known.twin_of) or name]
         # Rows by name need no selecting, and a selector that matches none of them is an
-        # error of pytest's. Where their names begin is known of whoever was heard; it
-        # is the working directory only where that has the suite in it.
-        root = self._roots.get(name_of_side)
-        if rows and root:
-            chosen = [f"--rootdir={root}", *(str(Path(root, row)) for row in rows)]
+        # error of pytest's. Their names begin in the working directory only where that
+        # has the suite in it.
+        if rows and self._root:
+            named = [str(Path(self._root, row)) for row in rows]
+            chosen = [f"--rootdir={self._root}", *named]
         else:
             chosen = [*self._suite, *self._selecting]
         command = [

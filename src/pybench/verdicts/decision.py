@@ -38,7 +38,10 @@ TOO_WIDE = 2  # times the pairs of the last look
 # Precision of the signed-rank test against the t-test for a normal centre: 3 / pi.
 EFFICIENCY = 3 / math.pi
 
+# Once, not for each row at each look.
 _POWER_Z = float(stats.norm.isf(1 - POWER))
+_EQUAL_Z = float(stats.norm.isf(0.01)) + _POWER_Z
+_GIVEN_UP_Z = float(stats.norm.isf(GIVEN_UP_CHANCE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +238,7 @@ def _is_hopeless(
         return False
     # In standard errors of the last look; what is to come adds its own to them.
     expected = abs(estimate(taken)) / spread * math.sqrt(last * EFFICIENCY)
-    own = float(stats.norm.isf(GIVEN_UP_CHANCE)) * math.sqrt(last / pairs - 1)
+    own = _GIVEN_UP_Z * math.sqrt(last / pairs - 1)
     return expected + own < critical_z
 
 
@@ -275,5 +278,4 @@ def _pairs_to_settle(
 
 def _pairs_to_equal(spread: float, room: float) -> float:
     """Return the pairs that show a row equal which lies so far inside the margin."""
-    one_sided = float(stats.norm.isf(0.01)) + _POWER_Z
-    return (one_sided * spread / room) ** 2 / EFFICIENCY
+    return (_EQUAL_Z * spread / room) ** 2 / EFFICIENCY
