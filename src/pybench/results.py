@@ -220,8 +220,9 @@ class RowRecord:
     `apart` rows are never alive twice at once; `pinned` ones take turns on one CPU.
     `outcomes` has per side one of `OUTCOMES`, "error" or "skipped"; `reasons` has
     those that are not "measured". A row is compared where both sides measured it.
-    `per_sample_ns` is what a sample times, `per_turn_ns` what it takes with all that
-    is prepared for it; 0 in records of versions that did not look. `waits` says whether
+    `per_sample_ns` is what a sample times on the baseline, `per_turn_ns` what it takes
+    on the slowest side with all that is prepared for it; 0 in records of versions that
+    did not look. `waits` says whether
     it gives the CPU up of itself on any side, None where that is not known.
     """
 

@@ -13,9 +13,11 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.results import MEASURED, PairRecord
-from pybench.runner import judging, pairs, worker
+from pybench.runner import judging, live, pairs, worker
+from pybench.runner.details import details
 from pybench.runner.live import ComparisonError
 from pybench.runner.record import read_run
+from pybench.runner.summary import summarise
 
 Compare = Callable[..., Any]
 
@@ -110,6 +112,60 @@ def test_a_row_that_prepares_for_long_takes_few_samples(
     assert {len(one) for side in pair.samples.values() for one in side} == {
         pairs.WARMUPS + pairs.TIMED_LEAST
     }
+
+
+SLOW_ROW = """
+import os, time
+nap_s = float(os.environ.get("NAP_S", 1e-4))
+def test_slow(benchmark):
+    benchmark(time.sleep, nap_s)
+"""
+SLOW = "suite/test_slow.py::test_slow"
+
+
+def test_a_side_that_is_much_slower_gets_fewer_calls_as_its_partner_does(
+    compare: Compare, suite: Path
+) -> None:
+    """What fills five milliseconds on the baseline is four tenths of a second there."""
+    (suite / "test_slow.py").write_text(SLOW_ROW)
+    run, judgement = compare(b={"NAP_S": "0.01"}, twin=False)
+
+    row = run.rows[SLOW]
+    [pair] = pairs_of(run, SLOW)
+    assert pair.numbers == row.numbers
+    assert 1 <= row.numbers["count"] <= pairs.SAMPLE_MOST_NS / 0.01e9
+    assert row.per_turn_ns >= 0.01e9
+    samples = pair.samples["b"][0][pairs.WARMUPS :]
+    assert len(samples) == len(pair.samples["a"][0][pairs.WARMUPS :])
+    assert min(one.wall_ns for one in samples) >= row.numbers["count"] * 0.01e9
+    [shown] = [one for one in summarise(run, judgement).rows if one.row == SLOW]
+    assert shown.side_ns is not None
+    assert shown.side_ns >= 0.01e9
+
+
+def test_a_pair_that_takes_too_long_ends_early_and_the_next_does_less(
+    compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row can be slow for what ran before it, which nobody saw when it was tried.
+
+    The heaps that other rows had left made one kernel 500 times as slow on 3.13t.
+    """
+    monkeypatch.setattr(pairs, "ROW_MOST_NS", 1)
+    tried = pairs.shortened
+    monkeypatch.setattr(live, "shortened", lambda numbers, ns: tried(numbers, ns * 1e3))
+    run, _ = compare(pairs=2, twin=False)
+
+    first, second = pairs_of(run, FIRST)
+    least = pairs.WARMUPS + pairs.TIMED_LEAST
+    for pair in (first, second):
+        assert {len(one[0]) for one in pair.samples.values()} == {least}
+    assert 1 <= second.numbers["count"] < first.numbers["count"]
+    # Times are those of an operation, by the count of each pair.
+    [detail] = [one for one in details(run) if one.row == FIRST]
+    for pair, told in zip((first, second), detail.pairs, strict=True):
+        times = sorted(one.cpu_ns for one in pair.samples["a"][0][pairs.WARMUPS :])
+        middle_ns = sum(times) / len(times)
+        assert told.baseline_ns == pytest.approx(middle_ns / pair.numbers["count"])
 
 
 COUNTING_ROW = """

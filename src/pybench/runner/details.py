@@ -6,7 +6,7 @@ import math
 import statistics
 from dataclasses import dataclass
 
-from pybench.results import PairRecord
+from pybench.results import PairRecord, RowRecord
 from pybench.runner.judging import comparable, difference
 from pybench.runner.record import Run
 from pybench.runner.timings import operations
@@ -61,7 +61,6 @@ def details(run: Run) -> tuple[RowDetail, ...]:
     for side in sides:
         for row, record in comparable(run, side.name):
             metric = record.metric or CPU
-            per = operations(record)
             pairs = [
                 (pair, ratio)
                 for _, pair in sorted(run.pairs.get(row, {}).items())
@@ -79,9 +78,8 @@ def details(run: Run) -> tuple[RowDetail, ...]:
                                 pair=pair.pair,
                                 first=pair.order[0],
                                 ratio=ratio,
-                                baseline_ns=_median(pair, run.baseline.name, metric)
-                                / per,
-                                side_ns=_median(pair, side.name, metric) / per,
+                                baseline_ns=_median(record, pair, run.baseline.name),
+                                side_ns=_median(record, pair, side.name),
                             )
                             for pair, ratio in pairs
                         ),
@@ -108,10 +106,10 @@ def _timed(pair: PairRecord, side: str, metric: str) -> list[list[int]]:
     ]
 
 
-def _median(pair: PairRecord, side: str, metric: str) -> float:
-    return statistics.median(
-        time for process in _timed(pair, side, metric) for time in process[1:]
-    )
+def _median(record: RowRecord, pair: PairRecord, side: str) -> float:
+    courses = _timed(pair, side, record.metric or CPU)
+    middle = statistics.median(time for course in courses for time in course[1:])
+    return middle / operations(record, pair)
 
 
 def _warm_up(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +27,20 @@ from pybench.results import (
 from pybench.runner import schedule
 from pybench.runner.judging import (
     Judgement,
+    comparable,
     gil_turned_on,
     judge,
     plan_of,
     suspicion,
 )
-from pybench.runner.pairs import SUSPENDED, Lot, Scouted, measure, scout
+from pybench.runner.pairs import (
+    SUSPENDED,
+    Lot,
+    Scouted,
+    measure,
+    scout,
+    shortened,
+)
 from pybench.runner.record import RecordWriter, Run
 from pybench.runner.suspension import Suspension
 from pybench.runner.worker import StartError, Worker, WorkerError
@@ -310,6 +319,11 @@ class Comparison:
         suspended = lost.count(SUSPENDED)
         return len(lost) - suspended < LOST_MOST and suspended < SUSPENDED_MOST
 
+    def _compared(self) -> set[str]:
+        """Return the rows that there is something to say of, now or later."""
+        sides = self.run.contenders
+        return {row for side in sides for row, _ in comparable(self.run, side.name)}
+
     def _due(self, look: int) -> dict[str, tuple[str, ...]]:
         """Return the open rows that have fewer pairs than the look wants."""
         return {
@@ -345,7 +359,7 @@ class Comparison:
                 f"pair {number} of {look}, lot",
                 index + 1,
                 len(lots),
-                settled=len(self.run.rows) - len(due),
+                settled=len(self._compared() - due.keys()),
                 left_s=missing * self._row_pair_s,
             )
 
@@ -387,15 +401,18 @@ class Comparison:
 
     def _numbers(self, row: str, sides: Sequence[str]) -> dict[str, Mapping[str, int]]:
         numbers = self.run.rows[row].numbers
-        each: dict[str, Mapping[str, int]] = dict.fromkeys(sides, numbers)
         if row in self.plant:
             up, of = self.plant[row]
             count = numbers["count"]
             # Whole numbers on both sides, so that the ratio is exact.
             base = count if count % of == 0 else count * of
-            each = {key: {**numbers, "count": base} for key in sides}
-            each[[*self._sides][-1]] = {**numbers, "count": base // of * up}
-        return each
+            changed = [*self._sides][-1]
+            counts = {key: base // of * up if key == changed else base for key in sides}
+            return {key: {**numbers, "count": one} for key, one in counts.items()}
+        if pairs := self.run.pairs.get(row):
+            last = pairs[max(pairs)]
+            numbers = shortened(last.numbers, _slowest_ns(last))
+        return dict.fromkeys(sides, numbers)
 
     # Sessions
 
@@ -437,7 +454,7 @@ class Comparison:
                 done=done,
                 whole=whole,
                 settled=settled,
-                rows=len(self.run.rows),
+                rows=len(self._compared()),
                 elapsed_s=time.monotonic() - self._started,
                 left_s=left_s,
             )
@@ -461,12 +478,21 @@ def _failed(facts: Mapping[str, object], reason: str) -> Scouted:
         ended={},
         numbers={},
         samples=(),
+        sample_ns=0.0,
         turn_ns=0.0,
     )
 
 
 def _turn_ns(row: RowRecord) -> float:
     return max(row.per_sample_ns, row.per_turn_ns)
+
+
+def _slowest_ns(pair: PairRecord) -> float:
+    """Return what a sample took on the side that took longest."""
+    return max(
+        statistics.median(one.wall_ns for course in courses for one in course)
+        for courses in pair.samples.values()
+    )
 
 
 def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
@@ -495,7 +521,10 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
     told = [waits(one.samples) for one in there.values() if one.samples]
     # One side that waits is enough; that none does has to be known of all.
     waiting = True if True in told else None if None in told or not told else False
-    last = first.samples[-1] if first else None
+    numbers = first.numbers if first else {}
+    slowest_ns = max([one.sample_ns for one in there.values()], default=0.0)
+    fewer = shortened(numbers, slowest_ns)
+    share = fewer["count"] / numbers["count"] if numbers else 1.0
     return RowRecord(
         row=row,
         group=any_one.facts.get("group") or _area(row),
@@ -508,11 +537,11 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
         metric=metric,
         operations=int(first.ended.get("operations", 1)) if first else 1,
         threads=threads,
-        numbers=first.numbers if first else {},
-        per_sample_ns=float(last.wall_ns) if last else 0.0,
+        numbers=fewer,
+        per_sample_ns=first.sample_ns * share if first else 0.0,
         outcomes=outcomes,
         reasons=reasons,
-        per_turn_ns=first.turn_ns if first else 0.0,
+        per_turn_ns=max([one.turn_ns for one in there.values()], default=0.0) * share,
         waits=waiting,
     )
 

@@ -32,6 +32,15 @@ TIMED = 10
 # second's worth of memory for five milliseconds took as long as twenty other rows.
 TURNS_NS = 240e6
 TIMED_LEAST = 2
+# How long a sample may be on any side before the next ones do fewer calls. Counts are
+# sized on the baseline: what takes five milliseconds there may take seconds elsewhere,
+# and a change so large needs no precision. Only what is timed counts here: what a
+# kernel lays out before it does not get less with fewer rounds.
+SAMPLE_MOST_NS = 50e6
+# How long a row may take in all, for each side of it, before its pair ends early. The
+# turns of one that was tried out are shorter; but what a row costs can depend on what
+# ran before it, such as heaps that other threads have left.
+ROW_MOST_NS = 500e6
 
 # Samples of a row that is tried out: they choose its clock.
 SCOUTED = 3
@@ -63,6 +72,14 @@ class Lot:
 def timed_samples(per_turn_ns: float) -> int:
     """Return how many samples a row gets in one process."""
     return max(TIMED_LEAST, min(TIMED, int(TURNS_NS // max(per_turn_ns, 1))))
+
+
+def shortened(numbers: Mapping[str, int], sample_ns: float) -> Mapping[str, int]:
+    """Return what the next sample is to be where the last one took so long."""
+    if sample_ns <= SAMPLE_MOST_NS:
+        return numbers
+    share = SAMPLE_MOST_NS / sample_ns
+    return {**numbers, "count": max(1, int(numbers["count"] * share))}
 
 
 def measure(
@@ -136,7 +153,10 @@ def _row_in_turns(
     waiting = {name: workers[name].await_row(row) for name in order}
     ended = {n: said for n, said in waiting.items() if said["say"] == "ended"}
     samples: dict[str, list[TurnSample]] = {name: [] for name in order}
+    latest_ns = time.perf_counter_ns() + len(order) * ROW_MOST_NS
     for turn in range(WARMUPS + timed_samples(lot.per_turn_ns[row])):
+        if turn >= WARMUPS + TIMED_LEAST and time.perf_counter_ns() > latest_ns:
+            break
         # A B B A: whoever was first is last in the next turn.
         for name in order if turn % 2 == 0 else order[::-1]:
             if ended:
@@ -242,7 +262,8 @@ class Scouted:
     ended: Row  # of the row itself: operations, threads
     numbers: Mapping[str, int]
     samples: tuple[TurnSample, ...]
-    turn_ns: float  # the shortest turn, with all that is prepared for it
+    sample_ns: float  # the shortest one, had it been of those numbers
+    turn_ns: float  # the same with all that is prepared for it
 
 
 def scout(
@@ -269,15 +290,19 @@ def scout(
         facts = worker.rows[row]
         found: Mapping[str, int] = numbers.get(row, {})
         samples: list[TurnSample] = []
-        turn_ns = math.inf
+        sample_ns = turn_ns = math.inf
         said = worker.await_row(row)
         if said["say"] == "ready":
             try:
-                found = found or worker.size(TARGET_NS)
+                used = found = found or worker.size(TARGET_NS)
                 for _ in range(SCOUTED):
                     began = time.perf_counter_ns()
-                    samples.append(worker.sample(found))
-                    turn_ns = min(turn_ns, time.perf_counter_ns() - began)
+                    samples.append(worker.sample(used))
+                    taken_ns = time.perf_counter_ns() - began
+                    share = used["count"] / found["count"]
+                    sample_ns = min(sample_ns, samples[-1].wall_ns / share)
+                    turn_ns = min(turn_ns, taken_ns / share)
+                    used = shortened(used, samples[-1].wall_ns)
                 said = worker.stop_row(row)
             except RowEndedError as error:
                 said = error.message
@@ -290,6 +315,7 @@ def scout(
                 ended=said.get("facts", {}),
                 numbers=found,
                 samples=tuple(samples),
+                sample_ns=sample_ns if samples else 0.0,
                 turn_ns=turn_ns if samples else 0.0,
             ),
         )

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from pybench.results import ERROR, VOID, PairRecord
+from pybench.results import ERROR, VOID, PairRecord, RowRecord
 from pybench.runner.judging import Cell, Judgement, category, gil_turned_on
 from pybench.runner.record import Run
 from pybench.runner.timings import operations
@@ -225,7 +225,6 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
     if withheld or over:
         word = NO_VERDICT
     pairs = [*run.pairs.get(cell.row, {}).values()]
-    per = operations(record)
     return RowSummary(
         row=cell.row,
         category=category(cell.row),
@@ -245,22 +244,22 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         pairs_to_settle=verdict.pairs_to_settle if verdict else None,
         metric=metric,
         oversubscribed=over,
-        baseline_ns=_median_ns(pairs, baseline.name, metric, per),
-        side_ns=_median_ns(pairs, cell.side, metric, per),
+        baseline_ns=_median_ns(record, pairs, baseline.name),
+        side_ns=_median_ns(record, pairs, cell.side),
     )
 
 
 def _median_ns(
-    pairs: Sequence[PairRecord], side: str, metric: str, per: int
+    record: RowRecord, pairs: Sequence[PairRecord], side: str
 ) -> float | None:
     """Return the median time of one operation over all samples of a side."""
     values = [
-        timed_ns(sample, metric)
+        timed_ns(sample, record.metric or CPU) / operations(record, pair)
         for pair in pairs
         for process in pair.samples.get(side, ())
         for sample in process[1:]
     ]
-    return statistics.median(values) / per if values else None
+    return statistics.median(values) if values else None
 
 
 def _mean(side: str, name: str, mean: GeometricMean) -> MeanSummary:

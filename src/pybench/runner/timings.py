@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
-from pybench.results import RowRecord
+from pybench.results import PairRecord, RowRecord
 from pybench.runner.record import Run
 from pybench.verdicts import CPU, timed_ns
 
@@ -28,7 +28,7 @@ class ProcessTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowTimes:
-    """All processes of a row on one side; `operations` are those of one sample."""
+    """All processes of a row on one side; `operations` are those of a last sample."""
 
     row: str
     group: str | None
@@ -56,10 +56,10 @@ def row_times(run: Run, side: str) -> tuple[tuple[RowTimes, ...], dict[str, str]
     found, left_out = [], {}
     for row, record in run.rows.items():
         metric = record.metric or CPU
-        per = operations(record)
+        pairs = [pair for _, pair in sorted(run.pairs.get(row, {}).items())]
         courses = [
-            [timed_ns(sample, metric) for sample in process]
-            for _, pair in sorted(run.pairs.get(row, {}).items())
+            [timed_ns(sample, metric) / operations(record, pair) for sample in process]
+            for pair in pairs
             for process in pair.samples.get(side, ())
             if len(process) > 1
         ]
@@ -69,24 +69,26 @@ def row_times(run: Run, side: str) -> tuple[tuple[RowTimes, ...], dict[str, str]
         elif min(time for course in courses for time in course[1:]) <= 0:
             left_out[row] = f"a sample took no time by the {metric} clock"
         else:
-            processes = [[time / per / 1e9 for time in course] for course in courses]
             found.append(
                 RowTimes(
                     row=row,
                     group=record.group,
                     metric=metric,
-                    operations=per,
+                    operations=operations(record, pairs[-1]),
                     processes=tuple(
-                        ProcessTimes(warm_up_s=one[0], values_s=tuple(one[1:]))
-                        for one in processes
+                        ProcessTimes(
+                            warm_up_s=course[0] / 1e9,
+                            values_s=tuple(time / 1e9 for time in course[1:]),
+                        )
+                        for course in courses
                     ),
                 )
             )
     return tuple(found), left_out
 
 
-def operations(record: RowRecord) -> int:
-    """Return how many operations one sample of a row is."""
-    numbers = record.numbers
+def operations(record: RowRecord, pair: PairRecord) -> int:
+    """Return how many operations one sample of a pair is on the baseline."""
+    numbers = pair.numbers
     calls = numbers.get("count", 1) * numbers.get("iterations", 1)
     return record.operations * calls
