@@ -143,6 +143,38 @@ def test_a_side_that_is_much_slower_gets_fewer_calls_as_its_partner_does(
     assert shown.side_ns >= 0.01e9
 
 
+@pytest.mark.parametrize(
+    ("values", "is_clear"),
+    [
+        ([0.5, 0.52], False),
+        ([0.5, 0.52, 0.51], True),
+        ([-0.5, -0.52, -0.51], True),
+        ([0.05, 0.09, 0.07], False),
+        ([0.5, 0.52, -0.51], False),
+        ([0.0, 0.0, 0.0], False),
+    ],
+)
+def test_a_change_is_clear_that_lies_many_spreads_off(
+    values: list[float], is_clear: bool
+) -> None:
+    assert judging.is_clear(values) is is_clear
+
+
+def test_a_clear_change_is_measured_on_with_fewer_samples(
+    compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its signs are wanted, not its digits; other rows go on as they were."""
+    monkeypatch.setattr(live, "clear", lambda run: {(FIRST, "b")} if run.pairs else {})
+    run, _ = compare(pairs=2, twin=False)
+
+    lengths = {
+        row: [len(pair.samples["b"][0]) - pairs.WARMUPS for pair in pairs_of(run, row)]
+        for row in (FIRST, SECOND)
+    }
+    assert lengths[FIRST] == [pairs.TIMED, pairs.TIMED_CLEAR]
+    assert lengths[SECOND][0] == lengths[SECOND][1]
+
+
 def test_a_pair_that_takes_too_long_ends_early_and_the_next_does_less(
     compare: Compare, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,10 @@ WAITING = "waiting"
 # interpreter with itself: `pybench selfcheck replay` says what a record supports.
 CLASS_MARGINS = {COMPUTING: 0.0, THREADS: 0.1, WAITING: 0.2}
 
+# A change is clear that is so many times what its pairs spread by, three at least.
+CLEAR_SPREADS = 8.0
+CLEAR_FROM = 3
+
 # The parts that improvements break down into; a category is in one of them.
 MEMORY = "memory"
 STARTUP = "start-up"
@@ -174,6 +178,28 @@ def suspicion(run: Run) -> dict[str, float]:
             size = abs(statistics.median(values))
             found[row] = max(found.get(row, 0.0), size / error if error else math.inf)
     return found
+
+
+def clear(run: Run) -> frozenset[tuple[str, str]]:
+    """Return the rows, by row and side, that have clearly changed so far.
+
+    No verdict: it only says whose pairs need not be precise, as their signs do. Looking
+    at earlier pairs for that is allowed; what a pair says under no change is as likely
+    up as down however many samples it has.
+    """
+    return frozenset(
+        (row, side.name)
+        for side in run.contenders
+        for row, values in differences(run, side.name).items()
+        if is_clear(values)
+    )
+
+
+def is_clear(values: Sequence[float]) -> bool:
+    """Tell whether the numbers of a row's pairs lie many of their spreads off."""
+    if len(values) < CLEAR_FROM:
+        return False
+    return abs(statistics.median(values)) > CLEAR_SPREADS * statistics.stdev(values)
 
 
 def judge(run: Run) -> Judgement:

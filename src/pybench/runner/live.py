@@ -27,6 +27,7 @@ from pybench.results import (
 from pybench.runner import schedule
 from pybench.runner.judging import (
     Judgement,
+    clear,
     comparable,
     gil_turned_on,
     judge,
@@ -40,6 +41,7 @@ from pybench.runner.pairs import (
     measure,
     scout,
     shortened,
+    timed_samples,
 )
 from pybench.runner.record import RecordWriter, Run
 from pybench.runner.suspension import Suspension
@@ -337,6 +339,8 @@ class Comparison:
         pairs = {row: len(self.run.pairs.get(row, {})) + 1 for row in due}
         number = min(pairs.values())
         lots = [*self._lots(due, pairs, number)]
+        # The budget may be too short for some of the rows that are open.
+        settled = len(self._compared() - self._open_rows().keys())
         taken_s, rows_done = 0.0, 0
         for index, lot in enumerate(lots):
             if self._left_s() <= 0:
@@ -359,7 +363,7 @@ class Comparison:
                 f"pair {number} of {look}, lot",
                 index + 1,
                 len(lots),
-                settled=len(self._compared() - due.keys()),
+                settled=settled,
                 left_s=missing * self._row_pair_s,
             )
 
@@ -367,6 +371,7 @@ class Comparison:
         self, due: Mapping[str, tuple[str, ...]], pairs: Mapping[str, int], number: int
     ) -> Iterator[Lot]:
         baseline = self.run.baseline.name
+        clearly = clear(self.run)
         together: dict[tuple[bool, bool, tuple[str, ...]], list[str]] = {}
         for row in schedule.shuffled(self._seed, number, [*due]):
             record = self.run.rows[row]
@@ -396,8 +401,17 @@ class Comparison:
                 else None,
                 hash_seed=schedule.hash_seed(self._seed, number, index),
                 numbers={row: self._numbers(row, sides) for row in rows},
-                per_turn_ns={row: _turn_ns(self.run.rows[row]) for row in rows},
+                timed={row: self._timed(row, sides, clearly) for row in rows},
             )
+
+    def _timed(
+        self, row: str, sides: Sequence[str], clearly: frozenset[tuple[str, str]]
+    ) -> int:
+        record = self.run.rows[row]
+        turn_ns = max(record.per_sample_ns, record.per_turn_ns)
+        # A copy of the baseline is never among them.
+        is_clear = all((row, side) in clearly for side in sides[1:])
+        return timed_samples(turn_ns, is_clear=is_clear)
 
     def _numbers(self, row: str, sides: Sequence[str]) -> dict[str, Mapping[str, int]]:
         numbers = self.run.rows[row].numbers
@@ -481,10 +495,6 @@ def _failed(facts: Mapping[str, object], reason: str) -> Scouted:
         sample_ns=0.0,
         turn_ns=0.0,
     )
-
-
-def _turn_ns(row: RowRecord) -> float:
-    return max(row.per_sample_ns, row.per_turn_ns)
 
 
 def _slowest_ns(pair: PairRecord) -> float:

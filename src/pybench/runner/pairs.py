@@ -27,6 +27,9 @@ TARGET_NS = 5e6
 # the processes, and a pair costs more than its samples; above ten little is gained.
 WARMUPS = 1
 TIMED = 10
+# Of rows whose pairs so far lie many spreads off; even, as half of them begin with one
+# side and half with the other.
+TIMED_CLEAR = 4
 # Rows of which one turn takes longer get fewer of them: at most about so long in all.
 # What counts is the turn and not what it times: a kernel that lays out a third of a
 # second's worth of memory for five milliseconds took as long as twenty other rows.
@@ -66,12 +69,13 @@ class Lot:
     cpu: int | None
     hash_seed: int
     numbers: Mapping[str, Mapping[str, Mapping[str, int]]]  # row, side
-    per_turn_ns: Mapping[str, float]
+    timed: Mapping[str, int]  # samples that count, in one process
 
 
-def timed_samples(per_turn_ns: float) -> int:
-    """Return how many samples a row gets in one process."""
-    return max(TIMED_LEAST, min(TIMED, int(TURNS_NS // max(per_turn_ns, 1))))
+def timed_samples(per_turn_ns: float, *, is_clear: bool = False) -> int:
+    """Return how many samples of a row count in one process."""
+    most = TIMED_CLEAR if is_clear else TIMED
+    return max(TIMED_LEAST, min(most, int(TURNS_NS // max(per_turn_ns, 1))))
 
 
 def shortened(numbers: Mapping[str, int], sample_ns: float) -> Mapping[str, int]:
@@ -154,7 +158,7 @@ def _row_in_turns(
     ended = {n: said for n, said in waiting.items() if said["say"] == "ended"}
     samples: dict[str, list[TurnSample]] = {name: [] for name in order}
     latest_ns = time.perf_counter_ns() + len(order) * ROW_MOST_NS
-    for turn in range(WARMUPS + timed_samples(lot.per_turn_ns[row])):
+    for turn in range(WARMUPS + lot.timed[row]):
         if turn >= WARMUPS + TIMED_LEAST and time.perf_counter_ns() > latest_ns:
             break
         # A B B A: whoever was first is last in the next turn.
@@ -213,7 +217,7 @@ def _row_alone(
     said = worker.await_row(row)
     if said["say"] == "ended":
         return (), said
-    turns = WARMUPS + timed_samples(lot.per_turn_ns[row])
+    turns = WARMUPS + lot.timed[row]
     try:
         samples = tuple(worker.sample(lot.numbers[row][name]) for _ in range(turns))
     except RowEndedError as error:
