@@ -32,7 +32,7 @@ from typing import Any
 import pytest
 
 from pybench.inside.collector import collector_off
-from pybench.inside.identity import gil_enabled
+from pybench.inside.identity import gil_enabled, is_free_threaded
 from pybench.inside.rounds import KernelResult
 from pybench.plugin.kernel import find_kernel, native_or_fail
 from pybench.plugin.marking import alternates, is_row, margin
@@ -249,6 +249,13 @@ class Turns:
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Say who this is and what there is; keep what the controller wants."""
+        if is_free_threaded():
+            # Free-threaded 3.13 makes functions, classes and modules immortal when its
+            # first thread starts, but none that is frozen by then: threads would wait
+            # for each other at every call, as those of a program never do.
+            first = threading.Thread(target=int)
+            first.start()
+            first.join()
         # What was imported until here lives as long as the session. Left to the
         # collector, every row's collections would walk through pytest.
         gc.collect()
