@@ -222,8 +222,8 @@ class RowRecord:
     those that are not "measured". A row is compared where both sides measured it.
     `per_sample_ns` is what a sample times on the baseline, `per_turn_ns` what it takes
     on the slowest side with all that is prepared for it; 0 in records of versions that
-    did not look. `waits` says whether
-    it gives the CPU up of itself on any side, None where that is not known.
+    did not look. `waits` says whether it gives the CPU up of itself on any side, None
+    where that is not known.
     """
 
     row: str

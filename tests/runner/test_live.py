@@ -164,7 +164,9 @@ def test_a_clear_change_is_measured_on_with_fewer_samples(
     compare: Compare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its signs are wanted, not its digits; other rows go on as they were."""
-    monkeypatch.setattr(live, "clear", lambda run: {(FIRST, "b")} if run.pairs else {})
+    monkeypatch.setattr(
+        live, "clear_changes", lambda run: {(FIRST, "b")} if run.pairs else {}
+    )
     run, _ = compare(pairs=2, twin=False)
 
     lengths = {

@@ -180,7 +180,7 @@ def suspicion(run: Run) -> dict[str, float]:
     return found
 
 
-def clear(run: Run) -> frozenset[tuple[str, str]]:
+def clear_changes(run: Run) -> frozenset[tuple[str, str]]:
     """Return the rows, by row and side, that have clearly changed so far.
 
     No verdict: it only says whose pairs need not be precise, as their signs do. Looking

@@ -27,7 +27,7 @@ from pybench.results import (
 from pybench.runner import schedule
 from pybench.runner.judging import (
     Judgement,
-    clear,
+    clear_changes,
     comparable,
     gil_turned_on,
     judge,
@@ -371,7 +371,7 @@ class Comparison:
         self, due: Mapping[str, tuple[str, ...]], pairs: Mapping[str, int], number: int
     ) -> Iterator[Lot]:
         baseline = self.run.baseline.name
-        clearly = clear(self.run)
+        clearly = clear_changes(self.run)
         together: dict[tuple[bool, bool, tuple[str, ...]], list[str]] = {}
         for row in schedule.shuffled(self._seed, number, [*due]):
             record = self.run.rows[row]
