@@ -194,8 +194,8 @@ def test_benchmark_memory_collector_callback(
 
     One operation is `gc.collect(0)`; a callback in `gc.callbacks` is called twice, with
     a dict made for it. Expect 50 to 200 ns without, and 0.3 to 1 us more with one. On
-    a free-threaded build each is a collection of the whole, if small, heap: 0.2 to
-    1 ms, in which a callback does not show.
+    a free-threaded build each is a collection of the whole, if small, heap: 10 us to
+    1 ms, in which a callback hardly shows.
     """
     child = serving("call-back", callbacks, COLLECTIONS)
     benchmark.extra_info["operations"] = COLLECTIONS
