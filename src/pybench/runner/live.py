@@ -173,12 +173,15 @@ class Comparison:
             self._scout()
         self._refuse_the_gil()
         plan = plan_of(self.run)
-        if not self._open_rows():
+        open_rows = self._open_rows()
+        if not open_rows:
             raise ComparisonError(self._nothing())
         for look in plan.looks:
-            while due := self._affordable(self._due(look), look):
-                self._round(due, look)
-            if self._left_s() <= 0 or not self._open_rows():
+            while due := self._affordable(self._due(open_rows, look), look):
+                # The budget may be too short for some of those that are open.
+                self._round(due, look, settled=len(self._compared() - open_rows.keys()))
+                open_rows = self._open_rows()
+            if self._left_s() <= 0 or not open_rows:
                 break
         return judge(self.run)
 
@@ -326,21 +329,23 @@ class Comparison:
         sides = self.run.contenders
         return {row for side in sides for row, _ in comparable(self.run, side.name)}
 
-    def _due(self, look: int) -> dict[str, tuple[str, ...]]:
+    def _due(
+        self, open_rows: Mapping[str, tuple[str, ...]], look: int
+    ) -> dict[str, tuple[str, ...]]:
         """Return the open rows that have fewer pairs than the look wants."""
         return {
             row: sides
-            for row, sides in self._open_rows().items()
+            for row, sides in open_rows.items()
             if len(self.run.pairs.get(row, {})) < look
         }
 
-    def _round(self, due: Mapping[str, tuple[str, ...]], look: int) -> None:
+    def _round(
+        self, due: Mapping[str, tuple[str, ...]], look: int, *, settled: int
+    ) -> None:
         """Give each row that is due one more pair."""
         pairs = {row: len(self.run.pairs.get(row, {})) + 1 for row in due}
         number = min(pairs.values())
         lots = [*self._lots(due, pairs, number)]
-        # The budget may be too short for some of the rows that are open.
-        settled = len(self._compared() - self._open_rows().keys())
         taken_s, rows_done = 0.0, 0
         for index, lot in enumerate(lots):
             if self._left_s() <= 0:
