@@ -36,4 +36,4 @@ if ! "$base" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     exit "$USAGE"
 fi
 python=$("$base" "$root/scripts/environment.py" --optional host) || exit "$USAGE"
-exec "$python" -m pybench.cli compare "$@"
+exec "$python" -m pybench compare "$@"

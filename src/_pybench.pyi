@@ -151,6 +151,14 @@ def refcount_weakref(
 def refcount_try_incref(
     iterations: int, *, rounds: int = 1, threads: int = 1, pin: bool = True
 ) -> list[KernelResult]: ...
+def refcount_word(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    width: str = "whole",
+) -> list[KernelResult]: ...
 def yardstick_alu(
     iterations: int, *, rounds: int = 1, threads: int = 1, pin: bool = True
 ) -> list[KernelResult]: ...

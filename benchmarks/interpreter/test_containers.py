@@ -98,6 +98,18 @@ def test_benchmark_interpreter_list_display(
     benchmark(unrolled("_ = [one, one, one, one]", one=None))
 
 
+def test_benchmark_interpreter_list_comprehension_short(
+    benchmark: BenchmarkFixture, unrolled: Unrolled
+) -> None:
+    """Build a list of two with a comprehension: what entering one costs.
+
+    One operation is one comprehension over a tuple of two, its list dropped again.
+    Since 3.12 it is entered without a function made and called; `list_comprehension`,
+    which goes through a thousand elements, does not show that.
+    """
+    benchmark(unrolled("_ = [item for item in pair]", pair=(None, None)))
+
+
 def test_benchmark_interpreter_tuple_unpack(
     benchmark: BenchmarkFixture, unrolled: Unrolled
 ) -> None:

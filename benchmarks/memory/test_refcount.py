@@ -1,8 +1,9 @@
 """What a reference costs, by who owns the object and how many threads count it.
 
-Native rows: one iteration is one Py_INCREF and one Py_DECREF in a C loop.  The
-objects are made outside the window.  Expect all owners alike on a GIL build; on a
-free-threaded build the owner counts without atomics and everybody else with two.
+Native rows: one iteration is one Py_INCREF and one Py_DECREF in a C loop, or, as the
+control, the same two stores without CPython.  The objects are made outside the window.
+Expect all owners alike on a GIL build; on a free-threaded build the owner counts
+without atomics and everybody else with two.
 """
 
 import pytest
@@ -97,3 +98,15 @@ def test_benchmark_memory_refcount_try_incref(kernel: Kernel) -> None:
     Expect the price of `owned`. n/a before 3.14; a plain count on GIL builds.
     """
     kernel("refcount_try_incref")
+
+
+@pytest.mark.parametrize("width", ["whole", "half", "mixed"])
+def test_benchmark_memory_refcount_word(kernel: Kernel, width: str) -> None:
+    """Add one to a word in memory and take it away again: plain C, no Python in it.
+
+    `whole` does both on 64 bits, as 3.11 counts references, `half` on 32, as 3.14,
+    and `mixed` goes up by 32 and down by 64, as 3.12 and 3.13: the load is wider than
+    the store before it and waits for the cache. Expect 0.5 to 2 ns for the first two,
+    and 3 to 12 ns for `mixed`. Python cannot move it: it says what the machine charges.
+    """
+    kernel("refcount_word", width=width)

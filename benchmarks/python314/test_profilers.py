@@ -28,6 +28,13 @@ START_S = 0.6  # until the sampler has started and attached, on a slow day
 END_S = 30.0  # until it has written what it found
 # Far fewer than it takes in the row's time, and more than it could by mistake.
 LEAST_SAMPLES = 50
+# The sampler ends at SIGINT. A shell's background jobs inherit that it is ignored, and
+# one that ignores it would never end.
+SAMPLER = """\
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("profiling.sampling", run_name="__main__", alter_sys=True)
+"""
 
 
 def has_sampling() -> bool:
@@ -41,7 +48,7 @@ def has_sampling() -> bool:
 @contextmanager
 def sampled(pid: int, collected: Path) -> Iterator[None]:
     """Sample a process from another one; see afterwards that it was."""
-    argv = [sys.executable, "-m", "profiling.sampling", "attach", str(pid)]
+    argv = [sys.executable, "-c", SAMPLER, "attach", str(pid)]
     argv += ["-r", str(RATE_HZ), "--collapsed", "-o", str(collected)]
     with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

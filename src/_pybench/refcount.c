@@ -14,6 +14,11 @@
                        shared) or each on its own (private, the control)
    refcount_weakref    a strong reference from a weak one, and its release
    refcount_try_incref PyUnstable_TryIncRef and its release (3.14)
+   refcount_word       the same two stores without CPython: one added to a word
+                       in memory, and one subtracted
+     width  whole      both on 64 bits, as until 3.11
+            half       both on the lower 32, as from 3.14
+            mixed      up by 32 bits, down by 64, as in 3.12 and 3.13
 
    One iteration is one pair.  Inside the window: the pairs and an eighth of a
    loop turn each.  Outside: creating the objects.  `paired` is a lower bound:
@@ -24,8 +29,11 @@
    free-threaded build the owner counts without atomics, everybody else with
    one compare-and-swap loop for each of the two (PEP 703, biased reference
    counting; Choi, Shull, Torrellas: Biased reference counting, PACT 2018).
-   The price of the hardware alone, without CPython, is counters_increment and
-   yardstick_atomic on the same driver.
+   The price of the hardware alone, without CPython, is refcount_word,
+   counters_increment and yardstick_atomic on the same driver.  A load wider
+   than the store before it cannot be served from the store buffer and waits
+   until the cache has it ("store forwarding" in the optimization manuals of
+   Intel, section 3.6, and AMD): that is what `mixed` shows.
 
    Not shown: the last decref (see churn) and deferred reference counts, which
    concern the interpreter's stack and not Py_INCREF. */
@@ -50,6 +58,17 @@ enum form { FORM_PAIRED, FORM_CHAINED, FORM_STRIDED };
 static const char *const form_names[] = {"paired", "chained", "strided", NULL};
 
 static const char *const layout_names[] = {"shared", "private", NULL};
+
+enum width { WIDTH_WHOLE, WIDTH_HALF, WIDTH_MIXED };
+static const char *const width_names[] = {"whole", "half", "mixed", NULL};
+
+/* What refcount_word counts in: 64 bits, or the 32 at the same address. */
+struct refcount_word {
+    _Alignas(PB_ALIGNMENT) union {
+        uint64_t whole;
+        uint32_t half;
+    };
+};
 
 /* Arguments of a call; read-only for the workers. */
 struct refcount_shared {
@@ -205,6 +224,48 @@ refcount_weakref_loop(struct pb_worker *worker, int64_t iterations)
     return 0;
 }
 
+static int
+refcount_word_whole_loop(struct pb_worker *worker, int64_t iterations)
+{
+    struct refcount_word *word = worker->local;
+    (void)word;
+    PB_LOOP(iterations, {
+        PB_OP(word->whole++;)
+        pb_clobber();
+        PB_OP(word->whole--;)
+        pb_clobber();
+    });
+    return 0;
+}
+
+static int
+refcount_word_half_loop(struct pb_worker *worker, int64_t iterations)
+{
+    struct refcount_word *word = worker->local;
+    (void)word;
+    PB_LOOP(iterations, {
+        PB_OP(word->half++;)
+        pb_clobber();
+        PB_OP(word->half--;)
+        pb_clobber();
+    });
+    return 0;
+}
+
+static int
+refcount_word_mixed_loop(struct pb_worker *worker, int64_t iterations)
+{
+    struct refcount_word *word = worker->local;
+    (void)word;
+    PB_LOOP(iterations, {
+        PB_OP(word->half++;)
+        pb_clobber();
+        PB_OP(word->whole--;)
+        pb_clobber();
+    });
+    return 0;
+}
+
 #if PB_HAVE_TRY_INCREF
 static int
 refcount_try_prepare(struct pb_worker *worker)
@@ -266,6 +327,15 @@ static const struct pb_kernel refcount_stress_kernel = {
 static const struct pb_kernel refcount_weakref_kernel = {
     .name = "refcount_weakref",
     REFCOUNT_KERNEL(refcount_weakref_prepare, refcount_weakref_loop)};
+#define REFCOUNT_WORD_KERNEL(loop_)                                           \
+    {.name = "refcount_word", .block = REFCOUNT_BLOCK,                        \
+     .local_size = sizeof(struct refcount_word), .loop = loop_}
+
+static const struct pb_kernel refcount_word_kernels[] = {
+    [WIDTH_WHOLE] = REFCOUNT_WORD_KERNEL(refcount_word_whole_loop),
+    [WIDTH_HALF] = REFCOUNT_WORD_KERNEL(refcount_word_half_loop),
+    [WIDTH_MIXED] = REFCOUNT_WORD_KERNEL(refcount_word_mixed_loop),
+};
 #if PB_HAVE_TRY_INCREF
 static const struct pb_kernel refcount_try_kernel = {
     .name = "refcount_try_incref",
@@ -423,6 +493,35 @@ refcount_try_incref(PyObject *module, PyObject *args, PyObject *kwargs)
 #endif
 }
 
+PyDoc_STRVAR(refcount_word_doc,
+"refcount_word($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"              width='whole')\n--\n\n"
+"Add one to a word of plain memory and subtract it again: no Python in it.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"width: 'whole' (64 bits, as CPython counts until 3.11), 'half' (32 bits, as\n"
+"from 3.14), 'mixed' (32 up and 64 down, as in 3.12 and 3.13).");
+
+static PyObject *
+refcount_word(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {PB_ARGUMENTS_NAMES, "width", NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *width_name = "whole";
+    struct pb_plan plan = {0};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT "s:refcount_word", names,
+            PB_ARGUMENTS_TARGETS(common), &width_name)
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    int width = pb_choice("width", width_name, width_names);
+    if (width < 0) {
+        return NULL;
+    }
+    plan.kernel = &refcount_word_kernels[width];
+    return pb_run(module, &plan);
+}
+
 #define REFCOUNT_METHOD(name)                                                 \
     {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS,  \
      name##_doc}
@@ -432,6 +531,7 @@ static PyMethodDef refcount_methods[] = {
     REFCOUNT_METHOD(refcount_stress),
     REFCOUNT_METHOD(refcount_try_incref),
     REFCOUNT_METHOD(refcount_weakref),
+    REFCOUNT_METHOD(refcount_word),
     {NULL, NULL, 0, NULL},
 };
 
@@ -444,6 +544,7 @@ static const struct pb_listing refcount_listings[] = {
                     ? NULL
                     : "PyUnstable_TryIncRef came with CPython 3.14"},
     {.name = "refcount_weakref", .attached = true},
+    {.name = "refcount_word"},
     {NULL, false, NULL},
 };
 

@@ -122,6 +122,7 @@ CASES = (
     *variants("refcount_stress", layout=("shared", "private")),
     Case(kernel="refcount_try_incref"),
     Case(kernel="refcount_weakref"),
+    *variants("refcount_word", width=("whole", "half", "mixed")),
     Case(kernel="yardstick_alu"),
     *variants("yardstick_atomic", layout=("private", "shared")),
     Case(kernel="yardstick_bandwidth"),

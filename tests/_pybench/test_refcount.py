@@ -43,6 +43,20 @@ def test_weakref_does_exactly_what_is_asked() -> None:
     assert result.operations == (777, 777)
 
 
+@pytest.mark.parametrize("width", ["whole", "half", "mixed"])
+def test_word_does_exactly_what_is_asked(width: str) -> None:
+    (result,) = _pybench.refcount_word(777, threads=2, width=width)
+
+    assert result.operations == (777, 777)
+    assert not result.attached
+
+
+def test_word_names_an_unknown_width() -> None:
+    message = "width must be one of 'whole', 'half', 'mixed', not 'double'"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        _pybench.refcount_word(10, width="double")
+
+
 def test_try_incref_runs_from_314_and_says_so_before() -> None:
     if sys.version_info >= (3, 14):
         assert _pybench.refcount_try_incref(777)[0].operations == (777,)

@@ -17,7 +17,7 @@ from pybench.cli.bottleneck import in_ms
 from pybench.profiles import experiments
 from pybench.profiles.bottleneck import Estimate
 
-COMMAND = [sys.executable, "-m", "pybench.cli", "profile"]
+COMMAND = [sys.executable, "-m", "pybench", "profile"]
 
 
 def pybench(*words: str) -> subprocess.CompletedProcess[str]:

@@ -33,7 +33,7 @@ def pybench(tmp_path: Path) -> Pybench:
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "pybench.cli", *words],
+            [sys.executable, "-m", "pybench", *words],
             cwd=tmp_path,
             env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
             capture_output=True,

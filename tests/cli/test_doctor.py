@@ -14,7 +14,7 @@ from pybench.profiles.doctor import Finding
 def pybench(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder."""
     return subprocess.run(
-        [sys.executable, "-m", "pybench.cli", "doctor", *words],
+        [sys.executable, "-m", "pybench", "doctor", *words],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -24,7 +24,7 @@ def pybench(tmp_path: Path) -> Pybench:
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "pybench.cli", "profile", "imports", *words],
+            [sys.executable, "-m", "pybench", "profile", "imports", *words],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -122,7 +122,7 @@ def test_import_that_fails_is_told_by_the_exit_status(
 def test_interruption_shows_and_saves_whole_repeats(tmp_path: Path) -> None:
     """Ctrl-C, once the third repeat has begun."""
     (tmp_path / "subject.py").write_text("open('count', 'a').write('x')\n")
-    words = [sys.executable, "-m", "pybench.cli", "profile", "imports", "subject"]
+    words = [sys.executable, "-m", "pybench", "profile", "imports", "subject"]
     with subprocess.Popen(
         [*words, "--repeat", "1000", "--json", "record.json"],
         cwd=tmp_path,

@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the command in that folder."""
-    command = [sys.executable, "-m", "pybench.cli", "profile", "memory", *words]
+    command = [sys.executable, "-m", "pybench", "profile", "memory", *words]
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=120
     )
@@ -101,7 +101,7 @@ def test_interrupt_prints_and_saves_what_there_is(folder: Path) -> None:
     )
     words = ["--repeats", "1", "--json", "m.json", "--only", "rows"]
     child = subprocess.Popen(
-        [sys.executable, "-m", "pybench.cli", "profile", "memory", *words],
+        [sys.executable, "-m", "pybench", "profile", "memory", *words],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -13,7 +13,7 @@ import pytest
 from pybench.cli import status
 
 pytest.importorskip("_pybench")
-COMMAND = [sys.executable, "-m", "pybench.cli", "profile", "gc"]
+COMMAND = [sys.executable, "-m", "pybench", "profile", "gc"]
 SMALL = ["--shapes", "lists", "--sizes", "1e4", "--repeats", "1", "--pairs", "1"]
 
 

@@ -47,7 +47,7 @@ def pybench(folder: Path) -> Pybench:
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "pybench.cli", *words],
+            [sys.executable, "-m", "pybench", *words],
             cwd=folder,
             env=os.environ | {"PYTEST_ADDOPTS": "--benchmark-max-time=0.01"},
             capture_output=True,
@@ -171,7 +171,7 @@ def test_interrupted_run_saves_what_it_has(folder: Path, whole_group: bool) -> N
         "    pathlib.Path('stuck').touch()\n"
         "    time.sleep(600)\n"
     )
-    words = [sys.executable, "-m", "pybench.cli", "run", "-o", "out"]
+    words = [sys.executable, "-m", "pybench", "run", "-o", "out"]
     with subprocess.Popen(
         words,
         cwd=folder,

@@ -76,7 +76,7 @@ def pybench(folder: Path) -> Pybench:
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "pybench.cli", "compare", *words],
+            [sys.executable, "-m", "pybench", "compare", *words],
             cwd=folder,
             capture_output=True,
             text=True,
@@ -236,7 +236,7 @@ def test_run_comparison_passes_its_words_on(stand_in: str, folder: Path) -> None
     done = script("old one.json", "new.json", python=stand_in, cwd=folder)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "<-m><pybench.cli><compare><old one.json><new.json>"
+    assert done.stdout == "<-m><pybench><compare><old one.json><new.json>"
 
 
 def test_run_comparison_explains_itself(stand_in: str, folder: Path) -> None:

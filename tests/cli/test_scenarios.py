@@ -28,7 +28,7 @@ def pybench(tmp_path: Path) -> Pybench:
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "pybench.cli", "scenario", *SMALL, *words],
+            [sys.executable, "-m", "pybench", "scenario", *SMALL, *words],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -89,7 +89,7 @@ def test_signal_to_the_command_saves_what_there_is(
 ) -> None:
     with subprocess.Popen(
         [
-            *(sys.executable, "-m", "pybench.cli", "scenario", *SMALL),
+            *(sys.executable, "-m", "pybench", "scenario", *SMALL),
             *("--iterations=10000000", "--json=out.json"),
         ],
         cwd=tmp_path,
@@ -159,7 +159,7 @@ def test_ctrl_c_ends_a_comparison_with_its_pairs(tmp_path: Path) -> None:
     pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
     with subprocess.Popen(
         [
-            *(sys.executable, "-m", "pybench.cli", "scenario", *SMALL),
+            *(sys.executable, "-m", "pybench", "scenario", *SMALL),
             *("--compare", "threads", "threads", "--json=out.json", "--pairs=9999"),
         ],
         cwd=tmp_path,

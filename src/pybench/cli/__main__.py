@@ -1,5 +1,0 @@
-"""`python -m pybench.cli`, where the script `pybench` is not on PATH."""
-
-from pybench.cli import main
-
-main()
