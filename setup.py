@@ -22,10 +22,11 @@ FLAVOURS = {
     "asan": [*SANITIZED, "-fsanitize=address,undefined"],
     "tsan": [*SANITIZED, "-fsanitize=thread"],
 }
-# From -fno-strict-overflow on, what interpreters and distributions set differently.
+# From -fno-strict-overflow on, what interpreters and distributions set differently;
+# last, where in a cache line a loop lies, which the code before it would decide.
 PINNED = shlex.split("""-std=c11 -g -fPIC -pthread -fvisibility=hidden -Wall -Wextra
     -fno-omit-frame-pointer -fno-strict-overflow -fno-lto -fno-stack-protector
-    -U_FORTIFY_SOURCE""")
+    -U_FORTIFY_SOURCE -falign-functions=64""")
 LEAF = "-mno-omit-leaf-frame-pointer"  # not every architecture's compiler has it
 # What stays of the interpreter's command: for which target, not how.  Its compiler
 # is replaced too ("cc", or CC): one compiler for all interpreters of a comparison.
