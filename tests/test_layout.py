@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "notebook": {*SHARED, "inside", "verdicts", "runner", "report", "_pybench"},
     "selfcheck": {*SHARED, "verdicts", "runner"},
     "cli": {*SHARED, "verdicts", "runner", "profiles", "report", "selfcheck"},
+    "__main__": {"cli"},
 }
 MEANINGLESS = {
     "utils",
