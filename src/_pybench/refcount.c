@@ -327,6 +327,7 @@ static const struct pb_kernel refcount_stress_kernel = {
 static const struct pb_kernel refcount_weakref_kernel = {
     .name = "refcount_weakref",
     REFCOUNT_KERNEL(refcount_weakref_prepare, refcount_weakref_loop)};
+
 #define REFCOUNT_WORD_KERNEL(loop_)                                           \
     {.name = "refcount_word", .block = REFCOUNT_BLOCK,                        \
      .local_size = sizeof(struct refcount_word), .loop = loop_}
@@ -336,6 +337,7 @@ static const struct pb_kernel refcount_word_kernels[] = {
     [WIDTH_HALF] = REFCOUNT_WORD_KERNEL(refcount_word_half_loop),
     [WIDTH_MIXED] = REFCOUNT_WORD_KERNEL(refcount_word_mixed_loop),
 };
+
 #if PB_HAVE_TRY_INCREF
 static const struct pb_kernel refcount_try_kernel = {
     .name = "refcount_try_incref",
