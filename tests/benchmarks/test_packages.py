@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,8 @@ def load(path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # dataclasses look their module up.
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -110,6 +113,120 @@ def test_names_a_blas_whose_threads_nobody_knows() -> None:
         "version": "unknown",
         "threads": None,
     }
+
+
+class Absent:
+    """A finder that finds no threadpoolctl, whatever is installed."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Raise as for a module that is nowhere."""
+        if name == "threadpoolctl":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+NUMPY = """
+import os
+
+ndarray = object
+__version__ = "9"
+seen = {name: os.environ.get(name) for name in os.environ if "THREADS" in name}
+
+class ones:
+    def __init__(self, shape): pass
+    def dot(self, other): seen["product"] = os.environ["OMP_NUM_THREADS"]
+
+def show_config(mode):
+    return {"Build Dependencies": {"blas": {"name": "someblas", "version": "1"}}}
+"""
+
+
+@pytest.fixture
+def own_numpy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a numpy of ours first, and hide threadpoolctl."""
+    (tmp_path / "numpy.py").write_text(NUMPY)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("numpy", "threadpoolctl"):
+        # Set first, so that whatever is there is put back in the end.
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Absent(), *sys.meta_path])
+    # Garbage of the other tests shall not be frozen.
+    monkeypatch.setattr(numpy_rows.gc, "freeze", lambda: None)
+
+
+@pytest.mark.usefixtures("own_numpy")
+def test_numpy_is_measured_without_threadpoolctl(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is imported with one thread for its BLAS; the variables are put back."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+    found = numpy_rows.load_packages()
+
+    assert found.limited_by == "variables"
+    asked = dict.fromkeys(numpy_rows.THREAD_VARIABLES, "1")
+    assert asked.items() <= found.numpy.seen.items()
+    assert found.numpy.seen["product"] == "1"
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
+    assert "OMP_NUM_THREADS" not in os.environ
+    assert "threadpoolctl is not installed" in numpy_rows.limit_note("variables")
+
+
+@pytest.mark.usefixtures("own_numpy")
+def test_numpy_that_was_loaded_before_is_said_to_be_unlimited() -> None:
+    """Its BLAS has its threads; the variables come too late."""
+    importlib.import_module("numpy")
+
+    found = numpy_rows.load_packages()
+
+    assert found.limited_by is None
+    assert "not limited" in numpy_rows.limit_note(None)
+    with numpy_rows.blas_held_to(1, found) as facts:
+        assert facts == {
+            "library": "someblas",
+            "version": "1",
+            "threads": None,
+            "limited_by": None,
+        }
+
+
+@pytest.mark.usefixtures("own_numpy")
+def test_only_rows_of_more_threads_need_threadpoolctl() -> None:
+    """One thread is measured, two are n/a with the command that helps."""
+    found = numpy_rows.load_packages()
+
+    with numpy_rows.blas_held_to(1, found) as facts:
+        assert facts["limited_by"] == "variables"
+    with (
+        skipping("BLAS cannot be given 2 threads: threadpoolctl is not installed"),
+        numpy_rows.blas_held_to(2, found),
+    ):
+        pass
+
+
+def test_threadpoolctl_limits_where_it_knows_the_blas() -> None:
+    """A BLAS that it does not know is not called limited."""
+    numpy: Any = ModuleType("numpy")
+    built_with = {"name": "accelerate", "version": "unknown"}
+    numpy.show_config = lambda mode: {"Build Dependencies": {"blas": built_with}}
+    control: Any = ModuleType("threadpoolctl")
+    asked: list[int] = []
+
+    def limit(limits: int, user_api: str) -> AbstractContextManager[None]:
+        asked.append(limits)
+        return nullcontext()
+
+    control.threadpool_limits = limit
+    found = numpy_rows.Packages(numpy, control, numpy_rows.BY_THREADPOOLCTL)
+
+    control.threadpool_info = lambda: [pool()]
+    with numpy_rows.blas_held_to(1, found) as facts:
+        assert facts["limited_by"] == "threadpoolctl"
+    control.threadpool_info = list
+    with numpy_rows.blas_held_to(1, found) as facts:
+        assert facts["limited_by"] is None
+    assert asked == [1, 1]
 
 
 class Benchmark:

@@ -24,6 +24,7 @@ from pybench.plugin.marking import (
     label_threads,
     thread_count,
 )
+from pybench.plugin.named import named_folders, unmeasured_lines
 from pybench.plugin.operations import divide_by_operations
 from pybench.plugin.options import said_value
 from pybench.plugin.restored import restore
@@ -400,10 +401,23 @@ class Rows:
             if self._expected <= self._ended:
                 self._journal.finish()
             self._journal.close()
+        self._say_unmeasured()
         yield
         nothing_ran = session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
         if nothing_ran and self.session.resumed:
             session.exitstatus = pytest.ExitCode.OK
+
+    def _say_unmeasured(self) -> None:
+        """Fail for a folder that was named and in which every row is n/a."""
+        stock = self._benchmarks
+        # One process of a comparison says what became of each row.
+        in_turns = self.config.getoption("pybench_turns") is not None
+        if stock.disabled or stock.skip or in_turns or self.config.option.collectonly:
+            return
+        folders = named_folders(self.config)
+        statuses = self.session.statuses()
+        for line in unmeasured_lines(folders, statuses, self.config.rootpath):
+            self.session.say_problem(line)
 
     # Files
 
