@@ -203,9 +203,11 @@ def lines_of(comparison: "Comparison") -> list[str]:
     verdict = comparison.verdict
     if verdict is None:
         return [*lines, "verdict: none, no pair was completed"]
-    for name, place in ((a.name, 0), (b.name, 1)):
-        middle = median(pair[place] for pair in comparison.pairs)
-        lines.append(f"{name}: {middle:.6f} s, the median of its processes")
+    middle = median(first for first, _ in comparison.pairs)
+    lines.append(f"{a.name}: {middle:.6f} s, the median of its processes")
+    # Not its own median, which may point another way than the ratio of the pairs.
+    theirs = middle * verdict.ratio
+    lines.append(f"{b.name}: {theirs:.6f} s, that times the ratio")
     interval = f"95 % interval [{verdict.low:.3f}, {verdict.high:.3f}]"
     if verdict.low == 0 or verdict.high == float("inf"):
         interval = "no interval: it takes six pairs"

@@ -48,7 +48,8 @@ class CallableComparison:
     ratios : tuple of float
         One per pair of processes, or per round.
     a_ns, b_ns : float
-        Median time of a call.
+        Time of a call: the median of `a`, and that times the ratio, so that they point
+        where the ratio does.
     pairs : int
         Pairs of processes; 0 in one process.
     margin : float
@@ -133,7 +134,7 @@ class CallableComparison:
         rows = [[self.a, duration(self.a_ns)], [self.b, duration(self.b_ns)]]
         return (
             f"<div><strong>{escape(self.verdict)}</strong>"
-            + table_html(["", "median"], rows, left=1)
+            + table_html(["", "time of a call"], rows, left=1)
             + (svg_or_none(self.plot().spec) or "")
             + notes_html(self.limits)
             + "</div>"
@@ -173,16 +174,17 @@ def in_turn(
         theirs.value_ns / ours.value_ns
         for ours, theirs in zip(ours, theirs, strict=True)
     )
+    ratio, a_ns = statistics.median(ratios), first.counts[0].median_ns
     return CallableComparison(
         a=first.name,
         b=second.name,
         word=UNREPLICATED,
-        ratio=statistics.median(ratios),
+        ratio=ratio,
         low=None,
         high=None,
         ratios=ratios,
-        a_ns=first.counts[0].median_ns,
-        b_ns=second.counts[0].median_ns,
+        a_ns=a_ns,
+        b_ns=a_ns * ratio,
         pairs=0,
         margin=margin,
         smallest_visible=None,
@@ -225,12 +227,9 @@ def in_pairs(
     ]
     verdict = decide({_ROW: differences}, plan)[_ROW]
     visible = verdict.smallest_visible
-    a_ns, b_ns = (
-        statistics.median(
-            one.counts[0].cpu_ns if metric == "cpu" else one.counts[0].median_ns
-            for one in side
-        )
-        for side in taken
+    a_ns = statistics.median(
+        one.counts[0].cpu_ns if metric == "cpu" else one.counts[0].median_ns
+        for one in taken[0]
     )
     return CallableComparison(
         a=name_of(a),
@@ -241,7 +240,7 @@ def in_pairs(
         high=verdict.high if math.isfinite(verdict.high) else None,
         ratios=tuple(math.exp(one) for one in differences),
         a_ns=a_ns,
-        b_ns=b_ns,
+        b_ns=a_ns * verdict.ratio,
         pairs=pairs,
         margin=verdict.margin,
         smallest_visible=visible if math.isfinite(visible) else None,

@@ -17,8 +17,10 @@ from pybench.verdicts import CPU, DifferenceError, timed_ns
 class PairDetail:
     """One pair of a row.
 
-    `ratio` is the side's time over the baseline's, as the verdict saw it; the times
-    are medians of the timed samples, per operation. `first` is the side that began.
+    `ratio` is the side's time over the baseline's, as the verdict saw it. Times are per
+    operation: the baseline's is the median of its timed samples, the side's is that
+    times the ratio, so that they point where the ratio does. `first` is the side that
+    began.
     """
 
     pair: int
@@ -74,13 +76,7 @@ def details(run: Run) -> tuple[RowDetail, ...]:
                         side=side.name,
                         is_twin=side.twin_of is not None,
                         pairs=tuple(
-                            PairDetail(
-                                pair=pair.pair,
-                                first=pair.order[0],
-                                ratio=ratio,
-                                baseline_ns=_median(record, pair, run.baseline.name),
-                                side_ns=_median(record, pair, side.name),
-                            )
+                            _pair(record, pair, ratio, run.baseline.name)
                             for pair, ratio in pairs
                         ),
                         warm_up=WarmUp(
@@ -90,6 +86,19 @@ def details(run: Run) -> tuple[RowDetail, ...]:
                     )
                 )
     return tuple(found)
+
+
+def _pair(
+    record: RowRecord, pair: PairRecord, ratio: float, baseline: str
+) -> PairDetail:
+    baseline_ns = _median(record, pair, baseline)
+    return PairDetail(
+        pair=pair.pair,
+        first=pair.order[0],
+        ratio=ratio,
+        baseline_ns=baseline_ns,
+        side_ns=baseline_ns * ratio,
+    )
 
 
 def _ratio(pair: PairRecord, metric: str, baseline: str, side: str) -> float | None:

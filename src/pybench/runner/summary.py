@@ -78,7 +78,10 @@ class RowSummary:
     """One row of one contender; ratios are its time over the baseline's.
 
     `verdict` is slower, faster, equivalent, inconclusive or none; `reason` says why
-    there is none, or that it is withheld. Times are per operation.
+    there is none, or that it is withheld. Times are per operation: `baseline_ns` is
+    the median of all its samples, and `side_ns` is that times the ratio, so that the
+    two never point another way than the ratio does. `side_median_ns` is the median of
+    the side's own samples: where the machine drifted it is off a little.
     """
 
     row: str
@@ -101,6 +104,7 @@ class RowSummary:
     oversubscribed: bool
     baseline_ns: float | None
     side_ns: float | None
+    side_median_ns: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +229,8 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
     if withheld or over:
         word = NO_VERDICT
     pairs = [*run.pairs.get(cell.row, {}).values()]
+    baseline_ns = _median_ns(record, pairs, baseline.name)
+    side_median_ns = _median_ns(record, pairs, cell.side)
     return RowSummary(
         row=cell.row,
         category=category(cell.row),
@@ -244,8 +250,11 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         pairs_to_settle=verdict.pairs_to_settle if verdict else None,
         metric=metric,
         oversubscribed=over,
-        baseline_ns=_median_ns(record, pairs, baseline.name),
-        side_ns=_median_ns(record, pairs, cell.side),
+        baseline_ns=baseline_ns,
+        side_ns=baseline_ns * verdict.ratio
+        if verdict is not None and baseline_ns is not None
+        else side_median_ns,
+        side_median_ns=side_median_ns,
     )
 
 

@@ -26,7 +26,7 @@ COLUMNS = (*ROW_COLUMNS, *SIDE_COLUMNS)
 _TYPES = {
     **dict.fromkeys(COLUMNS, "string"),
     **dict.fromkeys(("ratio", "low", "high", "margin", "smallest_visible"), "float64"),
-    **dict.fromkeys(("baseline_ns", "side_ns"), "float64"),
+    **dict.fromkeys(("baseline_ns", "side_ns", "side_median_ns"), "float64"),
     **dict.fromkeys(("pairs", "pairs_to_settle"), "int64"),
     **dict.fromkeys(
         (

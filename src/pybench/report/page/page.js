@@ -203,6 +203,7 @@
   // ---- the opened row -----------------------------------------------------------------
   const duration = (ns) => {
     if (ns === null || ns === undefined) return "";
+    ns = Number(ns.toPrecision(3)); // first, so that 999.9 is 1 µs and not 1000 ns
     const [size, unit] = ns >= 1e9 ? [1e9, "s"] : ns >= 1e6 ? [1e6, "ms"] : ns >= 1e3 ? [1e3, "µs"] : [1, "ns"];
     return `${Number((ns / size).toPrecision(3))} ${unit}`;
   };
