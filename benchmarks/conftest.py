@@ -43,6 +43,7 @@ MARKERS = (
     "slow: a row that takes seconds.",
     "requires_ft: a row that is n/a unless the GIL is off.",
     "threads(n): a row of n threads.",
+    "needs(*what): libraries without which a row is n/a.",
 )
 
 # An `unrolled` function does its statement OPERATIONS times, COPIES to a turn of its

@@ -73,6 +73,7 @@ def test_benchmark_async_loop_each(
             loop.close()
 
 
+@pytest.mark.needs("uvloop")
 def test_benchmark_async_uvloop(benchmark: BenchmarkFixture) -> None:
     """Let a loop of uvloop turn.
 

@@ -80,6 +80,7 @@ def test_benchmark_memory_peak_snapshot(benchmark: BenchmarkFixture) -> None:
         assert len(snapshot.traces) >= len(held)
 
 
+@pytest.mark.needs("psutil")
 @pytest.mark.parametrize("figure", ["rss", "uss"])
 def test_benchmark_memory_peak_process(
     benchmark: BenchmarkFixture, serving: Start, figure: str

@@ -105,6 +105,11 @@ def blas_threads() -> int:
     return 1
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say of each row here what it needs."""
+    item.add_marker(pytest.mark.needs("numpy"))
+
+
 @dataclass(frozen=True)
 class Packages:
     """numpy, what can set the threads of its BLAS if that is there, and who limits."""

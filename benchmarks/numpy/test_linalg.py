@@ -40,7 +40,13 @@ def test_benchmark_numpy_matmul(
     assert np.allclose(result[0], matrix[0] @ matrix)
 
 
-@pytest.mark.parametrize("blas_threads", [1, 2], ids=["threads=1", "threads=2"])
+@pytest.mark.parametrize(
+    "blas_threads",
+    [
+        pytest.param(1, id="threads=1"),
+        pytest.param(2, id="threads=2", marks=pytest.mark.needs("threadpoolctl")),
+    ],
+)
 def test_benchmark_numpy_matmul_blas(
     benchmark: BenchmarkFixture, np: ModuleType, blas_threads: int
 ) -> None:

@@ -22,6 +22,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 NOT_INSTALLED = 'n/a: torch is not installed: pip install -e ".[torch]"'
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say of each row here what it needs."""
+    item.add_marker(pytest.mark.needs("torch"))
+
+
 @pytest.fixture(scope="session")
 def package() -> ModuleType:
     """Return torch, or skip every row.

@@ -16,6 +16,7 @@ from pybench.cli.comparing import add_compare
 from pybench.cli.doctor import add_doctor
 from pybench.cli.exporting import add_export
 from pybench.cli.finding import add_pythons
+from pybench.cli.listing import add_list
 from pybench.cli.profiling import add_profile
 from pybench.cli.reporting import add_report
 from pybench.cli.running import add_run
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         add_report,
         add_export,
         add_doctor,
+        add_list,
         add_pythons,
         add_selfcheck,
     ):

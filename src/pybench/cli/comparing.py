@@ -81,8 +81,8 @@ def add_compare(subcommands: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--benchmarks", metavar="SELECTOR", nargs="+", action="extend", default=[],
-        help="category/area/operation, each part a glob, or the beginning of that; or "
-        "the path of a suite",
+        help="category/area/operation, each part a glob, or the beginning of that, or "
+        "another name that `pybench list` prints; or the path of a suite",
     )  # fmt: skip
     parser.add_argument("-k", dest="keyword", help="rows by word, as pytest's -k")
     parser.add_argument("--quick", action="store_true", help="the rows marked quick")

@@ -46,7 +46,7 @@ def add_run(subcommands: Any) -> None:
         action="extend",
         default=[],
         help="category/area/operation or the beginning of that; each part may be a "
-        "glob: gil, '*/locks', 'memory/refcount/*'",
+        "glob: gil, '*/locks', 'memory/refcount/*'; `pybench list` prints all",
     )
     parser.add_argument(
         "--quick", action="store_true", help="the rows marked quick, in a minute"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pybench.inside.rounds import KernelResult
-from pybench.plugin import again, memory, observing, processes
+from pybench.plugin import again, listing, memory, observing, processes
 from pybench.plugin.baselines import storage_folder
 from pybench.plugin.changes import FAIL_ON
 from pybench.plugin.comparison import Comparison
@@ -50,7 +50,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         help="Run what this matches: category/area/operation, each part a glob, or the "
-        "beginning of that; may be given several times.",
+        "beginning of that, or another name that `pybench list` prints; may be given "
+        "several times.",
     )
     group.addoption(
         "--pybench-quick",
@@ -112,6 +113,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help=argparse.SUPPRESS,
     )
+    # For `pybench list`, whose sessions collect and run nothing.
+    group.addoption(
+        listing.OPTION,
+        dest="pybench_list_to",
+        type=Path,
+        default=None,
+        help=argparse.SUPPRESS,
+    )
     # For `pybench compare` alone, which inherits the socket to its children.
     group.addoption(OPTION, type=int, default=None, help=argparse.SUPPRESS)
 
@@ -134,6 +143,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if observed is not None:
         observer = observing.MemoryObserver(observed, session.say_problem)
         config.pluginmanager.register(observer, "pybench-observer")
+    listed: Path | None = config.getoption("pybench_list_to")
+    if listed is not None:
+        writer = listing.Listing(listed, session.say_problem)
+        config.pluginmanager.register(writer, "pybench-listing")
     if memory_pass is not None:
         memory.observe_apart(config, memory_pass, session)
     if not _has_pytest_benchmark(config):

@@ -14,6 +14,7 @@ MARKERS = (
     "slow: a row that takes seconds",
     "requires_ft: a row that is n/a unless the GIL is off",
     "threads(n): a row of n threads, oversubscribed where fewer CPUs are usable",
+    "needs(*what): libraries without which a row is n/a, for `pybench list`",
 )
 
 

@@ -1,17 +1,16 @@
 """Which of the collected tests this session runs.
 
-A selector is ``category/area/operation``: the folder, the file without ``test_`` and
-the function without ``test_benchmark_<category>_``. Each part may be a glob, and what
-is left out at the end is everything.
+A selector means rows by their own names; one that no row has so is looked up among
+the other names of the suite.
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pytest
 
-Place = tuple[str, str, str]
+from pybench.plugin.aliases import other_places, read_aliases
+from pybench.plugin.places import Place, matches, parts, place_of
 
 # Seconds a row of --pybench-quick gets: sixty of them, their set-up and the start of
 # the session have to end within a minute on a busy machine of two cores.
@@ -68,55 +67,41 @@ def select(
     pytest.UsageError
         If a selector is none, or matches nothing; names what is near.
     """
-    places = {item: place_of(item) for item in items}
+    own = {item: [place_of(item)] for item in items}
+    other = {
+        item: other_places(places[0], read_aliases(item.path.parent.parent))
+        for item, places in own.items()
+    }
+    chosen: set[pytest.Item] = set()
     for selector in selectors:
         if not 1 <= len(parts(selector)) <= 3:
             raise pytest.UsageError(
                 f"{selector!r} is no selector: it is category/area/operation or the "
                 "beginning of that, such as memory/refcount/*"
             )
-        if items and not any(matches(selector, place) for place in places.values()):
-            hint = near(selector, places.values())
-            raise pytest.UsageError(f"no benchmark matches {selector!r}; {hint}")
-    keep(
-        config,
-        items,
-        lambda item: any(matches(selector, places[item]) for selector in selectors),
-    )
+        # By their own names first: an alias adds nothing to a folder that is there.
+        found = meant(selector, own) or meant(selector, other)
+        if items and not found:
+            known = [
+                place for places in (*own.values(), *other.values()) for place in places
+            ]
+            raise pytest.UsageError(
+                f"no benchmark matches {selector!r}; {near(selector, known)}; "
+                "`pybench list` prints all"
+            )
+        chosen |= found
+    keep(config, items, lambda item: item in chosen)
 
 
-def place_of(item: pytest.Item) -> Place:
-    """Return the category, area and operation of a test, parameters included."""
-    category = item.path.parent.name
-    operation = item.name.removeprefix("test_").removeprefix("benchmark_")
-    area = item.path.stem.removeprefix("test_")
-    return category, area, operation.removeprefix(f"{category}_")
-
-
-def parts(selector: str) -> list[str]:
-    """Split a selector; a slash at its end is nothing."""
-    stripped = selector.removesuffix("/")
-    return stripped.split("/") if stripped else []
-
-
-def matches(selector: str, place: Place) -> bool:
-    """Tell whether a selector means a test.
-
-    An operation is meant with its parameters and without them: ``release`` is both
-    ``release[1]`` and ``release[2]``, and ``release[1]``, which as a glob would mean
-    another thing, is itself.
-    """
-    category, area, operation = [*parts(selector), "*", "*", "*"][:3]
-    bare = place[2].partition("[")[0]
-    return (
-        fnmatchcase(place[0], category)
-        and fnmatchcase(place[1], area)
-        and (
-            operation == place[2]
-            or fnmatchcase(place[2], operation)
-            or fnmatchcase(bare, operation)
-        )
-    )
+def meant(
+    selector: str, places: Mapping[pytest.Item, Iterable[Place]]
+) -> set[pytest.Item]:
+    """Return the tests with a place that a selector matches."""
+    return {
+        item
+        for item, of_item in places.items()
+        if any(matches(selector, place) for place in of_item)
+    }
 
 
 def near(selector: str, places: Iterable[Place]) -> str:

@@ -1,0 +1,111 @@
+"""Which rows a suite has, as its plugin lists them in a child that runs none."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Collecting imports all files of a suite, and what they import.
+_TIMEOUT_S = 300.0
+
+# pytest's status if no test was collected.
+_NOTHING = 5
+
+
+class ListingError(Exception):
+    """A suite that cannot be collected; the text is what pytest says of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRow:
+    """A row; `lacks` says why it is known to be n/a here, None if it is not."""
+
+    id: str
+    category: str
+    area: str
+    operation: str
+    text: str
+    needs: tuple[str, ...]
+    lacks: str | None
+    threads: int | None
+    kernel: bool
+    quick: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """The selector that an alias stands for, and how many rows it means."""
+
+    selector: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a suite has."""
+
+    rows: tuple[ListedRow, ...]
+    aliases: Mapping[str, Alias]
+
+
+def list_rows(python: Path, suite: Path, words: Sequence[str]) -> Listed:
+    """Collect a suite.
+
+    Parameters
+    ----------
+    python : Path
+        The interpreter, which has pytest and the plugin.
+    suite : Path
+        Its folder, or a file of it.
+    words : sequence of str
+        Further options of pytest, which choose among the rows.
+
+    Raises
+    ------
+    ListingError
+        If it cannot be collected, or the words choose nothing.
+    """
+    with tempfile.TemporaryDirectory(prefix="pybench-list-") as folder:
+        output = Path(folder) / "rows.json"
+        command = [
+            *(str(python), "-m", "pytest", str(suite), "--collect-only", "-q"),
+            *("-p", "no:cacheprovider", f"--pybench-list-to={output}"),
+            f"--benchmark-storage={folder}/storage",
+            *words,
+        ]
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=_TIMEOUT_S,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ListingError(f"{suite} cannot be collected: {error}") from None
+        if done.returncode not in (0, _NOTHING):
+            raise ListingError(_said(done.stdout, done.returncode))
+        try:
+            document = json.loads(output.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ListingError(f"pytest listed no rows: {error}") from None
+    return _parsed(document)
+
+
+def _parsed(document: Mapping[str, Any]) -> Listed:
+    rows = [ListedRow(**{**row, "needs": (*row["needs"],)}) for row in document["rows"]]
+    aliases = {name: Alias(**alias) for name, alias in document["aliases"].items()}
+    return Listed(rows=(*rows,), aliases=aliases)
+
+
+def _said(output: str, status: int) -> str:
+    """Return the error of pytest, else the last line that it wrote."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("ERROR:", "E  "))]
+    last = [*errors, *lines[-1:]][:1]
+    return f"pytest ended with status {status}: {''.join(last) or 'no message'}"
