@@ -136,6 +136,7 @@ struct churn_worker {
     PyObject *arguments;  // the empty tuple, owned
     Py_ssize_t size;
     int64_t batch;
+    PyObject **memory;    // one more than `slots`, which begins behind it
     PyObject **slots;     // of `batch` objects
     Py_ssize_t step;      // from one to be dropped to the next: -1 or 1
 };
@@ -224,11 +225,13 @@ churn_prepare(struct pb_worker *worker)
     if (local->arguments == NULL) {
         return -1;
     }
-    local->slots = PyMem_Calloc((size_t)local->batch, sizeof(PyObject *));
-    if (local->slots == NULL) {
+    /* The loop from the last slot to the first ends one before the first. */
+    local->memory = PyMem_Calloc((size_t)local->batch + 1, sizeof(PyObject *));
+    if (local->memory == NULL) {
         PyErr_NoMemory();
         return -1;
     }
+    local->slots = local->memory + 1;
     return 0;
 }
 
@@ -236,7 +239,7 @@ static void
 churn_finish(struct pb_worker *worker)
 {
     struct churn_worker *local = worker->local;
-    PyMem_Free(local->slots);
+    PyMem_Free(local->memory);
     Py_CLEAR(local->arguments);
     Py_XDECREF(local->type);
 }
@@ -367,14 +370,7 @@ handover_of(const struct pb_worker *worker)
 static void
 handover_sleep(struct handover *handover)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += HANDOVER_LOOK_NS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(&handover->changed, &handover->lock, &until);
+    pb_condition_wait(&handover->changed, &handover->lock, HANDOVER_LOOK_NS);
 }
 
 /* The attached dropper asks the owner for something and sleeps until it is
@@ -742,7 +738,7 @@ churn_handover(PyObject *module, PyObject *args, PyObject *kwargs)
     }
     handover.drain = pb_get_state(module)->safepoint;
     pthread_mutex_init(&handover.lock, NULL);
-    pthread_cond_init(&handover.changed, NULL);
+    pb_condition_init(&handover.changed);
     results = pb_run(module, &plan);
     /* A call that ended early has not dropped all.  What it queued was
        destroyed with the owner's thread state, so nothing counts after this.

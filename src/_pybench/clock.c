@@ -78,14 +78,14 @@ static PyObject *
 stopwatch(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     struct pb_state *state = pb_get_state(module);
-    if (!state->stopwatch_armed) {
+    if (!atomic_load(&state->stopwatch_armed)) {
         PyErr_SetString(
             PyExc_RuntimeError,
             "the stopwatch is not armed: it is a clock that only kernels "
             "advance; use the `kernel` fixture, not this timer, directly");
         return NULL;
     }
-    return PyFloat_FromDouble(state->stopwatch_s);
+    return PyFloat_FromDouble(atomic_load(&state->stopwatch_s));
 }
 
 PyDoc_STRVAR(stopwatch_arm_doc,
@@ -97,13 +97,14 @@ static PyObject *
 stopwatch_arm(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     struct pb_state *state = pb_get_state(module);
-    if (state->stopwatch_armed) {
+    bool expected = false;
+    if (!atomic_compare_exchange_strong(&state->stopwatch_armed, &expected,
+                                        true)) {
         PyErr_SetString(PyExc_RuntimeError,
                         "the stopwatch is armed already: one row at a time");
         return NULL;
     }
-    state->stopwatch_armed = true;
-    state->stopwatch_s = 0;
+    atomic_store(&state->stopwatch_s, 0);
     Py_RETURN_NONE;
 }
 
@@ -114,7 +115,7 @@ PyDoc_STRVAR(stopwatch_disarm_doc,
 static PyObject *
 stopwatch_disarm(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
-    pb_get_state(module)->stopwatch_armed = false;
+    atomic_store(&pb_get_state(module)->stopwatch_armed, false);
     Py_RETURN_NONE;
 }
 
@@ -132,7 +133,11 @@ stopwatch_advance(PyObject *module, PyObject *result)
     if (pb_result_value_ns(state, result, &value_ns) < 0) {
         return NULL;
     }
-    state->stopwatch_s += value_ns * 1e-9;
+    /* C11 has no atomic addition of doubles. */
+    double before_s = atomic_load(&state->stopwatch_s);
+    while (!atomic_compare_exchange_weak(&state->stopwatch_s, &before_s,
+                                         before_s + value_ns * 1e-9)) {
+    }
     Py_RETURN_NONE;
 }
 

@@ -785,6 +785,12 @@ objects_round_finish(struct pb_worker *worker)
     for (int64_t i = 0; i < local->count; i++) {
         sum += PyFloat_AS_DOUBLE(local->items[i]);
         references += Py_REFCNT(local->items[i]);
+        if (i % OBJECTS_BLOCK == OBJECTS_BLOCK - 1) {
+            int going = objects_safepoint(worker);
+            if (going <= 0) {
+                return going;
+            }
+        }
     }
     double count = (double)local->count;
     if (sum != count * (count - 1) / 2 || references != local->count) {

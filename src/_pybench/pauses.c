@@ -479,7 +479,7 @@ pauses_victim_watch(struct pauses_victim *victim, PyObject *function)
 {
     pthread_t thread;
     pid_t process = getpid();
-    int failure = pthread_create(&thread, NULL, pauses_victim_run, victim);
+    int failure = pb_thread_start(&thread, pauses_victim_run, victim);
     if (failure != 0) {
         PyErr_Format(PyExc_RuntimeError,
                      "pauses_watch: the victim's thread cannot start: %s",

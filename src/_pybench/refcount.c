@@ -356,8 +356,10 @@ refcount_caller_objects(enum target target, int threads)
         return objects;
     }
     for (Py_ssize_t i = 0; i < REFCOUNT_OBJECTS; i++) {
-        Py_DECREF(PyTuple_GET_ITEM(objects, i));
+        PyObject *object = PyTuple_GET_ITEM(objects, i);
         PyTuple_SET_ITEM(objects, i, Py_NewRef(Py_None));
+        /* Last: the collector may see the tuple, which holds no dead object. */
+        Py_DECREF(object);
     }
     return objects;
 }

@@ -12,8 +12,11 @@ struct pb_state {
     PyObject *kernels;           // dict of KERNELS, also a module attribute
     PyObject *safepoint;         // an empty Python function
     atomic_bool closed;          // the interpreter has begun to exit
-    bool stopwatch_armed;
-    double stopwatch_s;
+    /* Atomic: on a free-threaded build any thread may call the stopwatch's
+       functions.  They order nothing else, so relaxed would do; the default
+       costs nothing that a kernel times. */
+    atomic_bool stopwatch_armed;
+    _Atomic double stopwatch_s;
 };
 
 static inline struct pb_state *

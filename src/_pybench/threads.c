@@ -102,6 +102,50 @@ pb_background_over(const struct pb_worker *worker)
 }
 
 int
+pb_thread_start(pthread_t *thread, void *(*function)(void *), void *argument)
+{
+    /* A thread inherits the mask that it is created under. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(thread, NULL, function, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failure;
+}
+
+void
+pb_condition_init(pthread_cond_t *condition)
+{
+#ifdef __APPLE__  // which cannot set the clock, but has relative waits
+    pthread_cond_init(condition, NULL);
+#else
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+#endif
+}
+
+void
+pb_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock,
+                  int64_t timeout_ns)
+{
+    struct timespec time = {0};
+#ifdef __APPLE__
+    time.tv_sec = (time_t)(timeout_ns / 1000000000);
+    time.tv_nsec = (long)(timeout_ns % 1000000000);
+    pthread_cond_timedwait_relative_np(condition, lock, &time);
+#else
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    int64_t fraction_ns = time.tv_nsec + timeout_ns;
+    time.tv_sec += (time_t)(fraction_ns / 1000000000);
+    time.tv_nsec = (long)(fraction_ns % 1000000000);
+    pthread_cond_timedwait(condition, lock, &time);
+#endif
+}
+
+int
 pb_cpus_allowed(void)
 {
 #ifdef __linux__
@@ -113,30 +157,32 @@ pb_cpus_allowed(void)
     return 0;
 }
 
-/* CPU for the measured worker `index`: the allowed ones in order, beginning
+/* Gives the measured workers their CPUs: the allowed ones in order, beginning
    with the caller's own, so that a process confined to one CPU, or a single
-   worker, stays where it is.  -1 where the system cannot pin. */
-static int
-threads_cpu_for(int index, int threads)
+   worker, stays where it is.  The caller may move meanwhile, so its CPU is
+   read once: two workers would get one CPU otherwise.  Leaves -1 where the
+   system cannot pin. */
+static void
+threads_assign_cpus(struct pb_worker *workers, int threads)
 {
 #ifdef __linux__
     cpu_set_t set;
     int here = sched_getcpu();
     if (sched_getaffinity(0, sizeof(set), &set) != 0 || here < 0
         || threads > CPU_COUNT(&set)) {
-        return -1;
+        return;
     }
-    for (int offset = 0; offset < CPU_SETSIZE; offset++) {
+    int index = 0;
+    for (int offset = 0; offset < CPU_SETSIZE && index < threads; offset++) {
         int cpu = (here + offset) % CPU_SETSIZE;
-        if (CPU_ISSET(cpu, &set) && index-- == 0) {
-            return cpu;
+        if (CPU_ISSET(cpu, &set)) {
+            workers[index++].cpu = cpu;
         }
     }
 #else
-    (void)index;
+    (void)workers;
     (void)threads;
 #endif
-    return -1;
 }
 
 static void
@@ -428,20 +474,6 @@ pb_background_ready(struct pb_worker *worker)
     pthread_mutex_unlock(&run->done_lock);
 }
 
-/* Sleeps on `done` for at most SIGNAL_NS; done_lock is held. */
-static void
-threads_sleep(struct pb_run *run)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += SIGNAL_NS;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(&run->done, &run->done_lock, &until);
-}
-
 /* Waits, detached, until `ended` workers have ended (or, with `ready` not
    zero, that many background workers are at work), and looks for signals
    meanwhile.  Returns 0, or -1 with an exception set after having told the
@@ -455,7 +487,7 @@ threads_wait(struct pb_run *run, size_t ended, int ready)
     pthread_mutex_lock(&run->done_lock);
     while (run->ended < ended
            && (ready == 0 || run->background_ready < ready)) {
-        threads_sleep(run);
+        pb_condition_wait(&run->done, &run->done_lock, SIGNAL_NS);
         if (status == 0 && pb_clock_ns() - looked_ns >= SIGNAL_NS) {
             pthread_mutex_unlock(&run->done_lock);
             PyEval_RestoreThread(tstate);
@@ -481,23 +513,16 @@ threads_wait(struct pb_run *run, size_t ended, int ready)
 static size_t
 threads_start(struct pb_run *run, size_t first, size_t last)
 {
-    /* Signals belong to the threads of the interpreter, which can act on
-       them; a worker inherits the mask it is created under. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     int failure = 0;
     size_t started = first;
     while (started < last) {
         struct pb_worker *worker = &run->workers[started];
-        failure =
-            pthread_create(&worker->thread, NULL, threads_worker, worker);
+        failure = pb_thread_start(&worker->thread, threads_worker, worker);
         if (failure != 0) {
             break;
         }
         started++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failure != 0) {
         threads_stop(run);
         PyErr_Format(PyExc_RuntimeError,
@@ -647,7 +672,7 @@ pb_run(PyObject *module, const struct pb_plan *plan)
     pthread_mutex_init(&run->lock, NULL);
     pthread_mutex_init(&run->done_lock, NULL);
     pthread_cond_init(&run->gate, NULL);
-    pthread_cond_init(&run->done, NULL);
+    pb_condition_init(&run->done);
 
     run->workers = threads_allocate(all, sizeof(*run->workers));
     if (run->workers == NULL) {
@@ -672,9 +697,10 @@ pb_run(PyObject *module, const struct pb_plan *plan)
         worker->measured = i < threads;
         worker->samples =
             worker->measured ? samples + i * (size_t)plan->rounds : NULL;
-        worker->cpu = plan->pin && worker->measured
-                          ? threads_cpu_for((int)i, plan->threads)
-                          : -1;
+        worker->cpu = -1;
+    }
+    if (plan->pin) {
+        threads_assign_cpus(run->workers, plan->threads);
     }
     double clock_cost_ns = pb_clock_cost_ns();
     int gil_enabled = pb_gil_enabled();

@@ -131,6 +131,19 @@ bool pb_background_over(const struct pb_worker *worker);
 /* For a background worker: it is now doing what it is there for. */
 void pb_background_ready(struct pb_worker *worker);
 
+/* Starts a thread that takes no signal: those belong to the threads of the
+   interpreter, which can act on them.  0 or an error number. */
+int pb_thread_start(pthread_t *thread, void *(*function)(void *),
+                    void *argument);
+
+/* A condition whose timed waits go by the monotonic clock, so that a step of
+   the wall clock does not lengthen them. */
+void pb_condition_init(pthread_cond_t *condition);
+
+/* Waits for at most `timeout_ns`; the lock is held. */
+void pb_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock,
+                       int64_t timeout_ns);
+
 /* CPUs this process may run on; 0 where the system does not tell. */
 int pb_cpus_allowed(void);
 

@@ -1,5 +1,7 @@
 """The clocks cost something, and the stopwatch moves by kernels alone."""
 
+import queue
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,3 +60,47 @@ def test_disarming_twice_is_harmless() -> None:
     _pybench.stopwatch_disarm()
     with pytest.raises(RuntimeError):
         _pybench.stopwatch()
+
+
+def test_threads_that_share_the_stopwatch_lose_no_advance(armed: None) -> None:
+    """On a free-threaded build an addition that is no atomic one loses some."""
+    (result,) = _pybench.yardstick_alu(10_000)
+    threads, times = 4, 2_000
+
+    def advance() -> None:
+        for _ in range(times):
+            _pybench.stopwatch_advance(result)
+
+    workers = [threading.Thread(target=advance) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    step_s = result.ns_per_operation * 1e-9
+    assert _pybench.stopwatch() == pytest.approx(threads * times * step_s, rel=1e-9)
+
+
+def test_only_one_of_several_threads_arms_the_stopwatch() -> None:
+    threads = 8
+    start = threading.Barrier(threads)
+    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def arm() -> None:
+        start.wait()
+        try:
+            _pybench.stopwatch_arm()
+        except RuntimeError:
+            answers.put("refused")
+        else:
+            answers.put("armed")
+
+    workers = [threading.Thread(target=arm) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    _pybench.stopwatch_disarm()
+
+    outcomes = [answers.get_nowait() for _ in range(threads)]
+    assert sorted(outcomes) == ["armed", *["refused"] * (threads - 1)]
