@@ -3,9 +3,10 @@
 The default (the one that runs this) runs all of ``tests/``, in two legs that may run
 beside each other; the others run what touches the extension, but for what is marked
 ``once``; the newest of them and those without the GIL also run the tests of the plugin.
-Each also measures the benchmarks with the smallest budget, so that the rows which this
-interpreter can and cannot run are counted.  Two at a time: they disturb each other, but
-rows are counted here and no test looks at a time.
+Each also runs the benchmarks, so that the rows which it can and cannot run are counted.
+The default and those without the GIL measure them with the smallest budget; the others
+call each row once.  Two at a time: they disturb each other, but rows are counted here
+and no test looks at a time.
 What an interpreter says is printed when it is done.  A second build of a kind, such as
 another 3.11, is run where PYBENCH_PYTHONS names it, and with --all.
 
@@ -17,7 +18,7 @@ Environment
     PYBENCH_FETCH=1   let uv install the kinds that are missing
 
 Exit status 0 when every interpreter that could be used passed, and every required
-kind was used, ran with the GIL off where it should, and measured as many rows as
+kind was used, ran with the GIL off where it should, and ran as many rows as
 ``tests/rows.json`` records for it.
 """
 
@@ -58,6 +59,8 @@ SMALL_BUDGET = (
     "--benchmark-min-rounds=2",
     "--benchmark-quiet",
 )
+# A row runs once and is not timed; what is n/a is n/a here too.
+UNMEASURED = ("--benchmark-disable",)
 AT_ONCE = 2  # the least that a machine of ours has in CPUs
 SETUP_TIMEOUT_S = 900
 PYTEST_TIMEOUT_S = 1200
@@ -91,7 +94,7 @@ class Leg:
 
     interpreter: Interpreter
     where: tuple[str, ...]
-    measures: bool = True
+    rows: tuple[str, ...] | None = None  # options of the benchmarks; None: none run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,19 +179,25 @@ def judge(outcome: Outcome, required: Sequence[str], least_rows: int) -> Outcome
         for name, counts in runs.items():
             if kind.endswith("t") and counts.get("gil_enabled", True):
                 found.append(f"{name} ran with the GIL on")
-        measured = outcome.rows.get("rows_measured", 0)
-        if measured < least_rows:
-            found.append(f"{measured} rows measured, {least_rows} are recorded")
+        ran = rows_that_ran(outcome)
+        if ran < least_rows:
+            found.append(f"{ran} rows ran, {least_rows} are recorded")
     return replace(outcome, problems=(*outcome.problems, *found))
 
 
+def rows_that_ran(outcome: Outcome) -> int:
+    """Return how many rows ran, measured or not."""
+    counts = outcome.rows
+    return sum(counts.get(f"rows_{what}", 0) for what in ("measured", "unmeasured"))
+
+
 def rows_by_kind(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """Return the rows that every interpreter of a kind measured."""
+    """Return the rows that ran on every interpreter of a kind."""
     least: dict[str, int] = {}
     for outcome in outcomes:
         if outcome.rows and not outcome.problems:
-            kind, measured = outcome.interpreter.kind, outcome.rows["rows_measured"]
-            least[kind] = min(measured, least.get(kind, measured))
+            kind, ran = outcome.interpreter.kind, rows_that_ran(outcome)
+            least[kind] = min(ran, least.get(kind, ran))
     return least
 
 
@@ -208,6 +217,8 @@ def describe(outcome: Outcome) -> str:
         ]
     if outcome.rows:
         parts.append(f"{outcome.rows['rows_measured']} rows measured")
+        if outcome.rows["rows_unmeasured"]:
+            parts.append(f"{outcome.rows['rows_unmeasured']} run without measuring")
         parts.append(f"{sum(outcome.rows['rows_na'].values())} n/a")
         if outcome.rows["rows_void"]:
             parts.append(f"{outcome.rows['rows_void']} void")
@@ -341,8 +352,8 @@ def run_one(
             problems.append("the tests left no counts: is the plugin loaded?")
         said = environment.said + log.read_text(errors="replace")
         rows: dict[str, Any] = {}
-        if leg.measures:
-            rows = _measure_rows(python, folder, row_log, problems)
+        if leg.rows is not None:
+            rows = _run_rows(python, leg.rows, folder, row_log, problems)
             if problems:
                 said += row_log.read_text(errors="replace")
     outcome = Outcome(
@@ -351,17 +362,17 @@ def run_one(
     return outcome, said
 
 
-def _measure_rows(
-    python: str, folder: Path, log: Path, problems: list[str]
+def _run_rows(
+    python: str, options: Sequence[str], folder: Path, log: Path, problems: list[str]
 ) -> dict[str, Any]:
-    """Run the benchmarks with the smallest budget; return their counts."""
+    """Run the benchmarks; return their counts."""
     # Neither the journal of the user's last run nor sizes found while another
     # interpreter runs beside belong into the storage of the tree.
-    arguments = ["benchmarks/", *SMALL_BUDGET, "-p", "no:cacheprovider"]
+    arguments = ["benchmarks/", *options, "-p", "no:cacheprovider"]
     arguments.append(f"--benchmark-storage={folder / 'storage'}")
     status, rows = run_pytest(python, arguments, folder, log)
     if status != 0:
-        problems.append(f"pytest benchmarks/ --benchmark-only: exit {status}")
+        problems.append(f"pytest benchmarks/ {options[0]}: exit {status}")
     elif not rows:
         problems.append("the benchmarks left no counts: is the plugin loaded?")
     return rows
@@ -442,8 +453,8 @@ class Matrix:
     def groups(self, others: Iterable[Interpreter]) -> list[list[Leg]]:
         """Return what may run beside each other; the default's legs come first."""
         first, *rest = groups_by_abi((self.default, *others))
-        host = Leg(interpreter=self.default, where=HOST, measures=False)
-        build = Leg(interpreter=self.default, where=BUILD)
+        host = Leg(interpreter=self.default, where=HOST)
+        build = Leg(interpreter=self.default, where=BUILD, rows=SMALL_BUDGET)
         others_of_first = [self._leg(one) for one in first[1:]]
         # Another build of its ABI replaces the module that both of its legs load.
         own = (
@@ -454,7 +465,8 @@ class Matrix:
     def _leg(self, interpreter: Interpreter) -> Leg:
         plugin = PLUGIN if interpreter in self.with_plugin else ()
         where = (*TOUCH_THE_EXTENSION, *plugin, *NOT_ONCE)
-        return Leg(interpreter=interpreter, where=where)
+        rows = SMALL_BUDGET if interpreter.free_threaded else UNMEASURED
+        return Leg(interpreter=interpreter, where=where, rows=rows)
 
     def run_group(self, legs: Sequence[Leg]) -> list[Outcome]:
         """Run legs that take turns."""
@@ -494,7 +506,7 @@ def main() -> int:
     parser.add_argument(
         "--record-rows",
         action="store_true",
-        help="write the rows measured now to tests/rows.json, in place of comparing",
+        help="write the rows that ran now to tests/rows.json, in place of comparing",
     )
     parser.add_argument("options", nargs="*", help="options of pytest, after --")
     said = parser.parse_args()

@@ -299,6 +299,7 @@ class SessionCounts:
     free_threaded: bool
     gil_enabled: bool
     rows_measured: int
+    rows_unmeasured: int  # ran once, as ``--benchmark-disable`` asks
     rows_na: Mapping[str, int]
     rows_void: int
     rows_error: int

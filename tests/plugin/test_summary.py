@@ -51,6 +51,7 @@ def count(*rows: JournalRow, **settings: Any) -> SessionCounts:
         "resumed": 0,
         "void_modules": [],
         "outcomes": {},
+        "unmeasured": 0,
     }
     known = {row.fullname: row for row in rows}
     statuses = row_statuses(["y", *known, "z"], known, {"y": "not today"})
@@ -112,7 +113,7 @@ def test_line_names_the_interpreter_and_its_gil() -> None:
         rows_not_run=0,
     )
 
-    (line,) = summary_lines(free_threaded, ran_unmeasured=0)
+    (line,) = summary_lines(free_threaded)
 
     assert line == (
         "pybench: 1 rows measured, 0 n/a, 0 void, 0 disturbed, 0 oversubscribed "
@@ -124,8 +125,8 @@ def test_line_has_what_went_wrong_only_where_it_did() -> None:
     one = count(JournalRow(fullname="a", outcome="error", reason="ValueError"))
     two = replace(one, rows_error=2, rows_not_run=0)
 
-    (line_one,) = summary_lines(one, ran_unmeasured=0)
-    (line_two,) = summary_lines(two, ran_unmeasured=0)
+    (line_one,) = summary_lines(one)
+    (line_two,) = summary_lines(two)
 
     assert " 1 error, 1 skipped, 1 not run on " in line_one
     assert " 2 errors, 1 skipped on " in line_two
@@ -175,6 +176,7 @@ def test_summary_has_one_section_and_groups_reasons(
         "free_threaded": IDENTITY.free_threaded,
         "gil_enabled": IDENTITY.gil_enabled,
         "rows_measured": 2,
+        "rows_unmeasured": 0,
         "rows_na": {"no such thing": 1, "too old": 1},
         "rows_void": 0,
         "rows_error": 0,

@@ -61,6 +61,7 @@ def counts(*, gil_enabled: bool, rows: int = 70, failed: int = 0) -> dict[str, A
     return {
         "gil_enabled": gil_enabled,
         "rows_measured": rows,
+        "rows_unmeasured": 0,
         "rows_na": {"needs 3.14": 2},
         "rows_void": 0,
         "tests_passed": 10,
@@ -128,7 +129,16 @@ def test_fewer_rows_than_recorded_fail_a_required_kind() -> None:
     """Rows that silently stopped to run are found."""
     judged = matrix.judge(outcome(), ["3.13"], 71)
 
-    assert judged.problems == ("70 rows measured, 71 are recorded",)
+    assert judged.problems == ("70 rows ran, 71 are recorded",)
+
+
+def test_rows_that_ran_without_measuring_count_as_recorded() -> None:
+    rows = counts(gil_enabled=True, rows=0) | {"rows_unmeasured": 70}
+    there = outcome(rows=rows)
+
+    assert matrix.judge(there, ["3.13"], 70).problems == ()
+    assert matrix.rows_by_kind([there]) == {"3.13": 70}
+    assert "0 rows measured, 70 run without measuring" in matrix.describe(there)
 
 
 def test_required_kind_that_cannot_be_used_fails() -> None:
@@ -329,7 +339,11 @@ def test_the_default_runs_everything_in_two_legs_that_measure_once() -> None:
     assert [len(group) for group in groups] == [1, 1, 1]
     assert {f"--ignore={folder}" for folder in build.where} == {*host.where[1:]}
     assert host.where[0] == "tests"
-    assert [host.measures, build.measures, groups[2][0].measures] == [False, True, True]
+    rows = [host.rows, build.rows, groups[2][0].rows]
+    assert rows == [None, matrix.SMALL_BUDGET, matrix.UNMEASURED]
+    free_threaded = interpreter("3.14.0", soabi="cpython-314t", free_threaded=True)
+    [threaded] = matrix_of(default).groups([free_threaded])[2]
+    assert threaded.rows == matrix.SMALL_BUDGET
     assert all((ROOT / folder).is_dir() for folder in build.where)
 
 
@@ -359,7 +373,7 @@ def test_legs_of_one_interpreter_are_added_up_and_judged_together() -> None:
     assert found.seconds == 9.0
     assert found.problems == (
         "pytest tests: exit 1",
-        "70 rows measured, 99 are recorded",
+        "70 rows ran, 99 are recorded",
     )
 
 

@@ -77,6 +77,7 @@ class Session:
             resumed=len(self.resumed),
             void_modules=[self.watch.culprit()] if broken else [],
             outcomes=self._outcomes,
+            unmeasured=len(self.unmeasured),
         )
 
     def pytest_report_header(self) -> list[str]:
@@ -127,9 +128,7 @@ class Session:
                     terminalreporter.write_line("\n".join(lines))
             if self.rows or self.unmeasured or self._notes:
                 terminalreporter.section("pybench")
-                lines = summary_lines(
-                    self.counts(), ran_unmeasured=len(self.unmeasured)
-                )
+                lines = summary_lines(self.counts())
                 for line in lines + [f"  note: {note}" for note in self._notes]:
                     terminalreporter.write_line(line)
 

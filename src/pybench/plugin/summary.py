@@ -52,6 +52,7 @@ def count_rows(
     resumed: int,
     void_modules: Iterable[str],
     outcomes: Mapping[str, str],
+    unmeasured: int,
 ) -> SessionCounts:
     """Count what a session did.
 
@@ -71,6 +72,8 @@ def count_rows(
         Test id to "passed", "failed" or "skipped".
     gil_on : bool
         The GIL at the end of the session; something may have turned it on.
+    unmeasured : int
+        How many rows ran once, as ``--benchmark-disable`` asks.
     """
     rows = list(rows)
     measured = [row for row in rows if row.outcome == MEASURED]
@@ -81,6 +84,7 @@ def count_rows(
         free_threaded=identity.free_threaded,
         gil_enabled=gil_on,
         rows_measured=len(measured),
+        rows_unmeasured=unmeasured,
         rows_na=dict(Counter(r.reason for r in rows if r.outcome == NOT_AVAILABLE)),
         rows_void=found[VOID],
         rows_error=found[ERROR],
@@ -102,7 +106,7 @@ def count_rows(
     )
 
 
-def summary_lines(counts: SessionCounts, *, ran_unmeasured: int) -> list[str]:
+def summary_lines(counts: SessionCounts) -> list[str]:
     """Put the counts in words, one line and one more per reason."""
     na = sum(counts.rows_na.values())
     parts = [
@@ -120,8 +124,8 @@ def summary_lines(counts: SessionCounts, *, ran_unmeasured: int) -> list[str]:
         parts.append(f"{counts.rows_not_run} not run")
     if counts.rows_resumed:
         parts.append(f"{counts.rows_resumed} of them from the journal")
-    if ran_unmeasured:
-        parts.insert(1, f"{ran_unmeasured} run without measuring")
+    if counts.rows_unmeasured:
+        parts.insert(1, f"{counts.rows_unmeasured} run without measuring")
     gil = "GIL on" if counts.gil_enabled else "GIL off"
     lines = [f"pybench: {', '.join(parts)} on {counts.interpreter} ({gil})"]
     lines += [
