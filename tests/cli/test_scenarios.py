@@ -98,7 +98,7 @@ def test_signal_to_the_command_saves_what_there_is(
         text=True,
     ) as child:
         assert child.stdout is not None
-        while "mem_interval_ms" not in child.stdout.readline():
+        while "work_iters" not in child.stdout.readline():
             assert child.poll() is None
         time.sleep(1)
         child.send_signal(number)

@@ -3,6 +3,8 @@
 import importlib
 import json
 import os
+import platform
+import re
 import select
 import signal
 import subprocess
@@ -78,19 +80,25 @@ def test_output_has_the_lines_of_both_parts(scenario: Scenario) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     facts = lines_after(done.stdout, "=== environment ===")
-    version = sys.version.split()[0]
-    assert next(iter(facts)).startswith(f"Python ({version}, ")
-    assert [*facts][1:] == [
-        *("OS", "Mode", "Profile", "mp_start_method", "gil_enabled", "workers"),
-        *("iterations", "warmup", "work_iters", "hold_ms", "mem_sample"),
-        "mem_interval_ms",
-    ]
-    assert facts["mp_start_method"] == "n/a"
+    assert facts[f"Python ({sys.implementation.name})"] == sys.version.replace(
+        "\n", " "
+    )
+    assert facts["OS"].endswith(f", arch {platform.machine()}")
+    assert [*facts][1:] == ["OS", "Mode", "Profile", "gil_enabled", "workers"]
+    assert facts["workers"] == "3  iterations: 4  warmup: 1  work_iters: 200"
     result = lines_after(done.stdout, "=== result ===")
     assert [*result] == [
-        *("memory", "total_wall_s", "avg_iter_s", "p50_iter_s", "p95_iter_s"),
+        *("total_wall_s", "avg_iter_s", "p50_iter_s", "p95_iter_s", "memory"),
         *("p99_iter_s", "max_iter_s", "overhead_iter_s"),
     ]
+    times = [name for name in result if name.endswith("_s")]
+    assert all(re.match(r"\d+\.\d{9}(?!\d)", result[name]) for name in times)
+    # Each block is closed, and the memory stands apart.
+    lines = done.stdout.splitlines()
+    closing = [n for n, line in enumerate(lines) if {*line} == {"="}]
+    assert lines[closing[0] + 1] == "=== result ==="
+    assert closing[1] == len(lines) - 1
+    assert lines[lines.index("memory: (disabled)") - 1] == ""
     assert result["memory"] == "(disabled)"
     assert float(result["max_iter_s"]) >= float(result["p50_iter_s"]) > 0
 
@@ -363,7 +371,7 @@ def test_ctrl_c_prints_and_saves_what_there_is(tmp_path: Path, mode: str) -> Non
         start_new_session=True,
     ) as child:
         assert child.stdout is not None
-        while "mem_interval_ms" not in child.stdout.readline():
+        while "work_iters" not in child.stdout.readline():
             assert child.poll() is None
         time.sleep(3)  # the start of the workers, several times over
         os.killpg(child.pid, signal.SIGINT)
@@ -563,8 +571,13 @@ def test_lines_say_what_is_missing_and_that_the_interval_was_not_kept() -> None:
 
     lines = scenario_record.result_lines(record)
 
-    assert "rss_mib: min 1.0, max 1.0, avg 1.0" in lines
-    assert "pss: n/a: no permission" in lines
+    head = lines.index("--- memory (bytes) via psutil.memory_full_info() ---")
+    assert lines[head + 1 : head + 4] == [
+        "rss_min: 1048576  rss_max: 1048576  rss_avg: 1048576",
+        "uss_min: 1048576  uss_max: 1048576  uss_avg: 1048576",
+        "pss: n/a: no permission",
+    ]
+    assert lines[head - 1] == lines[head + 4] == ""
     assert any("interval of 50 ms NOT kept" in line for line in lines)
     assert "sampling ended early: it was killed" in lines
 
@@ -588,6 +601,93 @@ def test_memory_profile_samples_the_whole_tree(scenario: Scenario, mode: str) ->
     if "reason" not in memory["pss"]:
         assert memory["uss"]["max"] <= memory["pss"]["max"] <= memory["rss"]["max"]
     assert "sampling: interval of 20 ms " in done.stderr
+    assert "hold_ms: 40  mem_sample: True  mem_interval_ms: 20\n" in done.stderr
+
+
+class Clock:
+    """Time that passes in sleeps, and by a millisecond whenever it is asked for."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+
+    def perf_counter(self) -> float:
+        """Return the seconds that have passed."""
+        self._now_s += 1e-3
+        return self._now_s
+
+    def sleep(self, seconds: float) -> None:
+        """Let them pass."""
+        self._now_s += seconds
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("profile", "held_s"), [("memory", [7.0] * 2), ("overhead", [])]
+)
+def test_hold_is_part_of_an_iteration_of_the_memory_profile(
+    monkeypatch: pytest.MonkeyPatch, profile: str, held_s: list[float]
+) -> None:
+    """Elsewhere it comes between the rounds; what was held is saved beside."""
+    module = importlib.import_module("pybench.profiles.scenario")
+    monkeypatch.setattr(module, "time", Clock())
+    memory = {"problem": ""}
+    sampler = SimpleNamespace(begin=lambda: None, end=lambda: memory)
+    monkeypatch.setattr(module, "Sampler", lambda interval_s: sampler)
+    settings = Settings(
+        profile=profile, workers=1, iterations=2, warmup=1, work_iters=1, hold_ms=7000
+    )
+
+    record = run(settings)
+
+    assert [round(value) for value in record.holds_s] == held_s
+    assert [value > 7 for value in record.times_s] == [bool(held_s)] * 2
+    assert ("avg_hold_s" in record.result()) == bool(held_s)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        (
+            Settings(mode="processes", hold_ms=5),
+            [
+                "Mode: processes",
+                "Profile: overhead",
+                "mp_start_method: forkserver",
+                "gil_enabled: True",
+                "workers: 8  iterations: 1000  warmup: 5  work_iters: 20000",
+                "hold_ms: 5",
+            ],
+        ),
+        (
+            Settings(profile="memory", scenario="sum"),
+            [
+                "Mode: threads",
+                "Profile: memory",
+                "gil_enabled: True",
+                "workers: 8  iterations: 30  warmup: 2  work_iters: 20000",
+                "hold_ms: 1000  mem_sample: True  mem_interval_ms: 50",
+                "scenario: sum",
+            ],
+        ),
+    ],
+)
+def test_environment_of_processes_and_of_memory(
+    settings: Settings, lines: list[str]
+) -> None:
+    """The form is that of others, line by line."""
+    facts = scenario_record.environment(settings) | {
+        "build": "3.14.2 free-threading build (main)\n[GCC]", "system": "Linux 6",
+        "arch": "x86_64", "gil_enabled": True, "implementation": "cpython",
+    }  # fmt: skip
+
+    assert scenario_record.environment_lines(facts) == [
+        "=== environment ===",
+        "Python (cpython): 3.14.2 free-threading build (main) [GCC]",
+        "OS: Linux 6, arch x86_64",
+        *lines,
+        "=" * 60,
+    ]
 
 
 def test_memory_profile_without_psutil_is_refused(

@@ -156,6 +156,8 @@ def _rounds(
         done = pool.round(settings.timeout, arguments)
         values = done.values
         _reduce(settings.scenario, values)
+        # With its memory an iteration is work and hold: the samples are of both.
+        hold_s = _hold(settings) if settings.profile == "memory" else None
         wall_s = time.perf_counter() - began
         if done.lost:
             when = f"round {number}" if number >= 1 else "the warm-up"
@@ -166,9 +168,19 @@ def _rounds(
                 return
         elif number >= 1:
             record.times_s.append(wall_s)
-        if settings.hold_ms:
-            time.sleep(settings.hold_ms / 1e3)
+            if hold_s is not None:
+                record.holds_s.append(hold_s)
+        if hold_s is None:
+            _hold(settings)
         progress.tell("round", number + warmup, iterations + warmup)
+
+
+def _hold(settings: Settings) -> float:
+    """Let the workers hold their results as long as asked; return the seconds."""
+    began = time.perf_counter()
+    if settings.hold_ms:
+        time.sleep(settings.hold_ms / 1e3)
+    return time.perf_counter() - began
 
 
 def _overhead(record: Record, pool: Pool) -> float | None:

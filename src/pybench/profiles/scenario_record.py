@@ -18,7 +18,8 @@ SCHEMA = 1
 # The statuses of `pybench.cli`, which is not imported here.
 OK, USAGE, FAILED, INTERRUPTED = 0, 2, 4, 130
 
-_MIB = 1 << 20
+# What ends a block of lines.
+_RULE = "=" * 60
 
 
 def environment(settings: Settings) -> dict[str, Any]:
@@ -27,9 +28,12 @@ def environment(settings: Settings) -> dict[str, Any]:
     memory = settings.profile == "memory"
     return {
         "python": platform.python_version(),
+        "implementation": sys.implementation.name,
         "free_threaded": "free-threading" in sys.version,
         "build": sys.version,
         "os": platform.platform(),
+        "system": f"{platform.system()} {platform.release()}",
+        "arch": platform.machine(),
         "scenario": settings.scenario,
         "mode": settings.mode,
         "profile": settings.profile,
@@ -48,27 +52,37 @@ def environment(settings: Settings) -> dict[str, Any]:
 
 
 def environment_lines(facts: dict[str, Any]) -> list[str]:
-    """Return ``=== environment ===`` and its lines."""
-    build = "free-threaded" if facts["free_threaded"] else "GIL"
+    """Return ``=== environment ===``, its lines, and the line that ends them.
+
+    The first of them have a form that others parse; what is ours comes after them.
+    """
     lines = [
         "=== environment ===",
-        f"Python ({facts['python']}, {build} build): {facts['build']}",
-        f"OS: {facts['os']}",
+        f"Python ({facts['implementation']}): {facts['build']}".replace("\n", " "),
+        f"OS: {facts['system']}, arch {facts['arch']}",
         f"Mode: {facts['mode']}",
         f"Profile: {facts['profile']}",
-        f"mp_start_method: {facts['mp_start_method'] or 'n/a'}",
     ]
-    for name in (
-        "gil_enabled", "workers", "iterations", "warmup", "work_iters", "hold_ms",
-        "mem_sample", "mem_interval_ms",
-    ):  # fmt: skip
-        value = facts[name]
-        lines.append(
-            f"{name}: {value:g}" if type(value) is float else f"{name}: {value}"
-        )
+    if facts["mp_start_method"]:
+        lines.append(f"mp_start_method: {facts['mp_start_method']}")
+    lines += [
+        f"gil_enabled: {facts['gil_enabled']}",
+        _in_line(facts, "workers", "iterations", "warmup", "work_iters"),
+    ]
+    if facts["mem_sample"]:
+        lines.append(_in_line(facts, "hold_ms", "mem_sample", "mem_interval_ms"))
+    elif facts["hold_ms"]:
+        lines.append(_in_line(facts, "hold_ms"))
     if facts["scenario"] != "cpu":
         lines.append(f"scenario: {facts['scenario']}")
-    return lines
+    return [*lines, _RULE]
+
+
+def _in_line(facts: dict[str, Any], *names: str) -> str:
+    """Put several facts into one line."""
+    values = (facts[name] for name in names)
+    texts = (f"{one:g}" if type(one) is float else str(one) for one in values)
+    return "  ".join(f"{name}: {text}" for name, text in zip(names, texts, strict=True))
 
 
 class Record:
@@ -78,6 +92,7 @@ class Record:
         self.settings = settings
         self.environment = environment(settings)
         self.times_s: list[float] = []
+        self.holds_s: list[float] = []  # of the rounds whose time has them in it
         self.overhead_s: float | None = None
         self.began = time.perf_counter()
         self.total_s = 0.0
@@ -101,6 +116,8 @@ class Record:
             found[f"{name}_iter_s"] = quantile(times, share)
         found["max_iter_s"] = times[-1] if times else None
         found["overhead_iter_s"] = self.overhead_s
+        if self.holds_s:
+            found["avg_hold_s"] = sum(self.holds_s) / len(self.holds_s)
         found["memory"] = self.memory
         if self.server:
             found["server"] = self.server
@@ -147,25 +164,44 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
 
 
 def result_lines(record: Record) -> list[str]:
-    """Return ``=== result ===`` and its lines."""
+    """Return ``=== result ===``, its lines, and the line that ends them.
+
+    The times and the memory have a form that others parse; what is ours comes after
+    them.
+    """
     result = record.result()
-    lines = ["=== result ===", *_memory_lines(record)]
-    for name in (
-        "total_wall_s", "avg_iter_s", "p50_iter_s", "p95_iter_s", "p99_iter_s",
-        "max_iter_s",
-    ):  # fmt: skip
-        value = result[name]
-        lines.append(f"{name}: " + ("n/a" if value is None else f"{value:.6f}"))
+    asked = ("total_wall_s", "avg_iter_s", "p50_iter_s", "p95_iter_s")
+    return [
+        "=== result ===",
+        *(_seconds_line(name, result[name]) for name in asked),
+        "",
+        *_memory_lines(record),
+        "",
+        *_further_lines(record, result),
+        _RULE,
+    ]
+
+
+def _seconds_line(name: str, value: float | None) -> str:
+    return f"{name}: " + ("n/a" if value is None else f"{value:.9f}")
+
+
+def _further_lines(record: Record, result: dict[str, Any]) -> list[str]:
+    """Return what nobody asked for by its form."""
+    lines = [_seconds_line(name, result[name]) for name in ("p99_iter_s", "max_iter_s")]
     if record.overhead_s is not None:
-        lines.append(
-            f"overhead_iter_s: {record.overhead_s:.6f} (empty work, the median)"
-        )
+        text = _seconds_line("overhead_iter_s", record.overhead_s)
+        lines.append(f"{text} (empty work, the median)")
+    if record.holds_s:
+        text = _seconds_line("avg_hold_s", result["avg_hold_s"])
+        lines.append(f"{text} (part of each iteration)")
+    lines += _sampling_lines(record)
     if record.server:
         facts = record.server
         lines += [
             "latencies from the intended start of each request, at "
             f"{facts['rate_per_s']:g} a second",
-            f"client_late_p95_s: {facts['client_late_p95_s']:.6f}",
+            _seconds_line("client_late_p95_s", facts["client_late_p95_s"]),
             f"unanswered: {facts['unanswered']}",
         ]
     asked = record.settings.iterations
@@ -180,23 +216,32 @@ def result_lines(record: Record) -> list[str]:
 
 
 def _memory_lines(record: Record) -> list[str]:
+    """Return the bytes of each kind, or why there are none."""
     memory = record.memory
     if memory is None:
         wanted = record.settings.profile == "memory"
         return [f"memory: {'n/a' if wanted else '(disabled)'}"]
-    lines = [
-        f"memory: {memory['samples']} samples of the process tree, at most "
-        f"{memory['processes_max']} processes"
-    ]
+    lines = ["--- memory (bytes) via psutil.memory_full_info() ---"]
     for kind in KINDS:
         values = memory[kind]
         if "reason" in values:
             lines.append(f"{kind}: n/a: {values['reason']}")
             continue
         lines.append(
-            f"{kind}_mib: "
-            + ", ".join(f"{w} {values[w] / _MIB:.1f}" for w in ("min", "max", "avg"))
+            "  ".join(f"{kind}_{w}: {values[w]:.0f}" for w in ("min", "max", "avg"))
         )
+    return lines
+
+
+def _sampling_lines(record: Record) -> list[str]:
+    """Return how the memory was sampled, and whether the interval was kept."""
+    memory = record.memory
+    if memory is None:
+        return []
+    lines = [
+        f"samples: {memory['samples']} of the process tree, at most "
+        f"{memory['processes_max']} processes"
+    ]
     error, interval_ms = memory["interval_p95_error"], memory["interval_s"] * 1e3
     if error is None:
         lines.append("sampling: one sample at most, so no interval")

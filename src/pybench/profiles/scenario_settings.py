@@ -134,8 +134,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--hold-ms", type=float, metavar="MS",
-        help="how long the workers hold their results after a round, outside its time "
-        "(default 0; memory 1000)", **said,
+        help="how long the workers hold their results after a round: part of its time "
+        "with --profile memory, outside it otherwise (default 0; memory 1000)", **said,
     )  # fmt: skip
     parser.add_argument(
         "--mem-interval-ms", type=float, metavar="MS",
