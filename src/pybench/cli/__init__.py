@@ -5,18 +5,19 @@ returns the exit status; what it needs is imported when it runs. Nothing else in
 package exits or prints.
 """
 
-import argparse
 import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from pybench import streams
 from pybench.cli.checking import add_selfcheck
 from pybench.cli.comparing import add_compare
 from pybench.cli.doctor import add_doctor
 from pybench.cli.exporting import add_export
 from pybench.cli.finding import add_pythons
 from pybench.cli.listing import add_list
+from pybench.cli.parsing import Parser
 from pybench.cli.profiling import add_profile
 from pybench.cli.reporting import add_report
 from pybench.cli.running import add_run
@@ -26,7 +27,17 @@ from pybench.cli.status import INTERRUPTED, USAGE, UsageError
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one subcommand and exit with its status."""
-    parser = argparse.ArgumentParser(
+    streams.prepare()
+    try:
+        status = run_command(arguments)
+    finally:
+        streams.finish()
+    sys.exit(status)
+
+
+def make_parser() -> Parser:
+    """Return the parser of all subcommands."""
+    parser = Parser(
         prog="pybench", description="Tell which differences between Pythons are real."
     )
     subcommands = parser.add_subparsers(title="commands", required=True)
@@ -43,7 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         add_selfcheck,
     ):
         add(subcommands)
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def run_command(arguments: Sequence[str] | None) -> int:
+    """Run one subcommand; return its status."""
+    options = make_parser().parse_args(arguments)
     # What ends a job on a machine of others shall save what it has, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -54,8 +70,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         print("pybench: interrupted; what was saved stays", file=sys.stderr)
         status = INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; what was measured is in its file.
-        sys.stderr.close()
-        status = INTERRUPTED
-    sys.exit(status)
+    return status

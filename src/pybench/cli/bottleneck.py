@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.progress import SHOWN_AFTER_S, Meter
+from pybench.cli.recording import add_json, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 
 if TYPE_CHECKING:
@@ -48,34 +47,25 @@ def add_bottleneck(kinds: Any) -> None:
         help="a script; module:function or path.py:function, without arguments (one "
         "called `threads` is varied); a row of pytest-benchmark, path::test",
     )
-    add_options(parser, default=argparse.SUPPRESS)
+    add_options(parser)
     parser.set_defaults(command=profile_target)
 
 
-def add_options(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Add what ``profile`` and ``profile run`` share.
-
-    Parameters
-    ----------
-    default : str or None
-        ``argparse.SUPPRESS`` for the inner one, whose defaults would replace what
-        was given to the outer one.
-    """
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what ``profile`` and ``profile run`` share."""
     parser.add_argument(
-        "--python", metavar="PY", default=default,
+        "--python", metavar="PY",
         help="what runs it, as for pybench compare (default: the Python of pybench)",
     )  # fmt: skip
     parser.add_argument(
-        "--repeat", metavar="N", type=repeats, default=default or REPEAT,
+        "--repeat", metavar="N", type=repeats, default=REPEAT,
         help=f"processes of each condition (default {REPEAT})",
     )  # fmt: skip
     parser.add_argument(
-        "--timeout", metavar="S", type=positive, default=default or TIMEOUT_S,
+        "--timeout", metavar="S", type=positive, default=TIMEOUT_S,
         help=f"seconds that one process may take (default {TIMEOUT_S:g})",
     )  # fmt: skip
-    parser.add_argument(
-        "--json", metavar="PATH", default=default, help="the record; - for stdout"
-    )
+    add_json(parser)
 
 
 def repeats(word: str) -> int:
@@ -106,9 +96,10 @@ def profile_target(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     interpreter = chosen(options.python)
     findings, runs, status = found(interpreter, target, options)
+    saved = write_record(record(interpreter, findings, runs), options.json)
     if options.json != "-":
         print("\n".join(lines_of(findings)), flush=True)
-    return written([record(interpreter, findings, runs)], status, options.json)
+    return max(status, saved)
 
 
 def profile_workloads(options: argparse.Namespace) -> int:
@@ -133,7 +124,8 @@ def profile_workloads(options: argparse.Namespace) -> int:
             print("\n".join(workload_lines(title, hypothesis, findings)), flush=True)
         if came == INTERRUPTED:
             break
-    return written(records, status, options.json)
+    document = {"pybench": "bottleneck", "schema": SCHEMA, "targets": records}
+    return max(status, write_record(document, options.json))
 
 
 def chosen(word: str | None) -> Interpreter:
@@ -191,26 +183,6 @@ def record(
         **asdict(findings),
         "runs": [asdict(one) for one in runs],
     }
-
-
-def written(records: Sequence[Mapping[str, Any]], status: int, path: str | None) -> int:
-    """Write the record, if one is asked for; return the exit status."""
-    if path is None:
-        return status
-    document: Any = (
-        records[0]
-        if len(records) == 1 and "title" not in records[0]
-        else {"pybench": "bottleneck", "schema": SCHEMA, "targets": list(records)}
-    )
-    text = json.dumps(document, indent=1)
-    if path == "-":
-        print(text)
-        return status
-    try:
-        Path(path).write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--json {path}: {error.strerror}") from None
-    return status
 
 
 # --- words -----------------------------------------------------------------------

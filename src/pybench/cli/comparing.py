@@ -316,16 +316,14 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
         from pybench.runner.judging import judge
 
         summary = summarise(run, judge(run), notes=notes)
-        status = face(summary, options)
         try:
             path = write_summary(summary, output)
-            print(
-                f"pybench: the run is in {output}, its summary in {path}",
-                file=sys.stderr,
-            )
+            where = f"pybench: the run is in {output}, its summary in {path}"
         except OSError as error:
-            print(f"pybench: error: {error}", file=sys.stderr)
+            where = f"pybench: error: {output}: no summary: {error.strerror or error}"
             failure = FAILED
+        status = face(summary, options)
+        print(where, file=sys.stderr)
     if interrupted:
         command = ["pybench", "compare", *sys.argv[2:], "-o", str(output), "--resume"]
         print(f"pybench: interrupted; go on: {shlex.join(command)}", file=sys.stderr)

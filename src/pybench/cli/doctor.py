@@ -41,10 +41,11 @@ def doctor(options: argparse.Namespace) -> int:
 
     facts = read_facts()
     findings = examine(facts)
+    status = OK if is_fit(findings) else NO_VERDICT
+    saved = write_record(doctor_document(facts, findings), options.json)
     if options.json != "-":
         print("\n".join(lines(findings)))
-    write_record(doctor_document(facts, findings), options.json)
-    return OK if is_fit(findings) else NO_VERDICT
+    return max(status, saved)
 
 
 def lines(findings: "Sequence[Finding]") -> Iterator[str]:

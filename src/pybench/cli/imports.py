@@ -128,12 +128,12 @@ def imports(options: argparse.Namespace) -> int:
             raise
         status = INTERRUPTED
     profile = measurement.profile()
+    saved = write_record(imports_document(profile), options.json)
     if options.json != "-":
         if status != OK:
             print(f"only {profile.repeats} of {options.repeat} repeats were done")
         print("\n".join(lines(profile, everything=options.all)))
-    write_record(imports_document(profile), options.json)
-    return status
+    return max(status, saved)
 
 
 def interpreter_of(request: str | None) -> "Interpreter":

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.pauses import check_writable, seconds, whole, write
+from pybench.cli.pauses import seconds, whole
 from pybench.cli.progress import SHOWN_AFTER_S, Meter
+from pybench.cli.recording import add_json, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def add_memory(kinds: Any) -> None:
         "--timeout", metavar="S", type=seconds, default=_TIMEOUT_S,
         help=f"seconds for each process (default {_TIMEOUT_S:g})",
     )  # fmt: skip
-    parser.add_argument("--json", metavar="PATH", help="write the record; - for stdout")
+    add_json(parser)
     parser.set_defaults(command=profile_memory)
 
 
@@ -79,7 +80,6 @@ def profile_memory(options: argparse.Namespace) -> int:
     from pybench.profiles.pauses import ChildError
 
     out = sys.stderr if options.json == "-" else sys.stdout
-    check_writable(options.json)
     (interpreter,) = interpreters([options.python] if options.python else [])
     print(f"pybench: {interpreter.label} at {interpreter.path}", file=out, flush=True)
     names: list[str] = []
@@ -140,7 +140,7 @@ def profile_memory(options: argparse.Namespace) -> int:
         )
     meter.close()
     document = memory.profile_document(interpreter, rows, each, complete=status == OK)
-    return max(status, write(document, options.json))
+    return max(status, write_record(document, options.json))
 
 
 def make_pages(

@@ -1,14 +1,13 @@
 """``pybench profile gc``: how long and how often the collector holds a program up."""
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pybench.cli.progress import Meter
+from pybench.cli.recording import add_json, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def add_gc(kinds: Any) -> None:
         "--timeout", metavar="S", type=seconds, default=_TIMEOUT_S,
         help=f"seconds for each process (default {_TIMEOUT_S:g})",
     )  # fmt: skip
-    parser.add_argument("--json", metavar="PATH", help="write the record; - for stdout")
+    add_json(parser)
     parser.set_defaults(command=profile_gc)
 
 
@@ -129,7 +128,6 @@ def profile_gc(options: argparse.Namespace) -> int:
 
     # Standard output is the record's where it is asked for there.
     out = sys.stderr if options.json == "-" else sys.stdout
-    check_writable(options.json)
     interpreter = ready(options.python)
     free = interpreter.free_threaded and not interpreter.gil_enabled
     cells = pauses.cells_of(
@@ -173,13 +171,13 @@ def profile_gc(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         status = INTERRUPTED
     summaries = pauses.summarise(runs, free=free)
-    print("\n".join(table(summaries)), file=out)
-    print("\n".join(observers(summaries, free=free)), file=out)
-    print("\n".join(overhead_lines(overheads, problem)), file=out)
     document = pauses.profile_document(
         interpreter, summaries, overheads, complete=status == OK
     )
-    status = max(status, write(document, options.json))
+    status = max(status, write_record(document, options.json))
+    print("\n".join(table(summaries)), file=out)
+    print("\n".join(observers(summaries, free=free)), file=out)
+    print("\n".join(overhead_lines(overheads, problem)), file=out)
     if status == INTERRUPTED:
         print(
             f"pybench: interrupted after {len(runs)} processes; the above is of those",
@@ -191,17 +189,6 @@ def profile_gc(options: argparse.Namespace) -> int:
 def once(words: Sequence[Word]) -> list[Word]:
     """Return them without repetition, in their order."""
     return list(dict.fromkeys(words))
-
-
-def check_writable(path: str | None) -> None:
-    """Raise `UsageError` now, rather than when all has been measured."""
-    if path is None or path == "-":
-        return
-    folder = Path(path).absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"--json {path}: there is no folder {folder}")
-    if Path(path).is_dir():
-        raise UsageError(f"--json {path}: is a folder; name a file")
 
 
 def ready(word: str | None) -> "Interpreter":
@@ -354,20 +341,3 @@ def percent(ratio: "Ratio") -> str:
     if not math.isfinite(ratio.high):
         return f"{ratio.value - 1:+.2%} (no interval below six pairs)"
     return f"{ratio.value - 1:+.2%} [{ratio.low - 1:+.2%}, {ratio.high - 1:+.2%}]"
-
-
-def write(document: dict[str, Any], path: str | None) -> int:
-    """Write the record where it was asked for; return the status."""
-    if path is None:
-        return OK
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
-    if path == "-":
-        sys.stdout.write(text)
-        return OK
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        print(f"pybench: error: --json {path}: {error.strerror}", file=sys.stderr)
-        return FAILED
-    print(f"pybench: record -> {path}")
-    return OK

@@ -2,14 +2,14 @@
 
 import argparse
 import json
-import os
+import math
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pybench.cli.status import UsageError
+from pybench.cli.status import FAILED, OK, UsageError
+from pybench.outputs import check_place, write_file
 
 
 def add_json(parser: argparse.ArgumentParser, *, bare: bool = False) -> None:
@@ -30,30 +30,43 @@ def add_json(parser: argparse.ArgumentParser, *, bare: bool = False) -> None:
 
 def place(text: str) -> str:
     """Read the place of a record; an error while nothing is measured yet."""
-    if text == "-":
-        return text
-    path = Path(text)
-    if path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is a folder: give a file in it")
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise argparse.ArgumentTypeError(f"no folder {str(folder)!r} for {path.name!r}")
-    if not os.access(folder, os.W_OK):
-        raise argparse.ArgumentTypeError(f"nothing can be written into {str(folder)!r}")
+    problem = "" if text == "-" else check_place(Path(text))
+    if problem:
+        raise argparse.ArgumentTypeError(f"{text!r}: {problem}")
     return text
 
 
-def write_record(document: Mapping[str, Any], where: str | None) -> None:
+def write_record(document: Mapping[str, Any], where: str | None) -> int:
     """Write a record, whole or not at all; nothing if ``where`` is None.
 
-    Raises
-    ------
-    UsageError
-        If the file cannot be written.
+    What cannot be written is said, and no error: what was measured is still to be
+    shown.
+
+    Returns
+    -------
+    int
+        `OK` or `FAILED`.
     """
     if where is None:
-        return
-    write_whole(json.dumps(document, indent=1, allow_nan=False) + "\n", where, "--json")
+        return OK
+    text = json.dumps(finite(document), indent=1, allow_nan=False) + "\n"
+    try:
+        write_whole(text, where, "--json")
+    except UsageError as error:
+        print(f"pybench: error: {error}", file=sys.stderr)
+        return FAILED
+    return OK
+
+
+def finite(value: Any) -> Any:
+    """Return a document with null for what JSON has no number for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return value
 
 
 def write_whole(data: str | bytes, where: str, option: str) -> None:
@@ -69,7 +82,6 @@ def write_whole(data: str | bytes, where: str, option: str) -> None:
     UsageError
         If the file cannot be written, or bytes are meant for a terminal.
     """
-    encoded = data.encode() if isinstance(data, str) else data
     if where == "-":
         if isinstance(data, str):
             print(data, end="")
@@ -78,19 +90,11 @@ def write_whole(data: str | bytes, where: str, option: str) -> None:
             raise UsageError(f"{option} -: not text, and this is a terminal: a file")
         sys.stdout.buffer.write(data)
         return
-    path = Path(where)
-    fresh: Path | None = None
+    # A name of a row may hold half of a pair of surrogates.
+    encoded = (
+        data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+    )
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.absolute().parent, delete=False
-        ) as file:
-            fresh = Path(file.name)
-            file.write(encoded)
-        # The mode of a temporary file keeps others from reading it.
-        fresh.chmod(0o644)
-        fresh.replace(path)
+        write_file(Path(where), encoded)
     except OSError as error:
         raise UsageError(f"{option} {where}: {error.strerror or error}") from error
-    finally:
-        if fresh is not None:
-            fresh.unlink(missing_ok=True)

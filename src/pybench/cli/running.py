@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.status import FAILED, INTERRUPTED, OK, USAGE, UsageError
+from pybench.outputs import write_file
 
 if TYPE_CHECKING:
     from pybench.profiles.detailed import RowProfile
@@ -234,7 +235,10 @@ def write_profiles(profiles: "Sequence[RowProfile]", name: str, output: Path) ->
 
     path = output / f"profile-{name}.json"
     document = profile_document(name, profiles)
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    try:
+        write_file(path, (json.dumps(document, indent=1) + "\n").encode(), inside=True)
+    except OSError as error:
+        return f"{name:<12} FAILED: {path}: {error.strerror or error}"
     return f"{name:<12} {len(profiles)} rows profiled -> {path}"
 
 

@@ -1,7 +1,6 @@
 """``pybench scenario``: threads, processes or interpreters, in rounds of work."""
 
 import argparse
-import json
 import secrets
 import sys
 import time
@@ -9,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.comparing import host_needs, share
-from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
+from pybench.cli.recording import write_record
+from pybench.cli.status import FAILED, INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
     from pybench.profiles.scenario_comparison import Comparison, Side
@@ -120,22 +120,12 @@ def compare(settings: "Settings", options: argparse.Namespace) -> int:
     comparison = Comparison(sides=sides, seed=seed, plan=plan)
     began = time.monotonic()
     compare_sides(comparison, lambda one: tell(one, time.monotonic() - began))
+    status = write_record(comparison.document(), options.json)
     out = sys.stderr if options.json == "-" else sys.stdout
     print("\n".join(lines_of(comparison)), file=out, flush=True)
-    status = OK
     if comparison.problem:
         print(f"pybench: error: {comparison.problem}", file=sys.stderr)
         status = FAILED
-    if options.json:
-        text = json.dumps(comparison.document(), indent=1) + "\n"
-        try:
-            if options.json == "-":
-                print(text, end="")
-            else:
-                Path(options.json).write_text(text, encoding="utf-8")
-        except OSError as error:
-            print(f"pybench: error: --json {options.json}: {error}", file=sys.stderr)
-            status = FAILED
     return INTERRUPTED if comparison.interrupted else status
 
 

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pybench import streams
+from pybench.outputs import write_file
 from pybench.profiles.scenario_interpreters import interpreters_api
 from pybench.profiles.scenario_memory import Sampler
 from pybench.profiles.scenario_pools import (
@@ -237,6 +239,7 @@ def _interrupt_once(number: int, _frame: object) -> NoReturn:
 
 def main(words: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its status: 0, 2, 4 or 130."""
+    streams.prepare()
     parser = argparse.ArgumentParser(
         prog="scenario1",
         description="Rounds of work by a pool of threads, processes or interpreters.",
@@ -262,16 +265,17 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         _print(["scenario: interrupted before it began"], sys.stderr)
         sys.exit(INTERRUPTED)
-    _print(result_lines(record), out)
     status = record.status()
-    if record.interrupted:
-        _print(["scenario: interrupted; these are the results so far"], sys.stderr)
     if options.json:
         try:
             save(record, options.json)
         except OSError as error:
             _print([f"scenario: error: --json {options.json}: {error}"], sys.stderr)
             status = status or FAILED
+    _print(result_lines(record), out)
+    if record.interrupted:
+        _print(["scenario: interrupted; these are the results so far"], sys.stderr)
+    streams.finish()
     if record.abandoned:
         # A thread in an endless call would keep the interpreter from ending.
         os._exit(status)
@@ -291,12 +295,7 @@ def save(record: Record, path: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return
-    beside = Path(f"{path}.{os.getpid()}.tmp")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_file(Path(path), text.encode("utf-8", "backslashreplace"))
 
 
 def _print(lines: Sequence[str], out: Any) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pybench.outputs import check_place
 from pybench.profiles.scenario_pools import MODES, START_METHODS
 from pybench.profiles.scenario_work import SCENARIOS, Job, ScenarioError
 
@@ -204,7 +205,6 @@ def check_json(path: str | None) -> None:
     """
     if not path or path == "-":
         return
-    if Path(path).is_dir():
-        raise ScenarioError(f"--json {path}: this is a folder; name a file in it")
-    if not Path(path).absolute().parent.is_dir():
-        raise ScenarioError(f"--json {path}: there is no folder {Path(path).parent}")
+    problem = check_place(Path(path))
+    if problem:
+        raise ScenarioError(f"--json {path}: {problem}")

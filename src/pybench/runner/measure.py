@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pybench.runner.probe import Interpreter
+from pybench.streams import outlet
 
 # Importing pytest from a cold disk takes a few seconds.
 _READY_TIMEOUT_S = 60.0
@@ -112,16 +113,19 @@ def measure(
 
 def _run(command: Sequence[str]) -> tuple[int, bool]:
     """Run a command to its end; return its status and whether Ctrl-C came."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    try:
-        return child.wait(), False
-    except KeyboardInterrupt:
-        return _let_save(child), True
-    finally:
-        # Whatever else came, a second Ctrl-C for one: leave nothing running.
-        if child.poll() is None:
-            child.kill()
-            child.wait()
+    with outlet(1) as out, outlet(2) as errors:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors
+        )
+        try:
+            return child.wait(), False
+        except KeyboardInterrupt:
+            return _let_save(child), True
+        finally:
+            # Whatever else came, a second Ctrl-C for one: leave nothing running.
+            if child.poll() is None:
+                child.kill()
+                child.wait()
 
 
 def _let_save(child: subprocess.Popen[bytes]) -> int:

@@ -112,6 +112,11 @@ class RecordWriter:
         self.path = folder / NAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if self.path.is_symlink() and not self.path.exists():
+                raise RecordError(
+                    f"{self.path} is a link to nothing, and no record is begun "
+                    "elsewhere: remove it, or choose another folder with -o"
+                )
             if header is not None and self.path.exists():
                 raise RecordError(
                     f"{self.path} is there already: continue it with --resume, or "

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import os
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from pybench.outputs import write_file
 from pybench.results import ERROR, VOID, PairRecord, RowRecord
 from pybench.runner.judging import Cell, Judgement, category, gil_turned_on
 from pybench.runner.record import Run
@@ -327,12 +327,7 @@ def write_summary(summary: Summary, folder: Path) -> Path:
     """Write the file; the one before it stays until the new one is whole."""
     path = folder / NAME
     text = msgspec.json.format(msgspec.json.encode(summary), indent=1)
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        fresh.write_bytes(text + b"\n")
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    write_file(path, text + b"\n", inside=True)
     return path
 
 

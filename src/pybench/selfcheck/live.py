@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pybench import __version__
+from pybench.outputs import write_file
 from pybench.results import MEASURED, RowRecord
 from pybench.runner import schedule
 from pybench.runner.judging import (
@@ -175,7 +176,8 @@ def measure_suite(
         load=(load, os.getloadavg()[0]),
     )
     write_summary(summarise(run, judgement), folder)
-    (folder / NAME).write_text(json.dumps(asdict(truth), indent=1) + "\n")
+    text = json.dumps(asdict(truth), indent=1) + "\n"
+    write_file(folder / NAME, text.encode(), inside=True)
 
 
 def read_suite(folder: Path) -> Suite:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from pybench.outputs import write_file
 
 # Lists what pybench wrote into a folder: only that is ever written over.
 MANIFEST = "site.json"
@@ -65,7 +66,7 @@ def _own(folder: Path) -> set[str]:
 def _may_write(path: Path, is_own: bool) -> None:
     if path.is_dir():
         raise SiteError(f"{path}: a folder is in the way: choose another one with -o")
-    if path.exists() and not is_own:
+    if (path.exists() or path.is_symlink()) and not is_own:
         raise SiteError(
             f"{path}: there already, and not of a site that pybench wrote: move it, or "
             "choose another folder with -o"
@@ -73,21 +74,12 @@ def _may_write(path: Path, is_own: bool) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    fresh: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            fresh = Path(file.name)
-            # A name of a row may hold half of a pair of surrogates.
-            file.write(text.encode("utf-8", "backslashreplace"))
-        # The mode of a temporary file keeps others from reading it.
-        fresh.chmod(0o644)
-        fresh.replace(path)
+        # A name of a row may hold half of a pair of surrogates.
+        write_file(path, text.encode("utf-8", "backslashreplace"), inside=True)
     except OSError as error:
         raise SiteError(
             f"{path}: {error.strerror or error}: free the place, or choose another "
             "folder with -o"
         ) from None
-    finally:
-        if fresh is not None:
-            fresh.unlink(missing_ok=True)
