@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pybench.cli import compare_options
 from pybench.cli.progress import Meter
 from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
 
 if TYPE_CHECKING:
     from pybench.runner.live import Progress, Side
-    from pybench.runner.record import Run
+    from pybench.runner.record import Run, RunHeader
     from pybench.runner.requests import Requested
     from pybench.runner.summary import Summary
 
@@ -28,20 +29,6 @@ RUNS = Path(".benchmarks") / "runs"
 INTERPRETER = "an interpreter"
 RUN = "a run, which took turns"
 SAVED = "a saved file"
-
-# Options that say what to measure, and where argparse puts them.
-MEASURING = (
-    ("--with", "packages"),
-    ("--suite", "suite"),
-    ("--benchmarks", "benchmarks"),
-    ("-k", "keyword"),
-    ("--quick", "quick"),
-    ("--budget", "budget"),
-    ("--pairs", "pairs"),
-    ("--seed", "seed"),
-    ("-o", "output"),
-    ("--resume", "resume"),
-)
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "": 1}
 
@@ -87,7 +74,7 @@ def add_compare(subcommands: Any) -> None:
     parser.add_argument("-k", dest="keyword", help="rows by word, as pytest's -k")
     parser.add_argument("--quick", action="store_true", help="the rows marked quick")
     parser.add_argument(
-        "--margin", type=share, default=0.03,
+        "--margin", type=share,
         help="changes below it count as equal (default 3%%)",
     )  # fmt: skip
     parser.add_argument("--budget", type=seconds, help="stop after: 90s, 10m, 1h")
@@ -218,6 +205,7 @@ def judge_again(words: Sequence[str], options: argparse.Namespace) -> int:
     from pybench.runner.record import RecordError, read_run
     from pybench.runner.summary import summarise
 
+    compare_options.refuse(options, compare_options.RECORDED)
     status = 0
     for word in words:
         try:
@@ -240,20 +228,10 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
     from pybench.runner.saved import SavedError, read_saved
     from pybench.runner.saved_comparison import compare_saved, exit_code
 
-    given = vars(options)
-    # A seed may be 0, and is said all the same.
-    said = [
-        name
-        for name, place in MEASURING
-        if given[place] or (given[place] == 0 and given[place] is not False)
-    ]
-    if said:
-        raise UsageError(
-            f"{', '.join(said)} mean nothing for saved files: nothing is measured"
-        )
+    compare_options.refuse(options, compare_options.SAVED)
     try:
         files = [read_saved(Path(word)) for word in words]
-        comparison = compare_saved(files, options.margin)
+        comparison = compare_saved(files, compare_options.margin_of(options))
     except SavedError as error:
         raise UsageError(str(error)) from None
     if options.format == "md":
@@ -274,13 +252,19 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
     from pybench.runner.summary import summarise, write_summary
     from pybench.runner.worker import WorkerError
 
-    suite = suite_of(options)
-    requested = requests(words)
+    if options.resume and options.output is None:
+        raise UsageError("--resume goes on with a run: say which one, -o DIR")
     output = options.output or RUNS / time.strftime("%Y%m%d-%H%M%S")
     if not options.resume and is_run(str(output)):
         raise UsageError(f"{output} has a run already: --resume, or another -o")
     try:
-        run = read_run(output) if options.resume else new_run(options, suite)
+        if options.resume:
+            run = read_run(output)
+            suite, words_of_pytest = resumed(options, run.header)
+        else:
+            suite, words_of_pytest = suite_of(options), selecting(options)
+            run = new_run(options, suite, words_of_pytest)
+        requested = requests(words)
         check_same_sides(run, [one.name for one in requested])
         sides, problems = ready(requested, options)
         notes = [*problems, *unlike([one.interpreter for one in requested])]
@@ -290,7 +274,7 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
             comparison = Comparison(
                 sides,
                 [str(suite)],
-                selecting=selecting(options),
+                selecting=words_of_pytest,
                 folder=Path.cwd(),
                 run=run,
                 writer=writer,
@@ -331,6 +315,16 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
     return failure or (max(status, FAILED) if problems else status)
 
 
+def resumed(
+    options: argparse.Namespace, header: "RunHeader"
+) -> tuple[Path, Sequence[str]]:
+    """Return the suite and the selection of a run, which the options may not change."""
+    if options.suite is None and options.benchmarks:
+        options.suite = suite_among(options)
+    compare_options.same_as_begun(options, header, selecting(options))
+    return suite_of(options), header.options
+
+
 def check_same_sides(run: "Run", names: Sequence[str]) -> None:
     """Refuse to go on with a run under other names than it was begun with."""
     known = [side.name for side in run.sides.values() if side.twin_of is None]
@@ -343,17 +337,22 @@ def check_same_sides(run: "Run", names: Sequence[str]) -> None:
 
 def suite_of(options: argparse.Namespace) -> Path:
     """Return the suite: --suite, a path among --benchmarks, or ./benchmarks."""
-    paths = [word for word in options.benchmarks if Path(word).exists()]
-    if options.suite is None and len(paths) == len(options.benchmarks) == 1:
-        options.benchmarks = []
-        return Path(paths[0])
-    suite = options.suite or Path("benchmarks")
+    suite = options.suite or suite_among(options) or Path("benchmarks")
     if not suite.exists():
         raise UsageError(
             f"no benchmarks at {suite.absolute()}; run this in a checkout, or say "
             "where they are: --suite PATH"
         )
     return suite
+
+
+def suite_among(options: argparse.Namespace) -> Path | None:
+    """Return the path that --benchmarks names instead of rows, and take it out."""
+    paths = [word for word in options.benchmarks if Path(word).exists()]
+    if len(paths) != 1 or len(options.benchmarks) != 1:
+        return None
+    options.benchmarks = []
+    return Path(paths[0])
 
 
 def selecting(options: argparse.Namespace) -> list[str]:
@@ -377,7 +376,9 @@ def requests(words: Sequence[str]) -> "list[Requested]":
         raise UsageError(str(error)) from None
 
 
-def new_run(options: argparse.Namespace, suite: Path) -> "Run":
+def new_run(
+    options: argparse.Namespace, suite: Path, words_of_pytest: Sequence[str]
+) -> "Run":
     """Begin a record."""
     from pybench import __version__
     from pybench.runner.judging import plan_of
@@ -389,9 +390,11 @@ def new_run(options: argparse.Namespace, suite: Path) -> "Run":
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         command=("pybench", *sys.argv[1:]),
         seed=secrets.randbelow(2**31) if options.seed is None else options.seed,
-        margin=options.margin,
+        margin=compare_options.margin_of(options),
         pairs=options.pairs,
         suite=str(suite),
+        options=tuple(words_of_pytest),
+        packages=tuple(options.packages),
     )
     run = Run(header=header)
     try:

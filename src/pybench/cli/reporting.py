@@ -8,6 +8,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pybench.cli.compare_options import MARGIN
 from pybench.cli.comparing import host_needs, share
 from pybench.cli.recording import place, write_whole
 from pybench.cli.status import FAILED, OK, UsageError
@@ -42,7 +43,7 @@ def add_report(subcommands: Any) -> None:
         "--max-chars", metavar="N", type=int, help="of Markdown (default 65000)"
     )
     parser.add_argument(
-        "--margin", type=share, default=0.03,
+        "--margin", type=share,
         help="of a comparison of saved files; a run has its own (default 3%%)",
     )  # fmt: skip
     parser.add_argument(
@@ -55,17 +56,13 @@ def add_report(subcommands: Any) -> None:
 def report(options: argparse.Namespace) -> int:
     """Write one page, one text or one site."""
     host_needs()
-    if options.max_chars is not None and options.format != "md":
-        raise UsageError("--max-chars is of --format md; a page is not cut")
+    _check(options)
     if options.index is not None:
         return _index(options)
     contents = _contents(options)
-    if options.format == "md":
-        text = _markdown(contents, options)
-        where = options.output or "-"
-    else:
-        text = _page(contents)
-        where = options.output or PAGE
+    is_markdown = options.format == "md"
+    text = _markdown(contents, options) if is_markdown else _page(contents)
+    where = _place(options)
     try:
         write_whole(text, place(where), "-o")
     except argparse.ArgumentTypeError as error:
@@ -78,15 +75,43 @@ def report(options: argparse.Namespace) -> int:
     return OK
 
 
+def _check(options: argparse.Namespace) -> None:
+    """Refuse by name what would be ignored in the form that is asked for."""
+    is_page = options.format == "html" and options.index is None
+    refused = (
+        ("--max-chars", options.max_chars is not None and options.format != "md",
+         "is of --format md; a page is not cut"),
+        ("--title", options.title is not None and not is_page,
+         "is of a page: a site is called after its folder, and Markdown has no title"),
+        ("--margin", options.margin is not None and options.index is not None,
+         "is of a comparison of saved files; the runs of a site have their own"),
+        ("--open", options.open and _place(options) == "-",
+         "shows a file, and this goes to standard output: name one with -o"),
+    )  # fmt: skip
+    for flag, is_refused, why in refused:
+        if is_refused:
+            raise UsageError(f"{flag} {why}")
+
+
+def _place(options: argparse.Namespace) -> str:
+    """Return where a page or a text is written."""
+    return str(options.output or ("-" if options.format == "md" else PAGE))
+
+
 def _contents(options: argparse.Namespace) -> Contents:
     from pybench.report.contents import ContentsError, read_contents
 
+    margin = MARGIN if options.margin is None else options.margin
     try:
-        return read_contents(
-            options.results, title=options.title, margin=options.margin
-        )
+        contents = read_contents(options.results, title=options.title, margin=margin)
     except ContentsError as error:
         raise UsageError(str(error)) from None
+    if options.margin is not None and contents.saved is None:
+        raise UsageError(
+            f"--margin {options.margin:g}: of a comparison of saved files, and none is "
+            "in this report; a run is judged by the margin that it was begun with"
+        )
+    return contents
 
 
 def _page(contents: Contents) -> str:

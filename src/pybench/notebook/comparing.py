@@ -158,6 +158,8 @@ def _new_run(words: Sequence[str], suite: Path, options: Mapping[str, Any]) -> R
         margin=options.get("margin", _MARGIN),
         pairs=options.get("pairs"),
         suite=str(suite),
+        options=tuple(_selecting(options)),
+        packages=(shlex.join(packages),) if (packages := _packages(options)) else (),
     )
     run = Run(header=header)
     plan_of(run)  # refuses a margin or pairs out of range before anything is prepared
@@ -174,6 +176,11 @@ def _selecting(options: Mapping[str, Any]) -> list[str]:
     return words + ([f"-k={keyword}"] if keyword else [])
 
 
+def _packages(options: Mapping[str, Any]) -> list[str]:
+    packages = options.get("packages", ())
+    return shlex.split(packages) if isinstance(packages, str) else [*packages]
+
+
 def _ready(
     requested: Sequence[Any], options: Mapping[str, Any]
 ) -> tuple[list[Side], list[str]]:
@@ -181,14 +188,12 @@ def _ready(
     from pybench.runner.live import Side
     from pybench.runner.prepare import prepare
 
-    packages = options.get("packages", ())
-    if isinstance(packages, str):
-        packages = shlex.split(packages)
+    packages = _packages(options)
     environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     sides = [
         Side(
             name=one.name,
-            python=prepare(one.interpreter, packages=list(packages)).python,
+            python=prepare(one.interpreter, packages=packages).python,
             environ=environ,
         )
         for one in requested

@@ -38,7 +38,11 @@ class RecordError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHeader:
-    """First line of a run: what was asked for, before anything was measured."""
+    """First line of a run: what was asked for, before anything was measured.
+
+    `options` are those of pytest that select the rows; `packages` are what was to be
+    installed, once for all sides or once for each.
+    """
 
     pybench: str = "run"
     schema: int = SCHEMA
@@ -50,6 +54,7 @@ class RunHeader:
     pairs: int | None
     suite: str
     options: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
