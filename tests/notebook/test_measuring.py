@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import json
 import math
 import os
@@ -10,7 +12,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import types
+from collections.abc import AsyncIterator, Iterator
 from types import ModuleType
 
 import pytest
@@ -18,6 +21,13 @@ import pytest
 import pybench
 from pybench.inside.gil import GilWatch
 from pybench.inside.identity import extension, extension_missing
+from pybench.inside.unfinished import (
+    ASYNC_GENERATOR,
+    AWAITABLE,
+    COROUTINE,
+    GENERATOR,
+    ITERATOR,
+)
 from pybench.notebook import session
 from pybench.notebook.measurement import Measurement, Round, ThreadCount
 from pybench.notebook.workers import CalledOff, Workers, calls
@@ -78,6 +88,147 @@ def test_calls_the_callable_as_often_as_it_says() -> None:
     # One warm-up round; nothing else, since nothing had to be sized.
     assert len(called) == (1 + 4) * 7
     assert [one.iterations for one in found.at(1).rounds] == [7] * 4
+
+
+class Made:
+    """Things whose call makes what has yet to be run, and counts when it is."""
+
+    def __init__(self) -> None:
+        self.note: list[int] = []  # threads append to it at the same time
+
+    @property
+    def done(self) -> int:
+        return len(self.note)
+
+    def plain(self) -> None:
+        self.note.append(1)
+
+    async def coroutine(self) -> None:
+        await asyncio.sleep(0)
+        self.note.append(1)
+
+    def generator(self) -> Iterator[int]:
+        yield 1
+        self.note.append(1)
+
+    async def asynchronous(self) -> AsyncIterator[int]:
+        yield 1
+        self.note.append(1)
+
+    @types.coroutine
+    def old_style(self) -> Iterator[None]:
+        yield from asyncio.sleep(0).__await__()
+        self.note.append(1)
+
+    def wrapper(self) -> object:
+        return self.coroutine()
+
+    async def __call__(self) -> None:
+        self.note.append(1)
+
+    def __await__(self) -> Iterator[None]:
+        self.note.append(1)
+        return iter(())
+
+    def awaitable(self) -> Made:
+        return self
+
+    def iterator(self) -> object:
+        return map(self.note.append, [1])
+
+
+KINDS = {
+    "plain": "",
+    "coroutine": COROUTINE,
+    "wrapper": COROUTINE,
+    "old_style": COROUTINE,
+    "__call__": COROUTINE,
+    "awaitable": AWAITABLE,
+    "generator": GENERATOR,
+    "asynchronous": ASYNC_GENERATOR,
+    "iterator": ITERATOR,
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_a_call_makes_is_run_to_its_end(name: str, threads: int) -> None:
+    """As often as it says, and it says so; on each thread."""
+    made = Made()
+    call = getattr(made, name) if name != "__call__" else functools.partial(made)
+
+    found = pybench.measure(call, threads=[threads], rounds=2, iterations=3)
+
+    counts = [one.threads for one in found.counts]
+    assert made.done == sum(counts) * (1 + 2) * 3
+    assert found.makes == KINDS[name]
+    assert any("run to its end" in s or "awaited" in s for s in found.limits) == bool(
+        KINDS[name]
+    )
+    assert pybench_threads() == []
+
+
+def test_coroutine_is_measured_where_a_loop_runs_already() -> None:
+    """As in a notebook, whose cells run on one."""
+    made = Made()
+
+    async def cell() -> Measurement:
+        return pybench.measure(made.coroutine, rounds=1, iterations=1)
+
+    assert asyncio.run(cell()).makes == COROUTINE
+    assert made.done == 2
+
+
+def test_two_that_take_turns_are_each_run_as_they_need() -> None:
+    pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
+    made, other = Made(), Made()
+
+    found = pybench.compare(made.coroutine, other.generator, rounds=2)
+
+    assert made.done > 2
+    assert other.done > 2
+    assert "coroutine, which is awaited" in str(found)
+    assert "generator, which is run to its end" in str(found)
+
+
+def test_exception_of_a_coroutine_arrives() -> None:
+    async def fails() -> None:
+        raise LookupError("awaited")
+
+    with pytest.raises(LookupError, match="awaited") as caught:
+        pybench.measure(fails, rounds=1, iterations=1)
+
+    assert "raised by call 1 of the 1 of a round" in caught.value.__notes__[0]
+    assert pybench_threads() == []
+
+
+def test_isolated_coroutine_function_is_awaited() -> None:
+    # It needs an event loop: without one the call raises.
+    found = pybench.measure(asyncio.sleep, 0, isolated=True, rounds=1, iterations=1)
+
+    assert found.makes == COROUTINE
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_interrupt_ends_what_is_awaited() -> None:
+    """Although its thread waits for a timer that is an hour away."""
+    started = threading.Event()
+
+    async def waits() -> None:
+        started.set()
+        await asyncio.sleep(3600)
+
+    def interrupt() -> None:
+        started.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    killer = threading.Thread(target=interrupt)
+    killer.start()
+    with pytest.raises(KeyboardInterrupt):
+        pybench.measure(waits, iterations=1)
+    killer.join()
+
+    assert pybench_threads() == []
 
 
 def test_every_thread_calls_it() -> None:

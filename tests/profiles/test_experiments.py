@@ -1,6 +1,8 @@
 """Targets in processes of their own: what is found, and what goes wrong with them."""
 
+import json
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,16 +10,21 @@ from pathlib import Path
 import pytest
 
 from pybench.profiles import experiments, subject
+from pybench.profiles.bottleneck import notes_of
+from pybench.profiles.children import group_runs
 from pybench.profiles.experiments import (
     PLAIN,
     Condition,
     Ran,
     Target,
     TargetMissingError,
+    module_target,
     parse_imports,
     parse_target,
 )
 from pybench.runner import Interpreter, probe
+
+OF_ITSELF = Condition(name=PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +38,18 @@ def run(python: Interpreter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Return what runs a source as a script, once."""
     monkeypatch.setattr(experiments, "BUDGET_S", 0.01)
 
-    def run_source(source: str, timeout_s: float = 30.0, function: str = "") -> Ran:
+    def run_source(
+        source: str,
+        timeout_s: float = 30.0,
+        function: str = "",
+        arguments: tuple[str, ...] = (),
+        condition: Condition = OF_ITSELF,
+    ) -> Ran:
         path = tmp_path / "target.py"
         path.write_text(source)
         word = f"{path}:{function}" if function else str(path)
         return experiments.run(
-            python, parse_target(word), Condition(name=PLAIN), 0, timeout_s
+            python, parse_target(word, arguments), condition, 0, timeout_s
         )
 
     return run_source
@@ -139,6 +152,283 @@ def test_forked_process_ends_where_it_comes_back(  # type: ignore[no-untyped-def
 
     assert ran.problem == ""
     assert len({*begun.read_text().split()}) == 1
+
+
+# How a child is forked in which `report()` runs, and what its parent then does.
+FORKS = {
+    "fork": """
+pid = os.fork()
+if pid == 0:
+    report()
+    sys.exit(3)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+""",
+    "thread": """
+def fork():
+    if not (pid := os.fork()):
+        report()
+        os._exit(0)
+    os.waitpid(pid, 0)
+thread = threading.Thread(target=fork)
+thread.start()
+thread.join()
+""",
+    "multiprocessing": """
+child = multiprocessing.get_context("fork").Process(target=report)
+child.start()
+child.join()
+assert child.exitcode == 0
+""",
+    "preexec_fn": """
+subprocess.run([sys.executable, "-c", ""], preexec_fn=report, check=True)
+""",
+}
+
+
+@pytest.mark.parametrize("way", FORKS)
+@pytest.mark.parametrize("watched", ["functions", "traced"])
+def test_forked_process_runs_unwatched(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, way: str, watched: str
+) -> None:
+    """Whoever forks it, and what it ends with is what its parent sees."""
+    seen = tmp_path / "seen"
+    monitors = "[t for t in range(6) if sys.monitoring.get_tool(t)]"
+    source = (
+        "import multiprocessing, os, subprocess, sys, threading, tracemalloc\n"
+        "def report():\n"
+        f"    tools = {monitors} if hasattr(sys, 'monitoring') else []\n"
+        "    watched = sys.getprofile() or tools or tracemalloc.is_tracing()\n"
+        f"    with open({str(seen)!r}, 'a') as file:\n"
+        "        file.write('watched\\n' if watched else 'free\\n')\n"
+    )
+    condition = Condition(
+        name=watched,
+        observe=watched if watched == "functions" else None,
+        treatment=watched if watched == "traced" else None,
+    )
+
+    ran = run(source + FORKS[way], condition=condition)
+
+    assert ran.problem == ""
+    assert not ran.left_behind
+    assert {*seen.read_text().split()} == {"free"}
+
+
+def test_files_of_a_forked_process_are_written(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path
+) -> None:
+    """It ends as a program does, with what its main module alone had open."""
+    path = tmp_path / "written"
+    ran = run(
+        "import os\n"
+        "pid = os.fork()\n"
+        "if pid:\n"
+        "    os.waitpid(pid, 0)\n"
+        "else:\n"
+        f"    file = open({str(path)!r}, 'w')\n"
+        "    file.write('all of it')\n"
+    )
+
+    assert ran.problem == ""
+    assert path.read_text() == "all of it"
+
+
+POOL = """
+import multiprocessing, sys
+from multiprocessing.shared_memory import SharedMemory
+
+def double(number):
+    return 2 * number
+
+if __name__ == "__main__":
+    block = SharedMemory(create=True, size=16)
+    pool = multiprocessing.get_context(sys.argv[1]).Pool(1)
+    assert pool.map(double, [1, 2]) == [2, 4]
+    block.close()
+    block.unlink()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_pool_that_is_left_to_the_end_leaves_nothing(run, method: str) -> None:  # type: ignore[no-untyped-def]
+    """The helpers of multiprocessing end by themselves, a moment after the program."""
+    ran = run(POOL, arguments=(method,))
+
+    assert ran.problem == ""
+    assert not ran.left_behind
+
+
+@pytest.mark.once
+def test_what_has_ended_and_is_not_waited_for_does_not_run() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+    assert not group_runs(child.pid) or not Path("/proc/self/stat").exists()
+    child.wait()
+    assert group_runs(os.getpgrp())
+
+
+LAZY = """
+import asyncio, functools, types
+done = []
+async def coroutine():
+    await asyncio.sleep(0)
+    done.append(1)
+def generator():
+    yield
+    done.append(1)
+async def asynchronous():
+    yield
+    done.append(1)
+def wrapper():
+    return coroutine()
+partial = functools.partial(generator)
+class Job:
+    @classmethod
+    def make(cls):
+        return generator()
+    async def __call__(self):
+        done.append(1)
+job = Job()
+def mapped():
+    return map(done.append, [1])
+def plain():
+    done.append(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "makes"),
+    [
+        ("coroutine", "coroutine"),
+        ("wrapper", "coroutine"),
+        ("job", "coroutine"),
+        ("generator", "generator"),
+        ("partial", "generator"),
+        ("Job.make", "generator"),
+        ("asynchronous", "asynchronous generator"),
+        ("mapped", "lazy iterator"),
+        ("plain", ""),
+    ],
+)
+def test_what_a_call_only_makes_is_run_and_said(  # type: ignore[no-untyped-def]
+    run, tmp_path: Path, function: str, makes: str
+) -> None:
+    counted = tmp_path / "counted"
+    end = f"import atexit\natexit.register(lambda: open({str(counted)!r}, 'w')"
+    ran = run(f"{LAZY}{end}.write(str(len(done))))\n", function=function)
+
+    assert ran.problem == ""
+    assert ran.report["makes"] == makes
+    steady = ran.report["steady"]["calls"]
+    assert int(counted.read_text()) > steady
+
+
+def test_whole_run_runs_what_the_call_makes(tmp_path: Path) -> None:
+    """As a user would: the command of one run awaits, or iterates."""
+    path = tmp_path / "lazy.py"
+    path.write_text(f"{LAZY}import atexit\natexit.register(lambda: print(done))\n")
+    made = {"coroutine": "coroutine", "generator": "generator"}
+    made["asynchronous"] = "asynchronous generator"
+
+    for function, makes in made.items():
+        target = replace(parse_target(f"{path}:{function}"), makes=makes)
+        said = subprocess.run(
+            [sys.executable, *target.command()], capture_output=True, text=True
+        )
+        assert (said.stdout, said.stderr) == ("[1]\n", "")
+
+
+SHOW = "import json, sys\nfacts = [sys.argv, sys.path[0], __name__, __file__]\n"
+
+
+@pytest.mark.parametrize("kind", ["script", "link", "package", "submodule"])
+def test_program_sees_what_it_sees_without_us(
+    python: Interpreter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Its arguments, its path and its own name, as under Python alone."""
+    monkeypatch.setattr(experiments, "BUDGET_S", 0.001)
+    monkeypatch.chdir(tmp_path)
+    seen = tmp_path / "seen.json"
+    source = f"{SHOW}facts += [__spec__ and __spec__.name, __package__]\n"
+    source += f"json.dump(facts, open({str(seen)!r}, 'w'))\n"
+    package = tmp_path / "package"
+    package.mkdir()
+    for name in ("__init__", "__main__", "other"):
+        (package / f"{name}.py").write_text("" if name == "__init__" else source)
+    (tmp_path / "link.py").symlink_to(package / "other.py")
+    arguments = ["--flag", "a b"]
+    target = {
+        "script": lambda: parse_target("package/other.py", arguments),
+        "link": lambda: parse_target("link.py", arguments),
+        "package": lambda: module_target("package", arguments),
+        "submodule": lambda: module_target("package.other", arguments),
+    }[kind]()
+
+    ran = experiments.run(python, target, Condition(name=PLAIN), 0, 30.0)
+    ours = json.loads(seen.read_text())
+    subprocess.run([sys.executable, *target.command()], check=True)
+
+    assert ran.problem == ""
+    assert ours == json.loads(seen.read_text())
+    assert ours[0][1:] == arguments
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("no_such_package", "no such module"), ("math", "not written in Python")],
+)
+def test_module_that_cannot_be_run_is_named(
+    python: Interpreter, name: str, reason: str
+) -> None:
+    ran = experiments.run(python, module_target(name), Condition(name=PLAIN), 0, 30.0)
+
+    assert ran.kind == "missing"
+    assert reason in ran.problem
+
+
+def test_arguments_are_those_of_a_program() -> None:
+    with pytest.raises(TargetMissingError, match="a function takes no arguments"):
+        parse_target("json:dumps", ["--flag"])
+    with pytest.raises(TargetMissingError, match="no name of a module"):
+        module_target("a-b")
+    assert module_target("a.b", ["x y"]).words == "-m a.b 'x y'"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import sys; sys.exit('no such table')", "exit 1: no such table"),
+        ("import argparse; argparse.ArgumentParser().error('bad')", "error: bad"),
+        ("import sys; sys.exit(True)", "exit 1"),
+        ("input()", "EOF when reading a line; standard input is empty here"),
+    ],
+)
+def test_own_last_words_of_a_program_are_shown(run, source: str, said: str) -> None:  # type: ignore[no-untyped-def]
+    assert said in run(source).problem
+
+
+@pytest.mark.parametrize(
+    ("source", "note"),
+    [
+        ("import sys\nsys.stdin.read()", "standard input, which is empty here"),
+        ("for line in __import__('sys').stdin: pass", "standard input, which is"),
+        ("__import__('sys').stdin.buffer.readline()", "standard input, which is"),
+        (
+            "import threading\nstop = threading.Event()\n"
+            "threading.Thread(target=stop.wait, daemon=True, name='ticker').start()",
+            "when an execution ended: ticker",
+        ),
+        ("x = 1", ""),
+    ],
+)
+def test_what_is_not_in_the_times_is_noted(run, source: str, note: str) -> None:  # type: ignore[no-untyped-def]
+    ran = run(source)
+
+    notes = " ".join(notes_of([ran]))
+    assert ran.problem == ""
+    assert note in notes
+    assert bool(note) == bool(notes)
 
 
 def test_without_proc_nobody_knows_who_waited_for_a_cpu() -> None:

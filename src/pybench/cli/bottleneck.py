@@ -44,8 +44,21 @@ def add_bottleneck(kinds: Any) -> None:
     parser.add_argument(
         "target",
         metavar="TARGET",
+        nargs="?",
         help="a script; module:function or path.py:function, without arguments (one "
         "called `threads` is varied); a row of pytest-benchmark, path::test",
+    )
+    parser.add_argument(
+        "arguments",
+        metavar="ARGUMENT",
+        nargs="*",
+        help="those of a script or of -m MODULE; after -- if one begins with a dash",
+    )
+    parser.add_argument(
+        "-m",
+        dest="module",
+        metavar="MODULE",
+        help="run a module, as python -m does, instead of a TARGET",
     )
     add_options(parser)
     parser.set_defaults(command=profile_target)
@@ -88,10 +101,20 @@ def positive(word: str) -> float:
 
 def profile_target(options: argparse.Namespace) -> int:
     """Profile what was named."""
-    from pybench.profiles.experiments import TargetMissingError, parse_target
+    from pybench.profiles.experiments import (
+        TargetMissingError,
+        module_target,
+        parse_target,
+    )
 
+    words = [*([options.target] if options.target else []), *options.arguments]
     try:
-        target = parse_target(options.target)
+        if options.module:
+            target = module_target(options.module, words)
+        elif words:
+            target = parse_target(words[0], words[1:])
+        else:
+            raise UsageError("name a TARGET, or -m MODULE")
     except TargetMissingError as error:
         raise UsageError(str(error)) from None
     interpreter = chosen(options.python)
@@ -193,6 +216,7 @@ def lines_of(findings: Findings) -> Iterator[str]:
     gil = {True: "GIL on", False: "GIL off", None: "not reached"}[findings.gil_enabled]
     yield f"{findings.target} ({findings.kind}) on {findings.version or '?'}, {gil}"
     yield from (f"PROBLEM: {one}" for one in findings.problems)
+    yield from (f"note: {one}" for one in findings.notes)
     yield ""
     yield f"baseline            {spread(findings.baseline)}  whole process, unwatched"
     yield f"to first execution  {spread(findings.ready)}  from the start of a process"
@@ -293,7 +317,8 @@ def verdict_lines(findings: Findings) -> Iterator[str]:
     verdict = findings.verdict
     if verdict is None:
         return
-    of = "the whole run" if findings.kind == "script" else "a steady execution"
+    is_program = findings.kind in ("script", "module")
+    of = "the whole run" if is_program else "a steady execution"
     if verdict.cause is None:
         yield f"verdict: cannot tell ({verdict.evidence})"
         yield from (f"  open: {one}" for one in verdict.open)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
+from pybench.inside.unfinished import sentence
 from pybench.notebook.display import duration, notes_html, table_html
 from pybench.notebook.frames import to_pandas, to_polars
 from pybench.notebook.isolated import measure_isolated, order
@@ -60,6 +61,8 @@ class CallableComparison:
         "wall" or "cpu".
     place : str
         Where this was measured, and under which interpreter.
+    made : tuple of str
+        Of each whose calls only make what was then run to its end, a sentence.
     """
 
     a: str
@@ -76,6 +79,7 @@ class CallableComparison:
     smallest_visible: float | None
     clock: str
     place: str
+    made: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -90,7 +94,7 @@ class CallableComparison:
     @property
     def limits(self) -> tuple[str, ...]:
         """What must be known to read the numbers, in sentences."""
-        said = [self.place, f"{self.clock} time; margin {self.margin:.1%}"]
+        said = [self.place, f"{self.clock} time; margin {self.margin:.1%}", *self.made]
         if not self.pairs:
             said.append(
                 "one process is one process: another may say otherwise. With "
@@ -190,6 +194,7 @@ def in_turn(
         smallest_visible=None,
         clock="wall",
         place=f"{IN_PROCESS}; {_interpreter(first)}",
+        made=_made(first, second),
     )
 
 
@@ -246,6 +251,7 @@ def in_pairs(
         smallest_visible=visible if math.isfinite(visible) else None,
         clock=metric,
         place=f"pairs of fresh processes; {_interpreter(taken[0][0])}",
+        made=_made(taken[0][0], taken[1][0]),
     )
 
 
@@ -265,6 +271,10 @@ def _samples(found: Measurement) -> list[TurnSample]:
         )
         for one in found.counts[0].rounds
     ]
+
+
+def _made(*sides: Measurement) -> tuple[str, ...]:
+    return tuple(f"{one.name}: {sentence(one.makes)}" for one in sides if one.makes)
 
 
 def _interpreter(found: Measurement) -> str:

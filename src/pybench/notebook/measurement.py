@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pybench.inside.unfinished import sentence
+
 if TYPE_CHECKING:
     from pybench.notebook.pictures import Picture
 
@@ -122,6 +124,8 @@ class Measurement:
         Why there is no control, "" if there is one.
     place : str
         In which process this was.
+    makes : str
+        What a call makes and does not run, which was run to its end; "" for a result.
     """
 
     name: str
@@ -137,6 +141,7 @@ class Measurement:
     floor_ns: float | None
     no_control: str
     place: str = IN_PROCESS
+    makes: str = ""
 
     def at(self, threads: int) -> ThreadCount:
         """Return what was measured with so many threads.
@@ -175,6 +180,8 @@ class Measurement:
         said = []
         if self.void:
             said.append(f"void: {self.void}")
+        if self.makes:
+            said.append(sentence(self.makes))
         turns = [one.threads for one in self.counts if one.turns]
         if turns:
             how = "took turns under" if self.kind == "kernel" else "shared"

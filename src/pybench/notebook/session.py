@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from pybench.inside.collector import collector_off
@@ -21,6 +22,7 @@ from pybench.inside.identity import (
 )
 from pybench.inside.iterations import size
 from pybench.inside.rounds import KernelResult, collect_rounds, value_ns
+from pybench.inside.unfinished import ASYNC_GENERATOR, ASYNCHRONOUS, UnfinishedError
 from pybench.notebook.measurement import Measurement, Round, ThreadCount
 from pybench.notebook.subject import (
     CALLABLE,
@@ -31,7 +33,7 @@ from pybench.notebook.subject import (
     positive,
     thread_counts,
 )
-from pybench.notebook.workers import Loop, Window, Workers, calls, timed
+from pybench.notebook.workers import Awaits, Loop, Window, Workers, calls
 
 # Ten windows of a kernel: Python threads take some 50 us to come off the start line,
 # and the GIL changes hands every 5 ms.
@@ -81,28 +83,36 @@ def measure(
         return _watched(
             found, lambda: _rounds_of_kernel(found, counts, rounds, iterations)
         )
-    return measure_loop(
-        calls(found.call),
-        found.name,
-        threads=counts,
-        rounds=rounds,
-        iterations=iterations,
-        empty=calls(_nothing),
-    )
+    kind = ""
+    while True:
+        try:
+            measured = measure_loop(
+                calls(found.call, kind),
+                found.name,
+                threads=counts,
+                rounds=rounds,
+                iterations=iterations,
+                empty=_empty(kind),
+            )
+            return replace(measured, makes=kind)
+        except UnfinishedError as error:
+            if error.call is not found.call:
+                raise  # another measurement within the callable
+            kind = error.kind
 
 
 def measure_loop(
-    loop: Loop,
+    loop: Loop | Awaits,
     name: str,
     *,
     threads: Sequence[int],
     rounds: int | None,
     iterations: int | None,
-    empty: Loop,
+    empty: Loop | Awaits,
 ) -> Measurement:
     """Measure a loop; the empty one is what of it is not what is asked about."""
     return _watched(
-        Subject(kind=CALLABLE, name=name, call=loop),
+        Subject(kind=CALLABLE, name=name, call=_nothing),
         lambda: _rounds_of_loop(loop, threads, rounds, iterations),
         empty=empty,
     )
@@ -112,11 +122,30 @@ def _nothing() -> None:
     """Be what a call costs at least."""
 
 
+async def _nothing_awaited() -> None:
+    """Be what awaiting a call costs at least."""
+
+
+async def _nothing_iterated() -> AsyncIterator[None]:
+    """Be what running an asynchronous generator costs at least."""
+    for _ in ():
+        yield
+
+
+def _empty(kind: str) -> Loop | Awaits:
+    """Return the loop of a call that makes something of a kind with nothing in it."""
+    if kind == ASYNC_GENERATOR:
+        return calls(_nothing_iterated, kind)
+    if kind in ASYNCHRONOUS:
+        return calls(_nothing_awaited, kind)
+    return calls(tuple if kind else _nothing, kind)
+
+
 def _watched(
     subject: Subject,
     take: Callable[[], dict[int, _Taken]],
     *,
-    empty: Loop | None = None,
+    empty: Loop | Awaits | None = None,
 ) -> Measurement:
     """Take rounds with the collector off; void them if the GIL was turned on."""
     taken: dict[int, _Taken] = {}
@@ -267,29 +296,52 @@ def measure_in_turn(
     Both do the same number of calls, sized on the first; both are void if one is.
     """
     positive("rounds", rounds)
-    loops = [calls(one) for one in (a, b)]
+    kinds = ["", ""]
+    while True:
+        try:
+            return _measured_in_turn((a, b), kinds, rounds)
+        except UnfinishedError as error:
+            makers = [side for side in (0, 1) if (a, b)[side] is error.call]
+            if not makers:
+                raise  # another measurement within a callable
+            for side in makers:
+                kinds[side] = error.kind
+
+
+def _measured_in_turn(
+    sides: Sequence[Callable[[], object]], kinds: Sequence[str], rounds: int | None
+) -> tuple[Measurement, Measurement]:
     both = [_Taken(), _Taken()]
 
     def take() -> dict[int, _Taken]:
-        iterations = _sized(lambda of: _elapsed_ns([timed(loops[0], of)]))
-        warm = [_elapsed_ns([timed(loop, iterations)]) for loop in loops]
-        for _ in range(rounds or _affordable(warm)):
-            for side in _shuffled((0, 1)):
-                windows = [timed(loops[side], iterations)]
-                both[side].rounds.append(_from_windows(windows, iterations))
+        with ExitStack() as ended:
+            workers = [
+                ended.enter_context(Workers(calls(call, kind), 1))
+                for call, kind in zip(sides, kinds, strict=True)
+            ]
+            iterations = _sized(lambda of: _elapsed_ns(workers[0].round(1, of)))
+            warm = [_elapsed_ns(one.round(1, iterations)) for one in workers]
+            for _ in range(rounds or _affordable(warm)):
+                for side in _shuffled((0, 1)):
+                    windows = workers[side].round(1, iterations)
+                    both[side].rounds.append(_from_windows(windows, iterations))
         return {1: both[0]}
 
+    a, b = sides
     first = _watched(
         Subject(kind=CALLABLE, name=name_of(a), call=a), take, empty=calls(_nothing)
     )
     second = (
         () if first.void else (replace(first.counts[0], rounds=tuple(both[1].rounds)),)
     )
-    return first, replace(first, name=name_of(b), counts=second)
+    return (
+        replace(first, makes=kinds[0]),
+        replace(first, name=name_of(b), counts=second, makes=kinds[1]),
+    )
 
 
 def _rounds_of_loop(
-    loop: Loop,
+    loop: Loop | Awaits,
     counts: Sequence[int],
     rounds: int | None,
     iterations: int | None,
@@ -351,13 +403,14 @@ def _from_windows(windows: Sequence[Window], iterations: int) -> Round:
     )
 
 
-def _floor(empty: Loop) -> float:
+def _floor(empty: Loop | Awaits) -> float:
     """Return the time of a turn of the empty loop."""
-    iterations = _sized(lambda of: _elapsed_ns([timed(empty, of)]))
-    return statistics.median(
-        _elapsed_ns([timed(empty, iterations)]) / iterations
-        for _ in range(_FLOOR_ROUNDS)
-    )
+    with Workers(empty, 1) as workers:
+        iterations = _sized(lambda of: _elapsed_ns(workers.round(1, of)))
+        return statistics.median(
+            _elapsed_ns(workers.round(1, iterations)) / iterations
+            for _ in range(_FLOOR_ROUNDS)
+        )
 
 
 def _floor_of_kernels() -> float | None:

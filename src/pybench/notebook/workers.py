@@ -6,6 +6,8 @@ start, a window per thread, workers that live for all rounds.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ctypes
 import itertools
 import operator
@@ -15,7 +17,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+from pybench.inside.unfinished import (
+    ASYNC_GENERATOR,
+    ASYNCHRONOUS,
+    drained,
+    look,
+)
 
 # How long a worker may go on after it was called off before it is told again.
 _AGAIN_S = 0.1
@@ -41,27 +50,118 @@ class Window:
 Loop = Callable[[Iterable[None]], None]
 
 
-def calls(call: Callable[[], object]) -> Loop:
-    """Return the loop that calls something."""
+class Awaits:
+    """Calls something and awaits what that makes, on an event loop of each thread.
+
+    The loop is there before a window begins and goes on after it: what is timed is
+    ``await call()``. It lasts as long as the thread, since a program's locks and
+    connections belong to one event loop.
+
+    Parameters
+    ----------
+    call : callable
+        Returns something of `kind`.
+    kind : str
+        One of `unfinished.ASYNCHRONOUS`.
+    """
+
+    def __init__(self, call: Callable[[], Any], kind: str) -> None:
+        self._call = call
+        self._body = self._exhaust if kind == ASYNC_GENERATOR else self._await
+        self._local = threading.local()
+        self._loops: list[asyncio.AbstractEventLoop] = []
+
+    def timed(self, turns: Iterable[None]) -> Window:
+        """Do the turns on the loop of the running thread."""
+        runner: asyncio.Runner | None = getattr(self._local, "runner", None)
+        if runner is None:
+            runner = self._local.runner = asyncio.Runner()
+            self._loops.append(runner.get_loop())
+        return runner.run(self._body(turns))
+
+    def wake(self) -> None:
+        """Have waiting loops look around: their thread may have been called off."""
+        for loop in self._loops:
+            with contextlib.suppress(RuntimeError):  # closed
+                loop.call_soon_threadsafe(_nothing)
+
+    def close(self) -> None:
+        """Close the loop of the running thread."""
+        runner: asyncio.Runner | None = getattr(self._local, "runner", None)
+        if runner is not None:
+            runner.close()
+
+    async def _await(self, turns: Iterable[None]) -> Window:
+        call = self._call
+        wall, cpu = time.perf_counter_ns, time.thread_time_ns
+        cpu_start = cpu()
+        start = wall()
+        for _ in turns:
+            await call()
+        stop = wall()
+        return Window(start_ns=start, stop_ns=stop, cpu_ns=cpu() - cpu_start)
+
+    async def _exhaust(self, turns: Iterable[None]) -> Window:
+        call = self._call
+        wall, cpu = time.perf_counter_ns, time.thread_time_ns
+        cpu_start = cpu()
+        start = wall()
+        for _ in turns:
+            async for _item in call():
+                pass
+        stop = wall()
+        return Window(start_ns=start, stop_ns=stop, cpu_ns=cpu() - cpu_start)
+
+
+def _nothing() -> None:
+    """Do nothing, on a loop that was waiting."""
+
+
+def calls(call: Callable[[], Any], kind: str = "") -> Loop | Awaits:
+    """Return the loop that calls something, and runs what that makes.
+
+    Parameters
+    ----------
+    call : callable
+        Called once for each turn.
+    kind : str
+        What a call makes, as `unfinished.kind_of` says; "" for a result. Then the first
+        result of all is looked at, and `unfinished.UnfinishedError` raised if it was
+        none: the others are timed and looked at by nobody.
+    """
+    if kind in ASYNCHRONOUS:
+        return Awaits(call, kind)
+    if kind:
+        call = drained(call)
+    looked = bool(kind)
 
     def loop(turns: Iterable[None]) -> None:
+        nonlocal looked
+        if not looked:
+            for _ in turns:
+                look(call, call())
+                looked = True
+                break
         for _ in turns:
             call()
 
     return loop
 
 
-def timed(loop: Loop, iterations: int) -> Window:
+def timed(loop: Loop | Awaits, iterations: int) -> Window:
     """Do so many turns of a loop between two looks at the clock.
 
     An exception in it gets a note with the number of the turn that raised it.
     """
     turns = itertools.repeat(None, iterations)
     wall, cpu = time.perf_counter_ns, time.thread_time_ns
-    cpu_start = cpu()
-    start = wall()
     try:
+        if isinstance(loop, Awaits):
+            return loop.timed(turns)
+        cpu_start = cpu()
+        start = wall()
         loop(turns)
+        stop = wall()
     except BaseException as error:
         # The iterator knows how far it got: a counter would be part of the value.
         number = iterations - operator.length_hint(turns)
@@ -69,7 +169,6 @@ def timed(loop: Loop, iterations: int) -> Window:
             f"pybench: raised by call {number} of the {iterations} of a round"
         )
         raise
-    stop = wall()
     return Window(start_ns=start, stop_ns=stop, cpu_ns=cpu() - cpu_start)
 
 
@@ -82,20 +181,23 @@ class Workers:
 
     Parameters
     ----------
-    loop : callable
+    loop : callable or Awaits
         What each thread does in a round.
     threads : int
         How many there are at most. With one, the rounds run in the calling thread:
-        some objects may be used there alone, and an interrupt reaches any call.
+        some objects may be used there alone, and an interrupt reaches any call. What
+        is awaited has a thread of its own, since that of a notebook runs an event loop.
     """
 
-    def __init__(self, loop: Loop, threads: int) -> None:
+    def __init__(self, loop: Loop | Awaits, threads: int) -> None:
         self._loop = loop
         self._line = threading.Barrier(1)
         self._ended: Reports = queue.SimpleQueue()
         self._workers = [
             _Worker(index, loop, self._ended)
-            for index in range(threads if threads > 1 else 0)
+            for index in range(
+                threads if threads > 1 or isinstance(loop, Awaits) else 0
+            )
         ]
 
     def __enter__(self) -> Self:
@@ -164,7 +266,7 @@ class _Worker:
     just been taken left it taken for ever.
     """
 
-    def __init__(self, index: int, loop: Loop, ended: Reports) -> None:
+    def __init__(self, index: int, loop: Loop | Awaits, ended: Reports) -> None:
         self.orders: queue.SimpleQueue[tuple[threading.Barrier, int] | None] = (
             queue.SimpleQueue()
         )
@@ -181,6 +283,9 @@ class _Worker:
                 self._ended.put(self._report(*order))
         except CalledOff:
             return
+        finally:
+            if isinstance(self._loop, Awaits):
+                self._loop.close()
 
     def _report(
         self, line: threading.Barrier, iterations: int
@@ -207,4 +312,6 @@ class _Worker:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(self.thread.ident), ctypes.py_object(CalledOff)
                 )
+                if isinstance(self._loop, Awaits):
+                    self._loop.wake()
             self.thread.join(_AGAIN_S)

@@ -41,6 +41,7 @@ from pybench.profiles.experiments import (
     Ran,
     Target,
 )
+from pybench.profiles.subject import unfinished
 
 CONFIDENCE = 0.95
 
@@ -137,6 +138,8 @@ class Verdict:
 class Findings:
     """All that is known of a target; None where something is not, ``na`` says why.
 
+    ``problems`` are failures, ``notes`` what must be known of a run that went well.
+
     Times are nanoseconds, for one execution where they are not of a process.
     """
 
@@ -174,6 +177,7 @@ class Findings:
     verdict: Verdict | None = None
     na: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def share(low: float, value: float, high: float) -> Share:
@@ -366,18 +370,40 @@ def find(target: Target, runs: Sequence[Ran], *, free_threaded: bool) -> Finding
     if errors:
         na["steady time"] = f"it could not run twice in one process: {errors[0]}"
     causes, needed = _causes(target, by, known, na)
-    if target.kind == "script":
+    if target.is_program:
         causes, needed = _with_start_up(causes, by, known, needed)
     return Findings(
-        target=target.name,
+        target=target.words,
         kind=target.kind,
         free_threaded=free_threaded,
         causes=tuple(causes),
         verdict=judge(causes, needed),
         na=na,
         problems=tuple(dict.fromkeys(problems)),
+        notes=notes_of(plain),
         **known,
     )
+
+
+def notes_of(plain: Sequence[Ran]) -> tuple[str, ...]:
+    """Say what the first process tells of the target besides times."""
+    if not plain:
+        return ()
+    report = plain[0].report
+    notes = []
+    if makes := report.get("makes"):
+        notes.append(unfinished.sentence(makes))
+    if report.get("read_stdin"):
+        notes.append(
+            "it reads standard input, which is empty here: what it does with input is "
+            "not in the times; name a file in its arguments, after --"
+        )
+    if threads := report.get("threads_left"):
+        notes.append(
+            f"daemon threads still ran when an execution ended: {', '.join(threads)}; "
+            "they go on during the next, whose times they are part of"
+        )
+    return tuple(notes)
 
 
 def judge(causes: Sequence[Cause], needed: str = "") -> Verdict:

@@ -11,20 +11,29 @@ import contextlib
 import json
 import os
 import random
+import shlex
 import subprocess
 import tempfile
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pybench.profiles.children import end_group, reap
+from pybench.profiles.children import end_group, group_runs, reap
+from pybench.profiles.subject import unfinished
 from pybench.runner import Interpreter
 
-Kind = Literal["script", "function", "row"]
+ASYNCHRONOUS: tuple[str, ...] = unfinished.ASYNCHRONOUS
+ASYNC_GENERATOR: str = unfinished.ASYNC_GENERATOR
+
+Kind = Literal["script", "module", "function", "row"]
 
 SUBJECT = Path(__file__).with_name("subject.py")
+
+# How long what a process left in its session may take to end by itself: the resource
+# tracker and the fork server do when the pipe to their parent closes.
+GRACE_S = 2.0
 
 # Steady executions of one process take about so long, once there is more than one.
 BUDGET_S = 0.2
@@ -54,24 +63,63 @@ class TargetMissingError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is profiled: a script, ``module:function`` or a row of pytest-benchmark."""
+    """What is profiled: a program, ``module:function`` or a row of pytest-benchmark.
+
+    Parameters
+    ----------
+    kind : str
+        A program is a "script", by its path, or a "module", by its name.
+    name : str
+        As it was given.
+    arguments : tuple of str
+        Those of a program.
+    makes : str
+        What a function makes and does not run; "" for a result.
+    """
 
     kind: Kind
     name: str
+    arguments: tuple[str, ...] = ()
+    makes: str = ""
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it is run as ``__main__``, with all that it imports."""
+        return self.kind in ("script", "module")
+
+    @property
+    def words(self) -> str:
+        """How it is written, with its arguments."""
+        name = f"-m {self.name}" if self.kind == "module" else self.name
+        return " ".join([name, *map(shlex.quote, self.arguments)])
 
     def command(self) -> list[str]:
         """Return how somebody would run it once: the words after the interpreter."""
         if self.kind == "script":
-            return [self.name]
+            return [self.name, *self.arguments]
+        if self.kind == "module":
+            return ["-m", self.name, *self.arguments]
         if self.kind == "row":
             words = ["--benchmark-disable", "-q", "-p", "no:cacheprovider"]
             return ["-m", "pytest", self.name, *words]
         module, _, function = self.name.rpartition(":")
+        load = ""
         if module.endswith(".py"):
             path = Path(module)
             load = f"import sys; sys.path.insert(0, {str(path.parent)!r})\n"
-            return ["-c", f"{load}import {path.stem} as m\nm.{function}()"]
-        return ["-c", f"import {module} as m\nm.{function}()"]
+            module = path.stem
+        return ["-c", f"{load}import {module} as m\n{self._call(f'm.{function}()')}"]
+
+    def _call(self, call: str) -> str:
+        """Return the source of one call, with what it makes run to its end."""
+        if not self.makes:
+            return call
+        if self.makes not in ASYNCHRONOUS:
+            return f"for _ in {call}: pass"
+        run = f"await {call}"
+        if self.makes == ASYNC_GENERATOR:
+            run = f"async for _ in {call}: pass"
+        return f"import asyncio\nasync def main():\n    {run}\nasyncio.run(main())"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,14 +162,45 @@ class Ran:
     left_behind: bool = False
 
 
-def parse_target(word: str) -> Target:
+def parse_target(word: str, arguments: Sequence[str] = ()) -> Target:
     """Tell what a word means.
+
+    Parameters
+    ----------
+    word : str
+        A path of a script, ``module:function``, ``path::row``.
+    arguments : sequence of str
+        Those of the script.
 
     Raises
     ------
     TargetMissingError
-        For a path that is not there, or a word that is none of the three.
+        For a path that is not there, or a word that is none of the three; for arguments
+        to what takes none.
     """
+    target = _parsed(word)
+    if arguments and not target.is_program:
+        raise TargetMissingError(
+            f"{word}: {' '.join(arguments)}: a {target.kind} takes no arguments; a "
+            "script or -m MODULE does"
+        )
+    return replace(target, arguments=tuple(arguments))
+
+
+def module_target(name: str, arguments: Sequence[str] = ()) -> Target:
+    """Return what ``-m`` names.
+
+    Raises
+    ------
+    TargetMissingError
+        If it can be the name of no module.
+    """
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise TargetMissingError(f"-m {name}: {name!r} is no name of a module")
+    return Target(kind="module", name=name, arguments=tuple(arguments))
+
+
+def _parsed(word: str) -> Target:
     file, colons, test = word.partition("::")
     if colons:
         _check_file(file, word)
@@ -137,8 +216,8 @@ def parse_target(word: str) -> Target:
         return Target(kind="function", name=word)
     if word.isidentifier() and not Path(word).exists():
         raise TargetMissingError(
-            f"{word}: no such script; a function is named module:function, a row "
-            "path::test"
+            f"{word}: no such script; a module is named -m {word}, a function "
+            "module:function, a row path::test"
         )
     _check_file(word, word)
     return Target(kind="script", name=word)
@@ -193,7 +272,7 @@ def conditions(
         listed.append(Condition(name=MALLOC, environ={"PYTHONMALLOC": "malloc"}))
     if interpreter.gil_enabled:
         listed.append(Condition(name=PROBE, observe="probe"))
-    if target.kind == "script":
+    if target.is_program:
         listed.append(
             Condition(name=IMPORTS, switches=("-X", "importtime"), repeated=False)
         )
@@ -245,6 +324,7 @@ def run_all(
     yield (first := run(interpreter, target, plain, 0, timeout_s))
     if first.problem:
         return
+    target = replace(target, makes=first.report.get("makes", ""))
     if first.report.get("takes_threads") and only is None:
         listed = conditions(interpreter, target, takes_threads=True)
     order = random.Random(seed)
@@ -317,6 +397,7 @@ def _words(
     settings = {
         "kind": target.kind,
         "target": target.name,
+        "arguments": target.arguments,
         "collector": condition.collector,
         "observe": condition.observe,
         "treatment": condition.treatment,
@@ -367,12 +448,21 @@ def _queued_ns(pid: int) -> int:
 
 
 def _end(child: subprocess.Popen[bytes]) -> bool:
-    """End the child and its session; return whether there was something to end."""
-    left = end_group(child)
+    """End the child and its session; return whether there was something to end.
+
+    What it left gets a moment to end by itself.
+    """
     if child.returncode is None:
+        end_group(child)
         with contextlib.suppress(ChildProcessError):
             child.wait()
-    return left
+        return True
+    deadline = time.monotonic() + GRACE_S
+    while group_runs(child.pid) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    if not group_runs(child.pid):
+        return False
+    return end_group(child)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -395,7 +485,11 @@ def _problem(
     if status is None:
         return "endless", f"it did not end within {timeout_s:g} s{_where(text)}"
     if "error" in document:
-        return document["error"]["kind"], document["error"]["message"]
+        kind, message = document["error"]["kind"], document["error"]["message"]
+        # What it said of it: a usage message, the reason in its own words.
+        if kind == "exited" and last:
+            message = f"{message}: {last[:200]}"
+        return kind, message
     if status < 0:
         return "killed", f"its process was ended by signal {-status}"
     ours = condition.name not in (WHOLE, BARE, IMPORTS)

@@ -1,18 +1,22 @@
 """What runs inside a measured child: one target, under one condition.
 
 Started as a file, by any CPython from 3.11 on, so it imports the standard library
-alone and nothing of pybench. It is told what to do by one JSON object in its arguments
-and answers by a JSON file, which it writes again after each step: what is known stays
-known when the target ends the process. Times are nanoseconds, of `time.monotonic_ns`
-where the host compares them with its own.
+alone, and one file of pybench by its path. It is told what to do by one JSON object in
+its arguments and answers by a JSON file, which it writes again after each step: what
+is known stays known when the target ends the process. Times are nanoseconds, of
+`time.monotonic_ns` where the host compares them with its own.
 """
 
+import contextlib
 import cProfile
 import functools
 import gc
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
+import io
+import itertools
 import json
 import os
 import sys
@@ -22,9 +26,9 @@ import timeit
 import tracemalloc
 import types
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 Call = Callable[[], object]
 Report = dict[str, Any]
@@ -45,7 +49,25 @@ PROBE_IDLE = 20
 
 CALIBRATED = 20_000
 
+# What a target left to exit functions, threads and pools, may take so long to end.
+GRACE_S = 5.0
+
 now = time.perf_counter_ns
+
+
+def by_path(name: str, path: Path) -> Any:
+    """Import a file that only needs the standard library, whatever sys.path is."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+unfinished = by_path(
+    "pybench_unfinished", Path(__file__).parents[1] / "inside" / "unfinished.py"
+)
 
 
 class TargetError(Exception):
@@ -59,24 +81,65 @@ class TargetError(Exception):
 # --- targets ---------------------------------------------------------------------
 
 
-def script(path: str) -> Call:
+def script(path: str, arguments: list[str]) -> Call:
     """Return what runs a script once, as ``__main__`` and with nothing left over."""
-    sys.path.insert(0, str(Path(path).absolute().parent))
-    sys.argv = [path]
-    code = compile(Path(path).read_bytes(), path, "exec")
+    # As Python does: the folder of what a link points to, the path as it was given.
+    sys.path.insert(0, str(Path(path).resolve().parent))
+    sys.argv = [path, *arguments]
+    full = str(Path(path).absolute())
+    code = compile(Path(path).read_bytes(), full, "exec", dont_inherit=True)
+    loader = importlib.machinery.SourceFileLoader("__main__", full)
+    return main_program(
+        code, {"__file__": full, "__cached__": None, "__loader__": loader}
+    )
+
+
+def module(name: str, arguments: list[str]) -> Call:
+    """Return what runs a module once, as ``python -m`` does."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            name = f"{name}.__main__"
+            spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError as error:
+        raise TargetError("missing", f"-m {name}: {error}") from None
+    loader: Any = spec and spec.loader
+    if spec is None or not hasattr(loader, "get_code"):
+        raise TargetError("missing", f"-m {name}: there is no such module")
+    code = loader.get_code(spec.name)
+    if code is None:
+        raise TargetError("missing", f"-m {name}: it is not written in Python")
+    sys.argv = [spec.origin or name, *arguments]
+    names = {
+        "__file__": spec.origin,
+        "__cached__": spec.cached,
+        "__loader__": loader,
+        "__package__": spec.parent,
+        "__spec__": spec,
+    }
+    return main_program(code, names)
+
+
+def main_program(code: types.CodeType, names: dict[str, object]) -> Call:
+    """Return what runs code as ``__main__``, each time in a module of its own."""
+    arguments = list(sys.argv)
     # The last module is kept until the next has begun: threads may still read it.
     kept: list[types.ModuleType] = []
 
     def run() -> None:
-        module = types.ModuleType("__main__")
-        module.__dict__.update({"__file__": path, "__cached__": None})
-        kept[:] = [module]
-        sys.modules["__main__"] = module
+        main = types.ModuleType("__main__")
+        main.__dict__.update(names)
+        kept[:] = [main]
+        sys.modules["__main__"] = main
+        sys.argv[:] = arguments
         try:
-            exec(code, module.__dict__)
+            exec(code, main.__dict__)
         except SystemExit as end:
-            if end.code not in (None, 0):
-                raise TargetError("exited", f"it ended with exit {end.code}") from None
+            if FORKED:
+                raise
+            if status := exit_status(end):
+                raise TargetError("exited", f"it ended with exit {status}") from None
         for thread in threading.enumerate():
             if thread is not threading.main_thread() and not thread.daemon:
                 thread.join()
@@ -84,11 +147,21 @@ def script(path: str) -> Call:
     return run
 
 
+def exit_status(end: SystemExit) -> int:
+    """Return the status of an exit; a text is printed and means 1."""
+    if end.code is None or isinstance(end.code, int):
+        return (end.code or 0) & 0xFF
+    sys.stderr.write(f"{end.code}\n")
+    return 1
+
+
 def function(name: str, threads: int | None) -> tuple[Call, bool]:
     """Return what calls ``module:function``, and whether it takes ``threads``."""
     module_name, _, path = name.rpartition(":")
     sys.path.insert(0, str(Path.cwd()))
     sys.argv = [module_name]
+    # Processes that are spawned import the main module again: this file is none.
+    sys.modules["__main__"] = types.ModuleType("__main__")
     try:
         found: Any = imported(module_name)
     except ModuleNotFoundError as error:
@@ -215,6 +288,10 @@ class Pauses:
             self._begun = now()
         else:
             self.found.append((info["generation"], now() - self._begun))
+
+    def leave(self) -> None:
+        """Look no longer."""
+        gc.callbacks.remove(self._note)
 
     def begin(self) -> None:
         """Forget what was seen so far."""
@@ -514,28 +591,130 @@ TIMEIT = (
 
 
 def is_ours(path: str) -> bool:
-    """Tell whether a file is this one or timeit's, which stand around the target."""
-    return path in (__file__, timeit.__file__) or path.startswith("<timeit")
+    """Tell whether a file is one of those that stand around the target."""
+    ours = (__file__, timeit.__file__, unfinished.__file__)
+    return path in ours or path.startswith("<timeit")
 
 
 # --- the run ---------------------------------------------------------------------
 
 
-def end_forks_of(call: Any) -> None:
-    """End a process that the target forked where it comes back from the call.
+# Of this process: whether the target forked it. The list is empty in the one that
+# measures, and what a fork has to end is what it holds there.
+FORKED: list[bool] = []
+
+
+class Batch(timeit.Timer):
+    """Calls between two looks at the clock, which a forked process breaks off.
 
     It would go on with the batch and fork in turn: twice as many with each execution.
-    A look at the process id in every call would be timed with it; a profiler that is
-    set in the child alone costs the others nothing.
+    A look at the process id in every call would be timed with it, and a profiler in
+    the child would slow down what the parent waits for.
     """
-    code = call.__code__
 
-    def leave(frame: types.FrameType, event: str, _argument: Any) -> None:
-        if event == "return" and frame.f_code is code:
-            os._exit(0)
+    turns: Iterator[None] = iter(())
+
+    def timeit(self, number: int = 1) -> float:
+        """Do as the original, with turns that can be used up from outside."""
+        turns = itertools.repeat(None, number)
+        Batch.turns = turns
+        was_on = gc.isenabled()
+        gc.disable()
+        try:
+            timer: Any = self  # its inner parts are in no stub
+            return float(timer.inner(turns, timer.timer))
+        finally:
+            if was_on:
+                gc.enable()
+
+
+def leave_forks(observer: Any, *, traced: bool) -> None:
+    """See to it that a process that the target forks runs unwatched, and ends.
+
+    It ends where it comes back from the call, as the program's own would at the end of
+    its main module. Nothing is written of it.
+    """
+
+    def forked() -> None:
+        FORKED.append(True)
+        deque(Batch.turns, maxlen=0)
+        if isinstance(observer, Functions):
+            observer.profile.disable()
+        if isinstance(observer, Pauses):
+            observer.leave()
+        if traced:
+            tracemalloc.stop()
 
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: sys.setprofile(leave))
+        os.register_at_fork(after_in_child=forked)
+
+
+class Stdin(io.RawIOBase):
+    """The empty standard input, which notes whether anybody reads it."""
+
+    was_read = False
+
+    def readable(self) -> bool:
+        """Be a file to read from."""
+        return True
+
+    def fileno(self) -> int:
+        """Be the descriptor that is inherited."""
+        return 0
+
+    def readinto(self, _buffer: Any) -> int:
+        """Say that there is nothing."""
+        Stdin.was_read = True
+        return 0
+
+
+def watch_stdin() -> None:
+    """Put it in place of the real one, which is as empty."""
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(Stdin()), encoding="utf-8")
+
+
+def left_threads() -> list[str]:
+    """Name the daemon threads of the target that still run."""
+    return [
+        thread.name
+        for thread in threading.enumerate()
+        if thread.daemon and not isinstance(thread, threading._DummyThread)
+    ]
+
+
+class Finished:
+    """A call, and what it makes run to its end: a coroutine, a generator, their like.
+
+    What it makes is known once it was called: the first time is `first`, all others
+    are `again`.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.kind = ""
+        self.again = call
+
+    def first(self) -> None:
+        """Call it, find out what that made, and run that."""
+        result = self._call()
+        self.kind = unfinished.kind_of(result)
+        if self.kind:
+            run = self._running()
+            run(lambda: result)()
+            self.again = run(self._call)
+
+    def _running(self) -> Callable[[Call], Call]:
+        if self.kind not in unfinished.ASYNCHRONOUS:
+            return lambda call: unfinished.drained(call)
+        import asyncio
+
+        loop = asyncio.Runner().get_loop()
+
+        def run(call: Call) -> Call:
+            made = unfinished.awaited(call, self.kind)
+            return lambda: loop.run_until_complete(made())
+
+        return run
 
 
 def observer_of(settings: Report) -> Any:
@@ -612,7 +791,7 @@ def timed(
 ) -> Report:
     """Time so many calls in batches, watched or not; sums, and the batches."""
     setup = gc.enable if collecting else gc.disable
-    timer = timeit.Timer(call, setup, timer=now)
+    timer = Batch(call, setup, timer=now)
     if observer:
         observer.begin()
     blocks, begun = sys.getallocatedblocks(), time.monotonic_ns()
@@ -636,6 +815,8 @@ def _batch(
     if profile:
         profile.enable()
     wall = int(timer.timeit(number))
+    if FORKED:
+        leave(0)
     if profile:
         profile.disable()
     return {
@@ -676,11 +857,12 @@ class Subject:
             self.collector.switch("off")
             gc.disable()
         self.observer = observer_of(settings)
+        leave_forks(self.observer, traced=settings.get("treatment") == "traced")
 
     def write(self) -> None:
         """Write what is known; the file is whole at any time."""
         if os.getpid() != self.pid:
-            os._exit(0)  # a child of the target that replaced our profiler
+            os._exit(0)  # a child of the target, forked without Python's knowledge
         path = Path(self.settings["report"])
         part = path.with_suffix(".part")
         part.write_text(json.dumps(self.report))
@@ -688,14 +870,17 @@ class Subject:
 
     def measure(self, call: Call) -> None:
         """Run it for the first time, then steadily."""
-        end_forks_of(call)
+        finished = Finished(call)
         self.report["ready_ns"] = time.monotonic_ns()
         self.write()
         collecting = self.settings["collector"] != "off"
-        self.report["first"] = self._guard(call, 1, collecting)
+        self.report["first"] = self._guard(finished.first, 1, collecting)
+        self.report["makes"] = finished.kind
+        self.report["threads_left"] = left_threads()
+        self.report["read_stdin"] = Stdin.was_read
         self.write()
         try:
-            self._steady(call, collecting)
+            self._steady(finished.again, collecting)
         except TargetError as error:
             # Most scripts can run twice in one process; one that cannot has a first.
             self.report["steady_error"] = str(error)
@@ -769,15 +954,21 @@ class Subject:
             )
         except TargetError:
             raise
-        except SystemExit as end:
-            raise TargetError(
-                "exited", f"it called exit({end.code!r}) instead of returning"
-            ) from None
         except BaseException as error:
             import traceback
 
+            if isinstance(error, SystemExit):
+                if FORKED:
+                    leave(exit_status(error))
+                raise TargetError(
+                    "exited", f"it called exit({error.code!r}) instead of returning"
+                ) from None
             traceback.print_exc()
+            if FORKED:
+                leave(1)
             text = str(error) or "no message"
+            if Stdin.was_read:
+                text += "; standard input is empty here"
             raise TargetError(
                 "raised", f"it raised {type(error).__name__}: {text}"
             ) from None
@@ -788,8 +979,10 @@ class Subject:
         try:
             if kind == "row":
                 row(target, self.measure)
-            elif kind == "script":
-                self.measure(self._loaded(lambda: script(target)))
+            elif kind in ("script", "module"):
+                load = script if kind == "script" else module
+                arguments = self.settings["arguments"]
+                self.measure(self._loaded(lambda: load(target, arguments)))
             else:
                 call, takes = self._loaded(
                     lambda: function(target, self.settings.get("threads"))
@@ -820,21 +1013,50 @@ class Subject:
             ) from None
 
 
+def leave(status: int) -> NoReturn:
+    """End the process as Python ends one, but not later than after a while.
+
+    Exit functions end the pools that were left to them, and files are closed that
+    nothing but the main module had. Python's own end would wait for the threads that
+    the target left, and in a forked process for faulthandler's, which is not there.
+    """
+    import _thread
+    import atexit
+
+    def cut_off() -> None:
+        time.sleep(GRACE_S)
+        os._exit(status)
+
+    _thread.start_new_thread(cut_off, ())
+    names: Any = threading
+    for end in (names._shutdown, atexit._run_exitfuncs):
+        with contextlib.suppress(BaseException):
+            end()
+    main = sys.modules["__main__"].__dict__
+    if main is not globals():
+        main.clear()
+        gc.collect()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(status)
+
+
 def main() -> None:
-    """Do what the arguments say, and leave without what the target left behind."""
+    """Do what the arguments say, and leave as a program does."""
     settings: Report = json.loads(sys.argv[1])
     import faulthandler
 
     # Just before the host loses its patience: where does it hang?
     faulthandler.dump_traceback_later(settings["patience_s"])
+    if settings["kind"] != "row":
+        watch_stdin()
     subject = Subject(settings)
     subject.run()
     if os.getpid() != subject.pid:
         os._exit(0)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Threads that never end are the target's; the report is written.
-    os._exit(1 if "error" in subject.report else 0)
+    # The report is written; threads that never end are the target's.
+    leave(1 if "error" in subject.report else 0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,138 @@
+"""Whether a call did its work, or returned what has yet to be run.
+
+The one place that decides it, for everything that calls what somebody else wrote: the
+notebook, ``%bench``, ``pybench profile run``, rows. It looks at what a call returned,
+and not at what was called: a partial, a method, an object with ``__call__`` or a
+wrapper around a coroutine function returns a coroutine all the same. A file that
+`profiles.subject` loads by its path, so it imports the standard library alone.
+"""
+
+import itertools
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+)
+from typing import Any
+
+COROUTINE = "coroutine"
+AWAITABLE = "awaitable"
+ASYNC_GENERATOR = "asynchronous generator"
+GENERATOR = "generator"
+ITERATOR = "lazy iterator"
+
+# These run on an event loop.
+ASYNCHRONOUS = (COROUTINE, AWAITABLE, ASYNC_GENERATOR)
+
+# Iterators that call back or read another iterator only as they are asked, and end
+# where that ends. `count`, `cycle` and `repeat` never do.
+_LAZY = (map, filter, zip, enumerate)
+_ENDLESS = (itertools.count, itertools.cycle, itertools.repeat)
+
+
+class UnfinishedError(TypeError):
+    """A call that returned something which has yet to be run.
+
+    Parameters
+    ----------
+    call : callable
+        What was called.
+    kind : str
+        One of the constants above.
+    """
+
+    def __init__(self, call: Callable[[], object], kind: str) -> None:
+        super().__init__(f"a call makes {article(kind)} and does not run it")
+        self.call = call
+        self.kind = kind
+
+
+def kind_of(result: object) -> str:
+    """Return what has yet to be run, "" for a result that is one.
+
+    It looks at the type alone, so that no code of the object runs.
+    """
+    kind = type(result)
+    if issubclass(kind, Coroutine):
+        return COROUTINE
+    if issubclass(kind, AsyncGenerator):
+        return ASYNC_GENERATOR
+    if issubclass(kind, Awaitable):
+        return AWAITABLE
+    if issubclass(kind, Generator):
+        # What types.coroutine decorates is awaited, and returns a generator.
+        code = getattr(result, "gi_code", None)
+        is_awaited = code is not None and code.co_flags & 0x100
+        return COROUTINE if is_awaited else GENERATOR
+    if issubclass(kind, _LAZY) or (
+        kind.__module__ == "itertools" and not issubclass(kind, _ENDLESS)
+    ):
+        return ITERATOR
+    return ""
+
+
+def discard(result: object) -> None:
+    """Close what was made and is not run, so that nobody warns of it."""
+    close = getattr(result, "close", None)
+    if issubclass(type(result), Coroutine | Generator) and close is not None:
+        close()
+
+
+def look(call: Callable[[], object], result: object) -> None:
+    """Refuse what a call returned if it has yet to be run.
+
+    Raises
+    ------
+    UnfinishedError
+        With its kind; what was made is closed.
+    """
+    kind = kind_of(result)
+    if kind:
+        discard(result)
+        raise UnfinishedError(call, kind)
+
+
+def article(kind: str) -> str:
+    """Return the kind with its article."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def sentence(kind: str) -> str:
+    """Say how calls of such a kind are run."""
+    how = "awaited to its end on an event loop"
+    if kind == ASYNC_GENERATOR:
+        how = "run to its end on an event loop"
+    elif kind not in ASYNCHRONOUS:
+        how = "run to its end, its items dropped"
+    return f"each call makes {article(kind)}, which is {how}: both are timed"
+
+
+def drained(call: Callable[[], Any]) -> Callable[[], object]:
+    """Return what calls a generator function, or its like, and runs it to its end."""
+    drop = deque[object](maxlen=0).extend
+
+    def run() -> None:
+        drop(call())
+
+    return run
+
+
+def awaited(
+    call: Callable[[], Any], kind: str
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Return a coroutine function that runs to its end what a call makes."""
+    if kind == ASYNC_GENERATOR:
+
+        async def run() -> None:
+            async for _ in call():
+                pass
+
+        return run
+
+    async def wait() -> None:
+        await call()
+
+    return wait
