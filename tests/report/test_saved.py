@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 from rich.console import Console
 
 from pybench.report import saved_markdown, show_saved
+from pybench.runner.extremes import Extreme
 from pybench.runner.saved import Saved, SavedRow
 from pybench.runner.saved_comparison import SavedComparison, compare_saved
 
@@ -145,3 +148,88 @@ def test_markdown_is_cut_to_a_length(comparison: SavedComparison) -> None:
 
     assert len(cut) < len(whole)
     assert "more rows do not fit here" in cut
+
+
+EXTREME = Extreme(
+    ratio=4.0,
+    row="benchmarks/gil/test_a.py::test_noisy",
+    rows=20,
+    processes=400,
+    started="2026-01-01",
+    machine={"CPU": "this"},
+)
+
+
+def three(names: Sequence[str], extreme: Extreme | None = None) -> SavedComparison:
+    """Compare files of one process: a change of 39, of 2 and of a hundredth."""
+    times = {"steady": [1e-6], "doubled": [1e-6], "huge": [1e-6]}
+    files = [a_file(name, times) for name in names]
+    factors: tuple[dict[str, float], ...]
+    factors = ({}, {"doubled": 2.0}, {"doubled": 0.6, "huge": 39.0, "steady": 1.01})
+    for file, factor in zip(files, [*factors, {}, {}, {}, {}], strict=False):
+        rows: Any = file.rows
+        for row, number in factor.items():
+            name = f"benchmarks/memory/test_a.py::test_{row}"
+            rows[name] = SavedRow(times_s=(number * 1e-6,))
+    return compare_saved(files, extreme=extreme)
+
+
+def table_lines(text: str) -> list[str]:
+    """Return the head and the lines of the table of rows."""
+    lines = text.splitlines()
+    begin = next(n for n, line in enumerate(lines) if line.startswith("row "))
+    return lines[begin : lines.index("", begin)]
+
+
+def test_all_files_are_in_one_table_by_the_size_of_the_change() -> None:
+    """A column each, with whole heads."""
+    head, *rows = table_lines(shown(three(["r311", "r312", "r313"])))
+
+    assert head.split() == ["row", "r311", "r312", "r313"]
+    assert [line.split()[0] for line in rows] == [
+        *("huge", "doubled", "steady", "memory_yardstick_alu"),
+    ]
+    assert "2.000" in rows[1]
+    assert "0.600" in rows[1]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 7])
+def test_heads_are_whole_or_the_numbers_of_the_files(count: int) -> None:
+    """However long the names are."""
+    names = [f"{'long_name_' * 4}{number}" for number in range(count)]
+    text = shown(three(names))
+    head, *_ = table_lines(text)
+
+    numbers = [f"[{number}]" for number in range(1, count + 1)]
+    assert head.split()[1:] in (names, numbers)
+    for number, name in zip(numbers, names, strict=True):
+        assert f"{number} " in text
+        assert name in text
+
+
+def test_row_larger_than_ever_seen_is_marked_and_comes_first() -> None:
+    """It has no verdict all the same, and what the mark means is said."""
+    text = shown(three(["r311", "r312", "r313"], EXTREME))
+
+    assert "! 39.000" in text
+    assert "? 2.000" in text
+    assert "r313 against r311: 3 inconclusive (1 marked !)" in text
+    assert "! larger than 4, the most that two single processes" in text
+    assert "400 processes of 20 rows" in " ".join(text.split())
+    assert "! 39.000" in saved_markdown(three(["a", "b", "c"], EXTREME))
+
+
+def test_nothing_is_marked_without_a_self_check() -> None:
+    """And a line says so, and how to get one."""
+    text = " ".join(shown(three(["r311", "r312", "r313"])).split())
+
+    assert "! " not in text
+    assert "nothing is marked for its size" in text
+    assert "pybench selfcheck live" in text
+
+
+def test_command_that_gives_a_verdict_is_the_last_line() -> None:
+    comparison = three(["r311", "r312", "r313"])
+
+    assert shown(comparison).splitlines()[-1] == f"for verdicts: {comparison.command}"
+    assert comparison.command in saved_markdown(comparison).replace("\\", "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybench.cli.comparing import (
     environment,
+    extremes_folder,
     host_needs,
     requests,
     share,
@@ -115,12 +116,28 @@ def check_live(options: argparse.Namespace) -> int:
                     )
             found.append(live.read_suite(folder))
             print(line_of(number, found[-1]), flush=True)
+            print(remembered(folder, found[-1]), flush=True)
     except (ComparisonError, RecordError, OSError) as error:
         print(f"pybench: error: {error}", file=sys.stderr)
         return FAILED
     for line in lines_of(found):
         print(line)
     return OK
+
+
+def remembered(folder: Path, suite: "Suite") -> str:
+    """Keep how far apart processes of one interpreter lay; return what is said."""
+    from pybench.runner.extremes import extreme_of, remember
+    from pybench.runner.record import read_run
+
+    extreme = extreme_of(read_run(folder), suite.truth.planted)
+    if extreme is None:
+        return "  no row has two processes that nothing was planted in"
+    path = remember(extreme, extremes_folder())
+    return (
+        f"  two processes of one row differed by {extreme.ratio:.3g} at most "
+        f"({extreme.row}); kept in {path}"
+    )
 
 
 def prepared(word: str, packages: Sequence[str] = ()) -> Path:

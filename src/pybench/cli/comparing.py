@@ -225,14 +225,16 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from pybench.report import saved_markdown, show_saved
+    from pybench.runner.extremes import ExtremesError, recall
     from pybench.runner.saved import SavedError, read_saved
     from pybench.runner.saved_comparison import compare_saved, exit_code
 
     compare_options.refuse(options, compare_options.SAVED)
     try:
         files = [read_saved(Path(word)) for word in words]
-        comparison = compare_saved(files, compare_options.margin_of(options))
-    except SavedError as error:
+        extreme = recall(files[0].machine, extremes_folder())
+        comparison = compare_saved(files, compare_options.margin_of(options), extreme)
+    except (SavedError, ExtremesError) as error:
         raise UsageError(str(error)) from None
     if options.format == "md":
         print(saved_markdown(comparison, most_characters=options.max_chars), end="")
@@ -242,6 +244,13 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
         console = Console(width=None if sys.stdout.isatty() else 100)
         show_saved(comparison, console, everything=options.all)
     return exit_code(comparison, fail_on=options.fail_on, strict=options.strict)
+
+
+def extremes_folder() -> Path:
+    """Return where self-checks leave the extremes of machines."""
+    from pybench.runner.prepare import cache_folder
+
+    return cache_folder() / "selfcheck"
 
 
 def live(words: Sequence[str], options: argparse.Namespace) -> int:

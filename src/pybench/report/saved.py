@@ -6,6 +6,10 @@ side, and a colour would say more than is known.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,16 +23,18 @@ from pybench.runner.saved_comparison import (
     SavedComparison,
     SavedFile,
     SavedRowSummary,
+    ranked,
 )
-from pybench.sequential import FASTER, INCONCLUSIVE, SLOWER
 
 LEGEND = (
     "▲ more time  ▼ less time  ? cannot tell  - control, no Python in it; ratio of "
-    "times to the first file, below 1 is less; explained: a change that the spread "
-    "between processes and the drift of the machine explain"
+    "times to the first file, below 1 is less; ±: a change that the spread between "
+    "processes and the drift of the machine explain"
 )
 
-_ORDER = {SLOWER: 0, FASTER: 1, INCONCLUSIVE: 2}
+# What the name of a row needs beside the columns of the files.
+_LEAST_NAME = 24
+_GAP = 2
 
 # Rows of one file alone that are named where not all are asked for.
 _NAMED = 6
@@ -47,21 +53,25 @@ def show_saved(
     console.print(Text(comparison.verdict, style="bold"), soft_wrap=True)
     for line in _head(comparison):
         console.print(Text(line))
-    for file in comparison.files[1:]:
-        console.print()
-        console.print(_table(comparison, file.name))
+    console.print()
+    console.print(_table(comparison))
     console.print()
     console.print(_means_table(comparison))
     for part in comparison.one_sided:
         console.print(Text(_one_sided(part, None if everything else _NAMED)))
     console.print(Text(LEGEND))
+    *marks, command = _tail(comparison)
+    for line in marks:
+        console.print(Text(line))
+    # In one piece, to be copied.
+    console.print(Text(command), soft_wrap=True)
 
 
 def saved_markdown(
     comparison: SavedComparison, *, most_characters: int = MOST_CHARACTERS
 ) -> str:
     """Return what saved files say as Markdown of at most so many characters."""
-    first = comparison.files[0].name
+    names = [file.name for file in comparison.files]
     means = Section(
         before=[
             "",
@@ -72,22 +82,16 @@ def saved_markdown(
         called="means",
     )
     rows = Section(
-        before=[
-            "",
-            cells(["row", "file", first, "file's time", "ratio", "explained"]),
-            "|---|---|--:|--:|---|--:|",
-        ],
+        before=["", cells(["row", *names]), "|---|--:|" + "---|" * (len(names) - 1)],
         rows=[
-            cells(
-                [row.side, *_row_cells(row), _explained(row)], name=operation(row.row)
-            )
-            for row in sorted(comparison.rows, key=_order)
+            cells(_row_cells(sides, names), name=_row_name(sides))
+            for sides in ranked(comparison)
         ],
     )
     alone = [_one_sided(part, _NAMED) for part in comparison.one_sided]
     return fitted(
         comparison.verdict,
-        [*_head(comparison), *alone],
+        [*_head(comparison), *alone, *_tail(comparison)],
         [means, rows],
         LEGEND,
         most_characters=most_characters,
@@ -109,7 +113,10 @@ def _head(comparison: SavedComparison) -> list[str]:
 
 def _file(index: int, file: SavedFile) -> str:
     role = "contender" if index else "baseline "
-    line = f"{role} {file.name}: {file.interpreter}, {file.tool}, {_count(file.rows)}"
+    line = (
+        f"{_number(index)} {role} {file.name}: {file.interpreter}, {file.tool}, "
+        f"{_count(file.rows)}"
+    )
     if not index:
         return line
     if file.drift is None:
@@ -119,38 +126,106 @@ def _file(index: int, file: SavedFile) -> str:
     )
 
 
-def _order(row: SavedRowSummary) -> int:
-    return _ORDER.get(row.word, len(_ORDER))
+def _tail(comparison: SavedComparison) -> list[str]:
+    """Return what the mark means, or why there is none, and what to do next."""
+    extreme = comparison.extreme
+    if extreme is None:
+        mark = (
+            "nothing is marked for its size: there is no self-check of the machine of "
+            "the first file (pybench selfcheck live PY)"
+        )
+    else:
+        mark = (
+            f"! larger than {extreme.ratio:.3g}, the most that two single processes of "
+            f"one interpreter differed by on this machine ({extreme.processes} "
+            f"processes of {_count(extreme.rows)}, {operation(extreme.row)}, "
+            f"{extreme.started}); no verdict"
+        )
+    return [mark, f"for verdicts: {comparison.command}"]
 
 
-def _row_cells(row: SavedRowSummary) -> list[str]:
-    return [
-        duration(row.baseline_s * 1e9),
-        duration(row.side_s * 1e9),
-        saved_point(row),
-    ]
+def _row_name(sides: Mapping[str, SavedRowSummary]) -> str:
+    return operation(next(iter(sides.values())).row)
 
 
-def _explained(row: SavedRowSummary) -> str:
-    return "" if row.explained is None else f"{row.explained:.1%}"
+def _row_cells(
+    sides: Mapping[str, SavedRowSummary],
+    names: Sequence[str],
+    *,
+    has_word: bool = True,
+    has_time: bool = True,
+) -> list[str]:
+    """Return the first file's time, and per other file its time and ratio."""
+    some = next(iter(sides.values()))
+    found = [duration(some.baseline_s * 1e9)]
+    for name in names[1:]:
+        row = sides.get(name)
+        if row is None:
+            found.append("")
+            continue
+        words = [f"{duration(row.side_s * 1e9):>7}"] * has_time
+        point = saved_point(row)
+        words.append(point if has_word else point.removesuffix(f" {UNREPLICATED}"))
+        if row.explained is not None:
+            words.append(f"±{row.explained:.1%}")
+        found.append(" ".join(words))
+    return found
 
 
-def _table(comparison: SavedComparison, side: str) -> Table:
-    rows = sorted((row for row in comparison.rows if row.side == side), key=_order)
-    is_explained = any(row.explained is not None for row in rows)
-    table = Table(box=None, pad_edge=False, width=WIDTH, header_style="bold")
+def _table(comparison: SavedComparison) -> Table:
+    """Lay the rows out, a column per file, as much in it as there is room for.
+
+    Heads are never cut: where the names have no room, the columns have the numbers
+    that the head lines give to the files.
+    """
+    names = [file.name for file in comparison.files]
+    numbers = [_number(index) for index, _ in enumerate(names)]
+    rows = ranked(comparison)
+    for heads, has_word, has_time in (
+        (names, True, True),
+        (names, False, True),
+        (numbers, False, True),
+    ):
+        body, taken = _laid_out(
+            rows, names, heads, has_word=has_word, has_time=has_time
+        )
+        if taken <= WIDTH - _LEAST_NAME:
+            break
+    else:
+        heads = numbers
+        body, taken = _laid_out(rows, names, heads, has_word=False, has_time=False)
+    # One that has still no room is wider than the others.
+    width = max(WIDTH, taken + _LEAST_NAME)
+    table = Table(box=None, pad_edge=False, width=width, header_style="bold")
     table.add_column("row", overflow="fold", ratio=1)
-    for name in (comparison.files[0].name, side):
-        # As wide as a time: the name of a file may be as long as it likes.
-        table.add_column(Text(name), justify="right", overflow="fold", max_width=10)
-    table.add_column("time ratio", no_wrap=True)
-    if is_explained:
-        table.add_column("explained", justify="right", no_wrap=True)
-    for row in rows:
-        texts = [operation(row.row), *_row_cells(row)]
-        texts += [_explained(row)] * is_explained
-        table.add_row(*map(Text, texts))  # a Text: brackets are markup otherwise
+    for number, head in enumerate(heads):
+        justify: Literal["left", "right"] = "left" if number else "right"
+        table.add_column(Text(head), justify=justify, no_wrap=True)
+    for sides, texts in zip(rows, body, strict=True):
+        table.add_row(*map(Text, (_row_name(sides), *texts)))  # brackets: no markup
     return table
+
+
+def _laid_out(
+    rows: Sequence[Mapping[str, SavedRowSummary]],
+    names: Sequence[str],
+    heads: Sequence[str],
+    *,
+    has_word: bool,
+    has_time: bool,
+) -> tuple[list[list[str]], int]:
+    """Return the cells of the files' columns, and what width they take."""
+    body = [
+        _row_cells(sides, names, has_word=has_word, has_time=has_time) for sides in rows
+    ]
+    widths = [
+        max(map(cell_len, column)) + _GAP for column in zip(heads, *body, strict=True)
+    ]
+    return body, sum(widths)
+
+
+def _number(index: int) -> str:
+    return f"[{index + 1}]"
 
 
 def _means_table(comparison: SavedComparison) -> Table:

@@ -21,6 +21,9 @@ SIGNS = {SLOWER: "▲", FASTER: "▼", EQUIVALENT: "≈", INCONCLUSIVE: "?", NO_
 
 UNREPLICATED = "unreplicated"
 
+# Of a row of saved files that is larger than two processes of this machine ever were.
+BEYOND = "!"
+
 LEGEND = (
     "▲ more time  ▼ less time  ≈ same within the margin  ? cannot tell  - no verdict; "
     "ratio of times to the baseline, below 1 is less; a side's time is the baseline's "
@@ -64,7 +67,7 @@ def interval(of: RowSummary | MeanSummary | ControlSummary) -> str:
 
 def saved_point(row: SavedRowSummary) -> str:
     """Return sign and ratio of a row of saved files, and whether it has replicates."""
-    sign = SIGNS.get(row.word, SIGNS[NO_VERDICT])
+    sign = BEYOND if row.beyond else SIGNS.get(row.word, SIGNS[NO_VERDICT])
     return f"{sign} {row.ratio:.3f}{f' {UNREPLICATED}' if row.unreplicated else ''}"
 
 

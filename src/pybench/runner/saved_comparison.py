@@ -8,12 +8,17 @@ are there for every row that both files have.
 from __future__ import annotations
 
 import math
+import re
+import shlex
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
+from pybench.runner.extremes import Extreme
 from pybench.runner.judging import COMPUTATION, PARTS, YARDSTICK_GROUP, part_of
+from pybench.runner.requests import is_kind
 from pybench.runner.saved import PYPERF, Saved, SavedError
 from pybench.runner.summary import FAIL_ON
 from pybench.sequential import (
@@ -36,6 +41,9 @@ LIMITS = (
 CONTROL = "control"
 
 _NAMED = 3
+
+# Characters of the name of a side, as `pybench.runner.requests` takes them.
+_NAME_MOST = 31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +69,9 @@ class SavedRowSummary:
 
     `word` is slower, faster, inconclusive or control; `explained` is the relative
     change that spread and drift explain, None where that is not known. A row is
-    unreplicated where both sides are one process. Times are medians of the processes'
-    medians, in seconds.
+    unreplicated where both sides are one process; such a row is `beyond` if its ratio
+    is larger than that of any two processes of a self-check of this machine. Times are
+    medians of the processes' medians, in seconds.
     """
 
     row: str
@@ -74,6 +83,7 @@ class SavedRowSummary:
     ratio: float
     explained: float | None
     unreplicated: bool
+    beyond: bool
     baseline_s: float
     side_s: float
     baseline_processes: int
@@ -106,7 +116,8 @@ class SavedComparison:
 
     `verdict` is one sentence; `limits` says what no row of this can show. `reasons`
     has per side why rows are inconclusive where that holds for all rows alike, and
-    for how many.
+    for how many. `extreme` is that of the machine, with which rows are `beyond`;
+    `command` would give verdicts.
     """
 
     verdict: str
@@ -118,12 +129,16 @@ class SavedComparison:
     rows: tuple[SavedRowSummary, ...]
     one_sided: tuple[OneSided, ...]
     margin: float
+    command: str
+    extreme: Extreme | None = None
     notes: tuple[str, ...] = ()
     pybench: str = "saved"
     schema: int = SCHEMA
 
 
-def compare_saved(files: Sequence[Saved], margin: float = 0.03) -> SavedComparison:
+def compare_saved(
+    files: Sequence[Saved], margin: float = 0.03, extreme: Extreme | None = None
+) -> SavedComparison:
     """Compare each file with the first one.
 
     Parameters
@@ -132,6 +147,8 @@ def compare_saved(files: Sequence[Saved], margin: float = 0.03) -> SavedComparis
         Two at least.
     margin : float
         Changes below it are not told, as a share.
+    extreme : Extreme, optional
+        Of the machine of the first file.
 
     Raises
     ------
@@ -159,8 +176,9 @@ def compare_saved(files: Sequence[Saved], margin: float = 0.03) -> SavedComparis
             notes.append(f"{name} was measured on another machine: {unlike}")
         contenders = len(files) - 1
         rows += _rows(
-            baseline, other, name, common, yardsticks, margin, contenders, unlike
-        )
+            baseline, other, name, common, yardsticks, margin, contenders, unlike,
+            extreme.ratio if extreme else math.inf,
+        )  # fmt: skip
         one_sided += _one_sided(baseline, other, first, name)
     counts = {
         name: dict(Counter(row.word for row in rows if row.side == name))
@@ -168,7 +186,8 @@ def compare_saved(files: Sequence[Saved], margin: float = 0.03) -> SavedComparis
     }
     return SavedComparison(
         verdict="; ".join(
-            f"{name} against {first}: {_counted(counts[name])}" for name in names[1:]
+            f"{name} against {first}: {_counted(counts[name], _beyond(rows, name))}"
+            for name in names[1:]
         ),
         limits=LIMITS,
         counts=counts,
@@ -178,6 +197,8 @@ def compare_saved(files: Sequence[Saved], margin: float = 0.03) -> SavedComparis
         rows=tuple(rows),
         one_sided=tuple(one_sided),
         margin=margin,
+        command=_command(files),
+        extreme=extreme,
         notes=tuple(notes),
     )
 
@@ -265,6 +286,7 @@ def _rows(
     margin: float,
     contenders: int,
     unlike: str,
+    widest: float,
 ) -> Iterator[SavedRowSummary]:
     judged = changes(
         {
@@ -290,6 +312,8 @@ def _rows(
             change = Change(
                 word=INCONCLUSIVE, reason=reason, ratio=change.ratio, explained=math.inf
             )
+        unreplicated = len(then) == len(now) == 1
+        is_open = change.word == INCONCLUSIVE and not unlike
         yield SavedRowSummary(
             row=name,
             part=COMPUTATION if baseline.tool == PYPERF else part_of(name),
@@ -299,7 +323,8 @@ def _rows(
             reason=change.reason,
             ratio=change.ratio,
             explained=change.explained if change.explained < math.inf else None,
-            unreplicated=len(then) == len(now) == 1,
+            unreplicated=unreplicated,
+            beyond=is_open and unreplicated and size(change.ratio) > math.log(widest),
             baseline_s=baseline_s,
             side_s=side_s,
             baseline_processes=len(then),
@@ -317,10 +342,78 @@ def _one_sided(
             yield OneSided(only_in=has, not_in=lacks, rows=rows)
 
 
-def _counted(counts: Mapping[str, int]) -> str:
+def _beyond(rows: Sequence[SavedRowSummary], side: str) -> int:
+    return sum(row.beyond for row in rows if row.side == side)
+
+
+def _counted(counts: Mapping[str, int], beyond: int) -> str:
     words = (SLOWER, FASTER, INCONCLUSIVE, CONTROL)
-    said = [f"{counts[word]} {word}" for word in words if counts.get(word)]
+    said = [
+        f"{counts[word]} {word}"
+        + f" ({beyond} marked !)" * (word == INCONCLUSIVE and beyond > 0)
+        for word in words
+        if counts.get(word)
+    ]
     return ", ".join(said)
+
+
+def size(ratio: float) -> float:
+    """Return how large a change is, up or down alike."""
+    return abs(math.log(ratio))
+
+
+def ranked(comparison: SavedComparison) -> list[dict[str, SavedRowSummary]]:
+    """Return the rows by side, the largest changes first.
+
+    What is told or marked comes before what is inconclusive, and controls last; of a
+    row with several sides the largest counts, and more time comes before less.
+    """
+    by_row: dict[str, dict[str, SavedRowSummary]] = {}
+    for row in comparison.rows:
+        by_row.setdefault(row.row, {})[row.side] = row
+    return sorted(by_row.values(), key=lambda sides: min(map(_rank, sides.values())))
+
+
+def _rank(row: SavedRowSummary) -> tuple[int, float, float]:
+    told = row.word in (SLOWER, FASTER) or row.beyond
+    place = 0 if told else 2 if row.word == CONTROL else 1
+    return place, -round(size(row.ratio), 9), -row.ratio
+
+
+def _command(files: Sequence[Saved]) -> str:
+    """Return the command that gives verdicts on the interpreters of these files."""
+    words = [_request(file) for file in files]
+    if len({*words}) < len(words) or not all(words):
+        # Builds of one version have no names that tell them apart.
+        words = [f"{name}=PY" for name in _plain_names(files)]
+    command = ["pybench", "compare", *words]
+    if all(file.tool == PYPERF for file in files):
+        return shlex.join([*command, "--suite", "SUITE"])
+    tops = {PurePosixPath(row.partition("::")[0]).parts[:1] for row in files[0].rows}
+    if tops != {("benchmarks",)}:
+        command += ["--suite", "".join(tops.pop()) if len(tops) == 1 else "."]
+    return shlex.join(command)
+
+
+def _request(file: Saved) -> str:
+    """Return the word that asks for the interpreter of a file, "" if none does."""
+    words = file.interpreter.replace(",", "").split()
+    if words[:1] != ["CPython"] or len(words) < 2:
+        return ""
+    # A build between two releases says so by a plus sign.
+    word = words[1].rstrip("+") + "t" * ("free-threaded" in words)
+    return word if is_kind(word) else ""
+
+
+def _plain_names(files: Sequence[Saved]) -> list[str]:
+    """Return names that a command takes, as like those of the files as may be."""
+    names = [
+        re.sub(r"[^A-Za-z0-9._+-]", "-", file.path.stem).lstrip("._+-")[:_NAME_MOST]
+        for file in files
+    ]
+    if all(names) and len({*names}) == len(names):
+        return names
+    return [f"side{number}" for number, _ in enumerate(files, start=1)]
 
 
 def _reasons(rows: Sequence[SavedRowSummary], side: str) -> dict[str, int]:
