@@ -72,6 +72,7 @@ class Worker:
         self.chosen: tuple[str, ...] = ()
         self.identity: Identity | None = None
         self.gil_enabled: bool | None = None
+        self.overridden: tuple[str, ...] = ()  # the suite's own options of pytest
         self.root = ""  # the folder that names of rows begin in
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
         ours, theirs = socket.socketpair()
@@ -121,6 +122,7 @@ class Worker:
         self.rows = message["rows"]
         self.gil_enabled = message["gil_enabled"]
         self.root = str(message.get("root", ""))
+        self.overridden = tuple(message.get("overridden", ()))
         try:
             self.identity = parse_identity(message["identity"], self.name)
         except ResultsError as error:
