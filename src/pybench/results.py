@@ -190,7 +190,10 @@ class PairRecord:
         What a sample was: "count" of calls, and of a kernel its "iterations".
     samples : mapping of str to tuple of tuple of TurnSample
         Per side its processes (two where they ran apart), each with its samples in
-        order, the first a warm-up.
+        order, warm-ups first.
+    warmups : int
+        How many of each process are that: one, or none in a row that a process can
+        run once only.
     """
 
     row: str
@@ -201,6 +204,11 @@ class PairRecord:
     hash_seed: int
     numbers: Mapping[str, int]
     samples: Mapping[str, tuple[tuple[TurnSample, ...], ...]]
+    warmups: int = 1
+
+    def timed(self, side: str) -> tuple[tuple[TurnSample, ...], ...]:
+        """Return the samples of a side that count, process by process."""
+        return tuple(one[self.warmups :] for one in self.samples.get(side, ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +231,8 @@ class RowRecord:
     `per_sample_ns` is what a sample times on the baseline, `per_turn_ns` what it takes
     on the slowest side with all that is prepared for it; 0 in records of versions that
     did not look. `waits` says whether it gives the CPU up of itself on any side, None
-    where that is not known.
+    where that is not known. `rounds` is the most that a process may do of it, as the
+    row says itself, None for as many as are wanted.
     """
 
     row: str
@@ -240,6 +249,7 @@ class RowRecord:
     reasons: Mapping[str, str]
     per_turn_ns: float = 0.0
     waits: bool | None = None
+    rounds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,8 @@ class Rows:
         self._ended: set[str] = set()
         self._is_collected = False
         self._void: dict[str, str] = {}
+        # Rows whose markers say what cannot be, where that ends no session.
+        self.refused: dict[str, str] = {}
         self._failed: set[str] = set()
         self._limits: dict[str, int] = {}
         self._threads: dict[str, int] = {}
@@ -153,34 +155,43 @@ class Rows:
         native = extension()
         is_own_budget = said_value(self._words, "--benchmark-max-time") is not None
         is_cut = self.config.getoption("pybench_quick") and not is_own_budget
+        takes_turns = self.config.getoption("pybench_turns") is not None
         for item in items:
             if not is_row(item):
                 continue
-            limit = data_limit(item)
-            if limit is not None:
-                self._table.is_wanted = True
-                self._limits[item.nodeid] = limit
-            threads = thread_count(item)
-            if threads is not None:
-                self._threads[item.nodeid] = threads
-            if is_cut:
-                cut_budget(item)
-            if not is_kernel_row(item):
-                continue
+            try:
+                self._mark(item, native, is_cut=is_cut)
+            except pytest.UsageError as error:
+                if not takes_turns:
+                    raise
+                self.refused[item.nodeid] = str(error)
+
+    def _mark(self, item: pytest.Item, native: Any, *, is_cut: bool) -> None:
+        limit = data_limit(item)
+        if limit is not None:
             self._table.is_wanted = True
-            item.add_marker("kernel")
-            marker = item.get_closest_marker("benchmark")
-            settings = dict(marker.kwargs) if marker else {}
-            refused = [name for name in REFUSED_OPTIONS if name in settings]
-            if refused:
-                raise pytest.UsageError(
-                    f"{item.nodeid}: a kernel row has its own clock and rounds; "
-                    f"take {', '.join(refused)} out of its benchmark marker"
-                )
-            if native is not None:
-                settings["timer"] = native.stopwatch
-                marker_with_clock = pytest.mark.benchmark(**settings)
-                item.add_marker(marker_with_clock, append=False)
+            self._limits[item.nodeid] = limit
+        threads = thread_count(item)
+        if threads is not None:
+            self._threads[item.nodeid] = threads
+        if is_cut:
+            cut_budget(item)
+        if not is_kernel_row(item):
+            return
+        self._table.is_wanted = True
+        item.add_marker("kernel")
+        marker = item.get_closest_marker("benchmark")
+        settings = dict(marker.kwargs) if marker else {}
+        refused = [name for name in REFUSED_OPTIONS if name in settings]
+        if refused:
+            raise pytest.UsageError(
+                f"{item.nodeid}: a kernel row has its own clock and rounds; "
+                f"take {', '.join(refused)} out of its benchmark marker"
+            )
+        if native is not None:
+            settings["timer"] = native.stopwatch
+            marker_with_clock = pytest.mark.benchmark(**settings)
+            item.add_marker(marker_with_clock, append=False)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -7,7 +7,7 @@ and returns when it is told to stop. So the row's set-up, its markers and the us
 options are those of any other session. What the controller says:
 
     {"do": "rows", "rows": [...]}          once, after collection: which, in what order
-    {"do": "size", "target_ns": n}         find a count; answered {"sized": {...}}
+    {"do": "size", "target_ns": n, ...}    find a count; answered {"sized": {...}}
     {"do": "sample", "count": n, ...}      run one; answered {"sample": {...}}
     {"do": "stop"}                         end the row
 
@@ -16,12 +16,15 @@ and what this side says unasked: ``hello`` (who), ``ready`` (a row waits), ``end
 """
 
 import gc
+import inspect
 import json
+import math
 import os
 import socket
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -36,9 +39,8 @@ from pybench.inside.identity import gil_enabled, is_free_threaded
 from pybench.inside.rounds import KernelResult
 from pybench.plugin.kernel import find_kernel, native_or_fail
 from pybench.plugin.marking import alternates, is_row, margin
-from pybench.plugin.overriding import overridden
 from pybench.plugin.session import Session
-from pybench.plugin.summary import na_reason
+from pybench.plugin.statuses import na_of, skip_reason
 from pybench.results import (
     ERROR,
     MEASURED,
@@ -84,6 +86,31 @@ KERNEL_FIRST = 256
 COUNT_MOST = 10**9
 
 
+# What a session that another one started must not do, whatever the user's ini file
+# says: save, compare, repeat itself, print tables. By destination of the options.
+_QUIET = {
+    "benchmark_autosave": False,
+    "benchmark_save": None,
+    "benchmark_save_data": False,
+    "benchmark_json": None,
+    "benchmark_compare": False,
+    "benchmark_compare_fail": None,
+    "benchmark_histogram": False,
+    "benchmark_quiet": True,
+    "benchmark_cprofile": None,
+    "pybench_memory": False,
+    "pybench_processes": 1,
+    "pybench_fail_on": None,
+}
+
+
+def quieten(config: pytest.Config) -> None:
+    """Turn off what writes files or judges; before pytest-benchmark's session is."""
+    for name, value in _QUIET.items():
+        if hasattr(config.option, name):
+            setattr(config.option, name, value)
+
+
 class ControllerGoneError(BaseException):
     """The controller closed the socket: no row shall catch this and go on."""
 
@@ -97,14 +124,19 @@ class Work:
     run : callable
         Takes the sized numbers, returns a sample.
     size : callable
-        Takes the target in ns, returns the numbers by name, "count" among them.
+        Takes the target in ns and the highest count; returns the numbers by name,
+        "count" among them.
     finish : callable
         Gives the row its return value.
+    rounds : int or None
+        The most that its samples may count in this process, all together; None for as
+        many as are wanted.
     """
 
     run: Callable[[Mapping[str, int]], TurnSample]
-    size: Callable[[float], dict[str, int]]
+    size: Callable[[float, int], dict[str, int]]
     finish: Callable[[], Any]
+    rounds: int | None = None
 
 
 class Watch:
@@ -208,15 +240,31 @@ class Channel:
 
 
 class Turns:
-    """The plugin of a session under the controller."""
+    """The plugin of a session under the controller.
 
-    def __init__(self, session: Session, descriptor: int) -> None:
+    Parameters
+    ----------
+    session : Session
+        Whose rows take turns.
+    descriptor : int
+        The socket.
+    refused : mapping of str to str
+        Rows whose markers say what cannot be, and what that is; read when all rows are
+        collected.
+    """
+
+    def __init__(
+        self, session: Session, descriptor: int, refused: Mapping[str, str]
+    ) -> None:
         self._session = session
         self._channel = Channel(descriptor)
         self._current = ""  # the row whose call phase is on
         self._facts: dict[str, Any] = {}
         self._void: str | None = None
         self._said_ended = False
+        self._is_served = False  # whether the row has called `benchmark`
+        self._refused = refused
+        self._says_rounds = False  # whether the row's call of pedantic does
 
     # Session
 
@@ -237,14 +285,18 @@ class Turns:
         gc.collect()
         gc.freeze()
         rows = [item for item in items if is_row(item)]
+        names = Counter(item.nodeid for item in rows)
         self._channel.say(
             say="hello",
             pid=os.getpid(),
             root=str(config.rootpath),
+            configuration=str(config.inipath or ""),
             identity=identity_document(self._session.identity),
             gil_enabled=gil_enabled(),
-            overridden=overridden(config),
-            rows={item.nodeid: _facts_of(item) for item in rows},
+            rows={
+                item.nodeid: _facts_of(item, self._refused, names[item.nodeid])
+                for item in rows
+            },
         )
         message = self._channel.hear()
         by_name = {item.nodeid: item for item in rows}
@@ -254,7 +306,7 @@ class Turns:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Say how each row ended, whatever happened to it."""
-        self._said_ended = False
+        self._said_ended = self._is_served = False
         self._current = item.nodeid
         result = yield
         if not self._said_ended:
@@ -273,13 +325,14 @@ class Turns:
             else:
                 self._ended(report.nodeid, ERROR, _last_line(report))
         elif report.skipped:
-            longrepr: Any = report.longrepr
-            said = str(longrepr[2]) if isinstance(longrepr, tuple) else str(longrepr)
-            reason = na_reason(said)
-            outcome = SKIPPED if reason is None else NOT_AVAILABLE
-            self._ended(report.nodeid, outcome, reason or said)
+            na = na_of(report)
+            outcome = SKIPPED if na is None else NOT_AVAILABLE
+            self._ended(report.nodeid, outcome, na or skip_reason(report))
         elif report.when == "teardown":
-            self._ended(report.nodeid, MEASURED, "")
+            if self._is_served:
+                self._ended(report.nodeid, MEASURED, "")
+            else:
+                self._ended(report.nodeid, SKIPPED, "it never called benchmark")
 
     def _ended(self, row: str, outcome: str, reason: str) -> None:
         self._said_ended = True
@@ -304,19 +357,32 @@ class Turns:
         them that it is used once, stay the stock's.
         """
         stock: Any = fixture
-        kept = stock._raw, stock._raw_pedantic
+        names = ("_raw", "_raw_pedantic", "pedantic")
+        kept = {name: getattr(stock, name) for name in names}
+        parameters = inspect.signature(kept["pedantic"])
 
         def raw(benchmark: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
             work = calls_work(benchmark, function, args, kwargs)
             return self.serve(benchmark, work)
 
+        # Stock's own fills in what a row leaves out, and one round is what it fills in.
+        def pedantic(benchmark: Any, *args: Any, **kwargs: Any) -> Any:
+            said = parameters.bind_partial(benchmark, *args, **kwargs).arguments
+            self._says_rounds = "rounds" in said
+            return kept["pedantic"](benchmark, *args, **kwargs)
+
         def raw_pedantic(benchmark: Any, target: Any, **how: Any) -> Any:
-            return self.serve(benchmark, pedantic_work(benchmark, target, **how))
+            work = pedantic_work(
+                benchmark, target, says_rounds=self._says_rounds, **how
+            )
+            return self.serve(benchmark, work)
 
         stock._raw, stock._raw_pedantic = raw, raw_pedantic
+        stock.pedantic = pedantic
 
         def undo() -> None:
-            stock._raw, stock._raw_pedantic = kept
+            for name, function in kept.items():
+                setattr(stock, name, function)
 
         return undo
 
@@ -339,15 +405,19 @@ class Turns:
 
     def serve(self, benchmark: Any, work: Work, **facts: object) -> Any:
         """Run samples of a row until told to stop; return what the row gets."""
-        self._facts = dict(facts)
-        self._channel.say(say="ready", row=benchmark.fullname, **facts)
+        self._is_served = True
+        self._facts = {name: _plain(value) for name, value in facts.items()}
+        self._channel.say(
+            say="ready", row=benchmark.fullname, rounds=work.rounds, **self._facts
+        )
         samples: list[float] = []
         numbers: dict[str, int] = {}
         while True:
             message = self._channel.hear()
             action = message.pop("do")
             if action == "size":
-                numbers = work.size(message["target_ns"])
+                most = message.get("most") or COUNT_MOST
+                numbers = work.size(message["target_ns"], most)
                 self._channel.say(say="sized", numbers=numbers)
             elif action == "sample":
                 numbers = message["numbers"]
@@ -360,23 +430,56 @@ class Turns:
                 raise ControllerGoneError(f"unknown message {action!r}")
         extra = benchmark.extra_info
         self._facts |= {
-            key: extra[key] for key in ("operations", "threads") if key in extra
+            key: _plain(extra[key]) for key in ("operations", "threads") if key in extra
         }
         if not benchmark.stats:
-            stats = benchmark._make_stats(numbers.get("count", 1))
+            stats = benchmark._make_stats(math.prod(numbers.values()))
             for value in samples or [0.0]:
                 stats.update(value)
         return work.finish()
 
 
-def _facts_of(item: pytest.Item) -> dict[str, Any]:
-    """Say what the controller must know of a row before it runs."""
+def _facts_of(
+    item: pytest.Item, refused: Mapping[str, str], copies: int
+) -> dict[str, Any]:
+    """Say what the controller must know of a row before it runs.
+
+    A row that says what cannot be is told with the reason: it is no fault of others.
+    """
+    facts: dict[str, Any] = {"file": os.fspath(item.path)}
+    try:
+        facts |= {"alternate": alternates(item), "margin": margin(item)}
+    except pytest.UsageError as error:
+        return facts | {"refused": str(error)}
     group = item.get_closest_marker("benchmark")
-    return {
-        "alternate": alternates(item),
-        "margin": margin(item),
-        "group": group.kwargs.get("group") if group else None,
-    }
+    facts["group"] = _group_of(group.kwargs.get("group")) if group else None
+    if item.nodeid in refused:
+        facts["refused"] = refused[item.nodeid]
+    elif copies > 1:
+        facts["refused"] = f"{copies} rows of the suite have this name"
+    return facts
+
+
+def _group_of(group: object) -> str | None:
+    """Return a group as a text: stock takes whatever can be shown."""
+    if group is None:
+        return None
+    try:
+        return str(group)
+    except Exception:
+        return str(_plain(group))
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON can hold it, or a text of what it is."""
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        is_short = value.bit_length() <= 64
+        return int(value) if is_short else f"an int of {value.bit_length()} bits"
+    if isinstance(value, str):
+        return str.__str__(value)
+    return f"a {type(value).__name__}"
 
 
 def _last_line(report: pytest.TestReport) -> str:
@@ -406,14 +509,19 @@ def _whole(count: float) -> int:
     return min(COUNT_MOST, round(count / MULTIPLE) * MULTIPLE)
 
 
-def _find_count(run: Callable[[int], tuple[float, float]], target_ns: float) -> int:
-    """Return how many times fill the target.
+def _find_count(
+    run: Callable[[int], tuple[float, float]], target_ns: float, most_count: int
+) -> int:
+    """Return how many times fill the target, at most `most_count`.
 
     Parameters
     ----------
     run : callable
-        Does it so many times; returns the timed ns and those of all.
+        Does it so many times; returns the timed ns and those of all. It is asked for
+        less than three times the most in all, and for nothing if that is one.
     """
+    if most_count == 1:
+        return 1
     count = 1
     while True:
         timed, whole = run(count)
@@ -421,9 +529,9 @@ def _find_count(run: Callable[[int], tuple[float, float]], target_ns: float) -> 
         # Else a row whose set-up is long would take minutes.
         most = SETUP_SHARE * target_ns / max(whole / count, 1e-3)
         wanted = min(target_ns / per_call, most)
-        if timed >= target_ns / 10 or whole >= target_ns or count >= COUNT_MOST:
-            return _whole(wanted)
-        count = min(COUNT_MOST, max(count * 2, min(count * 20, int(wanted / 5))))
+        if timed >= target_ns / 10 or whole >= target_ns or count >= most_count:
+            return min(most_count, _whole(wanted))
+        count = min(most_count, max(count * 2, min(count * 20, int(wanted / 5))))
 
 
 def calls_work(
@@ -451,7 +559,7 @@ def calls_work(
 
     return Work(
         run=run,
-        size=lambda target: {"count": _find_count(once, target)},
+        size=lambda target, most: {"count": _find_count(once, target, most)},
         finish=lambda: function(*args, **kwargs),
     )
 
@@ -466,55 +574,169 @@ def pedantic_work(
     rounds: int = 1,
     warmup_rounds: int = 0,
     iterations: int = 1,
+    *,
+    says_rounds: bool = True,
 ) -> Work:
     """Return the work of ``benchmark.pedantic(...)``: its rounds, one after another.
 
-    `rounds` is the user's idea of a whole measurement and is replaced by the count;
-    `iterations` stays, as the state that `setup` makes may be good for so many.
+    A row without a `setup` may keep the state that its calls leave: a list that is
+    sorted, a cache that is filled. So no process does more rounds of it than it says,
+    and their calls are those that stock would make. With a `setup` rounds may be
+    repeated, each behind its own, and `rounds` is taken for an idea of how many are
+    enough; except for ``rounds=1``, if the row says so itself (`says_rounds`).
+
+    Raises
+    ------
+    ValueError
+        For what stock refuses, in its words.
     """
-    del warmup_rounds, rounds  # the controller discards the first sample
-    watch = Watch()
-    has_args = bool(args or kwargs)
+    check_pedantic(
+        rounds=rounds,
+        warmup_rounds=warmup_rounds,
+        iterations=iterations,
+        has_setup=bool(setup),
+    )
+    is_limited = not setup or (says_rounds and rounds == 1)
+    work = _Rounds(
+        benchmark=benchmark,
+        target=target,
+        arguments=partial(_arguments, args, kwargs or {}, setup),
+        teardown=teardown,
+        warmup_rounds=warmup_rounds,
+        iterations=iterations,
+        limit=rounds if is_limited else None,
+    )
+    return Work(run=work.run, size=work.size, finish=work.finish, rounds=work.limit)
 
-    def arguments() -> tuple[Sequence[Any], Mapping[str, Any]]:
-        given = setup() if setup else None
-        if not given:
-            return args, kwargs or {}
-        if has_args:
-            raise TypeError("args and kwargs cannot be given when setup returns them")
-        ours, names = given
-        return ours, names
 
-    def run(numbers: Mapping[str, int]) -> TurnSample:
+def check_pedantic(
+    *, rounds: object, warmup_rounds: object, iterations: object, has_setup: bool
+) -> None:
+    """Raise `ValueError` for what stock refuses, in its order and its words."""
+    if not isinstance(iterations, int) or iterations < 1:
+        raise ValueError("Must have positive int for `iterations`.")
+    if not isinstance(rounds, int) or rounds < 1:
+        raise ValueError("Must have positive int for `rounds`.")
+    if not isinstance(warmup_rounds, int) or warmup_rounds < 0:
+        raise ValueError("Must have positive int for `warmup_rounds`.")
+    if iterations > 1 and has_setup:
+        raise ValueError("Can't use more than 1 `iterations` with a `setup` function.")
+
+
+_Given = tuple[Sequence[Any], Mapping[str, Any]]
+
+
+def _arguments(
+    args: Sequence[Any], kwargs: Mapping[str, Any], setup: Callable[[], Any] | None
+) -> _Given:
+    """Return what a round calls the target with, as stock does."""
+    given = setup() if setup else None
+    if not given:
+        return args, kwargs
+    if args or kwargs:
+        raise TypeError(
+            "Can't use `args` or `kwargs` if `setup` returns the arguments."
+        )
+    ours, names = given
+    return ours, names
+
+
+class _Rounds:
+    """The rounds of one row in this process."""
+
+    def __init__(
+        self,
+        *,
+        benchmark: Any,
+        target: Callable[..., Any],
+        arguments: Callable[[], _Given],
+        teardown: Callable[..., Any] | None,
+        warmup_rounds: int,
+        iterations: int,
+        limit: int | None,
+    ) -> None:
+        self.limit = limit
+        self._benchmark = benchmark
+        self._target = target
+        self._arguments = arguments
+        self._teardown = teardown
+        self._warmup_rounds = warmup_rounds
+        self._iterations = iterations
+        self._done = 0
+        self._watch = Watch()
+        # What the row gets, if no further call may be made for it.
+        self._is_result_kept = limit is not None and iterations == 1
+        self._result: Any = None
+
+    def run(self, numbers: Mapping[str, int]) -> TurnSample:
+        """Do a sample's rounds."""
+        count, asked = numbers["count"], numbers.get("iterations", self._iterations)
+        if asked != self._iterations:
+            raise ValueError(
+                f"pedantic(iterations={self._iterations}) here, and {asked} where the "
+                "row was tried out first: its rounds cannot be compared"
+            )
+        if self.limit is not None and self._done + count > self.limit:
+            raise ValueError(
+                f"pedantic(rounds={self.limit}) and {self._done + count} are asked "
+                "for: the run that is continued did not know of the limit, or the "
+                "other side has a higher one"
+            )
+        self._warm()
+        self._done += count
         total = TurnSample(wall_ns=0, cpu_ns=0, waited_ns=0, blocked=0)
-        for _ in range(numbers["count"]):
-            ours, names = arguments()
-            with _paused(), _collector(is_off=benchmark._disable_gc):
-                watch.start()
-                for _ in repeat(None, iterations):
-                    target(*ours, **names)
-                total += watch.stop()
-            if teardown is not None:
-                teardown(*ours, **names)
+        for _ in range(count):
+            total += self._round()
         return total
 
-    def once(count: int) -> tuple[float, float]:
-        start = time.perf_counter_ns()
-        timed = run({"count": count}).wall_ns
-        return timed, time.perf_counter_ns() - start
+    def size(self, target_ns: float, most: int) -> dict[str, int]:
+        """Find how many rounds fill a sample."""
 
-    def finish() -> Any:
-        ours, names = arguments()
-        result = target(*ours, **names)
-        if teardown is not None:
-            teardown(*ours, **names)
+        def once(count: int) -> tuple[float, float]:
+            start = time.perf_counter_ns()
+            timed = self.run({"count": count}).wall_ns
+            return timed, time.perf_counter_ns() - start
+
+        if most > 1:
+            self._warm()
+        count = _find_count(once, target_ns, most)
+        return {"count": count, "iterations": self._iterations}
+
+    def finish(self) -> Any:
+        """Return what the target returned; call it if that was not kept."""
+        if self._is_result_kept and self._done:
+            return self._result
+        self._warm()
+        ours, names = self._arguments()
+        result = self._target(*ours, **names)
+        if self._teardown is not None:
+            self._teardown(*ours, **names)
         return result
 
-    return Work(
-        run=run,
-        size=lambda target_ns: {"count": _find_count(once, target_ns)},
-        finish=finish,
-    )
+    def _warm(self) -> None:
+        """Do the warm-up rounds that the row asks for, once."""
+        while self._warmup_rounds:
+            self._warmup_rounds -= 1
+            self._round()
+
+    def _round(self) -> TurnSample:
+        target, watch = self._target, self._watch
+        ours, names = self._arguments()
+        with _paused(), _collector(is_off=self._benchmark._disable_gc):
+            if self._is_result_kept:
+                self._result = None  # so that the one before is freed outside
+                watch.start()
+                result = target(*ours, **names)
+                sample = watch.stop()
+                self._result = result
+            else:
+                watch.start()
+                for _ in repeat(None, self._iterations):
+                    target(*ours, **names)
+                sample = watch.stop()
+        if self._teardown is not None:
+            self._teardown(*ours, **names)
+        return sample
 
 
 def kernel_work(
@@ -553,7 +775,7 @@ def kernel_work(
             blocked=None if given_up is None else given_up // numbers["count"],
         )
 
-    def size(target_ns: float) -> dict[str, int]:
+    def size(target_ns: float, most: int) -> dict[str, int]:
         threads = arguments.get("threads", 1)
         single = threads == 1
         round_ns = KERNEL_ROUND_NS if single else KERNEL_ROUND_NS_THREADS
@@ -570,7 +792,8 @@ def kernel_work(
         windows = [r.elapsed_ns for r in call(3, chosen)]
         setup_ns = time.perf_counter_ns() - began - sum(windows)
         wanted = max(target_ns, min(setup_ns / SETUP_SHARE, KERNEL_LONGEST * target_ns))
-        return {"iterations": chosen, "count": _whole(wanted / max(min(windows), 1))}
+        count = min(most, _whole(wanted / max(min(windows), 1)))
+        return {"iterations": chosen, "count": count}
 
     return Work(run=run, size=size, finish=lambda: last)
 

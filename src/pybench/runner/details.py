@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pybench.results import PairRecord, RowRecord
+from pybench.results import PairRecord, RowRecord, TurnSample
 from pybench.runner.judging import comparable, difference
 from pybench.runner.record import Run
 from pybench.runner.timings import operations
@@ -35,7 +36,7 @@ class WarmUp:
     """How the samples of a process go on: the n-th one over the median of all.
 
     Medians over the pairs; the first value is that of the warm-up sample, which no
-    verdict sees.
+    verdict sees, except in a row that a process can run once only.
     """
 
     baseline: tuple[float, ...]
@@ -108,16 +109,13 @@ def _ratio(pair: PairRecord, metric: str, baseline: str, side: str) -> float | N
         return None
 
 
-def _timed(pair: PairRecord, side: str, metric: str) -> list[list[int]]:
-    return [
-        [timed_ns(sample, metric) for sample in process]
-        for process in pair.samples[side]
-    ]
+def _times(processes: Sequence[Sequence[TurnSample]], metric: str) -> list[list[int]]:
+    return [[timed_ns(sample, metric) for sample in process] for process in processes]
 
 
 def _median(record: RowRecord, pair: PairRecord, side: str) -> float:
-    courses = _timed(pair, side, record.metric or CPU)
-    middle = statistics.median(time for course in courses for time in course[1:])
+    courses = _times(pair.timed(side), record.metric or CPU)
+    middle = statistics.median(time for course in courses for time in course)
     return middle / operations(record, pair)
 
 
@@ -128,8 +126,9 @@ def _warm_up(
     courses = [
         [time / middle for time in process]
         for pair, _ in pairs
-        for process in _timed(pair, side, metric)
-        if len(process) > 1 and (middle := statistics.median(process[1:])) > 0
+        for process in _times(pair.samples[side], metric)
+        if len(process) > pair.warmups
+        and (middle := statistics.median(process[pair.warmups :])) > 0
     ]
     length = min(map(len, courses), default=0)
     return tuple(

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pybench.results import MEASURED, VOID, PairRecord, RowRecord
-from pybench.runner.pairs import WARMUPS
 from pybench.runner.record import Run
 from pybench.verdicts import (
     CPU,
@@ -129,12 +128,9 @@ def difference(record: PairRecord, metric: str, baseline: str, side: str) -> flo
     DifferenceError
         If a time in it is not positive.
     """
-    ours, theirs = record.samples[baseline], record.samples[side]
+    ours, theirs = record.timed(baseline), record.timed(side)
     compute = apart_difference if record.apart else adjacent_difference
-    values = [
-        compute(a[WARMUPS:], b[WARMUPS:], metric)
-        for a, b in zip(ours, theirs, strict=True)
-    ]
+    values = [compute(a, b, metric) for a, b in zip(ours, theirs, strict=True)]
     return sum(values) / len(values)
 
 

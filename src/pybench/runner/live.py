@@ -12,11 +12,10 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pybench.results import (
-    ERROR,
     MEASURED,
     LostRecord,
     PairRecord,
@@ -25,7 +24,6 @@ from pybench.results import (
     differences,
 )
 from pybench.runner import schedule
-from pybench.runner.advice import advice
 from pybench.runner.judging import (
     Judgement,
     clear_changes,
@@ -35,11 +33,14 @@ from pybench.runner.judging import (
     plan_of,
     suspicion,
 )
+from pybench.runner.messages import RowFacts
 from pybench.runner.pairs import (
     SUSPENDED,
     Lot,
     Scouted,
+    fitting_samples,
     measure,
+    refused,
     scout,
     shortened,
     timed_samples,
@@ -56,10 +57,13 @@ LOST_MOST = 2
 # A pair that was suspended is no fault of the row's. But where something stops and
 # continues processes all the time, as cpulimit does, there is an end to it.
 SUSPENDED_MOST = 10
-# By name, for a suite that turns the loading of all plugins off.
-PLUGINS = ("-p", "benchmark", "-p", "pybench")
 # Sessions in a row that did not start, after which something is wrong with the side.
 STARTS_FAILED_MOST = 3
+
+UNSTABLE = (
+    "its name differs from process to process, so another one does not have it: give "
+    "its parameters ids that stay the same"
+)
 
 
 class ComparisonError(Exception):
@@ -137,7 +141,10 @@ class Comparison:
         self.run = run
         self.plant: Mapping[str, tuple[int, int]] = {}
         self._sides = {side.name: side for side in sides}
-        self._root = ""  # where names of rows begin, once a session has said it
+        # What sessions have said: where names of rows begin, pytest's settings, and
+        # in which file each row is.
+        self._root = self._configuration = ""
+        self._files: dict[str, str] = {}
         self._suite = [*suite]
         self._folder = folder
         self._writer = writer
@@ -149,20 +156,9 @@ class Comparison:
         self._started = time.monotonic()
         self._row_pair_s = 0.0  # what a row of the last round took
         self._starts_failed = 0
-        self._overridden: dict[str, None] = {}
         self._suspension = Suspension()
         usable = getattr(os, "sched_getaffinity", lambda pid: ())(0)
         self._cpus = sorted(usable)
-
-    @property
-    def notes(self) -> list[str]:
-        """What the reader must know of how the sessions were run."""
-        if not self._overridden:
-            return []
-        return [
-            "the suite's own pytest options that were overridden in the measured "
-            f"processes: {', '.join(self._overridden)}"
-        ]
 
     # The whole
 
@@ -227,12 +223,13 @@ class Comparison:
     def _scout(self) -> None:
         found: dict[str, dict[str, Scouted]] = {}
         numbers: dict[str, Mapping[str, int]] = {}
-        for name in self._sides:
+        for seed, name in enumerate(self._sides):
             self._report("trying out side", len(found) + 1, len(self._sides), 0)
-            found[name] = dict(self._scout_side(name, numbers))
+            found[name] = dict(self._scout_side(name, numbers, seed))
             for row, one in found[name].items():
                 if one.outcome == MEASURED:
                     numbers.setdefault(row, one.numbers)
+        self._find_unstable(found)
         baseline = next(iter(self._sides))
         order = [*found[baseline]]
         for name in self._sides:
@@ -250,44 +247,88 @@ class Comparison:
                 )
             )
 
+    def _find_unstable(self, found: dict[str, dict[str, Scouted]]) -> None:
+        """Name the rows whose names differ from process to process.
+
+        Sides are tried out under hash seeds of their own, so that such a row looks as
+        if one side alone had it. What tells it from one that does is another session
+        of that side, under the seed of a side that lacks it. Of the names that a row
+        has on several sides the first one is kept.
+        """
+        everywhere = set.intersection(*({*rows} for rows in found.values()))
+        sides = {name: {*rows} for name, rows in found.items()}
+        collected: dict[tuple[str, int], frozenset[str]] = {}
+        named: set[str] = set()
+        for name, rows in found.items():
+            for row in [row for row in rows if row not in everywhere]:
+                seed = next(n for n, of in enumerate(sides.values()) if row not in of)
+                if (name, seed) not in collected:
+                    collected[name, seed] = self._collected(name, seed)
+                again = collected[name, seed]
+                test = row.partition("[")[0]
+                if row in again:
+                    continue
+                if test in named and row not in sides[self.run.baseline.name]:
+                    del rows[row]
+                    continue
+                named.add(test)
+                other = next((r for r in again if r.startswith(f"{test}[")), "")
+                reason = UNSTABLE + (f" (there it is {other})" if other else "")
+                rows[row] = refused(replace(rows[row].facts, refused=reason))
+
+    def _collected(self, name: str, seed: int) -> frozenset[str]:
+        """Return the names of the rows that one more session of a side collects."""
+        try:
+            with self._start(name, (), seed) as worker:
+                worker.await_hello()
+                self._know(name, worker)
+                worker.choose(())
+                return frozenset(worker.rows)
+        except WorkerError as error:
+            raise ComparisonError(str(error)) from None
+
     def _scout_side(
-        self, name: str, numbers: Mapping[str, Mapping[str, int]]
+        self, name: str, numbers: Mapping[str, Mapping[str, int]], seed: int
     ) -> Iterator[tuple[str, Scouted]]:
         """Try all rows of one side; go on after a row that ends the session."""
-        rows: list[str] | None = None
+        rows: Sequence[str] | None = None
         seen: set[str] = set()
+        facts: dict[str, RowFacts] = {}
         while rows is None or rows:
             failure = ""
             chosen: tuple[str, ...] = ()
-            facts: Mapping[str, Mapping[str, object]] = {}
             try:
-                with self._start(name, (), 0) as worker:
+                with self._start(name, (), seed) as worker:
                     try:
                         for row, one in scout(worker, rows, numbers):
                             seen.add(row)
                             yield row, one
                     finally:
-                        chosen, facts = worker.chosen, worker.rows
+                        chosen = worker.chosen
+                        facts = {**worker.rows, **facts}
                         self._know(name, worker)
             except StartError as error:
-                said = str(error)
-                raise ComparisonError(said + advice(said)) from None
+                raise ComparisonError(str(error)) from None
             except WorkerError as error:
-                failure = str(error)
+                failure = str(error).removeprefix(f"{name}: ")
+            for row in rows or ():
+                if row not in seen and row not in chosen:
+                    seen.add(row)
+                    yield row, refused(replace(facts[row], refused=UNSTABLE))
             left = [row for row in chosen if row not in seen]
             if not left:
                 return
             seen.add(left[0])
             reason = failure or "it never ended"
-            yield left[0], _failed(facts.get(left[0], {}), reason)
+            yield left[0], refused(replace(facts[left[0]], refused=reason))
             rows = left[1:]
 
     def _know(self, name: str, worker: Worker) -> None:
         """Note who a side is; refuse one that has become another."""
         if worker.identity is None:
             return
-        self._root = worker.root
-        self._overridden |= dict.fromkeys(worker.overridden)
+        self._root, self._configuration = worker.root, worker.configuration
+        self._files |= {row: facts.file for row, facts in worker.rows.items()}
         known = self.run.sides.get(name)
         if known is None:
             record = SideRecord(
@@ -405,6 +446,15 @@ class Comparison:
         ]
         schedule.generator(self._seed, "lots", number).shuffle(lots)
         for index, (apart, pinned, sides, rows) in enumerate(lots):
+            numbers = {row: self._numbers(row, sides) for row in rows}
+            fitting = {
+                row: fitting_samples(
+                    self.run.rows[row].rounds,
+                    max(of_side["count"] for of_side in numbers[row].values()),
+                    self._timed(row, sides, clearly),
+                )
+                for row in rows
+            }
             yield Lot(
                 rows=tuple(rows),
                 pairs={row: pairs[row] for row in rows},
@@ -421,8 +471,9 @@ class Comparison:
                 if pinned
                 else None,
                 hash_seed=schedule.hash_seed(self._seed, number, index),
-                numbers={row: self._numbers(row, sides) for row in rows},
-                timed={row: self._timed(row, sides, clearly) for row in rows},
+                numbers=numbers,
+                timed={row: fit[1] for row, fit in fitting.items()},
+                warmups={row: fit[0] for row, fit in fitting.items()},
             )
 
     def _timed(
@@ -454,20 +505,31 @@ class Comparison:
     def _start(self, name: str, rows: Sequence[str], hash_seed: int) -> Worker:
         known = self.run.sides.get(name)
         side = self._sides[(known and known.twin_of) or name]
-        # Rows by name need no selecting, and a selector that matches none of them is an
-        # error of pytest's. Their names begin in the working directory only where that
-        # has the suite in it.
-        if rows and self._root:
-            named = [str(Path(self._root, row)) for row in rows]
-            chosen = [f"--rootdir={self._root}", *named]
-        else:
-            chosen = [*self._suite, *self._selecting]
+        chosen = self._choosing(rows)
         command = [
-            str(side.python), "-m", "pytest", *PLUGINS, *chosen,
-            "--benchmark-only", "-q", "--no-header",
+            str(side.python), "-m", "pytest", *chosen,
+            "--benchmark-only", "-p", "no:cacheprovider", "-q", "--no-header",
         ]  # fmt: skip
         environ = {**side.environ, "PYTHONHASHSEED": str(hash_seed)}
         return Worker(name, command, environ=environ, folder=self._folder)
+
+    def _choosing(self, rows: Sequence[str]) -> list[str]:
+        """Return the words of pytest by which it collects at least those rows.
+
+        The session picks them by their names, which no command line can hold as they
+        are: there they are paths. Naming their files spares it collecting all others.
+        """
+        files = {row: self._files.get(row, "") for row in rows}
+        is_known = bool(rows) and bool(self._root) and all(files.values())
+        # Names of rows outside the root begin in what was asked for.
+        are_inside = all(Path(self._root) in Path(f).parents for f in files.values())
+        if not is_known or not are_inside or any(map(_is_odd_path, files.values())):
+            return [*self._suite, *self._selecting]
+        words = [f"--rootdir={self._root}"]
+        if self._configuration:
+            # One that lies nearer to those files was not the suite's.
+            words += ["-c", self._configuration]
+        return [*words, *dict.fromkeys(files.values())]
 
     # Telling
 
@@ -505,17 +567,9 @@ class Comparison:
         return "no row could be measured on both sides" + (f":\n{shown}" * bool(shown))
 
 
-def _failed(facts: Mapping[str, object], reason: str) -> Scouted:
-    return Scouted(
-        outcome=ERROR,
-        reason=reason,
-        facts=facts,
-        ended={},
-        numbers={},
-        samples=(),
-        sample_ns=0.0,
-        turn_ns=0.0,
-    )
+def _is_odd_path(path: str) -> bool:
+    """Tell whether pytest takes what is in a path for something else."""
+    return "[" in path or "::" in path
 
 
 def _slowest_ns(pair: PairRecord) -> float:
@@ -532,13 +586,15 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
     first = next((o for o in there.values() if o.outcome == MEASURED), None)
     any_one = next(iter(there.values()))
     outcomes = {n: one.outcome if one else "missing" for n, one in sides.items()}
+    is_unstable = any(one.reason.startswith(UNSTABLE) for one in there.values())
     reasons = {
         name: (f"{one.outcome}: {one.reason}" if one else "this side has no such row")
         for name, one in sides.items()
-        if one is None or one.outcome != MEASURED
+        if (one is None and not is_unstable) or (one and one.outcome != MEASURED)
     }
-    threads = max([int(o.ended.get("threads", 1)) for o in there.values()], default=1)
-    apart = any(bool(o.facts.get("alternate")) for o in there.values())
+    threads = max((one.counts["threads"] for one in there.values()), default=1)
+    apart = any(one.facts.alternate for one in there.values())
+    limits = [one.rounds for one in there.values() if one.rounds is not None]
     metric = None
     if first is not None:
         try:
@@ -558,15 +614,15 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
     share = fewer["count"] / numbers["count"] if numbers else 1.0
     return RowRecord(
         row=row,
-        group=any_one.facts.get("group") or _area(row),
+        group=any_one.facts.group or _area(row),
         apart=apart,
         # Its threads would all be on that CPU; and who waits for something else than
         # the CPU loses nothing by having more of them. By wall time neither is sure:
         # libraries have threads that spin, and nobody declares them.
         pinned=not apart and threads == 1 and metric == CPU,
-        margin=any_one.facts.get("margin"),
+        margin=any_one.facts.margin,
         metric=metric,
-        operations=int(first.ended.get("operations", 1)) if first else 1,
+        operations=first.counts["operations"] if first else 1,
         threads=threads,
         numbers=fewer,
         per_sample_ns=first.sample_ns * share if first else 0.0,
@@ -574,6 +630,7 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
         reasons=reasons,
         per_turn_ns=max([one.turn_ns for one in there.values()], default=0.0) * share,
         waits=waiting,
+        rounds=min(limits, default=None),
     )
 
 

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
-from pybench.results import MEASURED, LostRecord, PairRecord, TurnSample
+from pybench.results import ERROR, MEASURED, LostRecord, PairRecord, TurnSample
+from pybench.runner.messages import COUNTS, Ended, RowFacts
 from pybench.runner.suspension import Suspension
 from pybench.runner.worker import RowEndedError, StartError, Worker, WorkerError
 
@@ -53,7 +53,12 @@ SUSPENDED = "suspended"
 
 Start = Callable[[str, Sequence[str], int], Worker]
 Check = Callable[[str, Worker], None]
-Row = Mapping[str, Any]
+
+# Why a pair is lost whose row one of the processes does not have.
+ABSENT = (
+    "no row of this name in this process, so its name differs from process to "
+    "process: give its parameters ids that stay the same"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +75,42 @@ class Lot:
     hash_seed: int
     numbers: Mapping[str, Mapping[str, Mapping[str, int]]]  # row, side
     timed: Mapping[str, int]  # samples that count, in one process
+    warmups: Mapping[str, int]  # samples before them
 
 
 def timed_samples(per_turn_ns: float, *, is_clear: bool = False) -> int:
     """Return how many samples of a row count in one process."""
     most = TIMED_CLEAR if is_clear else TIMED
     return max(TIMED_LEAST, min(most, int(TURNS_NS // max(per_turn_ns, 1))))
+
+
+def fitting_samples(rounds: int | None, count: int, timed: int) -> tuple[int, int]:
+    """Return how many warm-ups and timed samples a row has in one process.
+
+    Parameters
+    ----------
+    rounds : int or None
+        The most that the row may do in a process, None for any number.
+    count : int
+        Rounds of a sample.
+    timed : int
+        Samples that are wanted.
+
+    Returns
+    -------
+    (int, int)
+        Without a warm-up where no more than one sample fits: the first call of such
+        a row is what it is about.
+    """
+    if rounds is None:
+        return WARMUPS, timed
+    fit = rounds // count
+    return (WARMUPS, min(timed, fit - WARMUPS)) if fit > WARMUPS else (0, 1)
+
+
+def fitting_count(rounds: int | None) -> int | None:
+    """Return the highest count of which a whole process fits into its rounds."""
+    return None if rounds is None else max(1, rounds // (WARMUPS + TIMED))
 
 
 def shortened(numbers: Mapping[str, int], sample_ns: float) -> Mapping[str, int]:
@@ -133,9 +168,13 @@ def _in_turns(
         for name, worker in workers.items():
             worker.await_hello()
             check(name, worker)
-            worker.choose(lot.rows)
+        absent = _absent(lot, workers)
+        yield from absent.values()
+        rows = [row for row in lot.rows if row not in absent]
+        for worker in workers.values():
+            worker.choose(rows)
             worker.pin(lot.cpu)
-        for row in lot.rows:
+        for row in rows:
             at.append(row)
             suspension.forget()
             for worker in workers.values():
@@ -150,15 +189,29 @@ def _in_turns(
             worker.hang_up()  # so that they end at once, not one after the other
 
 
+def _absent(lot: Lot, workers: Mapping[str, Worker]) -> dict[str, LostRecord]:
+    """Return what is lost because a process has no row of that name."""
+    return {
+        row: LostRecord(row=row, pair=lot.pairs[row], side=name, reason=ABSENT)
+        for name, worker in workers.items()
+        for row in lot.rows
+        if row not in worker.rows
+    }
+
+
 def _row_in_turns(
     lot: Lot, row: str, workers: Mapping[str, Worker]
 ) -> PairRecord | LostRecord:
     order = lot.orders[row]
-    waiting = {name: workers[name].await_row(row) for name in order}
-    ended = {n: said for n, said in waiting.items() if said["say"] == "ended"}
+    ended: dict[str, Ended] = {}
+    for name in order:
+        try:
+            workers[name].await_row(row)
+        except RowEndedError as error:
+            ended[name] = error.how
     samples: dict[str, list[TurnSample]] = {name: [] for name in order}
     latest_ns = time.perf_counter_ns() + len(order) * ROW_MOST_NS
-    for turn in range(WARMUPS + lot.timed[row]):
+    for turn in range(lot.warmups[row] + lot.timed[row]):
         if turn >= WARMUPS + TIMED_LEAST and time.perf_counter_ns() > latest_ns:
             break
         # A B B A: whoever was first is last in the next turn.
@@ -168,12 +221,12 @@ def _row_in_turns(
             try:
                 samples[name].append(workers[name].sample(lot.numbers[row][name]))
             except RowEndedError as error:
-                ended[name] = error.message
+                ended[name] = error.how
     for name in order:
         if name not in ended:
-            said = workers[name].stop_row(row)
-            if said["outcome"] != MEASURED:
-                ended[name] = said
+            how = workers[name].stop_row(row)
+            if how.outcome != MEASURED:
+                ended[name] = how
     if ended:
         return _lost(lot, row, ended)
     return _pair(lot, row, {name: (tuple(samples[name]),) for name in order})
@@ -185,25 +238,30 @@ def _apart(
     taken: dict[str, dict[str, list[tuple[TurnSample, ...]]]] = {
         row: {name: [] for name in lot.sides} for row in lot.rows
     }
-    ended: dict[str, dict[str, Row]] = {row: {} for row in lot.rows}
+    ended: dict[str, dict[str, Ended]] = {row: {} for row in lot.rows}
+    absent: dict[str, LostRecord] = {}
     suspension.forget()
     stopped: list[str] = []
     for name in (*lot.start_order, *reversed(lot.start_order)):
         with start(name, lot.rows, lot.hash_seed) as worker:
             worker.await_hello()
             check(name, worker)
-            worker.choose(lot.rows)
-            for row in lot.rows:
+            absent |= _absent(lot, {name: worker})
+            rows = [row for row in lot.rows if row not in absent]
+            worker.choose(rows)
+            for row in rows:
                 at.append(row)
-                samples, said = _row_alone(lot, row, name, worker)
-                if said["outcome"] != MEASURED:
-                    ended[row][name] = said
+                samples, how = _row_alone(lot, row, name, worker)
+                if how.outcome != MEASURED:
+                    ended[row][name] = how
                 taken[row][name].append(samples)
             if worker.was_stopped():
                 stopped.append(name)
     for row in lot.rows:
         # What lay between two processes has moved them apart: all rows are concerned.
-        if suspension.happened or stopped:
+        if row in absent:
+            yield absent[row]
+        elif suspension.happened or stopped:
             yield _suspended(lot, row, stopped)
         elif ended[row]:
             yield _lost(lot, row, ended[row])
@@ -213,15 +271,13 @@ def _apart(
 
 def _row_alone(
     lot: Lot, row: str, name: str, worker: Worker
-) -> tuple[tuple[TurnSample, ...], Row]:
-    said = worker.await_row(row)
-    if said["say"] == "ended":
-        return (), said
-    turns = WARMUPS + lot.timed[row]
+) -> tuple[tuple[TurnSample, ...], Ended]:
+    turns = lot.warmups[row] + lot.timed[row]
     try:
+        worker.await_row(row)
         samples = tuple(worker.sample(lot.numbers[row][name]) for _ in range(turns))
     except RowEndedError as error:
-        return (), error.message
+        return (), error.how
     return samples, worker.stop_row(row)
 
 
@@ -230,13 +286,13 @@ def _suspended(lot: Lot, row: str, sides: Sequence[str]) -> LostRecord:
     return LostRecord(row=row, pair=lot.pairs[row], side=side, reason=SUSPENDED)
 
 
-def _lost(lot: Lot, row: str, ended: Mapping[str, Row]) -> LostRecord:
-    name, said = next(iter(ended.items()))
+def _lost(lot: Lot, row: str, ended: Mapping[str, Ended]) -> LostRecord:
+    name, how = next(iter(ended.items()))
     return LostRecord(
         row=row,
         pair=lot.pairs[row],
         side=name,
-        reason=f"{said['outcome']}: {said['reason']}",
+        reason=f"{how.outcome}: {how.reason}",
     )
 
 
@@ -253,6 +309,7 @@ def _pair(
         hash_seed=lot.hash_seed,
         numbers=lot.numbers[row][baseline],
         samples=samples,
+        warmups=lot.warmups[row],
     )
 
 
@@ -262,8 +319,9 @@ class Scouted:
 
     outcome: str
     reason: str
-    facts: Row  # of the collection: group, apart, margin
-    ended: Row  # of the row itself: operations, threads
+    facts: RowFacts
+    counts: Mapping[str, int]  # of the row itself: operations, threads
+    rounds: int | None  # the most in one process
     numbers: Mapping[str, int]
     samples: tuple[TurnSample, ...]
     sample_ns: float  # the shortest one, had it been of those numbers
@@ -285,41 +343,63 @@ def scout(
         What is sized already, on another side; other rows are sized here.
     """
     worker.await_hello()
-    chosen = [*worker.rows] if rows is None else [r for r in rows if r in worker.rows]
+    known = [*worker.rows] if rows is None else [r for r in rows if r in worker.rows]
+    chosen = [row for row in known if not worker.rows[row].refused]
     worker.choose(chosen)
     if not worker.rows:
         worker.await_end()
         raise StartError(f"{worker.name}: found no benchmarks{worker.said()}")
-    for row in chosen:
+    for row in known:
         facts = worker.rows[row]
-        found: Mapping[str, int] = numbers.get(row, {})
-        samples: list[TurnSample] = []
-        sample_ns = turn_ns = math.inf
-        said = worker.await_row(row)
-        if said["say"] == "ready":
-            try:
-                used = found = found or worker.size(TARGET_NS)
-                for _ in range(SCOUTED):
-                    began = time.perf_counter_ns()
-                    samples.append(worker.sample(used))
-                    taken_ns = time.perf_counter_ns() - began
-                    share = used["count"] / found["count"]
-                    sample_ns = min(sample_ns, samples[-1].wall_ns / share)
-                    turn_ns = min(turn_ns, taken_ns / share)
-                    used = shortened(used, samples[-1].wall_ns)
-                said = worker.stop_row(row)
-            except RowEndedError as error:
-                said = error.message
-        yield (
-            row,
-            Scouted(
-                outcome=said["outcome"],
-                reason=said["reason"],
-                facts=facts,
-                ended=said.get("facts", {}),
-                numbers=found,
-                samples=tuple(samples),
-                sample_ns=sample_ns if samples else 0.0,
-                turn_ns=turn_ns if samples else 0.0,
-            ),
-        )
+        if facts.refused:
+            yield row, refused(facts)
+        else:
+            yield row, _try_row(worker, row, numbers.get(row, {}))
+
+
+def refused(facts: RowFacts) -> Scouted:
+    """Return what is known of a row that is not tried."""
+    return Scouted(
+        outcome=ERROR,
+        reason=facts.refused,
+        facts=facts,
+        counts=COUNTS,
+        rounds=None,
+        numbers={},
+        samples=(),
+        sample_ns=0.0,
+        turn_ns=0.0,
+    )
+
+
+def _try_row(worker: Worker, row: str, numbers: Mapping[str, int]) -> Scouted:
+    """Try a row: size it if `numbers` is empty, and take a few samples."""
+    found = numbers
+    samples: list[TurnSample] = []
+    sample_ns = turn_ns = math.inf
+    rounds: int | None = None
+    try:
+        rounds = worker.await_row(row)
+        used = found = found or worker.size(TARGET_NS, fitting_count(rounds))
+        for _ in range(sum(fitting_samples(rounds, found["count"], SCOUTED - WARMUPS))):
+            began = time.perf_counter_ns()
+            samples.append(worker.sample(used))
+            taken_ns = time.perf_counter_ns() - began
+            share = used["count"] / found["count"]
+            sample_ns = min(sample_ns, samples[-1].wall_ns / share)
+            turn_ns = min(turn_ns, taken_ns / share)
+            used = shortened(used, samples[-1].wall_ns)
+        how = worker.stop_row(row)
+    except RowEndedError as error:
+        how = error.how
+    return Scouted(
+        outcome=how.outcome,
+        reason=how.reason,
+        facts=worker.rows[row],
+        counts=how.counts,
+        rounds=rounds,
+        numbers=found,
+        samples=tuple(samples),
+        sample_ns=sample_ns if samples else 0.0,
+        turn_ns=turn_ns if samples else 0.0,
+    )

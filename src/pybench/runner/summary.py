@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from pybench.outputs import write_file
-from pybench.results import ERROR, VOID, PairRecord, RowRecord
+from pybench.results import ERROR, MEASURED, VOID, PairRecord, RowRecord
 from pybench.runner.judging import Cell, Judgement, category, gil_turned_on
 from pybench.runner.record import Run
 from pybench.runner.timings import operations
@@ -36,6 +36,9 @@ SCHEMA = 1
 NAME = "summary.json"
 
 NO_VERDICT = "none"
+
+# Rows that a note lists by name.
+ONCE_NAMED = 5
 
 # What ``--fail-on`` may be, and which verdicts it means.
 FAIL_ON = {
@@ -211,8 +214,24 @@ def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> S
         started=run.header.started,
         command=run.header.command,
         version=run.header.version,
-        notes=tuple(notes),
+        notes=(*notes, *_once_notes(run)),
     )
+
+
+def _once_notes(run: Run) -> list[str]:
+    """Name the rows of which a process makes one sample, as they say themselves."""
+    rows = [
+        row
+        for row, record in run.rows.items()
+        if record.rounds == 1 and MEASURED in record.outcomes.values()
+    ]
+    if not rows:
+        return []
+    more = f" and {len(rows) - ONCE_NAMED} more" if len(rows) > ONCE_NAMED else ""
+    return [
+        f"called once a process, as rounds=1 says: {', '.join(rows[:ONCE_NAMED])}{more}"
+        "; a pair is one sample of each side, with no warm-up"
+    ]
 
 
 def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
@@ -265,8 +284,8 @@ def _median_ns(
     values = [
         timed_ns(sample, record.metric or CPU) / operations(record, pair)
         for pair in pairs
-        for process in pair.samples.get(side, ())
-        for sample in process[1:]
+        for process in pair.timed(side)
+        for sample in process
     ]
     return statistics.median(values) if values else None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pybench.results import PairRecord, RowRecord
+from pybench.results import MEASURED, PairRecord, RowRecord, TurnSample
 from pybench.runner.record import Run
 from pybench.verdicts import CPU, timed_ns
 
@@ -14,10 +15,11 @@ from pybench.verdicts import CPU, timed_ns
 class ProcessTimes:
     """The samples of one process, in seconds per operation.
 
-    `warm_up_s` is its first one, which no verdict sees; `values_s` are the others.
+    `warm_up_s` is its first one, which no verdict sees; `values_s` are the others. A
+    row that a process can run once only has no warm-up.
     """
 
-    warm_up_s: float
+    warm_up_s: float | None
     values_s: tuple[float, ...]
 
     @property
@@ -54,19 +56,20 @@ def row_times(run: Run, side: str) -> tuple[tuple[RowTimes, ...], dict[str, str]
         sample took no time by its clock, and so is not a time.
     """
     found, left_out = [], {}
+    asked = run.sides[side].twin_of or side
     for row, record in run.rows.items():
         metric = record.metric or CPU
         pairs = [pair for _, pair in sorted(run.pairs.get(row, {}).items())]
-        courses = [
-            [timed_ns(sample, metric) / operations(record, pair) for sample in process]
+        outcome = record.outcomes.get(asked, "not measured")
+        processes = tuple(
+            _process(record, pair, process)
             for pair in pairs
             for process in pair.samples.get(side, ())
-            if len(process) > 1
-        ]
-        if not courses:
-            outcome = record.outcomes.get(side, "not measured")
-            left_out[row] = record.reasons.get(side) or f"{outcome}: no pairs"
-        elif min(time for course in courses for time in course[1:]) <= 0:
+            if len(process) > pair.warmups
+        )
+        if outcome != MEASURED or not processes:
+            left_out[row] = record.reasons.get(asked) or f"{outcome}: no pairs"
+        elif min(time for one in processes for time in one.values_s) <= 0:
             left_out[row] = f"a sample took no time by the {metric} clock"
         else:
             found.append(
@@ -75,16 +78,21 @@ def row_times(run: Run, side: str) -> tuple[tuple[RowTimes, ...], dict[str, str]
                     group=record.group,
                     metric=metric,
                     operations=operations(record, pairs[-1]),
-                    processes=tuple(
-                        ProcessTimes(
-                            warm_up_s=course[0] / 1e9,
-                            values_s=tuple(time / 1e9 for time in course[1:]),
-                        )
-                        for course in courses
-                    ),
+                    processes=processes,
                 )
             )
     return tuple(found), left_out
+
+
+def _process(
+    record: RowRecord, pair: PairRecord, process: Sequence[TurnSample]
+) -> ProcessTimes:
+    scale = operations(record, pair) * 1e9
+    times_s = [timed_ns(sample, record.metric or CPU) / scale for sample in process]
+    return ProcessTimes(
+        warm_up_s=times_s[0] if pair.warmups else None,
+        values_s=tuple(times_s[pair.warmups :]),
+    )
 
 
 def operations(record: RowRecord, pair: PairRecord) -> int:

@@ -14,11 +14,31 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from pybench.results import Identity, ResultsError, TurnSample, parse_identity
+from pybench.results import (
+    ERROR,
+    MEASURED,
+    SKIPPED,
+    Identity,
+    ResultsError,
+    TurnSample,
+    parse_identity,
+)
+from pybench.runner.messages import (
+    Ended,
+    MessageError,
+    RowFacts,
+    plain,
+    read_ended,
+    read_facts,
+    read_numbers,
+    read_rounds,
+    read_sample,
+)
 
 # A session that says nothing for so long is stuck. Far above any honest sample, as
 # the rows of startup take a second and a half.
@@ -26,6 +46,14 @@ PATIENCE_S = 60.0
 # Collecting a large suite on a slow disk.
 START_PATIENCE_S = 180.0
 END_PATIENCE_S = 10.0
+
+# Why a row has no samples that has not failed.
+NEVER_CALLED = "it never called benchmark"
+ENDED_EARLY = "it ended in the middle of its turns"
+# What a session did that is there and cannot be talked to any more.
+CLOSED = "closed its socket to pybench, as a row does that closes all files"
+
+_T = TypeVar("_T")
 
 
 class WorkerError(Exception):
@@ -37,11 +65,11 @@ class StartError(WorkerError):
 
 
 class RowEndedError(Exception):
-    """A row ended in the middle of its turns; `message` is what was said of it."""
+    """A row ended before its turns or in the middle of them; `how` says how."""
 
-    def __init__(self, message: dict[str, Any]) -> None:
-        super().__init__(_reason(message))
-        self.message = message
+    def __init__(self, how: Ended) -> None:
+        super().__init__(how.reason)
+        self.how = how
 
 
 class Worker:
@@ -68,12 +96,12 @@ class Worker:
         folder: Path,
     ) -> None:
         self.name = name
-        self.rows: dict[str, dict[str, Any]] = {}
+        self.rows: dict[str, RowFacts] = {}
         self.chosen: tuple[str, ...] = ()
         self.identity: Identity | None = None
         self.gil_enabled: bool | None = None
-        self.overridden: tuple[str, ...] = ()  # the suite's own options of pytest
         self.root = ""  # the folder that names of rows begin in
+        self.configuration = ""  # pytest's file of settings, if it found one
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
         ours, theirs = socket.socketpair()
         self._socket = ours
@@ -119,12 +147,15 @@ class Worker:
         if message.get("say") != "hello":
             self.await_end()  # only then it has said why
             raise StartError(f"{self.name}: collected nothing{self.said()}")
-        self.rows = message["rows"]
-        self.gil_enabled = message["gil_enabled"]
-        self.root = str(message.get("root", ""))
-        self.overridden = tuple(message.get("overridden", ()))
+        rows = message.get("rows")
+        if not isinstance(rows, dict):
+            raise StartError(f"{self.name}: said {rows!r} instead of its rows")
+        self.rows = {plain(name): _facts(name, said) for name, said in rows.items()}
+        self.gil_enabled = message.get("gil_enabled")
+        self.root = str(message.get("root") or "")
+        self.configuration = str(message.get("configuration") or "")
         try:
-            self.identity = parse_identity(message["identity"], self.name)
+            self.identity = parse_identity(message.get("identity"), self.name)
         except ResultsError as error:
             raise StartError(str(error)) from None
 
@@ -141,46 +172,77 @@ class Worker:
             except ProcessLookupError:
                 raise self._ended() from None
 
-    def await_row(self, row: str) -> dict[str, Any]:
-        """Wait until it reaches a row; returns ``ready``, or ``ended`` if it did not.
+    def await_row(self, row: str) -> int | None:
+        """Wait until a row is ready; returns how many rounds it may do, None for any.
 
         Rows before it that this session has nothing to say of any more are passed by.
-        """
-        while True:
-            message = self.hear()
-            if message.get("row") == row:
-                return message
 
-    def size(self, target_ns: float) -> dict[str, int]:
-        """Let the waiting row find its count.
+        Raises
+        ------
+        RowEndedError
+            If it ended instead, as one does that never calls `benchmark`.
+        """
+        message = self._hear_of(row)
+        if message.get("say") == "ended":
+            raise RowEndedError(_unmeasured(read_ended(message), NEVER_CALLED, SKIPPED))
+        return self._read(read_rounds, message)
+
+    def size(self, target_ns: float, most: int | None = None) -> dict[str, int]:
+        """Let the waiting row find its count, at most `most` if that is given.
 
         Raises
         ------
         RowEndedError
             If the row ended instead, as one does that this build cannot run.
         """
-        self.tell(do="size", target_ns=target_ns)
-        numbers: dict[str, int] = self._answer("sized")["numbers"]
-        return numbers
+        self.tell(do="size", target_ns=target_ns, most=most)
+        return self._read(read_numbers, self._answer("sized").get("numbers"))
 
     def sample(self, numbers: Mapping[str, int]) -> TurnSample:
         """Let the waiting row run once; `RowEndedError` if it ended instead."""
         self.tell(do="sample", numbers=dict(numbers))
-        return TurnSample(**self._answer("sample")["sample"])
+        return self._read(read_sample, self._answer("sample").get("sample"))
 
-    def stop_row(self, row: str) -> dict[str, Any]:
+    def stop_row(self, row: str) -> Ended:
         """End the waiting row; returns how it ended."""
         self.tell(do="stop")
-        return self.await_row(row)
+        message = self._hear_of(row)
+        if message.get("say") != "ended":
+            raise self._out_of_turn(message, "ended")
+        return read_ended(message)
+
+    def _hear_of(self, row: str) -> dict[str, Any]:
+        while True:
+            message = self.hear()
+            if message.get("row") == row:
+                return message
+            if message.get("say") == "bye":
+                raise self._out_of_turn(message, row)
 
     def _answer(self, wanted: str) -> dict[str, Any]:
         message = self.hear()
         said = message.get("say")
         if said == "ended":
-            raise RowEndedError(message)
+            raise RowEndedError(_unmeasured(read_ended(message), ENDED_EARLY, ERROR))
         if said != wanted:
-            raise WorkerError(f"{self.name}: said {said!r} instead of {wanted!r}")
+            raise self._out_of_turn(message, wanted)
         return message
+
+    def _out_of_turn(self, message: Mapping[str, Any], wanted: str) -> WorkerError:
+        said = message.get("say")
+        if said == "bye":
+            self.await_end()
+            return WorkerError(
+                f"{self.name}: this row ended its session, as pytest.exit and a "
+                f"KeyboardInterrupt do{self.said()}"
+            )
+        return WorkerError(f"{self.name}: said {said!r} instead of {wanted!r}")
+
+    def _read(self, reader: Callable[[Any], _T], said: Any) -> _T:
+        try:
+            return reader(said)
+        except MessageError as error:
+            raise WorkerError(f"{self.name}: {plain(error)}") from None
 
     def tell(self, **message: object) -> None:
         """Send one message."""
@@ -204,9 +266,13 @@ class Worker:
         if not line.endswith(b"\n"):
             raise self._ended()
         try:
-            message: dict[str, Any] = json.loads(line)
-        except ValueError:
-            raise WorkerError(f"{self.name}: said what is no JSON: {line!r}") from None
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            raise WorkerError(
+                f"{self.name}: said what is no JSON: {line[:300]!r}"
+            ) from None
+        if not isinstance(message, dict):
+            raise WorkerError(f"{self.name}: said what is no message: {line[:300]!r}")
         return message
 
     def hang_up(self) -> None:
@@ -253,7 +319,7 @@ class Worker:
     def _ended(self) -> WorkerError:
         self.await_end()
         status = self._child.poll()
-        how = "closed its socket" if status is None else _status(status)
+        how = CLOSED if status is None else _status(status)
         return WorkerError(f"{self.name}: {how}{self.said()}")
 
     def said(self) -> str:
@@ -275,5 +341,16 @@ def _status(code: int) -> str:
         return f"was ended by signal {-code}"
 
 
-def _reason(message: Mapping[str, Any]) -> str:
-    return str(message.get("reason") or message)
+def _facts(name: str, said: object) -> RowFacts:
+    facts = read_facts(said)
+    if plain(name) != name:
+        reason = "its name has characters that no file can hold"
+        return replace(facts, refused=facts.refused or reason)
+    return facts
+
+
+def _unmeasured(how: Ended, reason: str, outcome: str) -> Ended:
+    """Return how a row ended that says it was measured, and has not been."""
+    if how.outcome != MEASURED:
+        return how
+    return replace(how, outcome=outcome, reason=reason)

@@ -119,13 +119,15 @@ def draw_plants(
     """Draw the rows in which something is planted.
 
     Only where it can be: a row of which one call is longer than a sample cannot make a
-    twentieth more calls. Never in a row in which no interpreter takes part: verdicts
-    are withheld when one of those moves, and rightly.
+    twentieth more calls, nor one that says how many it allows. Never in a row in which
+    no interpreter takes part: verdicts are withheld when one of those moves, and
+    rightly.
     """
     rows = {
         name: class_of(row)
         for name, row in eligible(run).items()
         if row.group != YARDSTICK_GROUP
+        and row.rounds is None
         and (class_of(row) != COMPUTING or row.numbers.get("count", 1) % PLANT[1] == 0)
     }
     chance = schedule.generator(seed, "plants")

@@ -12,7 +12,7 @@ from typing import Any
 from pybench.report.exports.errors import ExportError
 from pybench.results import MEASURED, RowStatus, identity_document, statuses_document
 from pybench.runner.record import Run
-from pybench.runner.timings import RowTimes, row_times
+from pybench.runner.timings import ProcessTimes, RowTimes, row_times
 
 _PYPERF_VERSION = "1.0"
 
@@ -126,7 +126,7 @@ def pyperf_json(run: Run, side: str) -> tuple[str, dict[str, str]]:
                 "runs": [
                     {
                         "metadata": {},
-                        "warmups": [[row.operations, process.warm_up_s]],
+                        **_warmups(row, process),
                         "values": [*process.values_s],
                     }
                     for process in row.processes
@@ -146,6 +146,13 @@ def pyperf_json(run: Run, side: str) -> tuple[str, dict[str, str]]:
         "version": _PYPERF_VERSION,
     }
     return _text(document), left_out
+
+
+def _warmups(row: RowTimes, process: ProcessTimes) -> dict[str, Any]:
+    """Return the warm-up of a process as pyperf has it, nothing where there is none."""
+    if process.warm_up_s is None:
+        return {}
+    return {"warmups": [[row.operations, process.warm_up_s]]}
 
 
 def _text(document: dict[str, Any]) -> str:
