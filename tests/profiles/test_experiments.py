@@ -474,10 +474,13 @@ def test_imports_are_those_of_the_target() -> None:
         "import time:       100 |        300 | site\n"
         "import time:       200 |        200 |   json.decoder\n"
         "import time:       300 |        500 | json\n"
+        "import time:       -20 |       7000 | app\n"
+        "import time:        20 |         -1 | empty\n"
+        "import time: cached    | cached     | sys\n"
         "something else\n"
     )
 
-    assert parse_imports(text) == {"json": 500_000}
+    assert parse_imports(text) == {"json": 500_000, "app": 7_000_000, "empty": 0}
 
 
 def test_all_conditions_take_turns(

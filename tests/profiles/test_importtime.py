@@ -65,6 +65,42 @@ def test_numbers_that_do_not_add_up_are_named() -> None:
     assert parse(TEXT.replace("360", "364"), IMPORTED).doubtful == ("top",)
 
 
+@pytest.mark.parametrize(
+    ("line", "own_us", "total_us"),
+    [
+        # The children are the two that took 300 and 50 together.
+        ("-40 |     150350 | top", 150_000, 150_350),
+        ("-40 |        310 | top", 0, 350),
+        ("10 |       -360 | top", 10, 360),
+        ("-10 |        -30 | top", 0, 350),
+    ],
+)
+def test_negative_time_does_not_lose_the_module(
+    line: str, own_us: int, total_us: int
+) -> None:
+    """It keeps what the other number and its children leave, and is named."""
+    text = TEXT.replace("10 |        360 | top", line)
+
+    tree = parse(text, IMPORTED)
+
+    (top,) = tree.roots
+    assert (top.own_us, top.total_us) == (own_us, total_us)
+    assert [child.name for child in top.children] == ["middle", "other"]
+    assert tree.doubtful == ("top",)
+    assert tree.foreign == 0
+
+
+def test_negative_time_of_a_child_leaves_its_siblings_where_they_are() -> None:
+    text = TEXT.replace("200 |        300 |   middle", "-5 |       9000 |   middle")
+
+    (top,) = parse(text, IMPORTED).roots
+
+    middle, other = top.children
+    assert (middle.own_us, middle.total_us) == (8900, 9000)
+    assert [child.name for child in middle.children] == ["leaf"]
+    assert other.total_us == 50
+
+
 def test_cut_off_tree_keeps_what_ended() -> None:
     """As of a process that ended in the middle of an import."""
     cut = "".join(TEXT.splitlines(keepends=True)[:-1])

@@ -520,10 +520,11 @@ def parse_imports(text: str) -> dict[str, int]:
         if not line.startswith("import time:") or len(words) != 3:
             continue
         name = words[2].removeprefix(" ").rstrip()
-        if not words[1].strip().isdigit():
+        total = words[1].strip()
+        if not total.removeprefix("-").isdecimal():
             continue
         if name == "site":
             found.clear()
         elif not name.startswith(" "):
-            found[name] = found.get(name, 0) + int(words[1]) * 1000
+            found[name] = found.get(name, 0) + max(0, int(total)) * 1000
     return found

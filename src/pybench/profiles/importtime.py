@@ -13,14 +13,15 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pybench.sequential import student_quantile
 
 # CPython writes two spaces per level and "cached" for what -X importtime=2 adds. Not
-# anchored at the front: a print without a newline may stand before it.
+# anchored at the front: a print without a newline may stand before it. Times may be
+# negative: it takes from a module what all threads imported meanwhile.
 _LINE = re.compile(
-    r"import time:\s*(?P<own>\d+) \|\s*(?P<total>\d+) \| "
+    r"import time:\s*(?P<own>-?\d+) \|\s*(?P<total>-?\d+) \| "
     r"(?P<depth>(?:  )*)(?P<name>\S.*)"
 )
 _US = 1_000
@@ -41,6 +42,23 @@ class Import:
         parts = self.own_us + sum(child.total_us for child in self.children)
         return abs(parts - self.total_us) <= len(self.children) + 1
 
+    @property
+    def is_negative(self) -> bool:
+        """Tell whether one of its times is none."""
+        return min(self.own_us, self.total_us) < 0
+
+    def mended(self) -> Import:
+        """Return it with the times that are left where one is negative.
+
+        Its own is then what its children leave of its total; without a total that is
+        one, what there is of its own, and theirs.
+        """
+        if not self.is_negative:
+            return self
+        within = sum(child.total_us for child in self.children)
+        own = max(0, self.own_us if self.total_us < 0 else self.total_us - within)
+        return replace(self, own_us=own, total_us=max(self.total_us, own + within))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
@@ -53,7 +71,8 @@ class Tree:
     foreign : int
         Lines of this form that belong to no import, so were printed by a program.
     doubtful : tuple of str
-        Modules whose numbers do not add up: a forged line, or threads that import.
+        Modules whose numbers do not add up or are negative: a forged line, or threads
+        that import.
     """
 
     roots: tuple[Import, ...]
@@ -145,9 +164,9 @@ def parse(text: str, imported: Mapping[str, int] | None = None) -> Tree:
             continue
         for level in deeper:
             del open_at[level]
-        if not one.adds_up:
+        if one.is_negative or not one.adds_up:
             doubtful.append(name)
-        open_at.setdefault(depth, []).append(one)
+        open_at.setdefault(depth, []).append(one.mended())
     # What is left deeper was cut off: its importer never ended.
     roots = [one for level in sorted(open_at) for one in open_at[level]]
     return Tree(
