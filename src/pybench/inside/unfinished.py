@@ -7,6 +7,7 @@ wrapper around a coroutine function returns a coroutine all the same. A file tha
 `profiles.subject` loads by its path, so it imports the standard library alone.
 """
 
+import inspect
 import itertools
 from collections import deque
 from collections.abc import (
@@ -65,13 +66,25 @@ def kind_of(result: object) -> str:
     if issubclass(kind, Generator):
         # What types.coroutine decorates is awaited, and returns a generator.
         code = getattr(result, "gi_code", None)
-        is_awaited = code is not None and code.co_flags & 0x100
+        is_awaited = code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE
         return COROUTINE if is_awaited else GENERATOR
     if issubclass(kind, _LAZY) or (
         kind.__module__ == "itertools" and not issubclass(kind, _ENDLESS)
     ):
         return ITERATOR
     return ""
+
+
+def surely_makes(call: object) -> str:
+    """Return what a call makes as far as that is known without calling; else "".
+
+    Of a wrapper, or an instance that is called, only its result tells.
+    """
+    if inspect.iscoroutinefunction(call):
+        return COROUTINE
+    if inspect.isasyncgenfunction(call):
+        return ASYNC_GENERATOR
+    return GENERATOR if inspect.isgeneratorfunction(call) else ""
 
 
 def discard(result: object) -> None:

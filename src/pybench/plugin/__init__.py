@@ -19,6 +19,7 @@ from pybench.plugin.baselines import storage_folder
 from pybench.plugin.changes import FAIL_ON
 from pybench.plugin.comparison import Comparison
 from pybench.plugin.kernel import Kernel, run_row
+from pybench.plugin.making import look_at_rows
 from pybench.plugin.marking import MARKERS, skip_without_free_threading
 from pybench.plugin.options import said_words
 from pybench.plugin.rows import Rows
@@ -183,12 +184,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("pybench_memory"):
         # After the others, so that its processes come when all is timed.
         config.pluginmanager.register(memory.Memory(session), "pybench-memory")
-    if descriptor is not None:
-        from pytest_benchmark.fixture import BenchmarkFixture
+    from pytest_benchmark.fixture import BenchmarkFixture
 
+    if descriptor is not None:
         turns = config.stash[_TURNS] = Turns(session, descriptor, rows.refused)
         config.add_cleanup(turns.attach(BenchmarkFixture))
         config.pluginmanager.register(turns, "pybench-turns")
+    # Around the turns, which replace what it wraps.
+    config.add_cleanup(look_at_rows(BenchmarkFixture, session))
 
 
 def takes_turns(config: pytest.Config) -> bool:
