@@ -232,7 +232,9 @@ class RowRecord:
     on the slowest side with all that is prepared for it; 0 in records of versions that
     did not look. `waits` says whether it gives the CPU up of itself on any side, None
     where that is not known. `rounds` is the most that a process may do of it, as the
-    row says itself, None for as many as are wanted.
+    row says itself, None for as many as are wanted. `file` is where it was found, ""
+    if that is not known. Rows with different numbers of `session` have files that no
+    process can import together, such as two of one name.
     """
 
     row: str
@@ -250,6 +252,8 @@ class RowRecord:
     per_turn_ns: float = 0.0
     waits: bool | None = None
     rounds: int | None = None
+    file: str = ""
+    session: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -330,6 +330,46 @@ def test_session_that_talks_nonsense_is_named(go: Go) -> None:
     assert all("no JSON: b'what?" in reason for *_, reason in lost(run))
 
 
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ("say(say='bye'); sys.exit(2)", "this row ended its session, as pytest.exit"),
+        ("print('gone', flush=True); os._exit(7)", "ended with exit 7:\n    gone"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "was ended by SIGKILL"),
+        ("channel.shutdown(2); time.sleep(60)", "closed its socket to pybench, as a"),
+        ("say(say='ready', row=row)", "said 'ready' instead of 'sample'"),
+        ("say(say='sample', sample=[1])", "said [1] instead of a sample"),
+        ("say(say='ended', row=row, outcome='measured', reason='')", "in the middle"),
+        ("channel.sendall(b'[]\\n')", "said what is no message: b'[]"),
+    ],
+    ids=["bye", "exit", "kill", "socket", "ready", "sample", "ended", "list"],
+)
+def test_row_that_takes_its_session_with_it_says_what_happened(
+    go: Go, monkeypatch: pytest.MonkeyPatch, odd: str, said: str
+) -> None:
+    """In the words of what it did, not of what was waited for."""
+    monkeypatch.setattr(worker, "END_PATIENCE_S", 0.2)
+    at = "if start == 2 and at == 'sample 1' and row.endswith('first'): "
+    run = go(b=at + odd, twin=False)
+
+    [(row, _, side, reason)] = lost(run)
+    assert (row, side) == (FIRST, "b")
+    assert said in reason
+    assert counts(run) == {FIRST: 2, SECOND: 2}
+
+
+def test_folder_that_is_deleted_is_told_and_what_was_measured_is_shown(
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = "if start == 3 and at == 'start': import shutil; shutil.rmtree('out')"
+
+    assert command(b=odd) == status.FAILED
+    shown = capsys.readouterr()
+    assert "run.jsonl was deleted while the run went on: nothing is kept" in shown.err
+    assert "no summary: the folder was deleted or moved" in shown.err
+    assert "b against a: " in shown.out
+
+
 # A pair, and one side of it
 
 

@@ -173,3 +173,42 @@ def test_a_name_that_changes_after_all_was_tried_out_is_lost_alone(
     ] * LOST_MOST
     assert judgement.cell(row, "b").reason.endswith(f": {ABSENT}")
     assert len(run.pairs) == 2
+
+
+SAME = "def test_same(benchmark): benchmark(int)\n"
+BROKEN = "import there_is_no_such_module\n"
+ON_A = """
+import os
+if os.environ.get("LACKS"):
+    raise ImportError("not on this side")
+def test_lone(benchmark): benchmark(int)
+"""
+
+
+def test_a_file_that_cannot_be_collected_costs_only_itself(
+    compare: Compare, suite: Path
+) -> None:
+    """Two files of one name are no such case: each has a process of its own."""
+    for name in ("one", "two"):
+        (suite / name).mkdir()
+        (suite / name / "test_same.py").write_text(SAME)
+    (suite / "test_broken.py").write_text(BROKEN)
+    (suite / "test_lone.py").write_text(ON_A)
+    run, _ = compare(b={"LACKS": "1"}, twin=False)
+
+    assert {row for row, found in run.pairs.items() if found} == {
+        "suite/test_rows.py::test_first",
+        "suite/test_rows.py::test_second",
+        "suite/one/test_same.py::test_same",
+        "suite/two/test_same.py::test_same",
+    }
+    assert not run.lost
+    broken = run.rows["suite/test_broken.py"]
+    assert broken.outcomes == {"a": ERROR, "b": ERROR}
+    for side in "ab":
+        assert "cannot be collected: ModuleNotFoundError" in broken.reasons[side]
+        assert "there_is_no_such_module" in broken.reasons[side]
+    lone = run.rows["suite/test_lone.py::test_lone"]
+    assert lone.outcomes == {"a": MEASURED, "b": ERROR}
+    assert "cannot be collected: ImportError: not on this" in lone.reasons["b"]
+    assert "suite/test_lone.py" not in run.rows

@@ -140,3 +140,16 @@ def test_full_disk_is_named(tmp_path: Path) -> None:
         pytest.raises(RecordError, match=r"No space left.*--resume"),
     ):
         writer.append(RECORDS[3])
+
+
+def test_a_record_that_is_deleted_ends_the_run_and_says_what_is_kept(
+    tmp_path: Path,
+) -> None:
+    """Hours later nothing would be there, and nobody would have been told."""
+    with RecordWriter(tmp_path / "run", HEADER) as writer:
+        writer.append(RECORDS[0])
+        writer.path.unlink()
+        with pytest.raises(
+            RecordError, match=r"run\.jsonl was deleted.*nothing is kept"
+        ):
+            writer.append(RECORDS[1])

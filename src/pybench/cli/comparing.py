@@ -313,7 +313,10 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
             path = write_summary(summary, output)
             where = f"pybench: the run is in {output}, its summary in {path}"
         except OSError as error:
-            where = f"pybench: error: {output}: no summary: {error.strerror or error}"
+            why = error.strerror or str(error)
+            if not output.exists():
+                why = "the folder was deleted or moved while the run went on"
+            where = f"pybench: error: {output}: no summary: {why}"
             failure = FAILED
         status = face(summary, options)
         print(where, file=sys.stderr)

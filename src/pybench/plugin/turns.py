@@ -85,6 +85,9 @@ KERNEL_FIRST = 256
 # are seen.
 COUNT_MOST = 10**9
 
+# Of a reason so many characters are said.
+REASON_MOST = 300
+
 
 # What a session that another one started must not do, whatever the user's ini file
 # says: save, compare, repeat itself, print tables. By destination of the options.
@@ -263,10 +266,18 @@ class Turns:
         self._void: str | None = None
         self._said_ended = False
         self._is_served = False  # whether the row has called `benchmark`
+        self._uncollected: dict[str, str] = {}
         self._refused = refused
         self._says_rounds = False  # whether the row's call of pedantic does
 
     # Session
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note what cannot be collected, and why: other files can."""
+        if report.failed:
+            lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
+            reason = lines[-1].removeprefix("E").strip() if lines else "no reason given"
+            self._uncollected[report.nodeid] = reason[:REASON_MOST]
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
@@ -297,6 +308,7 @@ class Turns:
                 item.nodeid: _facts_of(item, self._refused, names[item.nodeid])
                 for item in rows
             },
+            uncollected=self._uncollected,
         )
         message = self._channel.hear()
         by_name = {item.nodeid: item for item in rows}
@@ -486,7 +498,7 @@ def _last_line(report: pytest.TestReport) -> str:
     lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
     crash = getattr(getattr(report.longrepr, "reprcrash", None), "message", "")
     text = crash or (lines[-1] if lines else "no message")
-    return f"{report.when}: {text.splitlines()[0][:300]}"
+    return f"{report.when}: {text.splitlines()[0][:REASON_MOST]}"
 
 
 @contextmanager

@@ -7,11 +7,12 @@ others get the next pair.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,6 +65,9 @@ UNSTABLE = (
     "its name differs from process to process, so another one does not have it: give "
     "its parameters ids that stay the same"
 )
+
+# How the reason of a file begins that pytest fails to collect.
+UNCOLLECTED = "cannot be collected"
 
 
 class ComparisonError(Exception):
@@ -141,10 +145,8 @@ class Comparison:
         self.run = run
         self.plant: Mapping[str, tuple[int, int]] = {}
         self._sides = {side.name: side for side in sides}
-        # What sessions have said: where names of rows begin, pytest's settings, and
-        # in which file each row is.
+        # What sessions have said: where names of rows begin, and pytest's settings.
         self._root = self._configuration = ""
-        self._files: dict[str, str] = {}
         self._suite = [*suite]
         self._folder = folder
         self._writer = writer
@@ -229,6 +231,7 @@ class Comparison:
             for row, one in found[name].items():
                 if one.outcome == MEASURED:
                     numbers.setdefault(row, one.numbers)
+        _spread_uncollected(found)
         self._find_unstable(found)
         baseline = next(iter(self._sides))
         order = [*found[baseline]]
@@ -257,14 +260,19 @@ class Comparison:
         """
         everywhere = set.intersection(*({*rows} for rows in found.values()))
         sides = {name: {*rows} for name, rows in found.items()}
-        collected: dict[tuple[str, int], frozenset[str]] = {}
+        collected: dict[tuple[str, int, int], frozenset[str]] = {}
         named: set[str] = set()
         for name, rows in found.items():
             for row in [row for row in rows if row not in everywhere]:
                 seed = next(n for n, of in enumerate(sides.values()) if row not in of)
-                if (name, seed) not in collected:
-                    collected[name, seed] = self._collected(name, seed)
-                again = collected[name, seed]
+                session = rows[row].session
+                files = {r.facts.file for r in rows.values() if r.session == session}
+                key = (name, seed, session)
+                if key not in collected:
+                    collected[key] = self._collected(
+                        name, seed, sorted(files) if session else ()
+                    )
+                again = collected[key]
                 test = row.partition("[")[0]
                 if row in again:
                     continue
@@ -276,39 +284,77 @@ class Comparison:
                 reason = UNSTABLE + (f" (there it is {other})" if other else "")
                 rows[row] = refused(replace(rows[row].facts, refused=reason))
 
-    def _collected(self, name: str, seed: int) -> frozenset[str]:
-        """Return the names of the rows that one more session of a side collects."""
+    def _collected(self, name: str, seed: int, files: Sequence[str]) -> frozenset[str]:
+        """Return the names that one more session of a side collects, files too."""
         try:
-            with self._start(name, (), seed) as worker:
+            with self._start_in(name, files, seed) as worker:
                 worker.await_hello()
                 self._know(name, worker)
                 worker.choose(())
-                return frozenset(worker.rows)
+                return frozenset({*worker.rows, *worker.uncollected})
         except WorkerError as error:
             raise ComparisonError(str(error)) from None
 
     def _scout_side(
         self, name: str, numbers: Mapping[str, Mapping[str, int]], seed: int
     ) -> Iterator[tuple[str, Scouted]]:
-        """Try all rows of one side; go on after a row that ends the session."""
+        """Try all rows of one side, those apart whose files fail beside the others.
+
+        Two files of one name cannot be imported into one process as pytest does it by
+        itself; the second one can into another.
+        """
+        files: Sequence[str] = ()
+        left: dict[str, str] = {}
+        for session in itertools.count():
+            before = left
+            try:
+                left = yield from self._scout_files(name, numbers, seed, files, session)
+            except StartError as error:
+                if not session:
+                    raise ComparisonError(str(error)) from None
+            alone = {file for file in left if not _is_odd_path(file)}
+            if not alone or left == before or not self._root:
+                break
+            files = [str(Path(self._root, file)) for file in left if file in alone]
+        for file, why in left.items():
+            facts = RowFacts(file=file, refused=f"{UNCOLLECTED}: {why}")
+            yield file, refused(facts)
+
+    def _scout_files(
+        self,
+        name: str,
+        numbers: Mapping[str, Mapping[str, int]],
+        seed: int,
+        files: Sequence[str],
+        session: int,
+    ) -> Generator[tuple[str, Scouted], None, dict[str, str]]:
+        """Try the rows of files, or of the suite; go on after one that ends a session.
+
+        Returns
+        -------
+        dict of str to str
+            What could not be collected, and why.
+        """
         rows: Sequence[str] | None = None
         seen: set[str] = set()
         facts: dict[str, RowFacts] = {}
+        uncollected: dict[str, str] = {}
         while rows is None or rows:
             failure = ""
             chosen: tuple[str, ...] = ()
             try:
-                with self._start(name, (), seed) as worker:
+                with self._start_in(name, files, seed) as worker:
                     try:
-                        for row, one in scout(worker, rows, numbers):
+                        for row, scouted in scout(worker, rows, numbers):
                             seen.add(row)
-                            yield row, one
+                            yield row, replace(scouted, session=session)
                     finally:
                         chosen = worker.chosen
                         facts = {**worker.rows, **facts}
+                        uncollected = worker.uncollected
                         self._know(name, worker)
-            except StartError as error:
-                raise ComparisonError(str(error)) from None
+            except StartError:
+                raise
             except WorkerError as error:
                 failure = str(error).removeprefix(f"{name}: ")
             for row in rows or ():
@@ -317,18 +363,18 @@ class Comparison:
                     yield row, refused(replace(facts[row], refused=UNSTABLE))
             left = [row for row in chosen if row not in seen]
             if not left:
-                return
+                break
             seen.add(left[0])
             reason = failure or "it never ended"
             yield left[0], refused(replace(facts[left[0]], refused=reason))
             rows = left[1:]
+        return uncollected
 
     def _know(self, name: str, worker: Worker) -> None:
         """Note who a side is; refuse one that has become another."""
         if worker.identity is None:
             return
         self._root, self._configuration = worker.root, worker.configuration
-        self._files |= {row: facts.file for row, facts in worker.rows.items()}
         known = self.run.sides.get(name)
         if known is None:
             record = SideRecord(
@@ -434,14 +480,14 @@ class Comparison:
     ) -> Iterator[Lot]:
         baseline = self.run.baseline.name
         clearly = clear_changes(self.run)
-        together: dict[tuple[bool, bool, tuple[str, ...]], list[str]] = {}
+        together: dict[tuple[int, bool, bool, tuple[str, ...]], list[str]] = {}
         for row in schedule.shuffled(self._seed, number, [*due]):
             record = self.run.rows[row]
-            key = (record.apart, record.pinned, due[row])
+            key = (record.session, record.apart, record.pinned, due[row])
             together.setdefault(key, []).append(row)
         lots = [
             (apart, pinned, (baseline, *sides), lot)
-            for (apart, pinned, sides), rows in together.items()
+            for (_, apart, pinned, sides), rows in together.items()
             for lot in schedule.chunks(rows)
         ]
         schedule.generator(self._seed, "lots", number).shuffle(lots)
@@ -503,33 +549,37 @@ class Comparison:
     # Sessions
 
     def _start(self, name: str, rows: Sequence[str], hash_seed: int) -> Worker:
+        """Start a session that collects at least those rows.
+
+        It picks them by their names, which no command line can hold as they are: there
+        they are paths. Naming their files spares it collecting all others.
+        """
+        records = [self.run.rows[row] for row in rows]
+        roots = {_root_of(record) for record in records}
+        files = [*dict.fromkeys(record.file for record in records)]
+        if len(roots) > 1 or "" in roots or any(map(_is_odd_path, files)):
+            return self._start_in(name, (), hash_seed)
+        self._root = roots.pop()
+        return self._start_in(name, files, hash_seed)
+
+    def _start_in(self, name: str, files: Sequence[str], hash_seed: int) -> Worker:
+        """Start a session that collects files, or the suite if none is named."""
         known = self.run.sides.get(name)
         side = self._sides[(known and known.twin_of) or name]
-        chosen = self._choosing(rows)
+        if files:
+            chosen = [f"--rootdir={self._root}", *files]
+            if self._configuration:
+                # One that lies nearer to those files was not the suite's.
+                chosen += ["-c", self._configuration]
+        else:
+            chosen = [*self._suite, *self._selecting]
         command = [
             str(side.python), "-m", "pytest", *chosen,
-            "--benchmark-only", "-p", "no:cacheprovider", "-q", "--no-header",
+            "--benchmark-only", "--continue-on-collection-errors",
+            "-p", "no:cacheprovider", "-q", "--no-header",
         ]  # fmt: skip
         environ = {**side.environ, "PYTHONHASHSEED": str(hash_seed)}
         return Worker(name, command, environ=environ, folder=self._folder)
-
-    def _choosing(self, rows: Sequence[str]) -> list[str]:
-        """Return the words of pytest by which it collects at least those rows.
-
-        The session picks them by their names, which no command line can hold as they
-        are: there they are paths. Naming their files spares it collecting all others.
-        """
-        files = {row: self._files.get(row, "") for row in rows}
-        is_known = bool(rows) and bool(self._root) and all(files.values())
-        # Names of rows outside the root begin in what was asked for.
-        are_inside = all(Path(self._root) in Path(f).parents for f in files.values())
-        if not is_known or not are_inside or any(map(_is_odd_path, files.values())):
-            return [*self._suite, *self._selecting]
-        words = [f"--rootdir={self._root}"]
-        if self._configuration:
-            # One that lies nearer to those files was not the suite's.
-            words += ["-c", self._configuration]
-        return [*words, *dict.fromkeys(files.values())]
 
     # Telling
 
@@ -565,6 +615,28 @@ class Comparison:
         ]
         shown = "\n".join(reasons[:5])
         return "no row could be measured on both sides" + (f":\n{shown}" * bool(shown))
+
+
+def _root_of(record: RowRecord) -> str:
+    """Return the folder that the name of a row begins in, "" if it is not known.
+
+    Names of rows outside pytest's own root begin in what it was told to collect.
+    """
+    path = "/" + record.row.partition("::")[0]
+    return record.file.removesuffix(path) if record.file.endswith(path) else ""
+
+
+def _spread_uncollected(found: Mapping[str, dict[str, Scouted]]) -> None:
+    """Say of the rows of a file that one side alone cannot collect why it has none."""
+    for rows in found.values():
+        lacking = {n: s for n, s in rows.items() if s.reason.startswith(UNCOLLECTED)}
+        for file, scouted in lacking.items():
+            starts = (f"{file}::", f"{file}/")
+            theirs = [r for of in found.values() for r in of if r.startswith(starts)]
+            if theirs:
+                del rows[file]
+            for row in theirs:
+                rows.setdefault(row, scouted)
 
 
 def _is_odd_path(path: str) -> bool:
@@ -631,6 +703,8 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
         per_turn_ns=max([one.turn_ns for one in there.values()], default=0.0) * share,
         waits=waiting,
         rounds=min(limits, default=None),
+        file=any_one.facts.file,
+        session=max(one.session for one in there.values()),
     )
 
 

@@ -326,6 +326,7 @@ class Scouted:
     samples: tuple[TurnSample, ...]
     sample_ns: float  # the shortest one, had it been of those numbers
     turn_ns: float  # the same with all that is prepared for it
+    session: int = 0  # in which of the sessions that share no files
 
 
 def scout(

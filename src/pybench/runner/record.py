@@ -160,11 +160,17 @@ class RecordWriter:
             if self._file.write(whole) != len(whole):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
+            is_deleted = os.fstat(self._file.fileno()).st_nlink == 0
         except OSError as error:
             raise RecordError(
                 f"{self.path}: {error.strerror or error}; what was measured before is "
                 "in it, and --resume goes on from there"
             ) from None
+        if is_deleted:
+            raise RecordError(
+                f"{self.path} was deleted while the run went on: nothing is kept, "
+                "and what was measured until now is shown once"
+            )
 
 
 def read_run(folder: Path) -> Run:

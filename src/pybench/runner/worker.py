@@ -97,6 +97,7 @@ class Worker:
     ) -> None:
         self.name = name
         self.rows: dict[str, RowFacts] = {}
+        self.uncollected: dict[str, str] = {}  # files, and why
         self.chosen: tuple[str, ...] = ()
         self.identity: Identity | None = None
         self.gil_enabled: bool | None = None
@@ -151,6 +152,9 @@ class Worker:
         if not isinstance(rows, dict):
             raise StartError(f"{self.name}: said {rows!r} instead of its rows")
         self.rows = {plain(name): _facts(name, said) for name, said in rows.items()}
+        uncollected = message.get("uncollected")
+        if isinstance(uncollected, dict):
+            self.uncollected = {plain(f): plain(why) for f, why in uncollected.items()}
         self.gil_enabled = message.get("gil_enabled")
         self.root = str(message.get("root") or "")
         self.configuration = str(message.get("configuration") or "")
