@@ -108,7 +108,9 @@ def test_a_recorded_run_is_judged_again(pybench: Pybench, recorded: Path) -> Non
 
     assert done.returncode == status.OK, done.stderr
     first, *rest = done.stdout.splitlines()
-    assert first == "b against a: 1 slower, 1 equivalent, 1 without a verdict"
+    verdict, _, mean = f"{first.rstrip()} {rest[0]}".partition(" (")
+    assert verdict == "b against a: 1 slower, 1 equivalent, 1 without a verdict"
+    assert mean == "geometric mean 1.049 of 2 single-threaded rows of Python)"
     table = "\n".join(rest)
     assert "▲ 1.10" in table
     assert "≈ 1.00" in table

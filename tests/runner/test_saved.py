@@ -16,6 +16,7 @@ from pybench.inside.identity import read_identity
 from pybench.results import identity_document
 from pybench.runner import saved
 from pybench.runner.judging import COMPUTATION, MEMORY, STARTUP
+from pybench.runner.kinds import CONTENDED, NATIVE
 from pybench.runner.saved import (
     Saved,
     SavedError,
@@ -409,3 +410,94 @@ def test_files_without_a_common_row_are_refused(tmp_path: Path) -> None:
 def test_one_file_is_too_few(tmp_path: Path) -> None:
     with pytest.raises(SavedError, match=r"f0\.json: one file has nothing"):
         compare_saved(sides(tmp_path, stock({CHURN: 1.0})))
+
+
+GOOD = {CHURN: 1.0, CALL: 2.0}
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (0.0, "0.0 is no time"),
+        (math.nan, "nan is no time"),
+        (-1.0, "-1.0 is no time"),
+        (None, "None is no time"),
+        (10**400, "is no time"),
+        ("fast", "'fast' is no time"),
+    ],
+)
+def test_a_row_that_is_no_time_is_left_out_by_name(
+    tmp_path: Path, bad: object, said: str
+) -> None:
+    """Whichever of the files has it, the other rows are compared."""
+    for documents in ((stock(GOOD), stock(GOOD | {CALL: bad})),
+                      (stock(GOOD | {CALL: bad}), stock(GOOD))):  # fmt: skip
+        found = compare_saved(sides(tmp_path, *documents))
+
+        assert [one.row for one in found.rows] == [CHURN]
+        (left_out,) = found.left_out
+        assert left_out.row == CALL
+        assert said in left_out.reason
+        assert len(left_out.reason) < 160
+        assert found.one_sided == ()
+
+
+@pytest.mark.parametrize(
+    ("odd", "name", "said"),
+    [
+        ({"metadata": {"name": "b"}, "runs": []}, "b", "only its calibration"),
+        ({"metadata": {"name": "b"}, "runs": [{"values": [0.0]}]}, "b", "no time"),
+        ({"metadata": {"name": "b"}}, "b", "no 'runs'"),
+        ({"metadata": {"name": "b", "unit": "byte"}, "runs": [{"values": [1]}]}, "b",
+         "measured in 'byte'"),
+        ({"runs": [{"values": [1.0]}]}, "benchmark 2", "no name"),
+        (7, "benchmark 2", "no 'runs'"),
+    ],
+)  # fmt: skip
+def test_a_benchmark_of_pyperf_without_times_is_left_out(
+    tmp_path: Path, odd: object, name: str, said: str
+) -> None:
+    document = pyperf({"a": [[1.0]]})
+    document["benchmarks"].append(odd)
+
+    found = read_saved(write(tmp_path / "f.json", document))
+
+    assert [*found.rows] == ["a"]
+    assert [*found.left_out] == [name]
+    assert said in found.left_out[name]
+
+
+def test_rows_of_one_name_are_left_out_and_the_others_kept(tmp_path: Path) -> None:
+    document = stock(GOOD)
+    document["benchmarks"].append(document["benchmarks"][0])
+
+    found = read_saved(write(tmp_path / "f.json", document))
+
+    assert [*found.rows] == [CALL]
+    assert found.left_out[CHURN].startswith("2 rows bear this name")
+
+
+def test_odd_processes_and_rows_are_left_out(tmp_path: Path) -> None:
+    document = repeated({CHURN: STEADY, CALL: STEADY})
+    document["pybench"]["rows"][1]["process_medians_s"] = "soon"
+    document["benchmarks"].append("a word")
+
+    found = read_saved(write(tmp_path / "f.json", document))
+
+    assert [*found.rows] == [CHURN]
+    assert {*found.left_out} == {CALL, "row 3"}
+
+
+def test_rows_of_threads_and_kernels_have_means_of_their_own(tmp_path: Path) -> None:
+    native = "benchmarks/memory/test_o.py::test_benchmark_memory_ordering_paged"
+    contended = "benchmarks/memory/test_churn.py::test_both"
+    then = stock({CHURN: 1.0, native: 1.0, contended: 1.0, BARE: 1.0})
+    now = stock({CHURN: 2.0, native: 1.0, contended: 92.0, BARE: 3.0})
+    for document in (then, now):
+        document["benchmarks"][2]["extra_info"] = {"threads": 2}
+
+    means = compare_saved(sides(tmp_path, then, now)).means
+
+    assert {mean.part: mean.ratio for mean in means} == pytest.approx(
+        {MEMORY: 2.0, STARTUP: 3.0, CONTENDED: 92.0, NATIVE: 1.0}
+    )

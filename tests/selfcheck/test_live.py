@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pybench.runner.judging import CLASS_MARGINS, COMPUTING, YARDSTICK_GROUP
+from pybench.runner.judging import CLASS_MARGINS, COMPUTING
+from pybench.runner.kinds import YARDSTICK_GROUP
 from pybench.runner.live import Side
 from pybench.selfcheck import live
 

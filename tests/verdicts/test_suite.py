@@ -47,3 +47,13 @@ def test_one_round_has_no_interval_and_no_rows_have_no_mean() -> None:
     assert math.isinf(found.high)
     assert geometric_mean({}) is None
     assert geometric_mean({"row": []}) is None
+
+
+def test_rounds_that_differ_by_the_last_bits_are_alike() -> None:
+    """No warning of catastrophic cancellation either, which would be an error here."""
+    third = math.log(1.2)
+    for rounds in ([third] * 8, [third, math.nextafter(third, 1)] * 4, [0.0] * 3):
+        found = geometric_mean({"row": rounds, "other": rounds})
+
+        assert found is not None
+        assert (found.low, found.high) == pytest.approx((found.ratio, found.ratio))

@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pybench.report.wording import LEGEND, duration, facts, operation, ratio, shortened
+from pybench.report.wording import (
+    LEGEND,
+    duration,
+    facts,
+    means_lines,
+    operation,
+    ratio,
+    shortened,
+)
 from pybench.runner.summary import NO_VERDICT, RowSummary, Summary
 from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
@@ -42,7 +50,7 @@ def markdown(summary: Summary, *, most_characters: int = MOST_CHARACTERS) -> str
     ValueError
         If they are fewer than `LEAST_CHARACTERS`.
     """
-    lines = [*facts(summary)]
+    lines = [*facts(summary), *means_lines(summary)]
     lines += [
         f"{side.name}: {side.interpreter}, "
         f"{'GIL on' if side.gil_enabled else 'GIL off'} {' '.join(side.build_flags)}"

@@ -103,11 +103,29 @@ def _head(comparison: SavedComparison) -> list[str]:
     lines = [comparison.limits, f"margin {comparison.margin:.1%}"]
     lines += [_file(index, file) for index, file in enumerate(comparison.files)]
     lines += comparison.notes
+    lines += _left_out(comparison)
     lines += [
         f"{side}: {_count(count)} inconclusive: {reason}"
         for side, reasons in comparison.reasons.items()
         for reason, count in reasons.items()
     ]
+    return lines
+
+
+def _left_out(comparison: SavedComparison) -> list[str]:
+    """Name the rows that cannot be compared, the first ones of each file."""
+    lines = []
+    for file in comparison.files:
+        rows = [one for one in comparison.left_out if one.file == file.name]
+        lines += [
+            f"left out of {file.name}: {operation(one.row)}: {one.reason}"
+            for one in rows[:_NAMED]
+        ]
+        more = len(rows) - _NAMED
+        if more > 0:
+            lines.append(
+                f"left out of {file.name}: {_count(more)} more (--format json)"
+            )
     return lines
 
 

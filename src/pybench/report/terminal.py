@@ -13,6 +13,7 @@ from pybench.report.wording import (
     duration,
     facts,
     interval,
+    named_means,
     operation,
     point,
     printable,
@@ -187,14 +188,14 @@ def _notes_of(row: RowSummary) -> Iterator[str]:
 
 
 def _means(summary: Summary, console: Console, width: int) -> None:
-    if not summary.means:
+    named = named_means(summary)
+    if not named:
         return
     console.print()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("geometric mean", "side", "ratio", "rows"):
         table.add_column(head, overflow="fold")
-    for mean in summary.means:
-        name = mean.category or "whole suite"
+    for name, mean in named:
         said = f"{mean.ratio:.3f} {interval(mean)}".rstrip()
         cells = (name, mean.side, said, str(mean.rows))
         table.add_row(*(Text(printable(cell)) for cell in cells))

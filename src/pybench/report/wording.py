@@ -104,6 +104,38 @@ def shortened(text: str, most: int) -> str:
     return f"{text[: most - end - 1]}…{text[len(text) - end :]}"
 
 
+# What the mean over all categories is of; in a summary of an earlier version, which
+# has no kinds of rows, it is of whatever was measured.
+OF_PYTHON, OF_ALL = "single-threaded Python", "whole suite"
+
+
+def named_means(summary: Summary) -> list[tuple[str, MeanSummary]]:
+    """Return the means of all sides, each with what its rows are."""
+    has_kinds = any(row.kind for row in summary.rows)
+    whole = OF_PYTHON if has_kinds or not summary.rows else OF_ALL
+    return [
+        *((mean.category or whole, mean) for mean in summary.means),
+        *((mean.category, mean) for mean in summary.apart),
+    ]
+
+
+def means_lines(summary: Summary) -> list[str]:
+    """Return the means of each side in a line or two, for faces without a table."""
+    lines = []
+    for side in summary.sides[1:]:
+        for what, means in (("", summary.means), ("apart from these: ", summary.apart)):
+            known = {id(mean) for mean in means if mean.side == side.name}
+            said = [
+                f"{name} {mean.ratio:.3f} ({mean.rows})"
+                for name, mean in named_means(summary)
+                if id(mean) in known
+            ]
+            if said:
+                head = f"{side.name}, geometric means (rows): {what}"
+                lines.append(head + ", ".join(said))
+    return lines
+
+
 def _other_margins(summary: Summary) -> str:
     """Say how many rows have another margin than the run."""
     margins = Counter(row.margin for row in summary.rows if row.margin is not None)

@@ -12,6 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pybench.results import MEASURED, VOID, PairRecord, RowRecord
+from pybench.runner.kinds import (
+    KINDS_APART,
+    PYTHON,
+    YARDSTICK_GROUP,
+    category,
+    kind_of,
+)
+from pybench.runner.kinds import STARTUP as STARTUP_KIND
 from pybench.runner.record import Run
 from pybench.verdicts import (
     CPU,
@@ -28,9 +36,6 @@ from pybench.verdicts import (
     withheld_classes,
 )
 from pybench.verdicts.withholding import TWIN, YARDSTICK
-
-# Rows of our suite that no interpreter takes part in.
-YARDSTICK_GROUP = "yardstick"
 
 # The classes of rows. What one thread computes takes turns on one CPU; threads and
 # what waits for a disk, a socket or a child are in the hands of the scheduler.
@@ -78,9 +83,13 @@ class Judgement:
     withheld : mapping of str to str
         Metric to reason: rows of it have estimates and intervals, no verdicts.
     means : mapping
-        Per contender and category the geometric mean; "" is the whole suite.
+        Per contender and category the geometric mean over rows of one thread in which
+        Python computes; "" is all of these.
+    apart : mapping
+        The same over the rows of each of `pybench.runner.kinds.KINDS_APART`.
     parts : mapping
-        The same for each of `PARTS`, without rows in which no interpreter takes part.
+        The same for each of `PARTS`; start-up has the rows of that kind, the others
+        have those of `means`.
     """
 
     plan: Plan
@@ -88,6 +97,7 @@ class Judgement:
     withheld: Mapping[str, str]
     controls: tuple[Control, ...]
     means: Mapping[str, Mapping[str, GeometricMean]]
+    apart: Mapping[str, Mapping[str, GeometricMean]]
     parts: Mapping[str, Mapping[str, GeometricMean]]
 
     def cell(self, row: str, side: str) -> Cell:
@@ -226,7 +236,8 @@ def judge(run: Run) -> Judgement:
         cells=cells,
         withheld=withheld,
         controls=controls,
-        means={side: _means(rows) for side, rows in found.items()},
+        means={side: _means(run, rows) for side, rows in found.items()},
+        apart={side: _apart(run, rows) for side, rows in found.items()},
         parts={side: _parts(run, rows) for side, rows in found.items()},
     )
 
@@ -301,10 +312,15 @@ def _why_lost(run: Run, row: str) -> str:
     return f"lost: {lost[-1].side}: {lost[-1].reason}" if lost else ""
 
 
-def category(row: str) -> str:
-    """Return the folder of a row's file: in our suite, its category."""
-    folders = row.partition("::")[0].split("/")[:-1]
-    return folders[-1] if folders else ""
+def kind_in(run: Run, row: str) -> str:
+    """Return which mean a row of a run counts in."""
+    record = run.rows[row]
+    return kind_of(
+        row,
+        record.group,
+        threads=record.threads,
+        waits=class_of(record) == WAITING,
+    )
 
 
 def part_of(row: str) -> str:
@@ -315,16 +331,29 @@ def part_of(row: str) -> str:
 def _parts(run: Run, rows: Mapping[str, Sequence[float]]) -> dict[str, GeometricMean]:
     by_part: dict[str, dict[str, Sequence[float]]] = {part: {} for part in PARTS}
     for row, values in rows.items():
-        if run.rows[row].group != YARDSTICK_GROUP:
+        kind = kind_in(run, row)
+        if kind == STARTUP_KIND:
+            by_part[STARTUP][row] = values
+        elif kind == PYTHON:
             by_part[part_of(row)][row] = values
     return _geometric(by_part)
 
 
-def _means(rows: Mapping[str, Sequence[float]]) -> dict[str, GeometricMean]:
-    by_category: dict[str, dict[str, Sequence[float]]] = {"": dict(rows)}
-    for row, values in rows.items():
+def _means(run: Run, rows: Mapping[str, Sequence[float]]) -> dict[str, GeometricMean]:
+    own = {row: values for row, values in rows.items() if kind_in(run, row) == PYTHON}
+    by_category: dict[str, dict[str, Sequence[float]]] = {"": own}
+    for row, values in own.items():
         by_category.setdefault(category(row), {})[row] = values
     return _geometric(by_category)
+
+
+def _apart(run: Run, rows: Mapping[str, Sequence[float]]) -> dict[str, GeometricMean]:
+    by_kind: dict[str, dict[str, Sequence[float]]] = {kind: {} for kind in KINDS_APART}
+    for row, values in rows.items():
+        kind = kind_in(run, row)
+        if kind in by_kind:
+            by_kind[kind][row] = values
+    return _geometric(by_kind)
 
 
 def _geometric(

@@ -13,7 +13,7 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,11 @@ _GZIP = b"\x1f\x8b"
 _PEEKED = 4096
 
 _ENDS_SAVED = (".json", ".jsonl", ".json.gz")
+_NO_RUNS = "no 'runs' in it; save it again with pyperf"
+_NO_ROW = (
+    "not a row of pytest-benchmark: it needs 'fullname' and 'stats'; save it again "
+    "with --benchmark-json"
+)
 _READABLE = (
     "pybench reads files of pytest-benchmark (--benchmark-json) and of pyperf (-o)"
 )
@@ -49,12 +54,20 @@ class SavedError(ValueError):
     """A file that cannot be compared; names it, what is wrong, and the way out."""
 
 
+class _RowError(ValueError):
+    """One row that cannot be compared, and why: the others of its file can."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedRow:
-    """One row: per process the median time, in seconds, and the row's group."""
+    """One row: per process the median time, in seconds, and what is known of the row.
+
+    `threads` are those that it declares, 1 where it says nothing.
+    """
 
     times_s: tuple[float, ...]
     group: str | None = None
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +88,8 @@ class Saved:
         What is known of the machine; fields that are not known are left out.
     rows : mapping of str to SavedRow
         By full name, in the order of the file.
+    left_out : mapping of str to str
+        Rows of the file that cannot be compared, and why.
     """
 
     path: Path
@@ -83,6 +98,7 @@ class Saved:
     identity: Identity | None
     machine: Mapping[str, str]
     rows: Mapping[str, SavedRow]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def holds_run(path: Path) -> bool:
@@ -117,8 +133,9 @@ def read_saved(path: Path) -> Saved:
     Raises
     ------
     SavedError
-        If it is missing, too large, torn, of another tool or schema, or has no rows,
-        rows of one name, or a time that is none.
+        If it is missing, too large, torn, of another tool or schema, or none of its
+        rows can be compared. A row of which no time can be made, or whose name another
+        one bears, is left out.
     """
     document = _document(path)
     if isinstance(document, dict) and isinstance(document.get("benchmarks"), list):
@@ -211,28 +228,18 @@ def _another_tool(path: Path, document: object) -> str:
 
 def _pytest_benchmark(path: Path, document: dict[str, Any]) -> Saved:
     info = document["machine_info"]
-    processes = _processes(path, document.get("pybench"))
+    processes, left_out = _processes(path, document.get("pybench"))
     found = []
     for number, row in enumerate(document["benchmarks"], start=1):
-        source = f"{path}, row {number}"
-        stats = row.get("stats") if isinstance(row, dict) else None
-        if not isinstance(stats, dict) or not isinstance(row.get("fullname"), str):
-            raise SavedError(
-                f"{source}: not a row of pytest-benchmark: it needs 'fullname' and "
-                "'stats'; save it again with --benchmark-json"
-            )
-        name = row["fullname"]
-        group = row.get("group")
-        times = processes.get(name) or [stats.get("median")]
-        found.append(
-            (
-                name,
-                SavedRow(
-                    times_s=_times(times, f"{path}: {name}"),
-                    group=group if isinstance(group, str) else None,
-                ),
-            )
-        )
+        name = row.get("fullname") if isinstance(row, dict) else None
+        if not isinstance(name, str) or not isinstance(row.get("stats"), dict):
+            left_out[f"row {number}"] = _NO_ROW
+            continue
+        try:
+            if name not in left_out:
+                found.append((name, _stock_row(row, processes.get(name))))
+        except _RowError as error:
+            left_out[name] = str(error)
     identity = _identity(path, info)
     return Saved(
         path=path,
@@ -240,30 +247,47 @@ def _pytest_benchmark(path: Path, document: dict[str, Any]) -> Saved:
         interpreter=_interpreter(identity, info),
         identity=identity,
         machine=_machine(identity, info),
-        rows=_unique(path, found),
+        rows=_unique(path, found, left_out),
+        left_out=left_out,
     )
 
 
-def _processes(path: Path, document: object) -> dict[str, list[object]]:
-    """Return what our plugin saved of sessions that were repeated, by full name."""
+def _stock_row(row: dict[str, Any], times: list[object] | None) -> SavedRow:
+    group = row.get("group")
+    extra = row.get("extra_info")
+    threads = extra.get("threads") if isinstance(extra, dict) else None
+    return SavedRow(
+        times_s=_times(times or [row["stats"].get("median")]),
+        group=group if isinstance(group, str) else None,
+        threads=threads if type(threads) is int and threads > 0 else 1,
+    )
+
+
+def _processes(
+    path: Path, document: object
+) -> tuple[dict[str, list[object]], dict[str, str]]:
+    """Return what our plugin saved of sessions that were repeated, by full name.
+
+    Beside it the rows whose processes are no list, and that.
+    """
     if document is None:
-        return {}
+        return {}, {}
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        found = document.get("schema") if isinstance(document, dict) else document
-        raise SavedError(_another_schema(path, found))
-    found = {}
+        schema = document.get("schema") if isinstance(document, dict) else document
+        raise SavedError(_another_schema(path, schema))
+    found: dict[str, list[object]] = {}
+    odd: dict[str, str] = {}
     rows = document.get("rows")
     for row in rows if isinstance(rows, list) else []:
         times = row.get("process_medians_s") if isinstance(row, dict) else None
-        if times is None:
+        name = row.get("fullname") if isinstance(row, dict) else None
+        if times is None or not isinstance(name, str):
             continue
-        if not isinstance(times, list) or not isinstance(row.get("fullname"), str):
-            raise SavedError(
-                f"{path}: {row.get('fullname')!r}: 'process_medians_s' is no list of "
-                "times: save it again"
-            )
-        found[row["fullname"]] = times
-    return found
+        if isinstance(times, list):
+            found[name] = times
+        else:
+            odd[name] = "'process_medians_s' is no list of times: save it again"
+    return found, odd
 
 
 def _identity(path: Path, info: dict[str, Any]) -> Identity | None:
@@ -320,21 +344,24 @@ def _pyperf(path: Path, document: dict[str, Any]) -> Saved:
         )
     common = _metadata(document)
     found = []
+    left_out: dict[str, str] = {}
     for number, benchmark in enumerate(document["benchmarks"], start=1):
-        source = f"{path}, benchmark {number}"
-        if not isinstance(benchmark, dict) or not isinstance(
-            benchmark.get("runs"), list
-        ):
-            raise SavedError(f"{source}: no 'runs' in it; save it again with pyperf")
-        # What all benchmarks share is at the top; with a single one, its name too.
-        metadata = common | _metadata(benchmark)
-        name = metadata.get("name")
-        if not isinstance(name, str) or not name:
-            raise SavedError(f"{source}: no name in its metadata: give it one")
-        times = _medians(benchmark["runs"], metadata, f"{path}: {name}")
-        found.append((name, SavedRow(times_s=times)))
-    metadata = common | _metadata((document["benchmarks"] or [{}])[0])
-    known = {
+        name = f"benchmark {number}"
+        try:
+            if not isinstance(benchmark, dict):
+                raise _RowError(_NO_RUNS)
+            # What all benchmarks share is at the top; with a single one, its name too.
+            metadata = common | _metadata(benchmark)
+            known = metadata.get("name")
+            if not isinstance(known, str) or not known:
+                raise _RowError("no name in its metadata: give it one")
+            name = known
+            found.append((name, SavedRow(times_s=_medians(benchmark, metadata))))
+        except _RowError as error:
+            left_out[name] = str(error)
+    first = (document["benchmarks"] or [{}])[0]
+    metadata = common | (_metadata(first) if isinstance(first, dict) else {})
+    facts = {
         "CPU": metadata.get("cpu_model_name"),
         "system": str(metadata.get("platform", "")).partition("-")[0],
     }
@@ -343,8 +370,9 @@ def _pyperf(path: Path, document: dict[str, Any]) -> Saved:
         tool=PYPERF,
         interpreter=_pyperf_interpreter(metadata),
         identity=None,
-        machine={key: str(value) for key, value in known.items() if value},
-        rows=_unique(path, found),
+        machine={key: str(value) for key, value in facts.items() if value},
+        rows=_unique(path, found, left_out),
+        left_out=left_out,
     )
 
 
@@ -353,10 +381,11 @@ def _metadata(part: dict[str, Any]) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
-def _medians(
-    runs: list[Any], metadata: dict[str, Any], source: str
-) -> tuple[float, ...]:
+def _medians(benchmark: dict[str, Any], metadata: dict[str, Any]) -> tuple[float, ...]:
     """Return the median of each run that has values: others calibrated."""
+    runs = benchmark.get("runs")
+    if not isinstance(runs, list):
+        raise _RowError(_NO_RUNS)
     medians = []
     for run in runs:
         values = run.get("values") if isinstance(run, dict) else None
@@ -364,17 +393,16 @@ def _medians(
             continue
         unit = (metadata | _metadata(run)).get("unit", _PYPERF_UNIT)
         if unit != _PYPERF_UNIT:
-            raise SavedError(
-                f"{source}: measured in {unit!r}, and only seconds are compared: "
-                "measure it without --track-memory, or leave this benchmark out"
+            raise _RowError(
+                f"measured in {unit!r}, and only seconds are compared: measure it "
+                "without --track-memory"
             )
         if not isinstance(values, list):
-            raise SavedError(f"{source}: 'values' is no list; save it again")
-        medians.append(statistics.median(_times(values, source)))
+            raise _RowError("'values' is no list; save it again")
+        medians.append(statistics.median(_times(values)))
     if not medians:
-        raise SavedError(
-            f"{source}: no run has values: only its calibration was saved; measure "
-            "it again"
+        raise _RowError(
+            "no run has values: only its calibration was saved; measure it again"
         )
     return tuple(medians)
 
@@ -387,29 +415,42 @@ def _pyperf_interpreter(metadata: Mapping[str, Any]) -> str:
     return f"{implementation.replace('cpython', 'CPython')} {version}"
 
 
-def _times(values: Iterable[Any], source: str) -> tuple[float, ...]:
+def _times(values: Iterable[Any]) -> tuple[float, ...]:
     found = []
     for value in values:
         # A boolean is an int to Python, and no time.
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not _LEAST_S <= value <= _MOST_S:
-            raise SavedError(
-                f"{source}: {value!r} is no time: seconds are finite and above zero; "
-                "measure the row again, or leave it out"
+            raise _RowError(
+                f"{value!r:.60} is no time: seconds are finite and above zero; measure "
+                "the row again"
             )
         found.append(float(value))
     return tuple(found)
 
 
-def _unique(path: Path, found: list[tuple[str, SavedRow]]) -> dict[str, SavedRow]:
-    if not found:
-        raise SavedError(f"{path}: no rows: nothing was measured when it was saved")
+def _unique(
+    path: Path, found: list[tuple[str, SavedRow]], left_out: dict[str, str]
+) -> dict[str, SavedRow]:
+    """Return the rows by name; what more than one bears is added to those left out."""
     counts = Counter(name for name, _ in found)
     twice = [name for name, count in counts.items() if count > 1]
-    if twice:
+    rows = {name: row for name, row in found if counts[name] == 1}
+    if not rows and twice:
         raise SavedError(
             f"{path}: {len(twice)} names occur more than once, such as {twice[0]!r} "
             f"({counts[twice[0]]} times), and nobody knows which is meant: save each "
             "session to a file of its own"
         )
-    return dict(found)
+    if not rows and left_out:
+        name, why = next(iter(left_out.items()))
+        more = f" (and {len(left_out) - 1} more rows)" if len(left_out) > 1 else ""
+        raise SavedError(f"{path}: no row can be compared: {name}: {why}{more}")
+    if not rows:
+        raise SavedError(f"{path}: no rows: nothing was measured when it was saved")
+    for name in twice:
+        left_out[name] = (
+            f"{counts[name]} rows bear this name, and nobody knows which is meant: "
+            "save each session to a file of its own"
+        )
+    return rows

@@ -17,7 +17,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pybench.runner.extremes import Extreme
-from pybench.runner.judging import COMPUTATION, PARTS, YARDSTICK_GROUP, part_of
+from pybench.runner.judging import COMPUTATION, PARTS, STARTUP, part_of
+from pybench.runner.kinds import (
+    KINDS_APART,
+    PYTHON,
+    YARDSTICK_GROUP,
+    kind_of,
+)
+from pybench.runner.kinds import STARTUP as STARTUP_KIND
 from pybench.runner.requests import is_kind
 from pybench.runner.saved import PYPERF, Saved, SavedError
 from pybench.runner.summary import FAIL_ON
@@ -71,7 +78,8 @@ class SavedRowSummary:
     change that spread and drift explain, None where that is not known. A row is
     unreplicated where both sides are one process; such a row is `beyond` if its ratio
     is larger than that of any two processes of a self-check of this machine. Times are
-    medians of the processes' medians, in seconds.
+    medians of the processes' medians, in seconds. `kind` is the mean that the row
+    counts in, as in a summary.
     """
 
     row: str
@@ -88,11 +96,16 @@ class SavedRowSummary:
     side_s: float
     baseline_processes: int
     side_processes: int
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartMean:
-    """The geometric mean of the ratios of one part; controls are left out of it."""
+    """The geometric mean of the ratios of one part; controls are left out of it.
+
+    The parts have rows of one thread in which Python computes, and start-up. Rows of
+    several threads and kernels without Python have means of their own, after them.
+    """
 
     side: str
     part: str
@@ -108,6 +121,15 @@ class OneSided:
     only_in: str
     not_in: str
     rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A row of a file that cannot be compared, and why."""
+
+    file: str
+    row: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +154,7 @@ class SavedComparison:
     command: str
     extreme: Extreme | None = None
     notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     pybench: str = "saved"
     schema: int = SCHEMA
 
@@ -200,6 +223,11 @@ def compare_saved(
         command=_command(files),
         extreme=extreme,
         notes=tuple(notes),
+        left_out=tuple(
+            LeftOut(file=name, row=row, reason=reason)
+            for one, name in zip(files, names, strict=True)
+            for row, reason in one.left_out.items()
+        ),
     )
 
 
@@ -329,6 +357,7 @@ def _rows(
             side_s=side_s,
             baseline_processes=len(then),
             side_processes=len(now),
+            kind=_kind(baseline, name),
         )
 
 
@@ -337,7 +366,11 @@ def _one_sided(
 ) -> Iterator[OneSided]:
     pairs = ((baseline, other, first, name), (other, baseline, name, first))
     for here, there, has, lacks in pairs:
-        rows = tuple(row for row in here.rows if row not in there.rows)
+        rows = tuple(
+            row
+            for row in here.rows
+            if row not in there.rows and row not in there.left_out
+        )
         if rows:
             yield OneSided(only_in=has, not_in=lacks, rows=rows)
 
@@ -427,13 +460,26 @@ def _reasons(rows: Sequence[SavedRowSummary], side: str) -> dict[str, int]:
     )
 
 
+def _kind(saved: Saved, name: str) -> str:
+    """Return the kind of a row; that it waits, a saved file does not say."""
+    if saved.tool == PYPERF:
+        return PYTHON
+    row = saved.rows[name]
+    return kind_of(name, row.group, threads=row.threads, waits=False)
+
+
+def _mean_of(row: SavedRowSummary) -> str:
+    """Return the part or kind whose mean a row counts in; empty for a control."""
+    if row.word == CONTROL:
+        return ""
+    if row.kind == STARTUP_KIND:
+        return STARTUP
+    return row.part if row.kind == PYTHON else row.kind
+
+
 def _means(rows: Sequence[SavedRowSummary], side: str) -> Iterator[PartMean]:
-    for part in PARTS:
-        of_part = [
-            row
-            for row in rows
-            if row.side == side and row.part == part and row.word != CONTROL
-        ]
+    for part in dict.fromkeys((*PARTS, *KINDS_APART)):
+        of_part = [row for row in rows if row.side == side and _mean_of(row) == part]
         if of_part:
             yield PartMean(
                 side=side,

@@ -18,7 +18,8 @@ import msgspec
 
 from pybench.outputs import write_file
 from pybench.results import ERROR, MEASURED, VOID, PairRecord, RowRecord
-from pybench.runner.judging import Cell, Judgement, category, gil_turned_on
+from pybench.runner.judging import Cell, Judgement, gil_turned_on, kind_in
+from pybench.runner.kinds import category
 from pybench.runner.record import Run
 from pybench.runner.timings import operations
 from pybench.verdicts import (
@@ -63,9 +64,12 @@ class SideSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeanSummary:
-    """A geometric mean of ratios; `category` "" is the whole suite.
+    """A geometric mean of ratios.
 
-    Among `parts` it is "computation", "memory" or "start-up".
+    Among `means` they are of rows of one thread in which Python computes, by category;
+    "" is all of these. Among `apart` the category is what the rows are instead:
+    "contended and scaling", "start-up", "waiting", "kernels without Python". Among
+    `parts` it is "computation", "memory" or "start-up". Machine controls are in none.
     """
 
     side: str
@@ -84,7 +88,8 @@ class RowSummary:
     there is none, or that it is withheld. Times are per operation: `baseline_ns` is
     the median of all its samples, and `side_ns` is that times the ratio, so that the
     two never point another way than the ratio does. `side_median_ns` is the median of
-    the side's own samples: where the machine drifted it is off a little.
+    the side's own samples: where the machine drifted it is off a little. `kind` is the
+    mean that the row counts in: "python", one of `apart`, or "control" for none.
     """
 
     row: str
@@ -108,6 +113,7 @@ class RowSummary:
     baseline_ns: float | None
     side_ns: float | None
     side_median_ns: float | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +155,7 @@ class Summary:
     notes: tuple[str, ...] = ()
     parts: tuple[MeanSummary, ...] = ()
     controls: tuple[ControlSummary, ...] = ()
+    apart: tuple[MeanSummary, ...] = ()
     pybench: str = "summary"
     schema: int = SCHEMA
 
@@ -187,6 +194,11 @@ def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> S
             _mean(side, name, mean)
             for side, means in judgement.means.items()
             for name, mean in means.items()
+        ),
+        apart=tuple(
+            _mean(side, kind, mean)
+            for side, means in judgement.apart.items()
+            for kind, mean in means.items()
         ),
         parts=tuple(
             _mean(side, part, mean)
@@ -274,6 +286,7 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         if verdict is not None and baseline_ns is not None
         else side_median_ns,
         side_median_ns=side_median_ns,
+        kind=kind_in(run, cell.row),
     )
 
 
@@ -319,8 +332,17 @@ def _sentence(run: Run, rows: Sequence[RowSummary], judgement: Judgement) -> str
         words = [f"{found[word]} {word}" for word in VERDICTS if found[word]]
         without = found[NO_VERDICT]
         words += [f"{without} without a verdict"] if without else []
-        parts.append(f"{side.name} against {run.baseline.name}: {', '.join(words)}")
+        mean = judgement.means.get(side.name, {}).get("")
+        quoted = f" ({mean_in_words(mean.ratio, mean.rows)})" if mean else ""
+        said = f"{', '.join(words)}{quoted}"
+        parts.append(f"{side.name} against {run.baseline.name}: {said}")
     return "; ".join(parts)
+
+
+def mean_in_words(ratio: float, rows: int) -> str:
+    """Return the mean that a verdict quotes."""
+    which = "row" if rows == 1 else "rows"
+    return f"geometric mean {ratio:.3f} of {rows} single-threaded {which} of Python"
 
 
 def exit_code(summary: Summary, *, fail_on: str | None, strict: bool) -> int:

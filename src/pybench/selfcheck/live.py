@@ -21,10 +21,10 @@ from pybench.runner import schedule
 from pybench.runner.judging import (
     CLASS_MARGINS,
     COMPUTING,
-    YARDSTICK_GROUP,
     class_of,
     judge,
 )
+from pybench.runner.kinds import YARDSTICK_GROUP
 from pybench.runner.live import Comparison, Progress, Side
 from pybench.runner.record import RecordWriter, Run, RunHeader, read_run
 from pybench.runner.summary import summarise, write_summary

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+# Rounds that differ by less are alike: sums of floats differ by so much.
+_ALIKE = 1e-12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeometricMean:
@@ -50,11 +53,11 @@ def geometric_mean(
     means = np.stack([row[:rounds] for row in taken]).mean(axis=0)
     centre = float(means.mean())
     low, high = -math.inf, math.inf
-    if rounds > 1:
+    if rounds > 1 and float(np.ptp(means)) <= _ALIKE * max(1.0, abs(centre)):
+        low = high = centre  # a spread of the last bits is none
+    elif rounds > 1:
         found = stats.ttest_1samp(means, 0.0).confidence_interval(confidence)
         low, high = float(found.low), float(found.high)
-        if math.isnan(low):  # all rounds alike to the last bit
-            low = high = centre
     return GeometricMean(
         ratio=math.exp(centre),
         low=math.exp(low),

@@ -18,6 +18,7 @@ from pybench.report.wording import (
     UNREPLICATED,
     duration,
     interval,
+    named_means,
     operation,
     ratio,
     saved_point,
@@ -153,26 +154,29 @@ def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
             columns=(),
             rows=(),
         )
-    means = [*summary.parts, *summary.means]
+    means = _named_means(summary)
     if means:
         yield Chart(
             view="parts",
             title="Where it changed: geometric means",
-            description="Memory, start-up and computation, then the whole and each "
-            "category. Rows about memory are timed as well; bytes are further below.",
+            description="Memory, start-up and computation, then all single-threaded "
+            "rows of Python and each category of them, then what is apart: rows of "
+            "several threads, start-up, rows that wait, kernels without Python. "
+            "Machine controls are in none. Rows about memory are timed as well; bytes "
+            "are further below.",
             spec=forest_spec(
                 contenders, summary.margin, baseline, _mean_values(summary)
             ),
             columns=("rows about", "side", "ratio", "interval", "rows"),
             rows=[
                 (
-                    mean.category or "all",
+                    name,
                     mean.side,
                     f"{mean.ratio:.3f}",
                     interval(mean),
                     str(mean.rows),
                 )
-                for mean in means
+                for name, mean in means
             ],
         )
     gains = () if contents.run is None else speed_ups(contents.run, summary)
@@ -193,13 +197,18 @@ def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
     yield from _controls(summary, looks[0])
 
 
+def _named_means(summary: Summary) -> list[tuple[str, MeanSummary]]:
+    """Return all means, the parts first, under names that none of them shares."""
+    found = [(mean.category, mean) for mean in summary.parts]
+    taken = {mean.category for mean in summary.parts}
+    for name, mean in named_means(summary):
+        # A category, or a kind of rows, may bear the name of a part.
+        what = "rows apart" if mean in summary.apart else "category"
+        found.append((f"{what}: {name}" if name in taken else name, mean))
+    return found
+
+
 def _mean_values(summary: Summary) -> list[dict[str, Any]]:
-    named = [(mean.category, mean) for mean in summary.parts]
-    # A category may bear the name of a part: both are shown, and told apart.
-    named += [
-        (f"category {mean.category}" if mean.category else "all rows", mean)
-        for mean in summary.means
-    ]
     return [
         _point(
             mean,
@@ -207,7 +216,7 @@ def _mean_values(summary: Summary) -> list[dict[str, Any]]:
             mean.side,
             f"{mean.ratio:.3f} {interval(mean)}, {mean.rows} rows",
         )
-        for name, mean in named
+        for name, mean in _named_means(summary)
     ]
 
 

@@ -20,6 +20,7 @@ from pybench.report.wording import (
     SIGNS,
     facts,
     interval,
+    means_lines,
     operation,
     point,
     printable,
@@ -92,6 +93,7 @@ def _environment() -> Environment:
         "flags": _flags,
         "mark": lambda side: mark(gil_enabled=side.gil_enabled),
         "facts": facts,
+        "means": means_lines,
         "point": point,
         "interval": interval,
     }
