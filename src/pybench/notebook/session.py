@@ -33,7 +33,7 @@ from pybench.notebook.subject import (
     positive,
     thread_counts,
 )
-from pybench.notebook.workers import Awaits, Loop, Window, Workers, calls
+from pybench.notebook.workers import Loop, SelfTimed, Window, Workers, calls
 
 # Ten windows of a kernel: Python threads take some 50 us to come off the start line,
 # and the GIL changes hands every 5 ms.
@@ -102,13 +102,13 @@ def measure(
 
 
 def measure_loop(
-    loop: Loop | Awaits,
+    loop: Loop | SelfTimed,
     name: str,
     *,
     threads: Sequence[int],
     rounds: int | None,
     iterations: int | None,
-    empty: Loop | Awaits,
+    empty: Loop | SelfTimed,
 ) -> Measurement:
     """Measure a loop; the empty one is what of it is not what is asked about."""
     return _watched(
@@ -132,7 +132,7 @@ async def _nothing_iterated() -> AsyncIterator[None]:
         yield
 
 
-def _empty(kind: str) -> Loop | Awaits:
+def _empty(kind: str) -> Loop | SelfTimed:
     """Return the loop of a call that makes something of a kind with nothing in it."""
     if kind == ASYNC_GENERATOR:
         return calls(_nothing_iterated, kind)
@@ -145,7 +145,7 @@ def _watched(
     subject: Subject,
     take: Callable[[], dict[int, _Taken]],
     *,
-    empty: Loop | Awaits | None = None,
+    empty: Loop | SelfTimed | None = None,
 ) -> Measurement:
     """Take rounds with the collector off; void them if the GIL was turned on."""
     taken: dict[int, _Taken] = {}
@@ -341,7 +341,7 @@ def _measured_in_turn(
 
 
 def _rounds_of_loop(
-    loop: Loop | Awaits,
+    loop: Loop | SelfTimed,
     counts: Sequence[int],
     rounds: int | None,
     iterations: int | None,
@@ -403,7 +403,7 @@ def _from_windows(windows: Sequence[Window], iterations: int) -> Round:
     )
 
 
-def _floor(empty: Loop | Awaits) -> float:
+def _floor(empty: Loop | SelfTimed) -> float:
     """Return the time of a turn of the empty loop."""
     with Workers(empty, 1) as workers:
         iterations = _sized(lambda of: _elapsed_ns(workers.round(1, of)))

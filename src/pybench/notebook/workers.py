@@ -50,7 +50,15 @@ class Window:
 Loop = Callable[[Iterable[None]], None]
 
 
-class Awaits:
+class SelfTimed:
+    """A loop that looks at the clocks itself, after what it has to prepare."""
+
+    def timed(self, turns: Iterable[None]) -> Window:
+        """Do something once for each item; return what that took."""
+        raise NotImplementedError
+
+
+class Awaits(SelfTimed):
     """Calls something and awaits what that makes, on an event loop of each thread.
 
     The loop is there before a window begins and goes on after it: what is timed is
@@ -117,7 +125,7 @@ def _nothing() -> None:
     """Do nothing, on a loop that was waiting."""
 
 
-def calls(call: Callable[[], Any], kind: str = "") -> Loop | Awaits:
+def calls(call: Callable[[], Any], kind: str = "") -> Loop | SelfTimed:
     """Return the loop that calls something, and runs what that makes.
 
     Parameters
@@ -148,7 +156,7 @@ def calls(call: Callable[[], Any], kind: str = "") -> Loop | Awaits:
     return loop
 
 
-def timed(loop: Loop | Awaits, iterations: int) -> Window:
+def timed(loop: Loop | SelfTimed, iterations: int) -> Window:
     """Do so many turns of a loop between two looks at the clock.
 
     An exception in it gets a note with the number of the turn that raised it.
@@ -156,7 +164,7 @@ def timed(loop: Loop | Awaits, iterations: int) -> Window:
     turns = itertools.repeat(None, iterations)
     wall, cpu = time.perf_counter_ns, time.thread_time_ns
     try:
-        if isinstance(loop, Awaits):
+        if isinstance(loop, SelfTimed):
             return loop.timed(turns)
         cpu_start = cpu()
         start = wall()
@@ -181,7 +189,7 @@ class Workers:
 
     Parameters
     ----------
-    loop : callable or Awaits
+    loop : callable or SelfTimed
         What each thread does in a round.
     threads : int
         How many there are at most. With one, the rounds run in the calling thread:
@@ -189,7 +197,7 @@ class Workers:
         is awaited has a thread of its own, since that of a notebook runs an event loop.
     """
 
-    def __init__(self, loop: Loop | Awaits, threads: int) -> None:
+    def __init__(self, loop: Loop | SelfTimed, threads: int) -> None:
         self._loop = loop
         self._line = threading.Barrier(1)
         self._ended: Reports = queue.SimpleQueue()
@@ -266,7 +274,7 @@ class _Worker:
     just been taken left it taken for ever.
     """
 
-    def __init__(self, index: int, loop: Loop | Awaits, ended: Reports) -> None:
+    def __init__(self, index: int, loop: Loop | SelfTimed, ended: Reports) -> None:
         self.orders: queue.SimpleQueue[tuple[threading.Barrier, int] | None] = (
             queue.SimpleQueue()
         )
