@@ -121,6 +121,46 @@ def test_predicted_width_is_the_printed_one(
     assert len(lines[0]) == table_width(names, rows, COLUMN_CHOICES[0], 1e9)
 
 
+def test_legend_explains_what_is_shown_and_says_how_to_see_the_rest(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    """By default, with what the footer says, and with other columns."""
+    pytester.makepyfile(SUITE)
+
+    default = legend_lines(run())
+    (option,) = [line.split(": ")[1] for line in default if "--benchmark" in line]
+    common = run(option)
+    others = legend_lines(run("--benchmark-columns=min,ops,outliers"))
+
+    assert [line.partition(":")[0].strip() for line in default] == [
+        *("IQR", "min, max, mean, stddev"),
+    ]
+    header = next(line for line in table_lines(common) if line.startswith("Name"))
+    assert header.split()[4:8] == ["Min", "Max", "Mean", "StdDev"]
+    assert [line.partition(":")[0].strip() for line in legend_lines(common)] == ["IQR"]
+    assert [line.partition(":")[0].strip() for line in others] == [
+        *("max, mean, stddev", "Outliers", "OPS"),
+    ]
+
+
+def legend_lines(result: pytest.RunResult) -> list[str]:
+    """Return the lines of the legend."""
+    lines = result.outlines
+    begin = lines.index("Legend:") + 1
+    end = next(n for n in range(begin, len(lines)) if not lines[n].startswith("  "))
+    return lines[begin:end]
+
+
+def test_legend_of_other_suites_is_the_stock_one(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    pytester.makepyfile("def test_row(benchmark):\n    benchmark(sum, (1, 2))\n")
+
+    lines = legend_lines(run("--benchmark-columns=min"))
+
+    assert [line.partition(":")[0].strip() for line in lines] == ["Outliers", "OPS"]
+
+
 @pytest.mark.parametrize(
     ("option", "header"),
     [

@@ -20,6 +20,12 @@ COLUMN_CHOICES = (
     ("median",),
 )
 
+# What stock writes below its tables, by the column that each line explains.
+_STOCK_LEGEND = {"outliers": "  Outliers: ", "ops": "  OPS: "}
+_LEGEND = "Legend:"
+_IQR = "  IQR: InterQuartile Range, the 3rd quartile of the rounds minus the 1st"
+_COMMON = ("min", "max", "mean", "stddev")
+
 _LABELS = {"median": "Median", "iqr": "IQR", "rounds": "Rounds"}
 _UNIT_LABEL = len("Name (time in ns)")
 _RATIO = 10  # " (123.45)  " after each time of a table of several rows
@@ -75,6 +81,24 @@ def table_width(
     return total
 
 
+def footer_lines(columns: Sequence[str]) -> list[str]:
+    """Return what is said below the tables of these columns beside stock's legend."""
+    lines = [_IQR] * ("iqr" in columns)
+    hidden = [column for column in _COMMON if column not in columns]
+    if hidden:
+        option = ",".join([*_COMMON, "median", "iqr", "rounds"])
+        lines.append(f"  {', '.join(hidden)}: --benchmark-columns={option}")
+    return lines
+
+
+def explains_hidden(line: str, columns: Sequence[str]) -> bool:
+    """Tell whether a line of stock's legend is of a column that is not shown."""
+    return any(
+        line.startswith(begin) and column not in columns
+        for column, begin in _STOCK_LEGEND.items()
+    )
+
+
 def thin(values: Sequence[float], limit: int) -> list[float]:
     """Pick at most `limit` values, evenly spaced, first and last among them.
 
@@ -114,9 +138,24 @@ class TableDefaults:
     ) -> Iterator[None]:
         """Set the defaults before the stock hook prints."""
         stock = self._config._benchmarksession  # type: ignore[attr-defined]
-        if self.is_wanted and stock.groups:
-            self._set(stock, terminalreporter)
-        return (yield)
+        if not self.is_wanted or not stock.groups:
+            return (yield)
+        self._set(stock, terminalreporter)
+        reporter: Any = terminalreporter
+        write_line = reporter.write_line
+
+        def write_shown(line: str, **markup: bool) -> None:
+            if not explains_hidden(line, stock.columns):
+                write_line(line, **markup)
+            if line == _LEGEND:
+                for more in footer_lines(stock.columns):
+                    write_line(more)
+
+        reporter.write_line = write_shown
+        try:
+            return (yield)
+        finally:
+            del reporter.write_line  # the method of its class is there again
 
     def _set(self, stock: Any, reporter: pytest.TerminalReporter) -> None:
         from pytest_benchmark import table, utils
