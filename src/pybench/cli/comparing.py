@@ -308,6 +308,7 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
     if run.pairs or not (failure or interrupted):
         from pybench.runner.judging import judge
 
+        notes += comparison.notes
         summary = summarise(run, judge(run), notes=notes)
         try:
             path = write_summary(summary, output)

@@ -7,14 +7,21 @@ line in its header and nothing else.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pybench.inside.rounds import KernelResult
-from pybench.plugin import again, listing, memory, observing, processes
+from pybench.plugin import (
+    again,
+    listing,
+    memory,
+    observing,
+    overriding,
+    processes,
+)
 from pybench.plugin.baselines import storage_folder
 from pybench.plugin.changes import FAIL_ON
 from pybench.plugin.comparison import Comparison
@@ -26,7 +33,7 @@ from pybench.plugin.rows import Rows
 from pybench.plugin.selection import select, select_quick
 from pybench.plugin.session import Session
 from pybench.plugin.table import TableDefaults
-from pybench.plugin.turns import OPTION, Turns, quieten
+from pybench.plugin.turns import OPTION, Turns
 
 __all__ = ["Kernel", "KernelResult", "kernel", "takes_turns"]
 
@@ -122,8 +129,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help=argparse.SUPPRESS,
     )
+    # For `pybench run`: what contradicts a measurement is overridden.
+    group.addoption(
+        overriding.MEASURED_OPTION,
+        dest="pybench_measured",
+        action="store_true",
+        default=False,
+        help=argparse.SUPPRESS,
+    )
     # For `pybench compare` alone, which inherits the socket to its children.
     group.addoption(OPTION, type=int, default=None, help=argparse.SUPPRESS)
+
+
+# Around pytest-cov, which begins to trace in its own.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, args: list[str]
+) -> Generator[None, object, object]:
+    """Override what contradicts a measurement, in a session that pybench started."""
+    if overriding.is_measured(early_config.known_args_namespace):
+        overriding.before_plugins(early_config, args)
+    return (yield)
+
+
+# Around pytest-xdist, which makes its processes in its own.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    """Override the rest, now that all options are read."""
+    if overriding.is_measured(config.option):
+        overriding.before_configure(config)
+    return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -139,6 +174,8 @@ def pytest_configure(config: pytest.Config) -> None:
         memory.turn_timing_off(config, memory_pass)
     session = config.stash[_SESSION] = Session(config)
     config.add_cleanup(session.watch.stop)
+    if names := overriding.overridden(config):
+        session.say(f"overridden, as a measurement needs it: {', '.join(names)}")
     config.pluginmanager.register(session, "pybench-session")
     observed: Path | None = config.getoption("pybench_memory_to")
     if observed is not None:
@@ -161,8 +198,6 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{memory.OPTION} needs pytest-benchmark")
         return
     descriptor: int | None = config.getoption("pybench_turns")
-    if descriptor is not None:
-        quieten(config)
     storage = storage_folder(config.getoption("benchmark_storage"))
     if descriptor is not None:
         storage = None

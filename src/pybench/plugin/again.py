@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pybench.plugin.turns import quieten
+from pybench.plugin.overriding import CacheKept, quieten
 
 # A child that is interrupted may tear down its fixtures; then it is killed.
 END_PATIENCE_S = 5
@@ -127,18 +127,6 @@ def show(config: pytest.Config, text: str) -> None:
         reporter.write_line(text)
 
 
-class _CacheKept:
-    """Lets the user's own session alone remember which tests failed.
-
-    Without pytest's cache plugin, its options and settings would be errors.
-    """
-
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        cache: Any = getattr(session.config, "cache", None)
-        if cache is not None:
-            cache.set = lambda key, value: None
-
-
 def keep_apart(config: pytest.Config, folder: Path) -> None:
     """In such a process: turn off all that would touch files of the user.
 
@@ -154,4 +142,4 @@ def keep_apart(config: pytest.Config, folder: Path) -> None:
         setattr(config.option, name, value)
     if hasattr(config.option, "benchmark_storage"):
         config.option.benchmark_storage = f"file://{folder / 'storage'}"
-    config.pluginmanager.register(_CacheKept(), "pybench-cache-kept")
+    config.pluginmanager.register(CacheKept(), "pybench-cache-kept")

@@ -39,6 +39,7 @@ from pybench.inside.identity import gil_enabled, is_free_threaded
 from pybench.inside.rounds import KernelResult
 from pybench.plugin.kernel import find_kernel, native_or_fail
 from pybench.plugin.marking import alternates, is_row, margin
+from pybench.plugin.overriding import overridden
 from pybench.plugin.session import Session
 from pybench.plugin.statuses import na_of, skip_reason
 from pybench.results import (
@@ -87,31 +88,6 @@ COUNT_MOST = 10**9
 
 # Of a reason so many characters are said.
 REASON_MOST = 300
-
-
-# What a session that another one started must not do, whatever the user's ini file
-# says: save, compare, repeat itself, print tables. By destination of the options.
-_QUIET = {
-    "benchmark_autosave": False,
-    "benchmark_save": None,
-    "benchmark_save_data": False,
-    "benchmark_json": None,
-    "benchmark_compare": False,
-    "benchmark_compare_fail": None,
-    "benchmark_histogram": False,
-    "benchmark_quiet": True,
-    "benchmark_cprofile": None,
-    "pybench_memory": False,
-    "pybench_processes": 1,
-    "pybench_fail_on": None,
-}
-
-
-def quieten(config: pytest.Config) -> None:
-    """Turn off what writes files or judges; before pytest-benchmark's session is."""
-    for name, value in _QUIET.items():
-        if hasattr(config.option, name):
-            setattr(config.option, name, value)
 
 
 class ControllerGoneError(BaseException):
@@ -304,6 +280,7 @@ class Turns:
             configuration=str(config.inipath or ""),
             identity=identity_document(self._session.identity),
             gil_enabled=gil_enabled(),
+            overridden=overridden(config),
             rows={
                 item.nodeid: _facts_of(item, self._refused, names[item.nodeid])
                 for item in rows

@@ -25,6 +25,7 @@ from pybench.results import (
     differences,
 )
 from pybench.runner import schedule
+from pybench.runner.advice import advice
 from pybench.runner.judging import (
     Judgement,
     clear_changes,
@@ -58,6 +59,8 @@ LOST_MOST = 2
 # A pair that was suspended is no fault of the row's. But where something stops and
 # continues processes all the time, as cpulimit does, there is an end to it.
 SUSPENDED_MOST = 10
+# By name, for a suite that turns the loading of all plugins off.
+PLUGINS = ("-p", "benchmark", "-p", "pybench")
 # Sessions in a row that did not start, after which something is wrong with the side.
 STARTS_FAILED_MOST = 3
 
@@ -158,9 +161,20 @@ class Comparison:
         self._started = time.monotonic()
         self._row_pair_s = 0.0  # what a row of the last round took
         self._starts_failed = 0
+        self._overridden: dict[str, None] = {}
         self._suspension = Suspension()
         usable = getattr(os, "sched_getaffinity", lambda pid: ())(0)
         self._cpus = sorted(usable)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the reader must know of how the sessions were run."""
+        if not self._overridden:
+            return []
+        return [
+            "the suite's own pytest options that were overridden in the measured "
+            f"processes: {', '.join(self._overridden)}"
+        ]
 
     # The whole
 
@@ -353,8 +367,9 @@ class Comparison:
                         facts = {**worker.rows, **facts}
                         uncollected = worker.uncollected
                         self._know(name, worker)
-            except StartError:
-                raise
+            except StartError as error:
+                said = str(error)
+                raise StartError(said + advice(said)) from None
             except WorkerError as error:
                 failure = str(error).removeprefix(f"{name}: ")
             for row in rows or ():
@@ -375,6 +390,7 @@ class Comparison:
         if worker.identity is None:
             return
         self._root, self._configuration = worker.root, worker.configuration
+        self._overridden |= dict.fromkeys(worker.overridden)
         known = self.run.sides.get(name)
         if known is None:
             record = SideRecord(
@@ -574,9 +590,9 @@ class Comparison:
         else:
             chosen = [*self._suite, *self._selecting]
         command = [
-            str(side.python), "-m", "pytest", *chosen,
+            str(side.python), "-m", "pytest", *PLUGINS, *chosen,
             "--benchmark-only", "--continue-on-collection-errors",
-            "-p", "no:cacheprovider", "-q", "--no-header",
+            "-q", "--no-header",
         ]  # fmt: skip
         environ = {**side.environ, "PYTHONHASHSEED": str(hash_seed)}
         return Worker(name, command, environ=environ, folder=self._folder)

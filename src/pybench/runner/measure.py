@@ -91,7 +91,8 @@ def measure(
     with tempfile.TemporaryDirectory(prefix=".pybench-", dir=folder) as name:
         counts, older = Path(name) / "counts.json", Path(name) / "older.json"
         command = [str(interpreter.path), "-m", "pytest", str(suite)]
-        command += ["--benchmark-only", f"--pybench-counts={counts}", *words]
+        command += ["--benchmark-only", "--pybench-measured"]
+        command += [f"--pybench-counts={counts}", *words]
         if output is not None:
             # An older one must not pass for this run's if it ends without saving.
             if output.exists():

@@ -101,6 +101,7 @@ class Worker:
         self.chosen: tuple[str, ...] = ()
         self.identity: Identity | None = None
         self.gil_enabled: bool | None = None
+        self.overridden: tuple[str, ...] = ()  # the suite's own options of pytest
         self.root = ""  # the folder that names of rows begin in
         self.configuration = ""  # pytest's file of settings, if it found one
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
@@ -158,6 +159,8 @@ class Worker:
         self.gil_enabled = message.get("gil_enabled")
         self.root = str(message.get("root") or "")
         self.configuration = str(message.get("configuration") or "")
+        found = message.get("overridden")
+        self.overridden = (*map(plain, found),) if isinstance(found, list) else ()
         try:
             self.identity = parse_identity(message.get("identity"), self.name)
         except ResultsError as error:
