@@ -258,12 +258,19 @@ class RowRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideRecord:
-    """One side of a comparison: an interpreter under a name."""
+    """One side of a comparison: an interpreter under a name.
+
+    `packages` has the version of each distribution that its sessions have imported, by
+    normal name; empty where that was not recorded. `asked` are those of them by which
+    this side was asked to differ. The last record of a side is the one that holds.
+    """
 
     name: str
     python: str
     identity: Identity
     twin_of: str | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

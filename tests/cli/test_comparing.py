@@ -229,9 +229,8 @@ LIVE = """
 import sys
 from pathlib import Path
 from pybench.runner import prepare
-class Made:
-    python = Path(sys.executable)
-prepare.prepare = lambda interpreter, **how: Made
+made = prepare.Environment(python=Path(sys.executable), made=False)
+prepare.prepare = lambda interpreter, **how: made
 from pybench.cli import main
 main()
 """

@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -213,7 +212,9 @@ def command(
     def run(*words: str, a: str = "", b: str = "") -> int:
         made = iter([python("a", a), python("b", b)])
         monkeypatch.setattr(
-            prepare, "prepare", lambda *_, **__: SimpleNamespace(python=next(made))
+            prepare,
+            "prepare",
+            lambda *_, **__: prepare.Environment(python=next(made), made=False),
         )
         sides = [f"{name}={sys.executable}" for name in "ab"]
         with pytest.raises(SystemExit) as ended:
@@ -491,10 +492,11 @@ def test_session_stopped_between_rows_costs_nothing(go: Go) -> None:
 COMMAND = """
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from pybench.runner import prepare, worker
 pythons = iter(sys.argv.pop(1).split(":"))
-prepare.prepare = lambda *_, **__: SimpleNamespace(python=Path(next(pythons)))
+prepare.prepare = lambda *_, **__: prepare.Environment(
+    python=Path(next(pythons)), made=False
+)
 worker.END_PATIENCE_S = 2.0
 from pybench.cli import main
 main()

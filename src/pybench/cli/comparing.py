@@ -430,12 +430,28 @@ def ready(
     for one, packages in zip(requested, each, strict=True):
         print(f"pybench: preparing {one.name}", file=sys.stderr, flush=True)
         try:
-            made = prepare(one.interpreter, packages=packages)
+            made = prepare(one.interpreter, packages=packages, as_it_is=one.by_path)
         except (PrepareError, OSError) as error:  # OSError: of the cache itself
             print(f"pybench: error: {one.name}: {error}", file=sys.stderr)
             problems.append(f"{one.name} could not be prepared")
             continue
-        sides.append(Side(name=one.name, python=made.python, environ=environ))
+        if made.beside:
+            lacks = ", ".join(f"{name} {v}" for name, v in made.beside.items())
+            print(
+                f"pybench: {one.name} lacks what its rows run with; put beside it, "
+                f"behind its own packages: {lacks}",
+                file=sys.stderr,
+            )
+        sides.append(
+            Side(
+                name=one.name,
+                python=made.python,
+                environ=environ,
+                start=made.start,
+                # The same words for all sides ask for no difference.
+                asked=made.asked if len(options.packages) > 1 else (),
+            )
+        )
     if len(sides) < 2:
         raise UsageError("fewer than two interpreters are left to compare")
     return sides, problems

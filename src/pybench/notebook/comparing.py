@@ -190,12 +190,11 @@ def _ready(
 
     packages = _packages(options)
     environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    sides = [
-        Side(
-            name=one.name,
-            python=prepare(one.interpreter, packages=packages).python,
-            environ=environ,
+    sides = []
+    for one in requested:
+        made = prepare(one.interpreter, packages=packages, as_it_is=one.by_path)
+        side = Side(
+            name=one.name, python=made.python, environ=environ, start=made.start
         )
-        for one in requested
-    ]
+        sides.append(side)
     return sides, unlike([one.interpreter for one in requested])

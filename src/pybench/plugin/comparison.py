@@ -128,7 +128,7 @@ class Comparison:
     # More inside than the session's: after the stock tables, before its summary.
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_terminal_summary(
-        self, terminalreporter: pytest.TerminalReporter
+        self, terminalreporter: "pytest.TerminalReporter"
     ) -> Iterator[None]:
         """Say which rows differ by more than the baseline explains."""
         try:

@@ -134,7 +134,7 @@ class TableDefaults:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_terminal_summary(
-        self, terminalreporter: pytest.TerminalReporter
+        self, terminalreporter: "pytest.TerminalReporter"
     ) -> Iterator[None]:
         """Set the defaults before the stock hook prints."""
         stock = self._config._benchmarksession  # type: ignore[attr-defined]
@@ -157,7 +157,7 @@ class TableDefaults:
         finally:
             del reporter.write_line  # the method of its class is there again
 
-    def _set(self, stock: Any, reporter: pytest.TerminalReporter) -> None:
+    def _set(self, stock: Any, reporter: "pytest.TerminalReporter") -> None:
         from pytest_benchmark import table, utils
 
         if said_value(self._words, "--benchmark-name") is None:

@@ -36,6 +36,7 @@ import pytest
 
 from pybench.inside.collector import collector_off
 from pybench.inside.identity import gil_enabled, is_free_threaded
+from pybench.inside.packages import ImportedPackages
 from pybench.inside.rounds import KernelResult
 from pybench.plugin.kernel import find_kernel, native_or_fail
 from pybench.plugin.marking import alternates, is_row, margin
@@ -245,6 +246,7 @@ class Turns:
         self._uncollected: dict[str, str] = {}
         self._refused = refused
         self._says_rounds = False  # whether the row's call of pedantic does
+        self._packages: ImportedPackages | None = None
 
     # Session
 
@@ -267,6 +269,7 @@ class Turns:
             first = threading.Thread(target=int)
             first.start()
             first.join()
+        self._packages = ImportedPackages()
         # What was imported until here lives as long as the session. Left to the
         # collector, every row's collections would walk through pytest.
         gc.collect()
@@ -281,6 +284,7 @@ class Turns:
             identity=identity_document(self._session.identity),
             gil_enabled=gil_enabled(),
             overridden=overridden(config),
+            packages=self._packages.new(),
             rows={
                 item.nodeid: _facts_of(item, self._refused, names[item.nodeid])
                 for item in rows
@@ -325,9 +329,11 @@ class Turns:
 
     def _ended(self, row: str, outcome: str, reason: str) -> None:
         self._said_ended = True
+        more = self._packages.new() if self._packages else {}
         self._channel.say(
-            say="ended", row=row, outcome=outcome, reason=reason, facts=self._facts
-        )
+            say="ended", row=row, outcome=outcome, reason=reason, facts=self._facts,
+            **({"packages": more} if more else {}),
+        )  # fmt: skip
         self._facts = {}
 
     def pytest_sessionfinish(self) -> None:
@@ -789,9 +795,18 @@ def kernel_work(
 
 @contextmanager
 def _paused() -> Iterator[None]:
-    """Keep tracers and profilers out of a window, as the stock fixture does."""
-    from pytest_benchmark import fixture
+    """Keep tracers and profilers out of a window, as the stock fixture does.
 
-    stock: Any = fixture
-    with stock.PauseInstrumentation():
+    Its own pause has come with pytest-benchmark 5.2, and a side may have an older one.
+    """
+    tracer, profiler = sys.gettrace(), sys.getprofile()
+    if tracer is None and profiler is None:
         yield
+        return
+    sys.settrace(None)
+    sys.setprofile(None)
+    try:
+        yield
+    finally:
+        sys.settrace(tracer)
+        sys.setprofile(profiler)

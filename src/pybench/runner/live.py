@@ -47,6 +47,7 @@ from pybench.runner.pairs import (
     shortened,
     timed_samples,
 )
+from pybench.runner.prepare import START
 from pybench.runner.record import RecordWriter, Run
 from pybench.runner.suspension import Suspension
 from pybench.runner.worker import StartError, Worker, WorkerError
@@ -83,11 +84,17 @@ class RefusedError(ComparisonError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """An interpreter that is ready: its environment has pybench in it."""
+    """An interpreter that is ready: its environment has pybench in it.
+
+    `start` is what follows the interpreter where its sessions are started; `asked` are
+    the packages by which it shall differ from the others.
+    """
 
     name: str
     python: Path
     environ: Mapping[str, str]
+    start: tuple[str, ...] = START
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +170,7 @@ class Comparison:
         self._starts_failed = 0
         self._overridden: dict[str, None] = {}
         self._suspension = Suspension()
+        self._packages: dict[str, Mapping[str, str]] = {}  # of sides not yet recorded
         usable = getattr(os, "sched_getaffinity", lambda pid: ())(0)
         self._cpus = sorted(usable)
 
@@ -261,6 +269,7 @@ class Comparison:
                     python=side.python,
                     identity=side.identity,
                     twin_of=side.name,
+                    packages=side.packages,
                 )
             )
 
@@ -397,6 +406,8 @@ class Comparison:
                 name=name,
                 python=str(self._sides[name].python),
                 identity=worker.identity,
+                packages=self._packages.get(name, {}),
+                asked=self._sides[name].asked,
             )
             self._note(record)
         elif known.identity != worker.identity:
@@ -405,6 +416,25 @@ class Comparison:
                 f"{'; '.join(differences(known.identity, worker.identity)[:3])}): "
                 "begin a new run"
             )
+
+    def _learn(self, name: str, packages: Mapping[str, str]) -> None:
+        """Note which packages a side has imported; refuse one that has others now."""
+        side = self.run.sides.get(name)
+        known = self._packages.get(name, {}) if side is None else side.packages
+        changed = [
+            p for p, version in packages.items() if known.get(p, version) != version
+        ]
+        if changed:
+            first = changed[0]
+            raise RefusedError(
+                f"{name} imports {first} {packages[first]} now, and imported "
+                f"{known[first]} when this run began: begin a new run"
+            )
+        everything = {**known, **packages}
+        if side is None:
+            self._packages[name] = everything
+        elif everything != side.packages:
+            self._note(replace(side, packages=everything))
 
     def _refuse_the_gil(self) -> None:
         if culprit := gil_turned_on(self.run):
@@ -590,12 +620,14 @@ class Comparison:
         else:
             chosen = [*self._suite, *self._selecting]
         command = [
-            str(side.python), "-m", "pytest", *PLUGINS, *chosen,
+            str(side.python), *side.start, *PLUGINS, *chosen,
             "--benchmark-only", "--continue-on-collection-errors",
             "-q", "--no-header",
         ]  # fmt: skip
         environ = {**side.environ, "PYTHONHASHSEED": str(hash_seed)}
-        return Worker(name, command, environ=environ, folder=self._folder)
+        return Worker(
+            name, command, environ=environ, folder=self._folder, learn=self._learn
+        )
 
     # Telling
 

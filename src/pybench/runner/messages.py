@@ -111,6 +111,14 @@ def read_rounds(message: Mapping[str, Any]) -> int | None:
     return rounds
 
 
+def read_packages(said: object) -> dict[str, str]:
+    """Read the versions of packages by name; `MessageError` unless all are texts."""
+    texts = [*said, *said.values()] if isinstance(said, dict) else [None]
+    if not all(isinstance(text, str) for text in texts):
+        raise MessageError(f"said {_short(said)} instead of versions of packages")
+    return dict(said)  # type: ignore[call-overload, no-any-return]
+
+
 def read_numbers(said: object) -> dict[str, int]:
     """Read what a row found to fill a sample; `MessageError` unless they are counts."""
     is_said = isinstance(said, dict) and "count" in said

@@ -153,12 +153,12 @@ def probe(path: str | os.PathLike[str], *, timeout_s: float = TIMEOUT_S) -> Inte
             f"{executable}: cannot be run: {error.strerror}{why}"
         ) from None
     if answer.returncode != 0:
-        reason = _last_line(answer.stderr) or _last_line(answer.stdout) or "no message"
+        reason = last_line(answer.stderr) or last_line(answer.stdout) or "no message"
         raise ProbeError(f"{executable}: exit {answer.returncode}: {reason}")
     return _parse(executable, answer.stdout.decode(errors="replace"))
 
 
-def _last_line(output: bytes) -> str:
+def last_line(output: bytes) -> str:
     """Return the last line that says something, cut to a readable length."""
     lines = output.decode(errors="replace").split("\n")
     spoken = [line.strip() for line in lines if line.strip()]
@@ -171,7 +171,7 @@ def _parse(executable: Path, output: str) -> Interpreter:
         if line.startswith(_MARK):
             break
     else:
-        said = _last_line(output.encode()) or "nothing"
+        said = last_line(output.encode()) or "nothing"
         raise ProbeError(f"{executable}: not Python: it printed {said!r}")
     try:
         facts = json.loads(line.removeprefix(_MARK))

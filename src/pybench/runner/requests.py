@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pybench.runner.find import SUPPORTED, Search, find, is_supported
@@ -32,10 +32,15 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requested:
-    """An interpreter under the name it has in this comparison."""
+    """An interpreter under the name it has in this comparison.
+
+    `by_path` says that a path or a name on PATH was given: this very installation is
+    meant, with the packages that it has. A version means the build alone.
+    """
 
     name: str
     interpreter: Interpreter
+    by_path: bool = False
 
 
 def resolve(
@@ -68,12 +73,10 @@ def resolve(
             search = search or find(environ)
             interpreter = _among(target, search)
         if not is_supported(interpreter):
-            raise RequestError(
-                f"{request}: {interpreter.path} is {interpreter.implementation} "
-                f"{interpreter.label}; pybench measures CPython {SUPPORTED[0]} to "
-                f"{SUPPORTED[-1]}"
-            )
-        found.append(Requested(name=name or "", interpreter=interpreter))
+            raise RequestError(f"{request}: {_unsupported(interpreter)}")
+        by_path = on_path is not None or _is_path(target)
+        requested = Requested(name=name, interpreter=interpreter, by_path=by_path)
+        found.append(requested)
     return _named(found)
 
 
@@ -100,7 +103,10 @@ def _split(request: str) -> tuple[str, str]:
 
 
 def _is_path(target: str) -> bool:
-    return os.sep in target or target.startswith((".", "~")) or Path(target).is_file()
+    """Tell a path from a version: ``venv`` is a folder if there is one."""
+    if os.sep in target or target.startswith((".", "~")):
+        return True
+    return not _KIND.fullmatch(target) and Path(target).exists()
 
 
 def _on_path(word: str, environ: Mapping[str, str] | None) -> Interpreter | None:
@@ -120,7 +126,8 @@ def _on_path(word: str, environ: Mapping[str, str] | None) -> Interpreter | None
 
 
 def _at(target: str) -> Interpreter:
-    path = Path(target).expanduser()
+    # Path.expanduser raises where there is no such user; this leaves the text.
+    path = Path(os.path.expanduser(target))  # noqa: PTH111
     if path.is_dir():
         # A virtual environment, or the prefix of an installation.
         for name in ("bin/python", "bin/python3"):
@@ -168,11 +175,22 @@ def _no_such(
             f"{target}: the only {spelled} found here is {kind} ({others[0].path}); "
             f"ask for {spelled}{suffix} if that is meant"
         )
+    # There, but none that can be measured: "not found" would send people installing.
+    known = [i for i in search.unsupported if version in (i.version, _minor(i.version))]
+    if known:
+        return f"{target}: {'; '.join(_unsupported(i) for i in known)}"
     there = ", ".join(f"{i.label} ({i.path})" for i in search.interpreters) or "none"
     places = ", ".join(search.looked_in)
     return (
         f"{target}: not found (looked in {places}). Found: {there}. Install it, for "
         f"example with `uv python install {target}`, or give its path"
+    )
+
+
+def _unsupported(interpreter: Interpreter) -> str:
+    return (
+        f"{interpreter.path} is {interpreter.implementation} {interpreter.label}; "
+        f"pybench measures CPython {SUPPORTED[0]} to {SUPPORTED[-1]}"
     )
 
 
@@ -195,8 +213,7 @@ def _named(found: Sequence[Requested]) -> list[Requested]:
         names = [one.name or describe(one.interpreter) for one in found]
         if len({*names}) == len(names):
             return [
-                Requested(name=name, interpreter=one.interpreter)
-                for name, one in zip(names, found, strict=True)
+                replace(one, name=name) for name, one in zip(names, found, strict=True)
             ]
     given = [one.name for one in found if one.name]
     twice = sorted({name for name in given if given.count(name) > 1})
@@ -204,9 +221,6 @@ def _named(found: Sequence[Requested]) -> list[Requested]:
         raise RequestError(f"two interpreters are called {', '.join(twice)}")
     # The same build on both sides: a comparison of nothing, which is a fine test.
     return [
-        Requested(
-            name=one.name or f"{one.interpreter.label}#{index}",
-            interpreter=one.interpreter,
-        )
+        replace(one, name=one.name or f"{one.interpreter.label}#{index}")
         for index, one in enumerate(found, start=1)
     ]

@@ -20,6 +20,7 @@ from pybench.outputs import write_file
 from pybench.results import ERROR, MEASURED, VOID, PairRecord, RowRecord
 from pybench.runner.judging import Cell, Judgement, gil_turned_on, kind_in
 from pybench.runner.kinds import category
+from pybench.runner.package_differences import package_differences
 from pybench.runner.record import Run
 from pybench.runner.timings import operations
 from pybench.verdicts import (
@@ -226,7 +227,9 @@ def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> S
         started=run.header.started,
         command=run.header.command,
         version=run.header.version,
-        notes=(*notes, *_once_notes(run)),
+        notes=tuple(
+            dict.fromkeys([*package_differences(run), *notes, *_once_notes(run)])
+        ),
     )
 
 

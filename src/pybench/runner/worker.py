@@ -36,6 +36,7 @@ from pybench.runner.messages import (
     read_ended,
     read_facts,
     read_numbers,
+    read_packages,
     read_rounds,
     read_sample,
 )
@@ -85,6 +86,8 @@ class Worker:
         Its whole environment.
     folder : Path
         Its working directory.
+    learn : callable
+        Told the arm's name and the versions of packages that a session has imported.
     """
 
     def __init__(
@@ -94,8 +97,10 @@ class Worker:
         *,
         environ: Mapping[str, str],
         folder: Path,
+        learn: Callable[[str, Mapping[str, str]], None] = lambda name, packages: None,
     ) -> None:
         self.name = name
+        self._learn = learn
         self.rows: dict[str, RowFacts] = {}
         self.uncollected: dict[str, str] = {}  # files, and why
         self.chosen: tuple[str, ...] = ()
@@ -280,6 +285,11 @@ class Worker:
             ) from None
         if not isinstance(message, dict):
             raise WorkerError(f"{self.name}: said what is no message: {line[:300]!r}")
+        if "packages" in message:
+            try:
+                self._learn(self.name, read_packages(message["packages"]))
+            except MessageError as error:
+                raise WorkerError(f"{self.name}: {error}") from None
         return message
 
     def hang_up(self) -> None:

@@ -1,0 +1,83 @@
+"""Which distributions this process has imported, each with its version.
+
+Two sides that import different versions of one package differ by more than what was
+asked. So a session says what it has imported, once it is collected and after each row
+that imported more.
+"""
+
+import re
+import sys
+from importlib import metadata
+
+
+class ImportedPackages:
+    """The distributions of the modules imported so far.
+
+    All distributions are read when it is made, before anything is measured; asking for
+    what is new afterwards looks at the names of modules alone.
+    """
+
+    def __init__(self) -> None:
+        self._versions: dict[str, str] = {}
+        # Per first part of a module's name, the distributions that have such modules.
+        self._owners: dict[str, list[str]] = {}
+        # Per distribution, the first two parts of its modules' names: a namespace
+        # such as `google` has several distributions.
+        self._modules: dict[str, set[str]] = {}
+        self._seen: set[str] = set()
+        self._told: set[str] = set()
+        for distribution in metadata.distributions():
+            try:
+                self._add(distribution)
+            except Exception:  # broken metadata of others: it cannot be named
+                continue
+
+    def _add(self, distribution: metadata.Distribution) -> None:
+        # None where a file of metadata is empty, whatever its type says.
+        name: str | None = distribution.metadata["Name"]
+        version: str | None = distribution.version
+        if name is None or version is None:
+            return
+        name = re.sub(r"[-_.]+", "-", name).lower()
+        if name in self._versions:  # an earlier entry of sys.path hides this one
+            return
+        modules = _modules(distribution)
+        self._versions[name] = version
+        self._modules[name] = modules
+        for top in {module.partition(".")[0] for module in modules}:
+            self._owners.setdefault(top, []).append(name)
+
+    def new(self) -> dict[str, str]:
+        """Return the version of each distribution imported since this was asked last.
+
+        Names are normal ones: small letters, with hyphens.
+        """
+        imported = sys.modules.keys() - self._seen
+        self._seen |= imported
+        found = set()
+        for top in {module.partition(".")[0] for module in imported}:
+            owners = self._owners.get(top, ())
+            if len(owners) == 1:
+                found.add(owners[0])
+            else:
+                found |= {o for o in owners if self._modules[o] & imported}
+        found -= self._told
+        self._told |= found
+        return {name: self._versions[name] for name in sorted(found)}
+
+
+def _modules(distribution: metadata.Distribution) -> set[str]:
+    """Return the names of a distribution's modules, of two parts at most."""
+    found = set()
+    for path in distribution.files or ():
+        parts = path.parts
+        if path.suffix not in (".py", ".so", ".pyd") or ".." in parts:
+            continue
+        words = [*parts[:-1], parts[-1].partition(".")[0]]
+        if words[-1] == "__init__":
+            words.pop()
+        if words and all(word.isidentifier() for word in words[:2]):
+            found |= {words[0], ".".join(words[:2])}
+    # Editable installations have their modules elsewhere; setuptools names the tops.
+    tops = (distribution.read_text("top_level.txt") or "").split()
+    return found | {top.replace("/", ".") for top in tops}
