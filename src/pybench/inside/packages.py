@@ -60,7 +60,8 @@ class ImportedPackages:
             if len(owners) == 1:
                 found.add(owners[0])
             else:
-                found |= {o for o in owners if self._modules[o] & imported}
+                inner = imported - {top}  # which all of them have
+                found |= {o for o in owners if self._modules[o] & inner}
         found -= self._told
         self._told |= found
         return {name: self._versions[name] for name in sorted(found)}

@@ -1,0 +1,69 @@
+"""Whose packages a session imports: the side's own, then what it lacks."""
+
+from __future__ import annotations
+
+import site
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pybench.inside import start
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a sys.path of a library and an interpreter's own packages."""
+    made = [str(tmp_path / "library"), str(tmp_path / "own")]
+    monkeypatch.setattr(sys, "path", made)
+    monkeypatch.setattr(site, "getsitepackages", lambda: [str(tmp_path / "own")])
+    return made
+
+
+def test_own_packages_lie_before_what_was_put_beside(
+    path: list[str], tmp_path: Path
+) -> None:
+    for name in ("ours", "with", "beside"):
+        (tmp_path / name).mkdir()
+    start.add_packages(tmp_path)
+
+    names = [Path(entry).name for entry in sys.path]
+    assert names == ["ours", "library", "with", "own", "beside"]
+
+
+def test_editable_packages_asked_for_lie_before_the_own_ones(
+    path: list[str], tmp_path: Path
+) -> None:
+    for name in ("with", "checkout"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "with" / "edited.pth").write_text(f"{tmp_path / 'checkout'}\n")
+    start.add_packages(tmp_path)
+
+    names = [Path(entry).name for entry in sys.path]
+    assert names == ["library", "with", "checkout", "own"]
+
+
+def test_nothing_put_beside_changes_nothing(path: list[str], tmp_path: Path) -> None:
+    before = [*path]
+    start.add_packages(tmp_path)
+
+    assert sys.path == before
+
+
+def test_files_of_the_current_folder_stand_in_for_no_package(tmp_path: Path) -> None:
+    """What is installed is imported; what lies only there can be."""
+    for name in ("pytest", "pluggy", "iniconfig", "pytest_benchmark", "statistics"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')\n")
+    (tmp_path / "only_here.py").write_text("")
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "test_row.py").write_text(
+        "import only_here\ndef test_row(): assert only_here\n"
+    )
+    line = [sys.executable, "-P", "-m", "pybench.inside.start", "-q", "rows"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
