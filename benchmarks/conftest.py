@@ -172,10 +172,19 @@ def unroll(
     scope: dict[str, Any] = {**outside, **names, "repeat_": repeat}
     # Through marshal, as code comes from a .pyc: what compile() gives keeps its
     # constants mortal on a free-threaded 3.13, as no imported module's are.
-    code = compile("\n".join(lines), "<unrolled>", "exec")
+    code = compile("\n".join(lines), statement_file(statement), "exec")
     exec(marshal.loads(marshal.dumps(code)), scope)
     function: Task = scope["operation"]
     return function
+
+
+def statement_file(statement: str) -> str:
+    """Return what stands for the file of a generated function: what it does.
+
+    Profilers and tracebacks name the file, and this code is in none.
+    """
+    text = "; ".join(line.strip() for line in statement.splitlines() if line.strip())
+    return f"<statement: {text}>"
 
 
 @pytest.fixture(scope="session")

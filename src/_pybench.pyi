@@ -43,6 +43,7 @@ class KernelResult(tuple[Any, ...]):
         "disturbed",
         "clock_cost_ns",
         "detail",
+        "loop",
     )
     n_fields: Final[int]
     n_sequence_fields: Final[int]
@@ -90,6 +91,8 @@ class KernelResult(tuple[Any, ...]):
     @property
     # dict[str, tuple[int, ...]] of kernels that have one, else None.
     def detail(self) -> Any: ...
+    @property
+    def loop(self) -> str: ...
 
 def clock_cost_ns() -> float: ...
 def clock_granularity_ns() -> float: ...

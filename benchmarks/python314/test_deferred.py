@@ -38,7 +38,7 @@ STYLES = {
 
 def code_of(source: str) -> CodeType:
     """Compile a module without what this file itself imports from the future."""
-    return compile(source, "<row>", "exec", dont_inherit=True)
+    return compile(source, "<statement: class Record: ...>", "exec", dont_inherit=True)
 
 
 def class_of(code: CodeType) -> Any:

@@ -33,7 +33,8 @@ def test_benchmark_python314_import(benchmark: BenchmarkFixture, kind: str) -> N
     40 to 150 ns, a little more than that for `lazy`, and two to four times for `used`.
     """
     try:
-        code: CodeType = compile(STATEMENTS[kind] * COPIES, "<row>", "exec")
+        name = f"<statement: {'; '.join(STATEMENTS[kind].splitlines())}>"
+        code: CodeType = compile(STATEMENTS[kind] * COPIES, name, "exec")
     except SyntaxError:
         pytest.skip("n/a: needs Python 3.15 (PEP 810)")
     names: dict[str, object] = {"__name__": __name__}

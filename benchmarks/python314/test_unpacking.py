@@ -29,7 +29,7 @@ def test_benchmark_python314_join_lists(benchmark: BenchmarkFixture, by: str) ->
     Expect 5 to 25 ns, 4 to 15, and 2 to 6.
     """
     try:
-        code = compile(f"lambda: {WAYS[by]}", "<row>", "eval")
+        code = compile(f"lambda: {WAYS[by]}", f"<statement: {WAYS[by]}>", "eval")
     except SyntaxError:
         pytest.skip("n/a: needs Python 3.15 (PEP 798)")
     parts = [[*range(LENGTH)] for _ in range(PARTS)]

@@ -152,7 +152,8 @@ def task(
     scope: dict[str, Any] = {**globals(), **names, "repeat": repeat}
     # Through marshal, as code comes from a .pyc: on 3.13t what compile() gives keeps
     # its constants mortal, and two threads would contend for their counts.
-    code = compile("\n".join(lines), "<pattern>", "exec")
+    name = "; ".join(line.strip() for line in statement.splitlines())
+    code = compile("\n".join(lines), f"<statement: {name}>", "exec")
     exec(marshal.loads(marshal.dumps(code)), scope)
     made: Callable[[], None] = scope["work"]
     return made

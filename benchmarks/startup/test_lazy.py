@@ -114,4 +114,4 @@ def test_benchmark_startup_lazy_first_use(benchmark: BenchmarkFixture) -> None:
 def naming(statement: str) -> CodeType:
     """Compile a statement for each of a thousand names."""
     lines = [statement.format(name=f"name_{number}") for number in range(NAMES)]
-    return compile("\n".join(lines), "<lazy>", "exec")
+    return compile("\n".join(lines), f"<statement: {statement}>", "exec")

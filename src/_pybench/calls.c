@@ -264,7 +264,7 @@ CALLS_LOOP(missing, PyObject *result = PyObject_GetAttr(target, name);
 #define CALLS_KERNEL(name_, prepare_, loop_)                                  \
     {.name = name_, .attached = true, .block = CALLS_BLOCK,                   \
      .local_size = sizeof(struct calls_worker), .prepare = prepare_,          \
-     .loop = loop_, .finish = calls_finish}
+     PB_LOOP_FUNCTION(loop_), .finish = calls_finish}
 
 static const struct pb_kernel call_kernels[] = {
     [KIND_C] = CALLS_KERNEL("calls_call", calls_prepare, calls_c_loop),

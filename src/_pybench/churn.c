@@ -323,9 +323,16 @@ CHURN_LOOPS(instance, local->type->tp_new(local->type, local->arguments, NULL))
 
 typedef int (*churn_loop)(struct pb_worker *, int64_t);
 
+struct churn_form {
+    churn_loop loop;
+    const char *name;
+};
+
 /* By kind, then by whether there is a batch. */
-#define LOOPS(kind) {churn_##kind##_loop, churn_##kind##_batch_loop}
-static const churn_loop churn_loops[][2] = {
+#define LOOPS(kind)                                                           \
+    {{churn_##kind##_loop, "churn_" #kind "_loop"},                           \
+     {churn_##kind##_batch_loop, "churn_" #kind "_batch_loop"}}
+static const struct churn_form churn_forms[][2] = {
     [KIND_INT] = LOOPS(int),         [KIND_FLOAT] = LOOPS(float),
     [KIND_STR] = LOOPS(str),         [KIND_BYTES] = LOOPS(bytes),
     [KIND_TUPLE] = LOOPS(tuple),     [KIND_LIST] = LOOPS(list),
@@ -560,7 +567,7 @@ static const struct pb_kernel churn_handover_kernel = {
               [NOTE_BEFORE_DRAIN] = "destroyed_before_drain",
               [NOTE_DESTROYED] = "destroyed"},
     .round_prepare = handover_round_prepare,
-    .loop = handover_loop,
+    PB_LOOP_FUNCTION(handover_loop),
     .round_finish = handover_round_finish,
     .background = handover_owner,
 };
@@ -665,7 +672,9 @@ churn_create(PyObject *module, PyObject *args, PyObject *kwargs)
     }
     shared.kind = (enum kind)kind;
     shared.order = (enum order)order;
-    kernel.loop = churn_loops[kind][shared.batch > 1];
+    const struct churn_form *form = &churn_forms[kind][shared.batch > 1];
+    kernel.loop = form->loop;
+    kernel.loop_name = form->name;
     kernel.block = churn_block(&shared, plan.threads);
     if (kernel.block == 0) {
         return NULL;

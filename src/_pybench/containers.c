@@ -274,7 +274,7 @@ CONTAINERS_WRITE_LOOP(attribute, missing |= PyObject_SetAttr(container, key,
 #define CONTAINERS_KERNEL(name_, loop_)                                       \
     {.name = name_, .attached = true, .block = CONTAINERS_BLOCK,              \
      .local_size = sizeof(struct containers_worker),                          \
-     .prepare = containers_prepare, .loop = loop_,                            \
+     .prepare = containers_prepare, PB_LOOP_FUNCTION(loop_),                            \
      .finish = containers_finish}
 
 static const struct pb_kernel read_kernels[] = {

@@ -152,7 +152,7 @@ counters_cas_loop(struct pb_worker *worker, int64_t iterations)
 
 #define COUNTERS_KERNEL(loop_)                                                \
     .name = "counters_increment", .block = COUNTERS_BLOCK,                    \
-    .local_size = sizeof(struct counters_worker), .loop = loop_
+    .local_size = sizeof(struct counters_worker), PB_LOOP_FUNCTION(loop_)
 
 static const struct pb_kernel counters_kernels[] = {
     [OPERATION_STORE] = {COUNTERS_KERNEL(counters_store_loop),

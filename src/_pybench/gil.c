@@ -481,25 +481,25 @@ static const struct pb_kernel gil_release_kernel = {
     .name = "gil_release",
     .attached = true,
     .block = GIL_PAIR_BLOCK,
-    .loop = gil_release_loop,
+    PB_LOOP_FUNCTION(gil_release_loop),
 };
 
 static const struct pb_kernel gil_ensure_kernels[][2] = {
     [STATE_NESTED] = {
         {.name = "gil_ensure", .attached = true, .block = GIL_PAIR_BLOCK * 8,
-         .loop = gil_ensure_loop},
+         PB_LOOP_FUNCTION(gil_ensure_loop)},
         {.name = "gil_ensure", .attached = true, .block = GIL_PAIR_BLOCK,
-         .loop = gil_ensure_allocate_loop}},
+         PB_LOOP_FUNCTION(gil_ensure_allocate_loop)}},
     [STATE_TRANSIENT] = {
         {.name = "gil_ensure", .block = GIL_TRANSIENT_BLOCK,
-         .loop = gil_ensure_loop},
+         PB_LOOP_FUNCTION(gil_ensure_loop)},
         {.name = "gil_ensure", .block = GIL_TRANSIENT_ALLOCATE_BLOCK,
-         .loop = gil_ensure_allocate_loop}},
+         PB_LOOP_FUNCTION(gil_ensure_allocate_loop)}},
     [STATE_PERSISTENT] = {
         {.name = "gil_ensure", .thread_state = true, .block = GIL_PAIR_BLOCK,
-         .loop = gil_persistent_loop},
+         PB_LOOP_FUNCTION(gil_persistent_loop)},
         {.name = "gil_ensure", .thread_state = true, .block = GIL_PAIR_BLOCK,
-         .loop = gil_persistent_allocate_loop}},
+         PB_LOOP_FUNCTION(gil_persistent_allocate_loop)}},
 };
 
 static const struct pb_kernel gil_handoff_kernel = {
@@ -509,7 +509,7 @@ static const struct pb_kernel gil_handoff_kernel = {
     .local_size = sizeof(struct handoff_worker),
     .notes = {[NOTE_SLEEPS] = "sleeps"},
     .prepare = handoff_prepare,
-    .loop = handoff_loop,
+    PB_LOOP_FUNCTION(handoff_loop),
 };
 
 static const struct pb_kernel gil_reacquire_kernel = {
@@ -527,7 +527,7 @@ static const struct pb_kernel gil_reacquire_kernel = {
               [NOTE_RESTORE_P50] = "restore_p50_ns",
               [NOTE_LATE] = "late"},
     .round_prepare = reacquire_round_prepare,
-    .loop = reacquire_loop,
+    PB_LOOP_FUNCTION(reacquire_loop),
     .round_finish = reacquire_round_finish,
     .background = reacquire_hog,
 };

@@ -183,10 +183,10 @@ locks_nested_loop(struct pb_worker *worker, int64_t iterations)
 #endif
 
 #define PAIR_KERNEL(loop_, waits_)                                            \
-    {.name = "locks_pair", .block = LOCKS_BLOCK, .loop = loop_,               \
+    {.name = "locks_pair", .block = LOCKS_BLOCK, PB_LOOP_FUNCTION(loop_),               \
      .waits = waits_}
 #define SECTION_KERNEL(loop_, waits_)                                         \
-    {.name = "locks_critical_section", .block = LOCKS_BLOCK, .loop = loop_,   \
+    {.name = "locks_critical_section", .block = LOCKS_BLOCK, PB_LOOP_FUNCTION(loop_),   \
      .waits = waits_, .attached = true}
 
 /* Second index: the layout.  Who waits for a shared lock is not disturbed. */

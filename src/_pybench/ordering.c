@@ -860,7 +860,7 @@ neighbours_choose(PyObject *candidates, enum layout layout,
 #define ORDERING_KERNEL(name_, prepare_, loop_)                               \
     {.name = name_, .block = ORDERING_BLOCK,                                  \
      .local_size = sizeof(struct ordering_worker), .prepare = prepare_,       \
-     .loop = loop_, .finish = ordering_finish}
+     PB_LOOP_FUNCTION(loop_), .finish = ordering_finish}
 #define WALK_KERNEL(loop)                                                     \
     ORDERING_KERNEL("ordering_walk", ordering_prepare, loop)
 
@@ -896,7 +896,7 @@ static const struct pb_kernel aligned_kernels[] = {
 
 #define PUBLISH_KERNEL(loop_)                                                 \
     {.name = "ordering_publish", .block = ORDERING_BLOCK,                     \
-     .local_size = sizeof(struct publish_worker), .loop = loop_,              \
+     .local_size = sizeof(struct publish_worker), PB_LOOP_FUNCTION(loop_),              \
      .notes = {[NOTE_PUBLISHED] = "published"}}
 static const struct pb_kernel publish_kernels[] = {
     [ORDER_RELAXED] = PUBLISH_KERNEL(publish_relaxed_loop),
@@ -910,14 +910,14 @@ static const struct pb_kernel message_kernel = {
     .waits = true,
     .block = MESSAGE_BLOCK,
     .local_size = sizeof(struct message_worker),
-    .loop = message_loop,
+    PB_LOOP_FUNCTION(message_loop),
 };
 
 #define OBJECTS_KERNEL(loop_)                                                 \
     {.name = "ordering_objects", .attached = true, .block = ORDERING_BLOCK,   \
      .local_size = sizeof(struct objects_worker),                             \
      .notes = {[NOTE_NEIGHBOURS] = "neighbours"},                             \
-     .prepare = objects_prepare, .loop = loop_,                               \
+     .prepare = objects_prepare, PB_LOOP_FUNCTION(loop_),                               \
      .round_finish = objects_round_finish, .finish = objects_finish}
 static const struct pb_kernel objects_kernels[] = {
     [TOUCH_READ] = OBJECTS_KERNEL(objects_read_loop),
@@ -929,7 +929,7 @@ static const struct pb_kernel neighbours_kernel = {
     .attached = true,
     .block = ORDERING_BLOCK,
     .notes = {[NOTE_OFFSET] = "offset_bytes"},
-    .loop = neighbours_loop,
+    PB_LOOP_FUNCTION(neighbours_loop),
 };
 
 /* Entries. */

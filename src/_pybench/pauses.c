@@ -721,7 +721,7 @@ static const struct pb_kernel record_kernel = {
     .block = PAUSES_BLOCK,
     .local_size = sizeof(struct pauses_worker),
     .prepare = pauses_record_prepare,
-    .loop = pauses_record_loop,
+    PB_LOOP_FUNCTION(pauses_record_loop),
     .finish = pauses_record_finish,
 };
 

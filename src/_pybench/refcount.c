@@ -309,7 +309,7 @@ refcount_try_loop(struct pb_worker *worker, int64_t iterations)
 #define REFCOUNT_KERNEL(prepare_, loop_)                                      \
     .attached = true, .block = REFCOUNT_BLOCK,                                \
     .local_size = sizeof(struct refcount_worker), .prepare = prepare_,        \
-    .loop = loop_, .finish = refcount_finish
+    PB_LOOP_FUNCTION(loop_), .finish = refcount_finish
 
 static const struct pb_kernel refcount_pair_kernels[] = {
     [FORM_PAIRED] = {.name = "refcount_pair",
@@ -330,7 +330,7 @@ static const struct pb_kernel refcount_weakref_kernel = {
 
 #define REFCOUNT_WORD_KERNEL(loop_)                                           \
     {.name = "refcount_word", .block = REFCOUNT_BLOCK,                        \
-     .local_size = sizeof(struct refcount_word), .loop = loop_}
+     .local_size = sizeof(struct refcount_word), PB_LOOP_FUNCTION(loop_)}
 
 static const struct pb_kernel refcount_word_kernels[] = {
     [WIDTH_WHOLE] = REFCOUNT_WORD_KERNEL(refcount_word_whole_loop),

@@ -44,6 +44,7 @@ enum field {
     FIELD_DISTURBED,
     FIELD_CLOCK_COST_NS,
     FIELD_DETAIL,
+    FIELD_LOOP,
     FIELD_COUNT,
 };
 
@@ -69,6 +70,7 @@ static PyStructSequence_Field result_fields[] = {
     {"disturbed", "'' or why this round should not be used"},
     {"clock_cost_ns", "one reading of the wall clock, ns"},
     {"detail", "dict of per-thread tuples special to the kernel, or None"},
+    {"loop", "the C function that was measured"},
     {NULL, NULL},
 };
 
@@ -259,6 +261,7 @@ round_result(const struct pb_state *state, const struct round *round,
              bool gil_enabled, double clock_cost_ns)
 {
     const struct pb_plan *plan = round->plan;
+    const char *loop = plan->kernel->loop_name;
     struct summary summary = round_summary(round, gil_enabled);
     PyObject *result = PyStructSequence_New(state->result_type);
     if (result == NULL) {
@@ -289,6 +292,7 @@ round_result(const struct pb_state *state, const struct round *round,
         [FIELD_DISTURBED] = PyUnicode_FromString(summary.disturbed),
         [FIELD_CLOCK_COST_NS] = PyFloat_FromDouble(clock_cost_ns),
         [FIELD_DETAIL] = round_detail(round),
+        [FIELD_LOOP] = PyUnicode_FromString(loop != NULL ? loop : ""),
     };
 #undef TUPLE
     /* The sequence owns what it is given, a missing item included. */

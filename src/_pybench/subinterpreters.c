@@ -151,7 +151,7 @@ static const struct pb_kernel create_kernel = {
     .attached = true,
     .waits = true,  // it starts and ends with other locks than its own
     .block = CREATE_BLOCK,
-    .loop = subinterpreters_create_loop,
+    PB_LOOP_FUNCTION(subinterpreters_create_loop),
 };
 static const struct pb_kernel switch_kernel = {
     .name = "subinterpreters_switch",
@@ -159,7 +159,7 @@ static const struct pb_kernel switch_kernel = {
     .block = SWITCH_BLOCK,
     .local_size = sizeof(struct subinterpreters_worker),
     .prepare = subinterpreters_switch_prepare,
-    .loop = subinterpreters_switch_loop,
+    PB_LOOP_FUNCTION(subinterpreters_switch_loop),
     .finish = subinterpreters_switch_finish,
 };
 

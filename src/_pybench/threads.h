@@ -25,6 +25,10 @@ enum { PB_THREADS_MAX = 256, PB_ROUNDS_MAX = 100000 };
 struct pb_worker;
 
 /* What the driver has to know of a kernel; constant. */
+/* Of a pb_kernel: its loop, and what people find it by in the source. */
+#define PB_LOOP_FUNCTION(function_)                                           \
+    .loop = function_, .loop_name = #function_
+
 struct pb_kernel {
     const char *name;
 
@@ -61,6 +65,7 @@ struct pb_kernel {
     int (*prepare)(struct pb_worker *worker);        // once, first
     int (*round_prepare)(struct pb_worker *worker);  // before the start line
     int (*loop)(struct pb_worker *worker, int64_t iterations);
+    const char *loop_name;  // set by PB_LOOP_FUNCTION
     int (*round_finish)(struct pb_worker *worker);   // after the window
     void (*finish)(struct pb_worker *worker);        // once, if prepare ran
 

@@ -181,7 +181,7 @@ yardstick_syscall_loop(struct pb_worker *worker, int64_t iterations)
 
 #define YARDSTICK_KERNEL(name_, loop_, block_)                                \
     {.name = name_, .block = block_,                                          \
-     .local_size = sizeof(struct yardstick_worker), .loop = loop_}
+     .local_size = sizeof(struct yardstick_worker), PB_LOOP_FUNCTION(loop_)}
 
 static const struct pb_kernel yardstick_empty_kernel =
     YARDSTICK_KERNEL("yardstick_empty", yardstick_empty_loop, YARDSTICK_BLOCK);

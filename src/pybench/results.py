@@ -140,6 +140,7 @@ class KernelRecord:
     clock_cost_ns: float
     detail: Mapping[str, object] | None
     detail_left_out: tuple[str, ...] = ()
+    loop: str = ""  # the C function
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The module declares itself, loads everywhere and never turns the GIL on."""
 
+import contextlib
 import inspect
 import re
 import subprocess
@@ -48,6 +49,30 @@ def test_every_listed_kernel_is_a_function_with_signature_and_units() -> None:
             for parameter in list(parameters.values())[1:]
         )
         assert "Returns a list with one KernelResult per round" in kernel.__doc__
+
+
+def test_every_kernel_names_the_c_function_of_its_loop() -> None:
+    """The one that its arguments choose."""
+    loops = {}
+    for name, entry in _pybench.KERNELS.items():
+        # Of some that are there, the default needs a newer CPython.
+        with contextlib.suppress(NotImplementedError):
+            loops[name] = (
+                "" if entry["missing"] else getattr(_pybench, name)(10)[0].loop
+            )
+    odd = {name: loop for name, loop in loops.items() if re.search(r"[^a-z_]", loop)}
+    there = [name for name in loops if not _pybench.KERNELS[name]["missing"]]
+    forms = {
+        form: _pybench.refcount_pair(10, form=form)[0].loop
+        for form in ("paired", "chained", "strided")
+    }
+    batches = [_pybench.churn_create(10, kind="dict", batch=b)[0].loop for b in (1, 5)]
+
+    assert odd == {}
+    assert len(there) > 10
+    assert all(loops[name] for name in there)
+    assert forms == {form: f"refcount_{form}_loop" for form in forms}
+    assert batches == ["churn_dict_loop", "churn_dict_batch_loop"]
 
 
 def test_every_function_with_a_kernel_signature_is_listed() -> None:

@@ -39,6 +39,7 @@ FIELDS = {
     "disturbed": str,
     "clock_cost_ns": float,
     "detail": type(None),
+    "loop": str,
 }
 
 

@@ -173,6 +173,15 @@ def test_unrolls_a_thousand_operations() -> None:
     assert calls.count("prepare") == 1
 
 
+def test_unrolled_code_is_named_by_its_statement() -> None:
+    """What a profiler, a traceback and tracemalloc call its file."""
+    run = conftest.unroll(
+        "if FLAG:\n    calls.append(1)", prepare="", outside={"FLAG": 1}, names={}
+    )
+
+    assert run.__code__.co_filename == "<statement: if FLAG:; calls.append(1)>"
+
+
 def test_unrolls_statements_of_several_lines() -> None:
     """A compound statement stays one, and globals stay outside the function."""
     calls: list[int] = []

@@ -228,6 +228,54 @@ def test_outcome_without_counts_says_so(measured: Measured, words: str) -> None:
     assert running.outcome(measured) == words
 
 
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("<statement: first / second>:3(operation)", "first / second"),
+        ("<statement: if x:; y(1)>:12(work)", "if x:; y(1)"),
+        (
+            "<statement: [a for b in c for a in b]>:1(<lambda>)",
+            "[a for b in c for a in b]",
+        ),
+        ("<string>:2(__init__)", "<string>:2(__init__)"),
+    ],
+)
+def test_generated_code_is_shown_by_its_statement(name: str, shown: str) -> None:
+    """And what others generate by what the profiler knows of it."""
+    assert running.short_name(name) == shown
+
+
+@pytest.mark.once
+def test_native_rows_show_kernel_and_loop() -> None:
+    row = RowProfile(
+        fullname="t.py::test_a",
+        is_native=True,
+        kernel="refcount_pair",
+        loop="refcount_chained_loop",
+    )
+
+    *_, line, more = running.profile_table([row])
+
+    assert line.endswith("  C: refcount_chained_loop")
+    assert more == "  kernel refcount_pair, C function refcount_chained_loop"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("taken_s", "done", "whole", "said"),
+    [
+        (0.0, 0, 5, ""),
+        (10.0, 2, 4, ", about 0:10 left"),
+        (60.0, 1, 3, ", about 2:00 left"),
+    ],
+)
+def test_time_left_of_a_profile(
+    taken_s: float, done: int, whole: int, said: str
+) -> None:
+    assert running.time_left(taken_s, done, whole) == said
+
+
 def test_profile_table_fits_and_shortens_names() -> None:
     """Names of C functions lose their brackets, those of Python their folders."""
     long = Function(name="/a/b/" + "c" * 80 + ".py:1(f)", calls="1", own_s=1, total_s=1)

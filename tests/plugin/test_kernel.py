@@ -36,6 +36,7 @@ class Round:
     oversubscribed: bool = False
     disturbed: str = ""
     clock_cost_ns: float = 20.0
+    loop: str = "some_loop"
     detail: dict[str, Any] | None = None
 
 

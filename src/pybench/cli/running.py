@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,15 +219,32 @@ def profile(
     from pybench.profiles.detailed import profile_row
 
     rows = measured.document.get("benchmarks", [])
-    found = []
+    found: list[RowProfile] = []
+    began = time.monotonic()
     for number, row in enumerate(rows, start=1):
-        print(f"pybench: profile {number} of {len(rows)}: {row['name']}", flush=True)
+        left = time_left(time.monotonic() - began, len(found), len(rows))
+        said = f"pybench: profile {number} of {len(rows)}{left}: {row['name']}"
+        print(said, flush=True)
         record = row["extra_info"].get("pybench")
-        is_native = isinstance(record, dict) and "kernel" in record
+        facts = record if isinstance(record, dict) else {}
         found.append(
-            profile_row(interpreter, suite, row["fullname"], is_native=is_native)
+            profile_row(
+                interpreter,
+                suite,
+                row["fullname"],
+                is_native="kernel" in facts,
+                kernel=str(facts.get("kernel", "")),
+                loop=str(facts.get("loop", "")),
+            )
         )
     return found
+
+
+def time_left(taken_s: float, done: int, whole: int) -> str:
+    """Say how long the rest takes if it goes on so; nothing before the first."""
+    from pybench.profiles.scenario_progress import clock
+
+    return f", about {clock(taken_s / done * (whole - done))} left" if done else ""
 
 
 def write_profiles(profiles: "Sequence[RowProfile]", name: str, output: Path) -> str:
@@ -254,7 +272,9 @@ def profile_table(profiles: "Sequence[RowProfile]") -> list[str]:
         ]
         name = one.fullname.rpartition("::")[2].removeprefix("test_")
         line = f"{name:<47} {sizes[0]:>9} {sizes[1]:>8} {sizes[2]:>8}  {dearest(one)}"
-        lines.append(line[:_WIDTH])
+        lines.append(line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…")
+        if one.loop:
+            lines.append(f"  kernel {one.kernel}, C function {one.loop}")
         lines += [f"  {problem}" for problem in one.problems]
     return lines
 
@@ -263,13 +283,24 @@ def dearest(one: "RowProfile") -> str:
     """Name the function with the most time of its own, and its share."""
     total = sum(function.own_s for function in one.functions)
     if not total:
-        return "native kernel" if one.is_native else "-"
+        return native_loop(one) if one.is_native else "-"
     first = one.functions[0]
     return f"{first.own_s / total:.0%} {short_name(first.name)}"
 
 
+def native_loop(one: "RowProfile") -> str:
+    """Name the loop in C that a native row is."""
+    return f"C: {one.loop}" if one.loop else "native kernel"
+
+
 def short_name(name: str) -> str:
-    """Shorten how cProfile writes a function: no folders, no brackets around C."""
+    """Shorten how cProfile writes a function: no folders, no brackets around C.
+
+    Of code that was generated for a row it is the statement.
+    """
+    statement = re.fullmatch(r"<statement: (.*)>:\d+\(.*\)", name, re.DOTALL)
+    if statement:
+        return statement[1]
     method = re.fullmatch(r"~:0\(<method '(\w+)' of '([\w.]+)' objects>\)", name)
     if method:
         return f"{method[2]}.{method[1]}"

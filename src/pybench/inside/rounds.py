@@ -42,6 +42,7 @@ class KernelResult(Protocol):
     disturbed: str
     clock_cost_ns: float
     detail: dict[str, Any] | None
+    loop: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,4 +186,5 @@ def summarise(
         clock_cost_ns=last.clock_cost_ns,
         detail=detail,
         detail_left_out=left_out,
+        loop=last.loop,
     )

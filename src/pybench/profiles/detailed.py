@@ -55,7 +55,8 @@ class Function:
 class RowProfile:
     """What is known of one row; ``problems`` says what is not, and why.
 
-    A native kernel has no functions: it is C, and the profiler would see Python.
+    A native kernel has no functions: it is C, and the profiler would see Python; it
+    has the name of the `kernel` and that of its `loop`, a function of C.
     Sizes are None where they could not be had; "before" is the process with pytest
     and the suite imported, just before the row's set-up.
     """
@@ -63,6 +64,8 @@ class RowProfile:
     fullname: str
     is_native: bool
     functions: tuple[Function, ...] = ()
+    kernel: str = ""
+    loop: str = ""
     rss_before_bytes: int | None = None
     rss_peak_bytes: int | None = None
     traced_before_bytes: int | None = None
@@ -71,7 +74,13 @@ class RowProfile:
 
 
 def profile_row(
-    interpreter: Interpreter, suite: Path, fullname: str, *, is_native: bool
+    interpreter: Interpreter,
+    suite: Path,
+    fullname: str,
+    *,
+    is_native: bool,
+    kernel: str = "",
+    loop: str = "",
 ) -> RowProfile:
     """Run one row three times, each in a process of its own.
 
@@ -85,6 +94,8 @@ def profile_row(
         Its id in pytest-benchmark's JSON.
     is_native : bool
         Whether it is a kernel, which has no functions to profile.
+    kernel, loop : str
+        What the row says of itself if it is one.
     """
     node = locate(suite, fullname)
     problems = []
@@ -112,6 +123,8 @@ def profile_row(
         fullname=fullname,
         is_native=is_native,
         functions=functions,
+        kernel=kernel,
+        loop=loop,
         problems=tuple(problems),
         **sizes,
     )
