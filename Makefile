@@ -39,7 +39,7 @@ bench:
 	@$(call checked); exec "$$python" -m pytest benchmarks/ --benchmark-only $(ARGS)
 
 test:
-	@$(call checked,--optional host --optional faces); exec "$$python" scripts/test_matrix.py -- $(ARGS)
+	@$(call checked,--optional faces); exec "$$python" scripts/test_matrix.py -- $(ARGS)
 
 reference:
 	@$(call checked); exec "$$python" benchmarks/reference/run.py $(ARGS)

@@ -29,6 +29,9 @@ STORE = ROOT / ".venv"
 STAMP = "pybench-setup.json"
 # Exit status where nothing of this tree is wrong: the interpreter lacks something.
 CANNOT_BE_USED = 3
+# Groups of which each environment has what there are wheels of: what measures more with
+# it, the host's side with its commands, the charts of reports.
+WHERE_WHEELS_ARE = ("wheels", "host", "charts")
 # What the build looks at besides its files; see setup.py.
 BUILD_VARIABLES = ("PYBENCH_BUILD", "PYBENCH_MUTANT", "CC", "CFLAGS", "LDFLAGS")
 
@@ -178,7 +181,7 @@ def prepare(groups: list[str], optional: list[str]) -> Path:
         run([*wheels_only, *needs], "pip could not install what pybench needs")
         done[name] = digest(needs)
         stamp.write_text(json.dumps(done))
-    for name in ("wheels", *optional):
+    for name in dict.fromkeys([*WHERE_WHEELS_ARE, *optional]):
         nice = requirements(project, name)
         if done.get(name) == digest(nice):
             continue

@@ -177,12 +177,50 @@ def test_installing_needs_nothing_that_is_compiled() -> None:
 def test_extras_are_those_of_the_readme() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
 
-    assert {"dev", "compare", "numpy", "torch", "async", "store", "fleet", "all"} == {
-        *extras
-    }
+    assert {
+        "dev",
+        "compare",
+        "charts",
+        "numpy",
+        "torch",
+        "async",
+        "store",
+        "fleet",
+        "all",
+    } == {*extras}
     assert set(re.findall(r"\w+", extras["all"][0].partition("[")[2])) == {*extras} - {
         "all"
     }
+
+
+def test_developing_takes_nothing_that_a_build_has_no_wheel_of() -> None:
+    """A free-threaded build would compile it: Rust, for minutes, or not at all."""
+    extras = PROJECT["project"]["optional-dependencies"]
+    charts = set(extras["charts"])
+    groups = PROJECT["dependency-groups"]
+
+    assert {re.split(r"[<>=]", need)[0] for need in charts} == {
+        "altair", "vl-convert-python",
+    }  # fmt: skip
+    assert charts.isdisjoint([*extras["dev"], *extras["compare"]])
+    assert not any("charts" in need for need in [*extras["dev"], *extras["compare"]])
+    assert set(groups["charts"]) == charts
+
+
+def test_set_up_takes_the_host_s_side_and_charts_where_wheels_are() -> None:
+    """Each of its groups is there, and none is a part of what must be installed."""
+    program = "import environment; print(*environment.WHERE_WHEELS_ARE)"
+    line = [sys.executable, "-c", program]
+    told = subprocess.run(
+        line, cwd=ROOT / "scripts", capture_output=True, text=True, check=True
+    )
+    groups = PROJECT["dependency-groups"]
+    names = told.stdout.split()
+
+    assert names == ["wheels", "host", "charts"]
+    compare = {*PROJECT["project"]["optional-dependencies"]["compare"]}
+    assert compare <= {*groups["host"], *groups["test"]}
+    assert all(groups[name] for name in names)
 
 
 def test_plugin_is_found_by_pytest() -> None:

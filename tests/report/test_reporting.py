@@ -14,8 +14,10 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 
-from pybench.cli import main
+from pybench.cli import main, reporting
 from pybench.cli.status import FAILED, OK, USAGE
+from pybench.report import charts
+from pybench.report.charts import MISSING
 
 Run = Callable[[Sequence[object]], int]
 
@@ -56,6 +58,19 @@ def test_page_of_a_run_with_its_profiles(run: Run, folder: Path) -> None:
     assert status == OK
     assert "<h1>a &lt;title&gt;</h1>" in text
     assert "Is the machine fit: yes" in text
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("is_here", "said"), [(True, []), (False, [MISSING])])
+def test_a_page_without_charts_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, is_here: bool, said: list[str]
+) -> None:
+    """As on free-threaded builds, for which vl-convert has no wheel."""
+    monkeypatch.setattr(charts, "is_here", lambda: is_here)
+
+    lines = reporting._without_charts()
+    assert [line.partition(";")[0] for line in lines] == said
+    assert "pybench-native[charts]" in MISSING
 
 
 def test_markdown_is_that_of_compare(

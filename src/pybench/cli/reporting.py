@@ -67,7 +67,7 @@ def report(options: argparse.Namespace) -> int:
         write_whole(text, place(where), "-o")
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"-o {where}: {error}") from None
-    for note in contents.notes:
+    for note in [*contents.notes, *([] if is_markdown else _without_charts())]:
         print(f"pybench: {note}", file=sys.stderr)
     if where != "-":
         print(f"pybench: wrote {where}", file=sys.stderr)
@@ -124,6 +124,13 @@ def _page(contents: Contents) -> str:
             f"a page needs {error.name}, which is not installed for {sys.executable}: "
             "pip install 'pybench-native[compare]'"
         ) from None
+
+
+def _without_charts() -> list[str]:
+    """Say that a page has its tables alone, where nothing can draw its charts."""
+    from pybench.report.charts import MISSING, is_here
+
+    return [] if is_here() else [f"{MISSING}; the page has its tables"]
 
 
 def _markdown(contents: Contents, options: argparse.Namespace) -> str:

@@ -40,7 +40,7 @@ class Picture:
         if drawn is None:
             raise ImportError(
                 "svg() needs vl-convert-python, which is not installed here: pip "
-                "install 'pybench-native[compare]'",
+                "install 'pybench-native[charts]'",
                 name="vl_convert",
             )
         return drawn

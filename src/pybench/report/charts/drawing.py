@@ -15,7 +15,7 @@ from typing import Any
 GRAMMAR = "6.1"
 MISSING = (
     "charts need vl-convert-python, which is not installed here: "
-    "pip install 'pybench-native[compare]'"
+    "pip install 'pybench-native[charts]'"
 )
 
 
