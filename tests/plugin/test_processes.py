@@ -171,6 +171,40 @@ else:
     assert len(other["process_medians_s"]) == 1
 
 
+ONCE = """
+import uuid
+import pytest
+
+def test_once(benchmark, calls=[]):
+    benchmark.pedantic(lambda: calls.append(1), rounds=1)
+    with open("calls", "a") as file:
+        print(len(calls), file=file)
+
+@pytest.mark.parametrize("of", [1], ids=[uuid.uuid4().hex])
+def test_renamed(benchmark, of):
+    benchmark.pedantic(abs, (of,))
+"""
+
+
+def test_each_process_calls_once_what_says_so_and_names_what_is_renamed(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    """Those of --pybench-memory too, which time nothing."""
+    pytester.makepyfile(ONCE)
+
+    result = run_process(
+        "--pybench-processes=2", "--pybench-memory", "--benchmark-json=out.json"
+    )
+
+    assert (pytester.path / "calls").read_text().split() == ["1"] * 4
+    once, renamed = saved(pytester.path / "out.json")
+    assert len(once["process_medians_s"]) == 2
+    assert len(renamed["process_medians_s"]) == 1
+    result.stdout.fnmatch_lines(
+        ["  note: fewer medians than processes: *::test_renamed[[]*; where others*"]
+    )
+
+
 def test_nothing_is_repeated_where_nothing_is_measured(
     pytester: pytest.Pytester, run_process: Run
 ) -> None:

@@ -225,3 +225,16 @@ def test_counts_that_cannot_be_written_fail_the_session(
         ["*note: --pybench-counts=no/such/folder/c.json: No s*"]
     )
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("odd", ["many", None, [1], 0.5, {}, True])
+def test_a_record_that_a_row_made_up_ends_no_session(odd: object) -> None:
+    """`extra_info["pybench"]` is where kernels put theirs, and anybody can."""
+    row = measured("x", rounds_dropped=odd, disturbed=True, disturbances=odd)
+    counts = count(row)
+
+    assert counts.rows_measured == counts.rows_disturbed == 1
+    assert counts.rounds_dropped == 0
+    [status] = row_statuses(["x"], {"x": row}, {})
+    assert status.reason == "the row says so"

@@ -8,7 +8,7 @@ import argparse
 import json
 import secrets
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ REPETITION_OPTION = "--pybench-repetition"
 
 # PYTHONHASHSEED takes 32 bits.
 _HASH_SEEDS = 2**32
+
+# Rows that a note lists by name.
+_NAMED = 5
 
 
 def process_count(text: str) -> int:
@@ -109,6 +112,18 @@ class Processes:
             self._ended += 1
             for row in medians.keys() & found.keys():
                 medians[row] += (found[row],)
+        self._say_fewer(medians)
+
+    def _say_fewer(self, medians: Mapping[str, tuple[float, ...]]) -> None:
+        """Name the rows that some of the processes did not measure."""
+        fewer = [row for row, values in medians.items() if len(values) < self._ended]
+        if fewer:
+            more = f" and {len(fewer) - _NAMED} more" if len(fewer) > _NAMED else ""
+            self._session.say(
+                f"fewer medians than processes: {', '.join(fewer[:_NAMED])}{more}; "
+                "where others have no row of that name, give its parameters ids that "
+                "stay the same"
+            )
 
     def _run(self, name: str) -> dict[str, float]:
         """Run one process and return the median of each of its rows, in seconds."""

@@ -72,7 +72,9 @@ def _status(name: str, row: JournalRow | None, skipped: str | None) -> RowStatus
         return RowStatus(fullname=name, status=NOT_RUN, reason=reason)
     if row.outcome == MEASURED and row_flag(row.extra_info, "disturbed"):
         record = row.extra_info.get("pybench")
-        found = record.get("disturbances", ()) if isinstance(record, dict) else ()
-        reason = "; ".join(map(str, found)) or "the row says so"
+        found = record.get("disturbances") if isinstance(record, dict) else None
+        texts = found if isinstance(found, list | tuple) else ()
+        reason = "; ".join(text for text in texts if isinstance(text, str))
+        reason = reason or "the row says so"
         return RowStatus(fullname=name, status=DISTURBED, reason=reason)
     return RowStatus(fullname=name, status=row.outcome, reason=row.reason)

@@ -40,7 +40,9 @@ def row_flag(extra_info: Mapping[str, Any], name: str) -> bool:
 
 def _rounds_dropped(extra_info: Mapping[str, Any]) -> int:
     record = extra_info.get("pybench")
-    return int(record.get("rounds_dropped", 0)) if isinstance(record, dict) else 0
+    dropped = record.get("rounds_dropped") if isinstance(record, dict) else None
+    # Any row may say anything there.
+    return dropped if type(dropped) is int else 0
 
 
 def count_rows(
