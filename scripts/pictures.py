@@ -24,7 +24,7 @@ from pybench.report.charts import (
     svg_of,
 )
 from pybench.report.contents import Contents, ContentsError, read_contents
-from pybench.report.wording import operation
+from pybench.report.names import short_names
 from pybench.runner.details import RowDetail
 from pybench.runner.summary import Summary
 
@@ -45,8 +45,9 @@ def terminal(summary: Summary, title: str) -> str:
 def opened(contents: Contents, summary: Summary, wanted: str | None) -> str:
     """Return one row in detail: the one that is named, or the largest change."""
     found = [one for one in contents.details if not one.is_twin]
+    names = short_names(row.row for row in summary.rows)
     if wanted is not None:
-        found = [one for one in found if operation(one.row) == wanted]
+        found = [one for one in found if names[one.row] == wanted]
         if not found:
             raise SystemExit(f"--row {wanted}: no such row was compared in this run")
     ratios = {(row.row, row.side): row for row in summary.rows}
@@ -66,7 +67,7 @@ def opened(contents: Contents, summary: Summary, wanted: str | None) -> str:
     spec = row_spec(
         side, baseline, summary.margin, pairs=pairs, warm_up=warm_up, around=around
     )
-    spec["title"] = f"{operation(detail.row)}, {side.name} against {baseline.name}"
+    spec["title"] = f"{names[detail.row]}, {side.name} against {baseline.name}"
     return svg_of(in_plain_inks(spec))
 
 

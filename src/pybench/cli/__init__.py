@@ -22,7 +22,7 @@ from pybench.cli.profiling import add_profile
 from pybench.cli.reporting import add_report
 from pybench.cli.running import add_run
 from pybench.cli.scenarios import add_scenario
-from pybench.cli.status import INTERRUPTED, USAGE, UsageError
+from pybench.cli.status import INTERRUPTED, USAGE, UsageError, for_terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -65,7 +65,7 @@ def run_command(arguments: Sequence[str] | None) -> int:
     try:
         status: int = options.command(options)
     except UsageError as error:
-        print(f"pybench: error: {error}", file=sys.stderr)
+        print(f"pybench: error: {for_terminal(error)}", file=sys.stderr)
         status = USAGE
     except KeyboardInterrupt:
         print("pybench: interrupted; what was saved stays", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybench.cli.comparing import host_needs
 from pybench.cli.recording import place, write_whole
-from pybench.cli.status import OK, UsageError
+from pybench.cli.status import OK, UsageError, for_terminal
 
 if TYPE_CHECKING:
     from pybench.report.contents import Contents
@@ -79,7 +79,7 @@ def export(options: argparse.Namespace) -> int:
     for note in contents.notes:
         print(f"pybench: {note}", file=sys.stderr)
     for row, why in left_out.items():
-        print(f"pybench: left out: {row}: {why}", file=sys.stderr)
+        print(f"pybench: left out: {for_terminal(f'{row}: {why}')}", file=sys.stderr)
     return OK
 
 

@@ -78,6 +78,7 @@ def profile_memory(options: argparse.Namespace) -> int:
     from pybench.cli.running import interpreters, make_folder
     from pybench.profiles import memory
     from pybench.profiles.pauses import ChildError
+    from pybench.report.names import short_names
 
     out = sys.stderr if options.json == "-" else sys.stdout
     (interpreter,) = interpreters([options.python] if options.python else [])
@@ -106,6 +107,7 @@ def profile_memory(options: argparse.Namespace) -> int:
         meter.tell("part", len(rows) + len(each), whole)
 
     try:
+        called = short_names(names, longest=31)
         print("\n".join(row_head()) if names else "", file=out)
         for name in names:
             row = memory.measure_row(
@@ -114,7 +116,7 @@ def profile_memory(options: argparse.Namespace) -> int:
             )  # fmt: skip
             rows.append(row)
             meter.close()
-            print("\n".join(row_lines(row)), file=out, flush=True)
+            print("\n".join(row_lines(row, called[name])), file=out, flush=True)
             if row.problems and not row.means:
                 status = FAILED
             if folder:
@@ -199,15 +201,13 @@ def row_head() -> list[str]:
     ]
 
 
-def row_lines(row: "Row") -> list[str]:
-    """Lay one row out, with the lines that allocated what is left."""
-    from pybench.report.wording import operation
-
+def row_lines(row: "Row", called: str) -> list[str]:
+    """Lay a row out under a short name, with the lines that allocated what is left."""
     means = row.means
     cells = [f"{kib(means.get(name)):>{width}}" for name, _, width in _COLUMNS]
     blocks = means.get("blocks_grown")
     said = f"{blocks.value:.0f}" if blocks else "n/a"
-    lines = [f"{operation(row.fullname)[:31]:<32}{''.join(cells)}{said:>7}"]
+    lines = [f"{called:<32}{''.join(cells)}{said:>7}"]
     lines += [
         f"    {line.bytes / 1024:9.1f} KiB in {line.blocks} blocks: "
         f"{Path(line.file).name}:{line.line}"

@@ -270,7 +270,8 @@ def profile_table(profiles: "Sequence[RowProfile]") -> list[str]:
             kibibytes(grown(one.rss_before_bytes, one.rss_peak_bytes)),
             kibibytes(grown(one.traced_before_bytes, one.traced_peak_bytes)),
         ]
-        name = one.fullname.rpartition("::")[2].removeprefix("test_")
+        head, bracket, parameters = one.fullname.partition("[")
+        name = head.rpartition("::")[2].removeprefix("test_") + bracket + parameters
         line = f"{name:<47} {sizes[0]:>9} {sizes[1]:>8} {sizes[2]:>8}  {dearest(one)}"
         lines.append(line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…")
         if one.loop:

@@ -10,3 +10,13 @@ INTERRUPTED = 130  # as a shell says it of Ctrl-C
 
 class UsageError(Exception):
     """What was asked for cannot be done; the text says why and what can."""
+
+
+def for_terminal(text: object) -> str:
+    """Return a message without control characters: names in it come from elsewhere."""
+    return "".join(
+        one
+        if one.isprintable() or one == "\n"
+        else one.encode("unicode_escape").decode()
+        for one in str(text)
+    )

@@ -190,7 +190,10 @@ class Loaded:
 
 
 def _run_html(summary: Summary) -> str:
-    from pybench.report.wording import LEGEND, duration, facts, operation, ratio
+    from pybench.report.names import short_names
+    from pybench.report.wording import LEGEND, duration, facts, ratio
+
+    names = short_names(row.row for row in summary.rows)
 
     sides = [
         f"{side.name}: {side.interpreter}, GIL {'on' if side.gil_enabled else 'off'}"
@@ -198,7 +201,7 @@ def _run_html(summary: Summary) -> str:
     ]
     rows = [
         [
-            operation(row.row),
+            names[row.row],
             row.side,
             row.verdict,
             ratio(row),
@@ -218,11 +221,14 @@ def _run_html(summary: Summary) -> str:
 
 
 def _saved_html(saved: SavedComparison) -> str:
-    from pybench.report.wording import duration, operation
+    from pybench.report.names import short_names
+    from pybench.report.wording import duration
+
+    names = short_names(row.row for row in saved.rows)
 
     rows = [
         [
-            operation(row.row),
+            names[row.row],
             row.side,
             row.word,
             f"{row.ratio:.3f}",

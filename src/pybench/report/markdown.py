@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pybench.report.names import short_names
 from pybench.report.wording import (
     LEGEND,
     duration,
     facts,
     means_lines,
-    operation,
+    printable,
     ratio,
     shortened,
 )
@@ -61,9 +62,10 @@ def markdown(summary: Summary, *, most_characters: int = MOST_CHARACTERS) -> str
         cells(["row", "side", baseline, "side's time", "time ratio"]),
         "|---|---|--:|--:|---|",
     ]
+    names = short_names(row.row for row in summary.rows)
     rows = sorted(summary.rows, key=lambda row: (_ORDER[row.verdict], row.row))
-    changed = [_line(row) for row in rows if row.verdict != EQUIVALENT]
-    same = [_line(row) for row in rows if row.verdict == EQUIVALENT]
+    changed = [_line(row, names[row.row]) for row in rows if row.verdict != EQUIVALENT]
+    same = [_line(row, names[row.row]) for row in rows if row.verdict == EQUIVALENT]
     sections = [Section(before=["", *head], rows=changed)]
     count = f"{len(same)} row{'s' * (len(same) != 1)} equivalent"
     sections.append(
@@ -139,7 +141,7 @@ def _fitting(lines: Sequence[str], room: int) -> list[str]:
     return kept
 
 
-def _line(row: RowSummary) -> str:
+def _line(row: RowSummary, name: str) -> str:
     said = f"{ratio(row)} {row.verdict}" + (f": {row.reason}" if row.reason else "")
     return cells(
         [
@@ -148,7 +150,7 @@ def _line(row: RowSummary) -> str:
             duration(row.side_ns),
             said,
         ],
-        name=operation(row.row),
+        name=name,
     )
 
 
@@ -164,7 +166,7 @@ def cells(texts: Sequence[str], *, name: str | None = None) -> str:
 
 def code(text: str) -> str:
     """Return a text in backticks for a cell: no link, mention or tag is read in it."""
-    text = " ".join(text.split()).replace("|", "\\|")
+    text = printable(" ".join(text.split())).replace("|", "\\|")
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
     # A space between, where the text has backticks itself at an end.
@@ -174,6 +176,7 @@ def code(text: str) -> str:
 
 def plain(text: str) -> str:
     """Return a text of which nothing is read as Markdown or HTML, and nobody called."""
+    text = printable(" ".join(text.split()))
     text = re.sub(r"([\\`*_{}\[\]<>|#&~])", r"\\\1", text)
     text = text.replace("://", "\\://").replace("www.", "www\\.")
-    return " ".join(text.replace("@", "@\u200b").split())
+    return text.replace("@", "@\u200b")

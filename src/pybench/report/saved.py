@@ -15,8 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from pybench.report.markdown import MOST_CHARACTERS, Section, cells, fitted
+from pybench.report.names import short_names
 from pybench.report.terminal import WIDTH
-from pybench.report.wording import UNREPLICATED, duration, operation, saved_point
+from pybench.report.wording import (
+    UNREPLICATED,
+    duration,
+    operation,
+    printable,
+    saved_point,
+)
 from pybench.runner.saved_comparison import (
     OneSided,
     PartMean,
@@ -50,21 +57,26 @@ def show_saved(
     everything : bool
         Also the name of each row that one file alone has.
     """
-    console.print(Text(comparison.verdict, style="bold"), soft_wrap=True)
-    for line in _head(comparison):
-        console.print(Text(line))
+    names = _row_names(comparison)
+    console.print(Text(printable(comparison.verdict), style="bold"), soft_wrap=True)
+    for line in _head(comparison, names):
+        console.print(_text(line))
     console.print()
-    console.print(_table(comparison))
+    console.print(_table(comparison, names))
     console.print()
     console.print(_means_table(comparison))
     for part in comparison.one_sided:
-        console.print(Text(_one_sided(part, None if everything else _NAMED)))
+        console.print(_text(_one_sided(part, None if everything else _NAMED, names)))
     console.print(Text(LEGEND))
     *marks, command = _tail(comparison)
     for line in marks:
-        console.print(Text(line))
+        console.print(_text(line))
     # In one piece, to be copied.
-    console.print(Text(command), soft_wrap=True)
+    console.print(_text(command), soft_wrap=True)
+
+
+def _text(line: str) -> Text:
+    return Text(printable(line))
 
 
 def saved_markdown(
@@ -72,6 +84,7 @@ def saved_markdown(
 ) -> str:
     """Return what saved files say as Markdown of at most so many characters."""
     names = [file.name for file in comparison.files]
+    rows_called = _row_names(comparison)
     means = Section(
         before=[
             "",
@@ -84,26 +97,26 @@ def saved_markdown(
     rows = Section(
         before=["", cells(["row", *names]), "|---|--:|" + "---|" * (len(names) - 1)],
         rows=[
-            cells(_row_cells(sides, names), name=_row_name(sides))
+            cells(_row_cells(sides, names), name=_row_name(sides, rows_called))
             for sides in ranked(comparison)
         ],
     )
-    alone = [_one_sided(part, _NAMED) for part in comparison.one_sided]
+    alone = [_one_sided(part, _NAMED, rows_called) for part in comparison.one_sided]
     return fitted(
         comparison.verdict,
-        [*_head(comparison), *alone, *_tail(comparison)],
+        [*_head(comparison, rows_called), *alone, *_tail(comparison)],
         [means, rows],
         LEGEND,
         most_characters=most_characters,
     )
 
 
-def _head(comparison: SavedComparison) -> list[str]:
+def _head(comparison: SavedComparison, names: Mapping[str, str]) -> list[str]:
     """Return the lines that qualify everything below them."""
     lines = [comparison.limits, f"margin {comparison.margin:.1%}"]
     lines += [_file(index, file) for index, file in enumerate(comparison.files)]
     lines += comparison.notes
-    lines += _left_out(comparison)
+    lines += _left_out(comparison, names)
     lines += [
         f"{side}: {_count(count)} inconclusive: {reason}"
         for side, reasons in comparison.reasons.items()
@@ -112,13 +125,13 @@ def _head(comparison: SavedComparison) -> list[str]:
     return lines
 
 
-def _left_out(comparison: SavedComparison) -> list[str]:
+def _left_out(comparison: SavedComparison, names: Mapping[str, str]) -> list[str]:
     """Name the rows that cannot be compared, the first ones of each file."""
     lines = []
     for file in comparison.files:
         rows = [one for one in comparison.left_out if one.file == file.name]
         lines += [
-            f"left out of {file.name}: {operation(one.row)}: {one.reason}"
+            f"left out of {file.name}: {names[one.row]}: {one.reason}"
             for one in rows[:_NAMED]
         ]
         more = len(rows) - _NAMED
@@ -162,8 +175,15 @@ def _tail(comparison: SavedComparison) -> list[str]:
     return [mark, f"for verdicts: {comparison.command}"]
 
 
-def _row_name(sides: Mapping[str, SavedRowSummary]) -> str:
-    return operation(next(iter(sides.values())).row)
+def _row_name(sides: Mapping[str, SavedRowSummary], names: Mapping[str, str]) -> str:
+    return names[next(iter(sides.values())).row]
+
+
+def _row_names(comparison: SavedComparison) -> dict[str, str]:
+    """Return the names of all rows that are shown anywhere."""
+    rows = [row.row for row in comparison.rows]
+    rows += [row for part in comparison.one_sided for row in part.rows]
+    return short_names([*rows, *(one.row for one in comparison.left_out)])
 
 
 def _row_cells(
@@ -190,7 +210,7 @@ def _row_cells(
     return found
 
 
-def _table(comparison: SavedComparison) -> Table:
+def _table(comparison: SavedComparison, rows_called: Mapping[str, str]) -> Table:
     """Lay the rows out, a column per file, as much in it as there is room for.
 
     Heads are never cut: where the names have no room, the columns have the numbers
@@ -218,9 +238,11 @@ def _table(comparison: SavedComparison) -> Table:
     table.add_column("row", overflow="fold", ratio=1)
     for number, head in enumerate(heads):
         justify: Literal["left", "right"] = "left" if number else "right"
-        table.add_column(Text(head), justify=justify, no_wrap=True)
+        table.add_column(_text(head), justify=justify, no_wrap=True)
     for sides, texts in zip(rows, body, strict=True):
-        table.add_row(*map(Text, (_row_name(sides), *texts)))  # brackets: no markup
+        table.add_row(
+            *map(Text, (_row_name(sides, rows_called), *texts))
+        )  # brackets: no markup
     return table
 
 
@@ -251,7 +273,7 @@ def _means_table(comparison: SavedComparison) -> Table:
     for head in ("part", "file", "geometric mean", "rows"):
         table.add_column(head, overflow="fold")
     for mean in comparison.means:
-        table.add_row(*map(Text, _mean_cells(mean)))
+        table.add_row(*map(_text, _mean_cells(mean)))
     return table
 
 
@@ -264,12 +286,12 @@ def _mean_cells(mean: PartMean) -> list[str]:
     return [mean.part, mean.side, f"{mean.ratio:.3f}", rows]
 
 
-def _one_sided(part: OneSided, most: int | None) -> str:
-    names = [operation(row) for row in part.rows[:most]]
-    left = len(part.rows) - len(names)
+def _one_sided(part: OneSided, most: int | None, names: Mapping[str, str]) -> str:
+    named = [names[row] for row in part.rows[:most]]
+    left = len(part.rows) - len(named)
     more = f" and {left} more (--all, --format json)" if left else ""
     count = _count(len(part.rows))
-    return f"only in {part.only_in}: {count}: {', '.join(names)}{more}"
+    return f"only in {part.only_in}: {count}: {', '.join(named)}{more}"
 
 
 def _count(rows: int) -> str:

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pybench.report.names import distinct, short_names
 from pybench.report.wording import (
     LEGEND,
     duration,
     facts,
     interval,
     named_means,
-    operation,
     point,
     printable,
     ratio,
@@ -28,6 +28,8 @@ _STYLES = {SLOWER: "bold red", FASTER: "bold green", INCONCLUSIVE: "dim"}
 
 # The columns for the name of a row (the least), for a time, and between two cells.
 _NAME, _TIME, _GAP = 22, 8, 2
+# For the name of a side above its times.
+_HEAD = 12
 # Between a ratio and its interval: beside it, or where that is too wide beneath it.
 _BETWEEN = (" ", "\n ")
 
@@ -45,6 +47,7 @@ def show(summary: Summary, console: Console, *, everything: bool = False) -> Non
     for line in [*facts(summary), *_sides(summary)]:
         _say(console, line)
     sides = [*summary.counts]
+    names = short_names(row.row for row in summary.rows)
     between = _between(summary, len(sides), width) if len(sides) > 1 else None
     is_beside = between is not None
     for group in [sides] if is_beside else [[side] for side in sides]:
@@ -60,10 +63,10 @@ def show(summary: Summary, console: Console, *, everything: bool = False) -> Non
         if shown:
             console.print()
             if between is None:
-                console.print(_alone(summary, group[0], shown, width))
+                console.print(_alone(summary, group[0], shown, names, width))
             else:
-                console.print(_beside(summary, group, shown, width, between))
-                for line in _notes(shown):
+                console.print(_beside(summary, group, shown, names, width, between))
+                for line in _notes(shown, names):
                     _say(console, line, style="dim")
         hidden = len(by_row) - len(shown)
         if hidden:
@@ -105,10 +108,6 @@ def _sides(summary: Summary) -> Iterator[str]:
         yield f"{role} {side.name}: {side.interpreter}, {gil}{flags}"
 
 
-def _header(name: str, width: int) -> Text:
-    return Text(shortened(printable(name), width))
-
-
 def _grid(width: int) -> Table:
     table = Table(box=None, pad_edge=False, width=width, header_style="bold")
     table.add_column("row", overflow="fold", ratio=1)
@@ -119,18 +118,20 @@ def _alone(
     summary: Summary,
     side: str,
     rows: Mapping[str, Mapping[str, RowSummary]],
+    names: Mapping[str, str],
     width: int,
 ) -> Table:
     """Lay out one side: its time, its ratio, and what is to be said of a row."""
     table = _grid(width)
+    heads = distinct([summary.sides[0].name, side], _HEAD)
     for name in (summary.sides[0].name, side):
-        table.add_column(_header(name, 12), justify="right", no_wrap=True)
+        table.add_column(Text(heads[name]), justify="right", no_wrap=True)
     table.add_column("time ratio", no_wrap=True)
     table.add_column("pairs", justify="right", no_wrap=True)
     for name, cells in rows.items():
         row = cells[side]
         table.add_row(
-            Text(operation(name)),  # a Text: brackets are markup otherwise
+            Text(names[name]),  # a Text: brackets are markup otherwise
             duration(row.baseline_ns),
             duration(row.side_ns),
             Text(ratio(row), style=_STYLES.get(row.verdict, "")),
@@ -145,6 +146,7 @@ def _beside(
     summary: Summary,
     sides: Sequence[str],
     rows: Mapping[str, Mapping[str, RowSummary]],
+    names: Mapping[str, str],
     width: int,
     between: str,
 ) -> Table:
@@ -154,14 +156,17 @@ def _beside(
         len(line) for row in summary.rows for line in _cell(row, between).splitlines()
     )
     table = _grid(width)
-    name = _header(summary.sides[0].name, _TIME)
-    table.add_column(name, justify="right", no_wrap=True)
+    baseline = summary.sides[0].name
+    table.add_column(
+        Text(shortened(printable(baseline), _TIME)), justify="right", no_wrap=True
+    )
+    heads = distinct(sides, cell)
     for side in sides:
-        table.add_column(_header(side, cell), no_wrap=True)
+        table.add_column(Text(heads[side]), no_wrap=True)
     for name_of_row, cells in rows.items():
         known = next(iter(cells.values()))
         table.add_row(
-            Text(operation(name_of_row)),
+            Text(names[name_of_row]),
             duration(known.baseline_ns),
             *(
                 Text(_cell(row, between), style=_STYLES.get(row.verdict, ""))
@@ -171,13 +176,15 @@ def _beside(
     return table
 
 
-def _notes(rows: Mapping[str, Mapping[str, RowSummary]]) -> Iterator[str]:
+def _notes(
+    rows: Mapping[str, Mapping[str, RowSummary]], names: Mapping[str, str]
+) -> Iterator[str]:
     """Say below a table of several sides what is to be said of its rows."""
     for name, cells in rows.items():
         for side, row in cells.items():
             for note in _notes_of(row):
                 said = note.removeprefix(f"{side}: ")
-                yield f"{operation(name)}, {side}: {said}"
+                yield f"{names[name]}, {side}: {said}"
 
 
 def _notes_of(row: RowSummary) -> Iterator[str]:

@@ -77,15 +77,26 @@ def _outcome(row: RowSummary) -> str:
 
 
 # A row's name may have parameters of any length.
-_NAME = 120
+LONGEST_NAME = 120
+
+
+def pytest_name(row: str) -> str:
+    """Return what pytest calls a test: its function and parameters, without a class."""
+    path, _, test = row.partition("::")
+    # Parameters may have colons of their own.
+    head, bracket, parameters = test.partition("[")
+    return (head.rpartition("::")[2] + bracket + parameters) or path
+
+
+def own_name(row: str) -> str:
+    """Return a row's name without what all names have in common."""
+    name = pytest_name(row)
+    return name.removeprefix("test_benchmark_").removeprefix("test_") or name
 
 
 def operation(row: str) -> str:
-    """Return a row's name without what all names have in common, nor too long."""
-    path, _, test = row.partition("::")
-    name = (test.rpartition("::")[2] if "[" not in test else test) or path
-    name = name.removeprefix("test_benchmark_").removeprefix("test_")
-    return shortened(printable(name), _NAME)
+    """Return the name of a row that is shown alone; `short_names` has those of many."""
+    return shortened(printable(own_name(row)), LONGEST_NAME)
 
 
 def printable(text: str) -> str:

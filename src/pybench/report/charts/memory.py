@@ -15,7 +15,7 @@ from pybench.report.charts.looks import (
 )
 from pybench.report.charts.scenarios import scenario_name
 from pybench.report.contents import Profile
-from pybench.report.wording import operation
+from pybench.report.names import short_names
 
 _MIB = 2**20
 _KINDS = ("rss", "uss", "pss")
@@ -26,9 +26,10 @@ ENDS = ("value", "low", "high")
 def memory_charts(label: str, document: Document) -> Iterator[Chart]:
     """Return the peaks of rows, and what one more of each kind takes."""
     rows = document["rows"]
+    names = short_names(row["fullname"] for row in rows)
     peaks = [
         {
-            "row": operation(row["fullname"]),
+            "row": names[row["fullname"]],
             "kind": kind.upper() if kind != "traced" else "tracemalloc",
             **{end: row["means"][f"{kind}_peak"][end] for end in ENDS},
         }
@@ -150,6 +151,7 @@ def _mib(value: float | None) -> str:
 
 def detailed_charts(label: str, document: Document) -> Iterator[Chart]:
     """Return the table of rows that were profiled in detail."""
+    names = short_names(row["fullname"] for row in document["rows"])
     yield Chart(
         view="memory",
         title=f"Rows in detail, {document['interpreter']} ({label})",
@@ -158,7 +160,7 @@ def detailed_charts(label: str, document: Document) -> Iterator[Chart]:
         columns=["row", "RSS peak MiB", "traced peak MiB", "functions"],
         rows=[
             [
-                operation(row["fullname"]),
+                names[row["fullname"]],
                 _mib(row["rss_peak_bytes"]),
                 _mib(row["traced_peak_bytes"]),
                 ", ".join(one["name"] for one in row["functions"][:3]),

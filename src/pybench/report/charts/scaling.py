@@ -21,7 +21,7 @@ from pybench.report.charts.looks import (
     tooltip,
     whole,
 )
-from pybench.report.wording import operation
+from pybench.report.names import short_names
 from pybench.runner.record import Run
 from pybench.runner.summary import Summary
 
@@ -58,14 +58,15 @@ def speed_ups(run: Run, summary: Summary) -> tuple[SpeedUp, ...]:
         for side, time_ns in ((baseline, row.baseline_ns), (row.side, row.side_ns)):
             if time_ns:
                 times.setdefault((pattern, side), {})[record.threads] = time_ns
+    names = short_names(pattern for pattern, _ in times)
     return tuple(
         SpeedUp(
-            pattern=pattern,
+            pattern=names[pattern],
             side=side,
             threads=threads,
             # A kernel's threads do all iterations each; other rows share them out.
             speed_up=by[1] / time_ns * (threads if pattern in per_thread else 1),
-            is_control=pattern in CONTROLS or pattern.endswith(CONTROLS),
+            is_control=names[pattern].endswith(CONTROLS),
         )
         for (pattern, side), by in sorted(times.items())
         if 1 in by and len(by) > 1
@@ -75,7 +76,7 @@ def speed_ups(run: Run, summary: Summary) -> tuple[SpeedUp, ...]:
 
 def _pattern(row: str, threads: int) -> str | None:
     """Return a row's name without its number of threads, None if it is not in it."""
-    name, _, parameters = operation(row).partition("[")
+    name, _, parameters = row.partition("[")
     parts = parameters.removesuffix("]").split("-") if parameters else []
     own = [part for part in parts if re.fullmatch(rf"(threads=)?{threads}", part)]
     if len(own) != 1:

@@ -13,13 +13,13 @@ from pybench.report.charts.recorded import recorded
 from pybench.report.charts.scaling import scaling_spec, speed_ups
 from pybench.report.charts.verdicts import forest_spec
 from pybench.report.contents import Contents
+from pybench.report.names import short_names
 from pybench.report.wording import (
     SIGNS,
     UNREPLICATED,
     duration,
     interval,
     named_means,
-    operation,
     ratio,
     saved_point,
 )
@@ -74,9 +74,9 @@ def looks_of_summary(summary: Summary) -> tuple[Look, ...]:
     )
 
 
-def row_value(row: RowSummary) -> dict[str, Any]:
-    """Return one point of a forest."""
-    return _point(row, operation(row.row), row.side, ratio(row))
+def row_value(row: RowSummary, name: str) -> dict[str, Any]:
+    """Return one point of a forest, of a row that is called so."""
+    return _point(row, name, row.side, ratio(row))
 
 
 def _point(
@@ -108,7 +108,8 @@ def forest_of(contents: Contents, most: int = MOST_DRAWN) -> dict[str, Any] | No
     summary, saved = contents.summary, contents.saved
     if summary is not None:
         baseline, *contenders = looks_of_summary(summary)
-        values = [row_value(row) for row in telling(summary.rows, most)]
+        names = short_names(row.row for row in summary.rows)
+        values = [row_value(row, names[row.row]) for row in telling(summary.rows, most)]
         margin = summary.margin
     elif saved is not None:
         # No version in these looks: files are told apart by shape, and nothing is
@@ -228,12 +229,13 @@ def _controls(summary: Summary, baseline: Look) -> Iterator[Chart]:
     }
     for kind, says in kinds.items():
         controls = [one for one in summary.controls if one.kind == kind]
+        names = short_names(one.row for one in controls)
         if not controls:
             continue
         values = [
             _point(
                 one,
-                operation(one.row),
+                names[one.row],
                 baseline.name,
                 f"{SIGNS.get(one.verdict, '-')} {one.ratio:.3f} {interval(one)}",
             )
@@ -248,7 +250,7 @@ def _controls(summary: Summary, baseline: Look) -> Iterator[Chart]:
             columns=("row", "verdict", "ratio", "interval", "pairs", "clock"),
             rows=[
                 (
-                    operation(one.row),
+                    names[one.row],
                     f"{SIGNS.get(one.verdict, '-')} {one.verdict}",
                     f"{one.ratio:.3f}",
                     interval(one),
@@ -262,6 +264,7 @@ def _controls(summary: Summary, baseline: Look) -> Iterator[Chart]:
 
 def _of_file(file: Saved) -> Chart:
     """Return what one file has where there is no other to compare it with."""
+    names = short_names(file.rows)
     return Chart(
         view="forest",
         title=f"{file.path.name}: {file.interpreter}",
@@ -270,7 +273,7 @@ def _of_file(file: Saved) -> Chart:
         columns=("row", "median", "processes"),
         rows=[
             (
-                operation(name),
+                names[name],
                 duration(statistics.median(row.times_s) * 1e9),
                 str(len(row.times_s)),
             )
@@ -281,11 +284,12 @@ def _of_file(file: Saved) -> Chart:
 
 def _saved_values(saved: SavedComparison, most: int) -> list[dict[str, Any]]:
     rows = sorted(saved.rows, key=lambda row: -abs(math.log(row.ratio)))
-    names = list(dict.fromkeys(row.row for row in rows))[:most]
+    names = short_names(row.row for row in rows)
+    drawn = list(dict.fromkeys(row.row for row in rows))[:most]
     return [
-        _point_alone(row.ratio, operation(row.row), row.side, saved_point(row))
+        _point_alone(row.ratio, names[row.row], row.side, saved_point(row))
         for row in rows
-        if row.row in names
+        if row.row in drawn
     ]
 
 
@@ -295,6 +299,7 @@ def _of_saved(contents: Contents, saved: SavedComparison) -> Iterator[Chart]:
     forest = forest_of(contents)
     if forest is None:
         return
+    names = short_names(row.row for row in saved.rows)
     yield Chart(
         view="forest",
         title="Ratios of saved files",
@@ -303,7 +308,7 @@ def _of_saved(contents: Contents, saved: SavedComparison) -> Iterator[Chart]:
         columns=("row", "file", "time", f"time in {baseline}", "ratio", "what is told"),
         rows=[
             (
-                operation(row.row),
+                names[row.row],
                 row.side,
                 duration(row.side_s * 1e9),
                 duration(row.baseline_s * 1e9),

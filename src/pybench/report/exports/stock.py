@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from pybench.report.exports.errors import ExportError
+from pybench.report.wording import pytest_name
 from pybench.results import MEASURED, RowStatus, identity_document, statuses_document
 from pybench.runner.record import Run
 from pybench.runner.timings import ProcessTimes, RowTimes, row_times
@@ -56,7 +57,7 @@ def pytest_benchmark_json(run: Run, side: str) -> tuple[str, dict[str, str]]:
         for process in row.processes:
             for value in process.values_s:
                 stats.update(value)
-        name = row.row.rpartition("::")[2]
+        name = pytest_name(row.row)
         benchmarks.append(
             {
                 "group": row.group,

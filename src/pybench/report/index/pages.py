@@ -14,6 +14,7 @@ from pybench.report.charts.looks import HUES, OTHER_HUE
 from pybench.report.index.reading import Machine, Site, SiteRun, moment
 from pybench.report.index.series import Series, language, series_of
 from pybench.report.index.sparkline import HEIGHT, WIDTH, mark, sparkline
+from pybench.report.names import short_names
 from pybench.report.templates import templates_in
 from pybench.report.wording import (
     LEGEND,
@@ -21,7 +22,6 @@ from pybench.report.wording import (
     facts,
     interval,
     means_lines,
-    operation,
     point,
     printable,
     shortened,
@@ -85,7 +85,6 @@ def _environment() -> Environment:
     environment = templates_in(Path(__file__).parent)
     environment.filters |= {
         "name": _name,
-        "operation": operation,
         "printable": printable,
         "moment": _moment,
         "hue": _hue,
@@ -111,6 +110,7 @@ def _machines(runs: Sequence[SiteRun]) -> list[tuple[Machine | None, list[SiteRu
 
 def _shown(series: Series) -> dict[str, Any]:
     """Return what the template shows of a series: its newest runs."""
+    names = short_names(row.row for rows in series.categories.values() for row in rows)
     return {
         "baseline": series.baseline,
         "side": series.side,
@@ -120,7 +120,7 @@ def _shown(series: Series) -> dict[str, Any]:
         "categories": {
             category: [
                 {
-                    "row": row.row,
+                    "row": names[row.row],
                     "cells": row.cells[-MOST_COLUMNS:],
                     "drawn": sparkline(
                         row.cells[-MOST_DRAWN:],

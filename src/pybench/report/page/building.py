@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,8 @@ from pybench.report.charts import (
     svg_of,
 )
 from pybench.report.contents import Contents
-from pybench.report.wording import SIGNS, duration, interval, operation, point
+from pybench.report.names import short_names
+from pybench.report.wording import SIGNS, duration, interval, point
 from pybench.runner.details import RowDetail
 from pybench.runner.summary import RowSummary, Summary
 
@@ -74,15 +74,13 @@ def lines_of(summary: Summary) -> list[Line]:
     for row in summary.rows:
         by_row.setdefault(row.row, {})[row.side] = row
     sides = [side.name for side in summary.sides[1:]]
-    seen: Counter[str] = Counter()
+    names = short_names(by_row)
     lines = []
     for name, cells in by_row.items():
-        short = operation(name)
-        seen[short] += 1
         known = next(iter(cells.values()))
         lines.append(
             Line(
-                key=short if seen[short] == 1 else f"{short} ({seen[short]})",
+                key=names[name],
                 row=name,
                 category=known.category,
                 baseline=duration(known.baseline_ns),
