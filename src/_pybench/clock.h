@@ -27,6 +27,15 @@ pb_clock_cpu_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* CPU time of all threads of this process. */
+static inline int64_t
+pb_clock_process_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /* Nanoseconds one pb_clock_ns() takes now: the fastest of a few batches. */
 double pb_clock_cost_ns(void);
 

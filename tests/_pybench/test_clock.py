@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -104,3 +105,22 @@ def test_only_one_of_several_threads_arms_the_stopwatch() -> None:
 
     outcomes = [answers.get_nowait() for _ in range(threads)]
     assert sorted(outcomes) == ["armed", *["refused"] * (threads - 1)]
+
+
+@pytest.mark.parametrize("name", ["wall_ns", "process_cpu_ns"])
+def test_clocks_are_whole_nanoseconds_that_never_go_back(name: str) -> None:
+    read = getattr(_pybench, name)
+    readings = [read() for _ in range(1000)]
+    assert readings == sorted(readings)
+    assert {type(reading) for reading in readings} == {int}
+    with pytest.raises(TypeError):
+        read(1)
+
+
+def test_wall_clock_is_that_of_time() -> None:
+    before, between, after = (
+        time.clock_gettime_ns(time.CLOCK_MONOTONIC),
+        _pybench.wall_ns(),
+        time.clock_gettime_ns(time.CLOCK_MONOTONIC),
+    )
+    assert before <= between <= after

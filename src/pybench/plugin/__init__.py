@@ -30,6 +30,7 @@ from pybench.plugin.making import look_at_rows
 from pybench.plugin.marking import MARKERS, skip_without_free_threading
 from pybench.plugin.options import said_words
 from pybench.plugin.rows import Rows
+from pybench.plugin.rowstate import RowState, limit_calibration
 from pybench.plugin.selection import select, select_quick
 from pybench.plugin.session import Session
 from pybench.plugin.table import TableDefaults
@@ -203,6 +204,8 @@ def pytest_configure(config: pytest.Config) -> None:
         storage = None
     if storage is not None:
         config.add_cleanup(_replace_machine_id(session.identity.folder))
+    config.add_cleanup(limit_calibration())
+    config.pluginmanager.register(RowState(session.say), "pybench-row-state")
     words = said_words(config)
     table = TableDefaults(config, words)
     rows = config.stash[_ROWS] = Rows(session, storage, table, words)
