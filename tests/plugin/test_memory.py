@@ -90,7 +90,7 @@ def test_columns_are_printed_and_saved(
     assert rows["test_big"]["traced_peak_bytes"] == pytest.approx(SIZE, rel=0.1)
     assert rows["test_big"]["rss_peak_bytes"] == pytest.approx(SIZE, rel=0.3)
     assert rows["test_small"]["traced_peak_bytes"] < SIZE / 10
-    assert "blocks_grown" in rows["test_small"]
+    assert abs(rows["test_small"]["blocks_grown"]) < 60  # pytest's are taken off
 
 
 def test_timed_process_is_not_observed_and_the_others_are_not_timed(

@@ -85,6 +85,11 @@ def test_row_that_drops_its_memory_has_a_peak_only(
     assert row.means["rss_peak"].value == pytest.approx(SIZE, rel=0.3)
     assert row.means["traced_grown"].value < SIZE / 10
     assert row.means["rss_grown"].value < SIZE / 2
+    # The line of the peak, although nothing of it is left.
+    assert Path(row.lines[0].file).name == "test_suite.py"
+    assert row.lines[0].bytes == pytest.approx(SIZE, rel=0.1)
+    # A row that does nothing leaves a tenth of what pytest does.
+    assert abs(row.means["blocks_grown"].value) < 60
 
 
 def test_row_that_dies_has_its_reasons(python: Interpreter, suite: Path) -> None:

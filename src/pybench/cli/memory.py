@@ -12,11 +12,14 @@ from pybench.cli.recording import add_json, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 
 if TYPE_CHECKING:
-    from pybench.profiles.memory import Each, Row
+    from pybench.profiles.memory import Each, Line, Row
     from pybench.profiles.repeats import Mean
     from pybench.runner import Interpreter
 
 _TIMEOUT_S = 60.0
+
+# Lines are shown down to this part of the first.
+_LEAST = 50
 # Column, its head and its width.
 _COLUMNS = (
     ("rss_peak", "rss peak", 11),
@@ -94,7 +97,10 @@ def profile_memory(options: argparse.Namespace) -> int:
             names = memory.rows_of(interpreter, options.suite, options.selectors)
         except ChildError as error:
             raise UsageError(str(error)) from None
-        print(f"rows: {len(names)}, {options.repeats} times in 2 processes", file=out)
+        print(
+            f"rows: {len(names)}, {options.repeats} times in 2 processes, once in one",
+            file=out,
+        )
     folder = make_pages(options.flamegraph, interpreter, make_folder, out)
     rows: list[Row] = []
     each: list[Each] = []
@@ -196,24 +202,34 @@ def row_head() -> list[str]:
     return [
         "",
         "KiB above what there was before the row, and blocks; the peaks of USS and PSS "
-        "are sampled",
+        "are sampled; lines are those of the traced peak, within a tenth",
         f"{'row':<32}{heads}{'blocks':>7}",
     ]
 
 
 def row_lines(row: "Row", called: str) -> list[str]:
-    """Lay a row out under a short name, with the lines that allocated what is left."""
+    """Lay a row out under a short name, with the lines that had most at its peak."""
     means = row.means
     cells = [f"{kib(means.get(name)):>{width}}" for name, _, width in _COLUMNS]
     blocks = means.get("blocks_grown")
     said = f"{blocks.value:.0f}" if blocks else "n/a"
     lines = [f"{called:<32}{''.join(cells)}{said:>7}"]
+    # What pytest holds meanwhile is not worth a line beside a row that takes more.
     lines += [
-        f"    {line.bytes / 1024:9.1f} KiB in {line.blocks} blocks: "
-        f"{Path(line.file).name}:{line.line}"
+        f"    {line_words(line)}"
         for line in row.lines[:3]
+        if line.bytes * _LEAST >= row.lines[0].bytes
     ]
     return lines + [f"    problem: {problem}" for problem in row.problems]
+
+
+def line_words(line: "Line") -> str:
+    """Say what a line had allocated at the peak."""
+    place = f"{Path(line.file).name}:{line.line}"
+    size = f"{line.bytes / 1024:9.1f} KiB"
+    if line.brief:
+        return f"{size} within {place}, given back by its end"
+    return f"{size} in {line.blocks} blocks: {place}"
 
 
 def kib(mean: "Mean | None") -> str:

@@ -122,6 +122,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help=argparse.SUPPRESS,
     )
+    group.addoption(
+        observing.LINES_OPTION,
+        dest="pybench_memory_lines",
+        type=int,
+        default=None,
+        help=argparse.SUPPRESS,
+    )
     # For `pybench list`, whose sessions collect and run nothing.
     group.addoption(
         listing.OPTION,
@@ -180,7 +187,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(session, "pybench-session")
     observed: Path | None = config.getoption("pybench_memory_to")
     if observed is not None:
-        observer = observing.MemoryObserver(observed, session.say_problem)
+        observer = observing.MemoryObserver(
+            observed, session.say_problem, config.getoption("pybench_memory_lines")
+        )
         config.pluginmanager.register(observer, "pybench-observer")
     listed: Path | None = config.getoption("pybench_list_to")
     if listed is not None:

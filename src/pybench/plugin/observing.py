@@ -20,8 +20,12 @@ from typing import Any
 import pytest
 
 from pybench.plugin.marking import is_row
+from pybench.plugin.peaks import PeakLines, lines_of
 
 OPTION = "--pybench-memory-to"
+
+# How many traced bytes the peak is: then its lines are looked for.
+LINES_OPTION = "--pybench-memory-lines"
 
 PROC = Path("/proc/self")
 
@@ -38,12 +42,40 @@ class MemoryObserver:
         The JSON that is written.
     say_problem : callable
         Told if it cannot be.
+    expected : int, optional
+        Traced bytes at the peak of an earlier run, to look for its lines in this one.
     """
 
-    def __init__(self, path: Path, say_problem: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        say_problem: Callable[[str], None],
+        expected: int | None = None,
+    ) -> None:
         self._path = path
         self._say_problem = say_problem
+        self._expected = expected
+        self._lines: PeakLines | None = None
         self._rows: dict[str, dict[str, Any]] = {}
+        self._nothing: list[str] = []
+
+    # After all that select rows.
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Put rows that do nothing in front: what they take is pytest's, and ours.
+
+        The first of them takes what is made once in a process, too.
+        """
+        rows = [item for item in items if is_row(item)]
+        module = rows[0].getparent(pytest.Module) if rows else None
+        if module is None:
+            return
+        added = [
+            pytest.Function.from_parent(module, name=name, callobj=do_nothing)
+            for name in ("pybench-nothing-first", "pybench-nothing")
+        ]
+        self._nothing = [item.nodeid for item in added]
+        items[:0] = added
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -51,6 +83,9 @@ class MemoryObserver:
         if is_row(item):
             gc.collect()
             self._rows[item.nodeid] = begin()
+            if self._expected is not None and item.nodeid not in self._nothing:
+                self._lines = PeakLines(self._expected, LINES)
+                self._lines.begin()
         return (yield)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -60,19 +95,51 @@ class MemoryObserver:
             return (yield)
         finally:
             if item.nodeid in self._rows:
-                self._rows[item.nodeid] |= peak(self._rows[item.nodeid])
+                row = self._rows[item.nodeid]
+                if self._lines is not None:
+                    row |= self._lines.end()
+                    self._lines = None
+                row |= peak(row)
 
     def pytest_sessionfinish(self) -> None:
         """Write what was seen."""
-        document = {
+        seen = {
             name: row
             for name, row in self._rows.items()
             if any("peak" in w for w in row)
+        }
+        # Of a module that is skipped it is not known, and neither are its rows.
+        nothing = seen.get(self._nothing[-1], {}) if self._nothing else {}
+        document = {
+            name: row | harness(nothing)
+            for name, row in seen.items()
+            if name not in self._nothing
         }
         try:
             self._path.write_text(json.dumps(document) + "\n", encoding="utf-8")
         except OSError as error:
             self._say_problem(f"{OPTION}={self._path}: {error.strerror}")
+
+
+def do_nothing(benchmark: Any) -> None:
+    """Be a row whose call does nothing."""
+    benchmark(_nothing)
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def harness(nothing: dict[str, Any]) -> dict[str, int]:
+    """Return what a row that does nothing leaves, and its peak, as rows name them."""
+    return {
+        f"harness_{name}": nothing[f"{name}_{when}"] - nothing[f"{name}_{before}"]
+        for name, when, before in (
+            ("blocks", "after", "before"),
+            ("traced", "after_bytes", "before_bytes"),
+        )
+        if f"{name}_{when}" in nothing
+    }
 
 
 def begin() -> dict[str, Any]:
@@ -95,9 +162,11 @@ def begin() -> dict[str, Any]:
 
 def peak(before: dict[str, Any]) -> dict[str, Any]:
     """Return the peak since `begin`, which returned `before`, and what is left now."""
-    end_ns, blocks = time.monotonic_ns(), sys.getallocatedblocks()
+    end_ns = time.monotonic_ns()
     if tracemalloc.is_tracing():
-        added, most = tracemalloc.get_traced_memory()
+        most = tracemalloc.get_traced_memory()[1]
+        gc.collect()
+        added = tracemalloc.get_traced_memory()[0]
         base = before["traced_before_bytes"]
         return {
             "traced_peak_bytes": base + most,
@@ -112,21 +181,17 @@ def peak(before: dict[str, Any]) -> dict[str, Any]:
     except OSError:
         found = {"rss_peak_bytes": _rss_peak_ever()}
     found |= {f"{name}_after_bytes": size for name, size in own_and_share().items()}
-    return found | {"blocks_after": blocks, "end_ns": end_ns}
+    # Garbage is not left: it goes at the next collection.
+    gc.collect()
+    return found | {"blocks_after": sys.getallocatedblocks(), "end_ns": end_ns}
 
 
 def lines() -> list[list[Any]]:
     """Return file, line, bytes and blocks of what has been traced and is left."""
-    left = tracemalloc.take_snapshot().filter_traces(
-        [
-            tracemalloc.Filter(False, tracemalloc.__file__),
-            tracemalloc.Filter(False, __file__),
-        ]
+    snapshot = tracemalloc.take_snapshot().filter_traces(
+        [tracemalloc.Filter(False, __file__)]
     )
-    return [
-        [one.traceback[0].filename, one.traceback[0].lineno, one.size, one.count]
-        for one in left.statistics("lineno")[:LINES]
-    ]
+    return [line[:4] for line in lines_of(snapshot, LINES)]
 
 
 def own_and_share(process: Path | None = None) -> dict[str, int]:

@@ -61,17 +61,24 @@ _COUNTS = (
     "traced_before_bytes",
     "traced_peak_bytes",
     "traced_after_bytes",
+    "harness_blocks",
+    "harness_traced",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line of source, and what it allocated that was left when the row ended."""
+    """A line of source, and what it had allocated when the row had most.
+
+    ``brief`` is what the line itself gave back before it ended; its blocks are then
+    not known, and 0.
+    """
 
     file: str
     line: int
     bytes: int
     blocks: int
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +87,8 @@ class Row:
 
     Its keys are ``rss``, ``uss``, ``pss`` and ``traced`` with ``_peak`` and ``_grown``,
     both above what there was before the row, in bytes; and ``blocks_grown``, a number.
+    Of ``traced_grown`` and ``blocks_grown`` what a row that does nothing leaves is
+    taken off: it is pytest's. ``lines`` are those of the traced peak.
     """
 
     fullname: str
@@ -137,11 +146,13 @@ def measure_row(
     repeats: int,
     timeout_s: float,
 ) -> Row:
-    """Run one row `repeats` times in each of two ways, in fresh processes."""
+    """Run one row `repeats` times in each of two ways, in fresh processes.
+
+    One more looks for the lines of the peak that the others found.
+    """
     node = locate(suite, fullname)
     problems: dict[str, None] = {}
     found: list[dict[str, float]] = []
-    lines: tuple[Line, ...] = ()
     samples = 0
     for _ in range(repeats):
         numbers: dict[str, float] = {}
@@ -160,11 +171,18 @@ def measure_row(
                 within = [s for s in taken if row["begin_ns"] <= s[0] <= row["end_ns"]]
                 samples += len(within)
                 numbers |= sampled_peaks(row, within)
-            lines = (
-                tuple(_line(words) for words in row.get("traced_lines", ())) or lines
-            )
         found.append(numbers)
     means = means_of(found)
+    lines: tuple[Line, ...] = ()
+    if "traced_peak" in means:
+        try:
+            lines, problem = peak_lines(
+                interpreter, node, fullname, means["traced_peak"].value, timeout_s
+            )
+        except ChildError as error:
+            problem = str(error)
+        if problem:
+            problems[f"lines of the peak: {problem}"] = None
     if means and "uss_grown" not in means:
         problems["USS and PSS: the system does not tell (no smaps_rollup)"] = None
     return Row(
@@ -174,6 +192,38 @@ def measure_row(
         samples=samples,
         problems=tuple(problems),
     )
+
+
+def peak_lines(
+    interpreter: Interpreter,
+    node: str,
+    fullname: str,
+    expected: float,
+    timeout_s: float,
+) -> tuple[tuple[Line, ...], str]:
+    """Run a row once more and look for the lines of its peak.
+
+    Returns
+    -------
+    (tuple of Line, str)
+        What the lines had allocated then; why they may not be all of it, or "".
+
+    Raises
+    ------
+    ChildError
+        If the process ends badly, or not in time: it looks at every line of the row.
+    """
+    said, _ = run_row(
+        interpreter,
+        ("-X", "tracemalloc"),
+        node,
+        timeout_s,
+        options=(f"--pybench-memory-lines={max(0, round(expected))}",),
+    )
+    row = said.get(fullname, {})
+    cut = "the row has a trace or profile function of its own; they are from before it"
+    lines = tuple(_line(words) for words in row.get("peak_lines", ()))
+    return lines, cut if row.get("peak_lines_cut") else ""
 
 
 def sampled_peaks(
@@ -198,15 +248,24 @@ def means_of(found: Sequence[dict[str, float]]) -> dict[str, Mean]:
             for key, when in (("peak", "peak_bytes"), ("grown", "after_bytes")):
                 value = numbers.get(f"{name}_{when}")
                 if before is not None and value is not None:
-                    differences.setdefault(f"{name}_{key}", []).append(value - before)
+                    difference = value - before
+                    if key == "grown":
+                        difference -= numbers.get(f"harness_{name}", 0)
+                    differences.setdefault(f"{name}_{key}", []).append(difference)
         if "blocks_after" in numbers:
             grown = numbers["blocks_after"] - numbers["blocks_before"]
+            grown -= numbers.get("harness_blocks", 0)
             differences.setdefault("blocks_grown", []).append(grown)
     return {name: mean_of(values) for name, values in differences.items()}
 
 
 def run_row(
-    interpreter: Interpreter, switches: Sequence[str], node: str, timeout_s: float
+    interpreter: Interpreter,
+    switches: Sequence[str],
+    node: str,
+    timeout_s: float,
+    *,
+    options: Sequence[str] = (),
 ) -> tuple[dict[str, Any], list[tuple[int, int, int]]]:
     """Run one row in a child; return what it wrote, and samples of its memory.
 
@@ -225,6 +284,7 @@ def run_row(
             *(str(interpreter.path), *switches, "-m", "pytest", node),
             *("--benchmark-disable", f"--pybench-memory-to={output}", "-q"),
             *("-p", "no:cacheprovider", f"--benchmark-storage={name}/storage"),
+            *options,
         ]
         with log.open("wb") as file:
             child = subprocess.Popen(
@@ -390,5 +450,5 @@ def profile_document(
 
 
 def _line(words: Sequence[Any]) -> Line:
-    file, line, size, blocks = words
-    return Line(file=file, line=line, bytes=size, blocks=blocks)
+    file, line, size, blocks, brief = words
+    return Line(file=file, line=line, bytes=size, blocks=blocks, brief=brief)
