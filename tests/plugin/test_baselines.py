@@ -116,6 +116,65 @@ def test_says_when_there_is_no_save_at_all(tmp_path: Path) -> None:
         find_baseline("baseline", tmp_path, IDENTITY)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("0005", ["stock/0005_commit"]),
+        ("commit", ["stock/0005_commit"]),
+        ("0005_c", ["stock/0005_commit"]),
+        # The identity's own come first.
+        ("0001", [f"{IDENTITY.folder}/0001_baseline"]),
+        ("baseline", [f"{IDENTITY.folder}/0003_baseline"]),
+    ],
+)
+def test_finds_saves_that_were_made_without_pybench(
+    storage: Path, wanted: str, found: list[str]
+) -> None:
+    (storage / "stock").mkdir()
+    for name in ("0001_stock", "0005_commit", "0009_baseline"):
+        (storage / "stock" / f"{name}.json").touch()
+
+    paths = find_baseline(wanted, storage, IDENTITY, "stock")
+
+    assert [f"{path.parent.name}/{path.stem}" for path in paths] == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("0007", r"other interpreters saved other/0007_theirs\.json: give the path"),
+        ("0008", "there are saves of others in other: give the path of one"),
+    ],
+)
+def test_says_where_saves_are_if_there_are_none_of_ours(
+    tmp_path: Path, wanted: str, said: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "0007_theirs.json").touch()
+
+    with pytest.raises(ResultsError, match=said):
+        find_baseline(wanted, tmp_path, IDENTITY)
+
+
+def test_stock_save_is_compared_by_its_number_and_as_the_newest(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    """As somebody does who installs pybench after the first save."""
+    pytester.makepyfile(SUITE.replace("@pytest.mark.pybench(data_limit=10)", ""))
+    run_process("-p", "no:pybench", "--benchmark-save=before")
+
+    for option in ("--benchmark-compare=0001", "--benchmark-compare"):
+        result = run_process(option)
+
+        assert result.ret == 0
+        result.stdout.fnmatch_lines(
+            [
+                "test_row (*0001_before)*",
+                "no verdict is possible: *written without pybench*",
+            ]
+        )
+
+
 def test_newest_save_has_the_highest_number(storage: Path) -> None:
     newest = newest_save(storage / IDENTITY.folder)
 

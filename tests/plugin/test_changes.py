@@ -253,6 +253,44 @@ def test_unlike_builds_are_said_to_be(pytester: pytest.Pytester, compare: Run) -
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"cpu_model": "slow"}, "of another machine: cpu_model: *, 'slow' there"),
+        ({"affinity": 999}, "of another machine: usable_cpus: *, 999 there"),
+        ({"schema": 99}, "identity cannot be read: its machine is unknown"),
+        (None, "written without pybench: its machine is unknown"),
+    ],
+)
+def test_foreign_baseline_has_no_verdict_and_one_reason(
+    pytester: pytest.Pytester,
+    compare: Run,
+    changes: dict[str, object] | None,
+    reason: str,
+) -> None:
+    """Neither a row nor the exit status says another thing than the line does."""
+    with edited(pytester) as document:
+        if changes is None:
+            del document["machine_info"]["pybench"]
+        else:
+            document["machine_info"]["pybench"] |= changes
+            document["machine_info"]["pybench"]["quota"] = None
+
+    result = compare("--pybench-fail-on=slower", CHANGE="3")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            TITLE,
+            f"no verdict is possible: the baseline*{reason}; make one here*",
+            "  inconclusive: *",
+            "--pybench-fail-on=slower: nothing was judged*",
+        ]
+    )
+    for word in ("another build", "  slower ", "rows that differ"):
+        assert word not in result.stdout.str()
+
+
 def test_several_baselines_are_not_mixed(compare: Run, run: Run) -> None:
     run("--benchmark-save=base2")
 

@@ -19,7 +19,13 @@ from pybench.results import (
     parse_identity,
 )
 
+# Folders of a storage that a message names.
+_FOLDERS_NAMED = 3
+
 _SAVE = re.compile(r"(\d{4})_(.+)\.json")
+
+# Fields of an identity that are the machine's; the others are the build's.
+_OF_MACHINE = ("cpu_model", "machine", "system", "usable_cpus")
 
 # What the stock JSON says of a machine beside the identity, and what of it is stable.
 _MACHINE_FIELDS = ("node", "release", "python_compiler")
@@ -42,7 +48,9 @@ def list_saves(folder: Path) -> dict[str, list[Path]]:
     return saves
 
 
-def find_baseline(wanted: str, storage: Path, identity: Identity) -> list[Path]:
+def find_baseline(
+    wanted: str, storage: Path, identity: Identity, stock_name: str = ""
+) -> list[Path]:
     """Find what the argument of ``--benchmark-compare`` means.
 
     Parameters
@@ -54,6 +62,9 @@ def find_baseline(wanted: str, storage: Path, identity: Identity) -> list[Path]:
         Folder of ``--benchmark-storage``.
     identity : Identity
         Whose saves a number or a name means.
+    stock_name : str
+        The folder that pytest-benchmark has without pybench, whose saves are meant
+        where the identity has none of the kind.
 
     Returns
     -------
@@ -69,16 +80,17 @@ def find_baseline(wanted: str, storage: Path, identity: Identity) -> list[Path]:
     if as_path.is_file():
         return [as_path.resolve()]
     folder = storage / identity.folder
-    saves = list_saves(folder)
-    numbered = list(folder.glob(f"{wanted}_*.json")) if _is_number(wanted) else []
-    if numbered:
-        return numbered
-    if wanted in saves:
-        return saves[wanted][-1:]
-    matches = _stock_matches(wanted, storage, folder)
-    if matches:
-        return matches
-    raise ResultsError(_nothing_found(wanted, storage, folder, saves))
+    folders = [folder, storage / stock_name] if stock_name else [folder]
+    for place in folders:
+        found = _numbered(wanted, place) or list_saves(place).get(wanted, [])[-1:]
+        found = found or _stock_matches(wanted, storage, place)
+        if found:
+            return found
+    raise ResultsError(_nothing_found(wanted, storage, folder, list_saves(folder)))
+
+
+def _numbered(wanted: str, folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"{wanted}_*.json")) if _is_number(wanted) else []
 
 
 def _is_number(wanted: str) -> bool:
@@ -118,11 +130,43 @@ def _nothing_found(
         str(path.relative_to(storage))
         for other in storage.glob("*/")
         if other != folder
-        for path in list_saves(other).get(wanted, [])[-1:]
+        for path in _numbered(wanted, other) or list_saves(other).get(wanted, [])[-1:]
     )
     if others:
         message += f"; other interpreters saved {', '.join(others)}: give the path"
+    elif not saves:
+        places = [other for other in sorted(storage.glob("*/")) if list_saves(other)]
+        named = ", ".join(other.name for other in places[:_FOLDERS_NAMED])
+        if places:
+            message += f"; there are saves of others in {named}: give the path of one"
     return message
+
+
+def foreign_reason(identity: Identity, theirs: Mapping[str, Any]) -> str:
+    """Say why a baseline is not known to be of this machine, "" if it is.
+
+    Another build on this machine is what somebody may want to compare; of another
+    machine, or of nobody knows which, no change of a time is the code's.
+
+    Parameters
+    ----------
+    identity : Identity
+        This process.
+    theirs : mapping
+        The ``machine_info`` of the baseline.
+    """
+    if "pybench" not in theirs:
+        return "the baseline was written without pybench: its machine is unknown"
+    try:
+        other = parse_identity(theirs["pybench"], "the baseline's identity")
+    except ResultsError:
+        return "the baseline's identity cannot be read: its machine is unknown"
+    fields = [
+        f"{name}: {getattr(identity, name)!r} here, {getattr(other, name)!r} there"
+        for name in _OF_MACHINE
+        if getattr(identity, name) != getattr(other, name)
+    ]
+    return f"the baseline is of another machine: {', '.join(fields)}" if fields else ""
 
 
 def newest_save(folder: Path) -> Path | None:

@@ -7,7 +7,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pybench.results import MEASURED, JournalRow, ResultsError
@@ -73,6 +73,9 @@ class Judgement:
         Rows that the baseline alone has, and this session alone.
     unusable : int
         Rows with a time of zero, which has no ratio.
+    foreign : str
+        Why the two sessions are not of one machine, as far as is known; then no row
+        is slower or faster. Empty if they are.
     """
 
     changes: Mapping[str, Change]
@@ -81,6 +84,7 @@ class Judgement:
     processes: tuple[int, int]
     alone: tuple[int, int]
     unusable: int
+    foreign: str = ""
 
     def rows_that_are(self, words: Iterable[str]) -> list[str]:
         """Return the rows with one of the verdicts, the largest change first."""
@@ -159,8 +163,16 @@ def _is_time(value: object) -> bool:
     return 0 <= value < math.inf
 
 
-def judge(then: Times, now: Times) -> Judgement:
-    """Judge the rows of a baseline and of this session."""
+def judge(then: Times, now: Times, foreign: str = "") -> Judgement:
+    """Judge the rows of a baseline and of this session.
+
+    Parameters
+    ----------
+    then, now : Times
+        Of the baseline and of this session.
+    foreign : str
+        Why the baseline is not of this machine: then there is no verdict.
+    """
     both = [name for name in now.rows if name in then.rows]
     usable = [
         name
@@ -178,8 +190,14 @@ def judge(then: Times, now: Times) -> Judgement:
         if name not in yardsticks
     }
     drift = drift_of(yardsticks)
+    judged = changes(rows, drift, MARGIN)
+    if foreign:
+        judged = {
+            name: replace(one, word=INCONCLUSIVE, reason=foreign, explained=math.inf)
+            for name, one in judged.items()
+        }
     return Judgement(
-        changes=changes(rows, drift, MARGIN),
+        changes=judged,
         drift=None if drift is None else math.expm1(drift),
         yardsticks=len(yardsticks),
         processes=(
@@ -188,6 +206,7 @@ def judge(then: Times, now: Times) -> Judgement:
         ),
         alone=(len(then.rows) - len(both), len(now.rows) - len(both)),
         unusable=len(both) - len(usable),
+        foreign=foreign,
     )
 
 
@@ -203,10 +222,10 @@ def section_lines(judgement: Judgement, unlike: Sequence[str]) -> list[str]:
     """
     found = judgement.rows_that_are(FAIL_ON[DIFFERENT])
     lines = [*_conditions(judgement)]
-    if unlike:
+    if unlike and not judgement.foreign:
         lines.append(
-            "the baseline is of another build or machine (see the note): what differs "
-            "is not the code alone; `pybench compare` measures two builds in turns"
+            "the baseline is of another build (see the note): what differs is not the "
+            "code alone; `pybench compare` measures two builds in turns"
         )
     missing = missing_for_verdicts(judgement)
     lines += [f"no verdict is possible: {reason}" for reason in missing]
@@ -227,6 +246,11 @@ def missing_for_verdicts(judgement: Judgement) -> list[str]:
     """Say what is missing for a verdict on any row, and what to do about it."""
     if not judgement.changes:
         return ["no row was measured both here and in the baseline"]
+    if judgement.foreign:
+        return [
+            f"{judgement.foreign}; make one here with --benchmark-save=NAME "
+            "--pybench-processes 8"
+        ]
     said = []
     then, _ = judgement.processes
     if then < PROCESSES_LEAST:

@@ -9,6 +9,7 @@ import pytest
 from pybench.plugin.baselines import (
     check_baseline,
     find_baseline,
+    foreign_reason,
     newest_save,
     unlike,
 )
@@ -53,6 +54,7 @@ class Comparison:
         self._session = session
         self._baselines: list[Times] = []
         self._unlike: list[str] = []
+        self._foreign = ""
         wanted: str | bool = session.config.getoption("benchmark_compare")
         self._is_wanted = bool(wanted)
         self._fail_on: str | None = session.config.getoption("pybench_fail_on")
@@ -63,11 +65,17 @@ class Comparison:
             )
         if storage is None or not wanted:
             return
+        # Where stock keeps its saves: the session's own name of it is replaced.
+        from pytest_benchmark import utils
+
+        stock: Any = utils
+        stock_name = str(stock.get_machine_id())
         try:
             if isinstance(wanted, str):
-                paths = find_baseline(wanted, storage, session.identity)
+                paths = find_baseline(wanted, storage, session.identity, stock_name)
             else:
                 newest = newest_save(storage / session.identity.folder)
+                newest = newest or newest_save(storage / stock_name)
                 paths = [newest] if newest else []
             for path in paths:
                 check_baseline(path)
@@ -97,6 +105,7 @@ class Comparison:
             raise pytest.UsageError(str(error)) from error
         said = unlike(self._session.identity, machine_info, theirs)
         self._unlike += said
+        self._foreign = self._foreign or foreign_reason(self._session.identity, theirs)
         if said:
             self._session.say(f"the baseline is not like this run: {'; '.join(said)}")
         logger = benchmarksession.logger
@@ -123,7 +132,7 @@ class Comparison:
             return None
         session = self._session
         now = session_times(session.rows.values(), session.process_medians)
-        return judge(self._baselines[0], now)
+        return judge(self._baselines[0], now, self._foreign)
 
     # More inside than the session's: after the stock tables, before its summary.
     @pytest.hookimpl(wrapper=True, trylast=True)
