@@ -67,6 +67,28 @@
    (PEP 703); elsewhere they are empty macros. */
 #define PB_HAVE_CRITICAL_SECTION (PB_FREE_THREADED && PB_HAVE_MUTEX)
 
+/* What the sampler follows from a thread to the instruction that it is in.  The
+   words of a frame are private; sampler.c compares what it finds by them with
+   what Python says, before it uses them.  The current frame is behind the
+   public tstate->cframe up to 3.12, and tstate->current_frame since.  The code
+   object became the first word in 3.12; free-threaded 3.14 gave each thread
+   its copy of the bytecode. */
+#if PY_VERSION_HEX < 0x030D0000
+#  define PB_HAVE_CFRAME 1
+#else
+#  define PB_HAVE_CFRAME 0
+#endif
+#if PY_VERSION_HEX < 0x030C0000
+#  define PB_FRAME_CODE 4
+#  define PB_FRAME_PREVIOUS 6
+#  define PB_FRAME_OWN_WORDS 9  // before its variables; the code adds theirs
+#else
+#  define PB_FRAME_CODE 0
+#  define PB_FRAME_PREVIOUS 1
+#endif
+#define PB_FRAME_INSTRUCTION 7
+#define PB_HAVE_CODE_COPIES (PB_FREE_THREADED && PY_VERSION_HEX >= 0x030E0000)
+
 /* PyList_GetItemRef and PyDict_GetItemRef: 3.13.  Before it the GIL keeps a
    borrowed reference alive until it is counted.  1 and *item, or -1 with an
    exception; the caller knows that the item is there. */

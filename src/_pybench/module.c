@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "histogram.h"
 #include "result.h"
+#include "sampler.h"
 #include "state.h"
 #include "threads.h"
 
@@ -57,7 +58,7 @@ module_exec(PyObject *module)
         pb_threads_add,   pb_calls_add,   pb_churn_add,    pb_containers_add,
         pb_counters_add,  pb_gil_add,     pb_locks_add,    pb_ordering_add,
         pb_pauses_add,    pb_refcount_add,  pb_subinterpreters_add,
-        pb_yardstick_add,
+        pb_yardstick_add, pb_sampler_add,
     };
     struct pb_state *state = pb_get_state(module);
     state->kernels = PyDict_New();

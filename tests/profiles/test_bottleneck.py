@@ -30,6 +30,7 @@ from pybench.profiles.experiments import (
     WHOLE,
     parse_target,
 )
+from pybench.profiles.extensions import extension_of
 from pybench.runner import Interpreter, probe
 from pybench.runner import find as find_interpreters
 
@@ -147,7 +148,14 @@ def test_program_of_known_answer_is_diagnosed(
     # With three of each, Student's interval is 2.4 times as wide: on a busy machine the
     # shares overlapped, and no cause was named.
     runs = list(
-        experiments.run_all(python, target, repeat=6, timeout_s=60, only=needed)
+        experiments.run_all(
+            python,
+            target,
+            repeat=6,
+            timeout_s=60,
+            only=needed,
+            extension=extension_of(python, build=True),
+        )
     )
     findings = find(target, runs, free_threaded=python.free_threaded)
 

@@ -515,5 +515,4 @@ def test_only_cprofile_runs_under_the_gil_of_a_free_threaded_build(
         if one.environ.get("PYTHON_GIL") == "1"
     }
 
-    profiled = {experiments.FUNCTIONS, experiments.NATIVE}
-    assert with_gil == (profiled if free_threaded else set())
+    assert with_gil == ({experiments.FUNCTIONS} if free_threaded else set())

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.progress import SHOWN_AFTER_S, Meter
@@ -28,7 +29,7 @@ _MODULES = 5
 
 _HOW = """A target is run some sixty times, in fresh processes: as it stands, with the
 collector off, frozen and with raised thresholds, with another allocator, with its locks
-timed, under cProfile. Its output is thrown away."""
+timed, sampled, under cProfile. Its output is thrown away."""
 
 
 def add_bottleneck(kinds: Any) -> None:
@@ -172,13 +173,23 @@ def found(
     """Run a target until it is done, has failed, or Ctrl-C came."""
     from pybench.profiles.bottleneck import find
     from pybench.profiles.experiments import conditions, process_count, run_all
+    from pybench.profiles.extensions import ExtensionMissingError, extension_of
 
     runs: list[Ran] = []
     status = OK
     try:
+        extension: Path | None = extension_of(interpreter, build=True)
+    except ExtensionMissingError as error:
+        extension = None
+        print(f"C code cannot be told from bytecode: {error}", file=sys.stderr)
+    try:
         with Meter(after_s=SHOWN_AFTER_S) as meter:
             for one in run_all(
-                interpreter, target, repeat=options.repeat, timeout_s=options.timeout
+                interpreter,
+                target,
+                repeat=options.repeat,
+                timeout_s=options.timeout,
+                extension=extension,
             ):
                 runs.append(one)
                 threads = bool(runs[0].report.get("takes_threads"))

@@ -8,7 +8,7 @@ The shares of a steady execution are those of the lives of its threads, less the
 in which a thread waited for its own threads or for a CPU:
 
 - CPU time, which is split by running without the collector, by what tracing each
-  allocation costs, and by what cProfile gives to C functions;
+  allocation costs, and by samples of what C code and bytecode run;
 - time at locks, which are timed; and the rest off the CPU, which is waiting for the
   GIL as far as a probe thread found it taken, else for the system.
 """
@@ -172,6 +172,7 @@ class Findings:
     malloc_ratio: Estimate | None = None
     threads_ratio: Estimate | None = None
     functions: tuple[Mapping[str, Any], ...] = ()
+    sampled: tuple[Mapping[str, Any], ...] = ()
     imports_ns: Mapping[str, int] = field(default_factory=dict)
     causes: tuple[Cause, ...] = ()
     verdict: Verdict | None = None
@@ -595,7 +596,7 @@ def _causes(
     collecting = _part([1 - one for one in by.values(GC_OFF, treated)])
     allocating, dearest = _allocating(known)
     managing = collecting.plus(allocating)
-    native, how, needed = _native(by, known, lives)
+    native, how, needed = _native(by, known)
     computing = cpu.times(managing.rest())
     held = _held(known, lives)
     children = _children(by, rest)
@@ -658,41 +659,43 @@ def _allocating(known: Mapping[str, Any]) -> tuple[Share, float]:
     return share_of(cheap), min(1.0, dear.mean)
 
 
-def _native(by: Runs, known: dict[str, Any], lives: _Lives) -> tuple[Share, str, str]:
-    """Return the share of C functions in what the collector leaves of CPU time.
+def _native(by: Runs, known: dict[str, Any]) -> tuple[Share, str, str]:
+    """Return the share of C code in what the collector leaves of CPU time, by samples.
 
-    What a call costs more under the profiler is between none and all in the callee's
-    time, which gives the two ends.
+    What remains open is between none and all of it.
     """
-    ran = next(iter(by.of(NATIVE)), None)
-    observed = ran.report.get("observed") if ran else None
-    without = estimate(by.values(GC_OFF, without_collector))
-    if lives.threads > 1:
-        why = "n/a: cProfile sees one thread, and there are more"
-        return ANYTHING, f"C functions {why}", ""
-    if ran is None or not observed or without is None or not without.mean:
-        return ANYTHING, "C functions n/a: no profile", "a profile by cProfile"
-    calls = ran.report["steady"]["calls"]
-    profiled = steady_cpu(ran) or 0.0
-    per_call = max(0.0, profiled - without.mean) * calls / max(observed["calls"], 1)
-    seconds = observed["native_s"] * 1e9 / calls
-    most = seconds / without.mean
-    least = (seconds - observed["native_calls"] / calls * per_call) / without.mean
-    found = share(least, (least + most) / 2, most)
-    how = f"C functions {percent(found)} of CPU time by cProfile, whose own "
-    # In a few long calls what it costs is less than two runs differ by.
-    added = profiled - without.mean
-    if added > (without.half_width or math.inf):
-        how += f"{per_call:.0f} ns per call are taken off"
-    else:
-        how += "cost is within what runs differ by"
-    needed = ""
-    if found.high - found.low > 0.3:
-        needed = (
-            "a profiler that samples native stacks: the calls are too short for "
-            "cProfile to tell C functions from bytecode"
+    ran = [seen for one in by.of(NATIVE) if (seen := one.report.get("observed"))]
+    shares = [ends for seen in ran if (ends := sampled(seen))]
+    if not shares:
+        why = next((one["missing"] for one in ran if "missing" in one), "no samples")
+        return ANYTHING, f"C code n/a: {why}", f"samples of what runs ({why})"
+    low, high = (estimate([one[end] for one in shares]) for end in (0, 1))
+    assert low is not None
+    assert high is not None
+    found = share(low.low, (low.mean + high.mean) / 2, high.high)
+    known["sampled"] = tuple(ran[0].get("functions", ()))
+    count = sum(one.get("samples", 0) for one in ran)
+    how = f"C code {percent(found)} of CPU time by {count} samples"
+    library = estimate(
+        [one["library"] / _sampled_ns(one) for one in ran if sampled(one)]
+    )
+    if library is not None and library.mean >= 0.005:
+        how += (
+            f"; {library.mean:.0%} in other libraries behind operators and iterators, "
+            "which count as bytecode"
         )
-    return found, how, needed
+    return found, how, ""
+
+
+def _sampled_ns(seen: Mapping[str, Any]) -> float:
+    return float(seen["native"] + seen["bytecode"] + seen["open"])
+
+
+def sampled(seen: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the least and the most share of C code in one process's samples."""
+    if "missing" in seen or not (whole := _sampled_ns(seen)):
+        return None
+    return seen["native"] / whole, (seen["native"] + seen["open"]) / whole
 
 
 def _held(known: Mapping[str, Any], lives: _Lives) -> Share:

@@ -260,13 +260,7 @@ def conditions(
             name=FUNCTIONS, observe="functions", environ=under_gil, repeated=False
         ),
         # Without the collector, whose time would fall on whoever sets it off.
-        Condition(
-            name=NATIVE,
-            observe="native",
-            collector="off",
-            environ=under_gil,
-            repeated=False,
-        ),
+        Condition(name=NATIVE, observe="native", collector="off"),
     ]
     if not interpreter.free_threaded:
         listed.append(Condition(name=MALLOC, environ={"PYTHONMALLOC": "malloc"}))
@@ -297,6 +291,7 @@ def run_all(
     repeat: int,
     timeout_s: float,
     only: Container[str] | None = None,
+    extension: Path | None = None,
     seed: int = 1,
 ) -> Iterator[Ran]:
     """Run a target under all conditions; yield each child as it ends.
@@ -312,6 +307,9 @@ def run_all(
         Seconds after which a child that has not ended is killed.
     only : container of str, optional
         The names of the conditions to run beside the plain one; all by default.
+    extension : Path, optional
+        The file of `_pybench` for this interpreter, which samples; without it nobody
+        can tell C code from bytecode.
     seed : int
         Of the order.
     """
@@ -334,7 +332,7 @@ def run_all(
             turn = [one for one in turn if one.name != PLAIN]
         order.shuffle(turn)
         for condition in turn:
-            yield run(interpreter, target, condition, number, timeout_s)
+            yield run(interpreter, target, condition, number, timeout_s, extension)
 
 
 def _has_affinity() -> bool:
@@ -347,11 +345,12 @@ def run(
     condition: Condition,
     number: int,
     timeout_s: float,
+    extension: Path | None = None,
 ) -> Ran:
     """Run one child to its end, or kill it; nothing of it is left running."""
     with tempfile.TemporaryDirectory(prefix="pybench-subject-") as name:
         report, log = Path(name) / "report.json", Path(name) / "log"
-        words = _words(target, condition, report, timeout_s)
+        words = _words(target, condition, report, timeout_s, extension)
         begun_ns = time.monotonic_ns()
         with log.open("wb") as said:
             child = subprocess.Popen(
@@ -386,7 +385,11 @@ def run(
 
 
 def _words(
-    target: Target, condition: Condition, report: Path, timeout_s: float
+    target: Target,
+    condition: Condition,
+    report: Path,
+    timeout_s: float,
+    extension: Path | None,
 ) -> Sequence[str]:
     if condition.name == BARE:
         return ["-c", "pass"]
@@ -400,6 +403,7 @@ def _words(
         "arguments": target.arguments,
         "collector": condition.collector,
         "observe": condition.observe,
+        "extension": extension and str(extension),
         "treatment": condition.treatment,
         "threads": condition.threads,
         "budget_ns": int(BUDGET_S * 1e9),

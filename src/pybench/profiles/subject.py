@@ -70,6 +70,9 @@ unfinished = by_path(
 )
 
 
+sampling = by_path("pybench_sampling", Path(__file__).with_name("sampling.py"))
+
+
 class TargetError(Exception):
     """A target that did not do what one has to; ``kind`` says how."""
 
@@ -536,18 +539,17 @@ def timed_kind(name: str, waits: Waits, make: Callable[[], Any]) -> type[TimedLo
 
 
 class Functions:
-    """cProfile, by wall or by CPU time; it sees the thread that started it."""
+    """cProfile, by wall time; it sees the thread that started it."""
 
-    def __init__(self, *, cpu: bool) -> None:
-        timer = time.thread_time if cpu else time.perf_counter
-        self.profile = cProfile.Profile(timer)
+    def __init__(self) -> None:
+        self.profile = cProfile.Profile(time.perf_counter)
 
     def begin(self) -> None:
         """Begin anew."""
         self.profile.clear()
 
     def end(self) -> Report:
-        """Return the dearest, and the sums of C and of Python."""
+        """Return the dearest."""
         found = []
         for entry in self.profile.getstats():
             code: Any = entry.code
@@ -571,14 +573,7 @@ class Functions:
                 }
             )
         found.sort(key=lambda one: one["own_s"], reverse=True)
-        native = [one for one in found if one["native"]]
-        return {
-            "functions": found[:FUNCTIONS],
-            "native_s": sum(one["own_s"] for one in native),
-            "native_calls": sum(one["calls"] for one in native),
-            "whole_s": sum(one["own_s"] for one in found),
-            "calls": sum(one["calls"] for one in found),
-        }
+        return {"functions": found[:FUNCTIONS]}
 
 
 # What timeit calls around a batch.
@@ -592,7 +587,7 @@ TIMEIT = (
 
 def is_ours(path: str) -> bool:
     """Tell whether a file is one of those that stand around the target."""
-    ours = (__file__, timeit.__file__, unfinished.__file__)
+    ours = (__file__, timeit.__file__, unfinished.__file__, sampling.__file__)
     return path in ours or path.startswith("<timeit")
 
 
@@ -727,9 +722,9 @@ def observer_of(settings: Report) -> Any:
     if word == "waits":
         return Waits()
     if word == "functions":
-        return Functions(cpu=False)
+        return Functions()
     if word == "native":
-        return Functions(cpu=True)
+        return sampling.Samples(settings.get("extension"))
     return None
 
 
@@ -796,7 +791,7 @@ def timed(
         observer.begin()
     blocks, begun = sys.getallocatedblocks(), time.monotonic_ns()
     # A profile is of the calls, and not of what stands around them.
-    profile = observer.profile if isinstance(observer, Functions) else None
+    profile = getattr(observer, "profile", None)
     found = [_batch(timer, number // batches, profile) for _ in range(batches)]
     return {
         "calls": number // batches * batches,
@@ -808,9 +803,7 @@ def timed(
     }
 
 
-def _batch(
-    timer: timeit.Timer, number: int, profile: cProfile.Profile | None
-) -> dict[str, int]:
+def _batch(timer: timeit.Timer, number: int, profile: Any) -> dict[str, int]:
     queued, cpu, own = queued_ns(), cpu_ns(), time.process_time_ns()
     if profile:
         profile.enable()
@@ -908,6 +901,10 @@ class Subject:
             batches = min(BATCHES, number)
             steady = self._guard(call, number, collecting, self.observer, batches)
         self.report["observed"] = steady.pop("observed")
+        if isinstance(self.observer, sampling.Samples):
+            self.report["observed"] = self.observer.settle(
+                lambda: self._guard(call, 1, collecting)
+            )
         self.report["steady"] = steady
 
     def _take_turns(self, call: Call, took: int) -> None:

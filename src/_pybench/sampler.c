@@ -1,0 +1,932 @@
+/* sampler.c - what is a thread doing, at equal steps of its CPU time?
+
+   A thread that joined gets a signal now and then while it runs.  The handler
+   notes the instruction that the thread's current frame is in, and whether
+   the machine code that was interrupted lies in the evaluation loop.  Nothing is traced, so the program pays for its samples
+   alone, and the same for whatever it does.  What a sample means is for the
+   caller to say: an instruction that calls, outside of the loop and without a
+   frame above it, is inside of a callable that is written in C.
+
+   Timers of CPU time never wake who sleeps, but the kernel looks at them in its
+   ticks alone, 4 ms apart, and what runs at a tick is not just anything.  So
+   that timer only begins a series of steps by the wall clock, each of random
+   length.  The series ends where the thread gave its CPU away within a step: it
+   slept, and where it is now says nothing of the CPU time before.  A thread
+   that waits for a CPU is where it was, however long that takes.
+
+   The handler runs between any two machine instructions.  It takes no lock,
+   allocates nothing and calls nothing of Python.  What it follows may be half
+   written or gone, so it reads all of it by process_vm_readv, which fails
+   where a pointer leads nowhere.  The layout of a frame is private to CPython:
+   sampler_start() reads its own caller in this way, and refuses to work where
+   that is not what Python says of the caller.
+
+   Signal handlers belong to the process, and so does all state here: one
+   sampler in a process, whichever interpreter started it.  A child of a fork
+   inherits no timer, and is refused.  Memory is given back when nothing can
+   come any more, which is at the end of the process. */
+
+#include "sampler.h"
+
+#include "arguments.h"
+#include "clock.h"
+
+#ifdef __linux__
+
+#include <dlfcn.h>  // dladdr1, dlsym
+#include <errno.h>
+#include <link.h>  // ElfW, dl_iterate_phdr
+#include <pthread.h>
+#include <sched.h>   // sched_yield
+#include <signal.h>  // sigaction
+#include <stdatomic.h>
+#include <stddef.h>  // offsetof
+#include <stdlib.h>  // calloc
+#include <string.h>  // memset, strerror
+#include <sys/resource.h>  // getrusage
+#include <sys/syscall.h>
+#include <sys/uio.h>  // process_vm_readv
+#include <time.h>     // timer_create
+#include <ucontext.h>
+#include <unistd.h>  // getpid
+#include <unwind.h>  // _Unwind_Backtrace
+
+#ifndef sigev_notify_thread_id
+#  define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+enum { SAMPLER_THREADS = 512, SAMPLER_COPIES = 64, SAMPLER_WORDS = 8 };
+
+/* Frames that are followed down to one that lies on the thread's stack of
+   frames; those of generators do not. */
+enum { SAMPLER_DEPTH = 32 };
+/* Ranges of the loop; frames of C that are looked at to learn them. */
+enum { SAMPLER_LOOP = 3, SAMPLER_CHAIN = 16, SAMPLER_FUNCTION_MOST = 1 << 16 };
+enum { CAPACITY_MOST = 1000000 };
+
+#define INTERVAL_LEAST_NS INT64_C(100000)
+#define INTERVAL_MOST_NS INT64_C(1000000000)
+
+/* Where the interrupted machine code lies. */
+enum { PLACE_LOOP = 0, PLACE_OWN = 1, PLACE_LIBRARY = 2 };
+
+struct sampler_sample {
+    int thread;
+    int place;
+    bool entering;    // a frame is there that is not the current one
+    int opcode;       // -1: no frame, or none that could be read
+    int64_t weight;   // ns of CPU time that it stands for
+    uintptr_t code;   // the code object's id, 0 without one
+    int64_t offset;   // of the instruction in bytes; -1 unknown
+};
+
+struct sampler_slot {
+    atomic_int thread;  // 0: free
+    timer_t ticks;      // of CPU time: begins a series of steps
+    timer_t step;       // of the wall clock: ends one step
+    PyThreadState *state;
+    /* Of the step that goes on, the handler's own; cpu_ns is 0 for none. */
+    int64_t cpu_ns;
+    long given_away;  // its voluntary context switches
+    uint32_t random;
+};
+
+struct sampler_range {
+    uintptr_t start;
+    uintptr_t stop;
+};
+
+static struct {
+    pthread_mutex_t lock;  // of all but what the handler reads
+    atomic_bool open;      // samples are taken
+    atomic_int inside;     // handlers that run now
+    atomic_llong count;    // samples since the last drain, lost ones too
+    struct sampler_sample *samples;
+    int64_t capacity;
+    int64_t interval_ns;
+    int64_t starts;  // tells the slots of one start from those of the next
+    int signal;      // 0: not started
+    struct sigaction before;
+    atomic_int process;  // 0: none started one
+    struct sampler_range loop[SAMPLER_LOOP];
+    struct sampler_range own[2];  // the interpreter, and the C library
+    struct sampler_slot slots[SAMPLER_THREADS];
+} sampler = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static _Thread_local struct sampler_slot *sampler_mine;
+static _Thread_local int64_t sampler_mine_start;
+
+/* ---- what the handler does ---- */
+
+static bool
+sampler_read(uintptr_t from, void *to, size_t size)
+{
+    struct iovec local = {.iov_base = to, .iov_len = size};
+    struct iovec remote = {.iov_base = (void *)from, .iov_len = size};
+    return process_vm_readv(atomic_load(&sampler.process), &local, 1, &remote, 1, 0)
+           == (ssize_t)size;
+}
+
+static bool
+sampler_within(struct sampler_range range, uintptr_t address)
+{
+    return address >= range.start && address < range.stop;
+}
+
+#if PB_HAVE_CODE_COPIES
+/* The offset in one of the copies of the bytecode that threads have. */
+static int64_t
+sampler_offset_in_copy(uintptr_t code, uintptr_t instruction, int64_t bytes)
+{
+    uintptr_t array;
+    Py_ssize_t size;
+    uintptr_t entries[SAMPLER_COPIES];
+    if (!sampler_read(code + offsetof(PyCodeObject, co_tlbc), &array,
+                      sizeof(array))
+        || array == 0
+        || !sampler_read(array + offsetof(_PyCodeArray, size), &size,
+                         sizeof(size))
+        || size <= 0) {
+        return -1;
+    }
+    size = Py_MIN(size, SAMPLER_COPIES);
+    if (!sampler_read(array + offsetof(_PyCodeArray, entries), entries,
+                      (size_t)size * sizeof(entries[0]))) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < size; i++) {
+        int64_t offset = (int64_t)(instruction - entries[i]);
+        if (entries[i] != 0 && offset >= 0 && offset < bytes) {
+            return offset;
+        }
+    }
+    return -1;
+}
+#endif
+
+/* Words of a frame that runs this code; 0 where it cannot be read. */
+static uintptr_t
+sampler_frame_words(uintptr_t code)
+{
+#ifdef PB_FRAME_OWN_WORDS
+    int variables, operands;
+    if (!sampler_read(code + offsetof(PyCodeObject, co_nlocalsplus),
+                      &variables, sizeof(variables))
+        || !sampler_read(code + offsetof(PyCodeObject, co_stacksize),
+                         &operands, sizeof(operands))) {
+        return 0;
+    }
+    return (uintptr_t)variables + (uintptr_t)operands + PB_FRAME_OWN_WORDS;
+#else
+    int words;
+    if (!sampler_read(code + offsetof(PyCodeObject, co_framesize), &words,
+                      sizeof(words))) {
+        return 0;
+    }
+    return (uintptr_t)words;
+#endif
+}
+
+/* Is a frame being made, or taken down, beyond the current one?  Then C code
+   calls Python or comes back from it, which is the evaluation loop's work. */
+static bool
+sampler_is_entering(PyThreadState *state, uintptr_t frame)
+{
+    uintptr_t chunk, top, limit, words[SAMPLER_WORDS];
+    if (!sampler_read((uintptr_t)&state->datastack_chunk, &chunk,
+                      sizeof(chunk))
+        || !sampler_read((uintptr_t)&state->datastack_top, &top, sizeof(top))
+        || !sampler_read((uintptr_t)&state->datastack_limit, &limit,
+                         sizeof(limit))) {
+        return false;
+    }
+    for (int depth = 0; depth < SAMPLER_DEPTH && frame != 0; depth++) {
+        if (!sampler_read(frame, words, sizeof(words))) {
+            return false;
+        }
+        if (frame >= chunk && frame < limit) {
+            uintptr_t code = words[PB_FRAME_CODE] & ~(uintptr_t)3;
+            return top > frame
+                   && (top - frame) / sizeof(PyObject *)
+                          > sampler_frame_words(code);
+        }
+        frame = words[PB_FRAME_PREVIOUS];
+    }
+    return false;
+}
+
+/* Fills code, offset and opcode, as far as there is something to be read. */
+static void
+sampler_look(PyThreadState *state, struct sampler_sample *sample)
+{
+    uintptr_t frame, words[SAMPLER_WORDS];
+    unsigned char unit[2];
+    sample->opcode = -1;
+    sample->code = 0;
+    sample->offset = -1;
+    sample->entering = false;
+#if PB_HAVE_CFRAME
+    uintptr_t cframe;
+    if (!sampler_read((uintptr_t)&state->cframe, &cframe, sizeof(cframe))
+        || !sampler_read(cframe + offsetof(_PyCFrame, current_frame), &frame,
+                         sizeof(frame))) {
+        return;
+    }
+#else
+    if (!sampler_read((uintptr_t)&state->current_frame, &frame,
+                      sizeof(frame))) {
+        return;
+    }
+#endif
+    if (frame == 0 || !sampler_read(frame, words, sizeof(words))
+        || !sampler_read(words[PB_FRAME_INSTRUCTION], unit, sizeof(unit))) {
+        return;
+    }
+    sample->opcode = unit[0];
+    sample->entering = sampler_is_entering(state, frame);
+    sample->code = words[PB_FRAME_CODE] & ~(uintptr_t)3;  // less its tag
+    Py_ssize_t units;
+    if (!sampler_read(sample->code + offsetof(PyVarObject, ob_size), &units,
+                      sizeof(units))) {
+        return;
+    }
+    int64_t bytes = (int64_t)units * 2;
+    int64_t offset = (int64_t)(words[PB_FRAME_INSTRUCTION]
+                               - (sample->code
+                                  + offsetof(PyCodeObject, co_code_adaptive)));
+    if (offset >= 0 && offset < bytes) {
+        sample->offset = offset;
+        return;
+    }
+#if PB_HAVE_CODE_COPIES
+    sample->offset = sampler_offset_in_copy(
+        sample->code, words[PB_FRAME_INSTRUCTION], bytes);
+#endif
+}
+
+static int
+sampler_place(const ucontext_t *context)
+{
+#if defined(__x86_64__) && defined(REG_RIP)
+    uintptr_t counter = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    uintptr_t counter = (uintptr_t)context->uc_mcontext.pc;
+#else
+    (void)context;
+    return PLACE_OWN;  // not known to be in the loop, nor in a library
+#endif
+#if (defined(__x86_64__) && defined(REG_RIP)) || defined(__aarch64__)
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(sampler.loop); i++) {
+        if (sampler_within(sampler.loop[i], counter)) {
+            return PLACE_LOOP;
+        }
+    }
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(sampler.own); i++) {
+        if (sampler_within(sampler.own[i], counter)) {
+            return PLACE_OWN;
+        }
+    }
+    return PLACE_LIBRARY;
+#endif
+}
+
+static long
+sampler_given_away(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : -1;
+}
+
+/* Begins a step of 0.5 to 1.5 intervals, not in step with anything. */
+static void
+sampler_begin_step(struct sampler_slot *slot)
+{
+    slot->random = slot->random * 1664525u + 1013904223u;
+    int64_t length_ns = sampler.interval_ns / 2
+                        + sampler.interval_ns * (slot->random >> 16) / 65536;
+    struct itimerspec once = {
+        .it_value = {.tv_sec = length_ns / 1000000000,
+                     .tv_nsec = length_ns % 1000000000}};
+    slot->cpu_ns = pb_clock_cpu_ns();
+    slot->given_away = sampler_given_away();
+    if (timer_settime(slot->step, 0, &once, NULL) != 0) {
+        slot->cpu_ns = 0;
+    }
+}
+
+static void
+sampler_handle(int Py_UNUSED(number), siginfo_t *info, void *context)
+{
+    int error = errno;
+    atomic_fetch_add(&sampler.inside, 1);
+    if (!atomic_load(&sampler.open) || info->si_code != SI_TIMER) {
+        goto done;  // late, or sent by somebody else
+    }
+    int which = info->si_value.sival_int;
+    if (which < 0 || which >= 2 * SAMPLER_THREADS) {
+        goto done;
+    }
+    struct sampler_slot *slot = &sampler.slots[which / 2];
+    int thread = (int)syscall(SYS_gettid);
+    if (atomic_load(&slot->thread) != thread) {
+        goto done;
+    }
+    if (which % 2 == 0) {
+        if (slot->cpu_ns == 0) {
+            sampler_begin_step(slot);
+        }
+        goto done;
+    }
+    int64_t ran_ns = pb_clock_cpu_ns() - slot->cpu_ns;
+    if (slot->cpu_ns == 0 || sampler_given_away() != slot->given_away) {
+        slot->cpu_ns = 0;
+        goto done;
+    }
+    long long index = atomic_fetch_add(&sampler.count, 1);
+    if (index < sampler.capacity) {  // the caller learns how many were lost
+        struct sampler_sample *sample = &sampler.samples[index];
+        sample->thread = thread;
+        sample->weight = ran_ns;
+        sample->place = sampler_place(context);
+        sampler_look(slot->state, sample);
+    }
+    sampler_begin_step(slot);
+
+done:
+    atomic_fetch_sub(&sampler.inside, 1);
+    errno = error;
+}
+
+/* ---- starting and stopping; the lock is held ---- */
+
+static void
+sampler_close_door(void)
+{
+    atomic_store(&sampler.open, false);
+    while (atomic_load(&sampler.inside) > 0) {
+        sched_yield();  // handlers are short, and wait for nobody
+    }
+}
+
+static void
+sampler_disarm(struct sampler_slot *slot)
+{
+    if (atomic_load(&slot->thread) != 0) {
+        timer_delete(slot->ticks);
+        timer_delete(slot->step);
+        atomic_store(&slot->thread, 0);
+    }
+}
+
+static int
+sampler_arm(PyThreadState *state)
+{
+    struct sampler_slot *slot = sampler.slots;
+    while (slot < sampler.slots + SAMPLER_THREADS && atomic_load(&slot->thread) != 0) {
+        slot++;
+    }
+    if (slot == sampler.slots + SAMPLER_THREADS) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "more than %d threads are sampled at once",
+                     (int)SAMPLER_THREADS);
+        return -1;
+    }
+    struct sigevent event;
+    memset(&event, 0, sizeof(event));
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = sampler.signal;
+    event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+    int which = 2 * (int)(slot - sampler.slots);
+    event.sigev_value.sival_int = which;
+    if (timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &slot->ticks) != 0) {
+        PyErr_Format(PyExc_OSError, "no timer of CPU time: %s",
+                     strerror(errno));
+        return -1;
+    }
+    event.sigev_value.sival_int = which + 1;
+    if (timer_create(CLOCK_MONOTONIC, &event, &slot->step) != 0) {
+        PyErr_Format(PyExc_OSError, "no timer: %s", strerror(errno));
+        timer_delete(slot->ticks);
+        return -1;
+    }
+    slot->state = state;
+    slot->random = (uint32_t)event.sigev_notify_thread_id * 2654435761u;
+    atomic_store(&slot->thread, event.sigev_notify_thread_id);
+    sampler_begin_step(slot);  // a thread may end before its first tick
+    struct timespec often = {.tv_sec = sampler.interval_ns / 1000000000,
+                             .tv_nsec = sampler.interval_ns % 1000000000};
+    struct itimerspec always = {.it_interval = often, .it_value = often};
+    if (timer_settime(slot->ticks, 0, &always, NULL) != 0) {
+        PyErr_Format(PyExc_OSError, "the timer of CPU time: %s",
+                     strerror(errno));
+        sampler_disarm(slot);
+        return -1;
+    }
+    sampler_mine = slot;
+    sampler_mine_start = sampler.starts;
+    return 0;
+}
+
+static bool
+sampler_has_joined(void)
+{
+    return sampler_mine != NULL && sampler_mine_start == sampler.starts;
+}
+
+/* The range of an object's machine code that holds an address. */
+struct sampler_search {
+    uintptr_t address;
+    struct sampler_range found;
+};
+
+static int
+sampler_search_object(struct dl_phdr_info *info, size_t Py_UNUSED(size),
+                      void *data)
+{
+    struct sampler_search *search = data;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        struct sampler_range range = {
+            .start = (uintptr_t)(info->dlpi_addr + header->p_vaddr)};
+        range.stop = range.start + header->p_memsz;
+        if (header->p_type == PT_LOAD && (header->p_flags & PF_X)
+            && sampler_within(range, search->address)) {
+            search->found = range;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- how C code comes into the evaluation loop ---- */
+
+/* Where the functions begin that are on the stack, the innermost first. */
+struct sampler_chain {
+    int count;
+    uintptr_t starts[SAMPLER_CHAIN];
+};
+
+static _Unwind_Reason_Code
+sampler_note_function(struct _Unwind_Context *context, void *data)
+{
+    struct sampler_chain *chain = data;
+    uintptr_t counter = (uintptr_t)_Unwind_GetIP(context);
+    if (chain->count == SAMPLER_CHAIN || counter == 0) {
+        return _URC_END_OF_STACK;
+    }
+    chain->starts[chain->count++] =
+        (uintptr_t)_Unwind_FindEnclosingFunction((void *)(counter - 1));
+    return _URC_NO_REASON;
+}
+
+static PyObject *
+sampler_note_chain(PyObject *capsule, PyObject *Py_UNUSED(ignored))
+{
+    struct sampler_chain *chain = PyCapsule_GetPointer(capsule, NULL);
+    if (chain == NULL) {
+        return NULL;
+    }
+    chain->count = 0;
+    _Unwind_Backtrace(sampler_note_function, chain);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef sampler_note_method = {
+    "sampler_note_chain", sampler_note_chain, METH_NOARGS, NULL};
+
+static struct sampler_range
+sampler_function_range(uintptr_t start)
+{
+    struct sampler_range range = {.start = start, .stop = start};
+    while (range.stop - start < SAMPLER_FUNCTION_MOST
+           && (uintptr_t)_Unwind_FindEnclosingFunction(
+                  (void *)(range.stop + 1)) == start) {
+        range.stop += 16;
+    }
+    return range;
+}
+
+/* Calls Python from C, and C from that.  What lies between is how the loop is
+   entered: two functions that most builds do not export, some not even by a
+   name.  Where they are not found their time counts for whoever calls.  0, or
+   -1 with an exception. */
+static int
+sampler_learn_entry(void)
+{
+    struct sampler_chain chain = {0};
+    PyObject *globals = NULL, *python = NULL, *native = NULL, *result = NULL;
+    PyObject *capsule = PyCapsule_New(&chain, NULL, NULL);
+    if (capsule == NULL) {
+        goto done;
+    }
+    native = PyCFunction_New(&sampler_note_method, capsule);
+    globals = PyDict_New();
+    if (native == NULL || globals == NULL
+        || PyDict_SetItemString(globals, "__builtins__",
+                                PyEval_GetBuiltins()) < 0) {
+        goto done;
+    }
+    python = PyRun_String("lambda native: native()", Py_eval_input, globals,
+                          globals);
+    if (python == NULL) {
+        goto done;
+    }
+    result = PyObject_CallOneArg(python, native);
+    if (result == NULL) {
+        goto done;
+    }
+    uintptr_t caller = (uintptr_t)dlsym(RTLD_DEFAULT, "PyObject_CallOneArg");
+    for (int i = 3; i < chain.count; i++) {
+        if (caller != 0 && chain.starts[i] == caller) {
+            sampler.loop[1] = sampler_function_range(chain.starts[i - 1]);
+            sampler.loop[2] = sampler_function_range(chain.starts[i - 2]);
+            break;
+        }
+    }
+
+done:
+    Py_XDECREF(result);
+    Py_XDECREF(python);
+    Py_XDECREF(native);
+    Py_XDECREF(globals);
+    Py_XDECREF(capsule);
+    return result == NULL ? -1 : 0;
+}
+
+static int
+sampler_find_ranges(void)
+{
+    memset(sampler.loop, 0, sizeof(sampler.loop));
+    void *start = dlsym(RTLD_DEFAULT, "_PyEval_EvalFrameDefault");
+    Dl_info object;
+    const ElfW(Sym) *symbol = NULL;
+    if (start != NULL
+        && dladdr1(start, &object, (void **)&symbol, RTLD_DL_SYMENT) != 0
+        && symbol != NULL) {
+        sampler.loop[0].start = (uintptr_t)start;
+        sampler.loop[0].stop = (uintptr_t)start + symbol->st_size;
+    }
+    const uintptr_t inside[] = {(uintptr_t)dlsym(RTLD_DEFAULT, "Py_IncRef"),
+                                (uintptr_t)dlsym(RTLD_DEFAULT, "malloc")};
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(inside); i++) {
+        struct sampler_search search = {.address = inside[i]};
+        dl_iterate_phdr(sampler_search_object, &search);
+        sampler.own[i] = search.found;
+    }
+    return sampler_learn_entry();
+}
+
+/* Is the caller what a sample of it says?  0, or -1 with an exception. */
+static int
+sampler_check_layout(void)
+{
+    struct sampler_sample sample = {.opcode = -1};
+    atomic_store(&sampler.process, getpid());
+    long probe = 1, copy = 0;
+    if (!sampler_read((uintptr_t)&probe, &copy, sizeof(copy))) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "no sampler here: process_vm_readv of the own process "
+                     "fails (%s)", strerror(errno));
+        return -1;
+    }
+    PyThreadState *state = PyThreadState_Get();
+    PyFrameObject *frame = PyThreadState_GetFrame(state);
+    if (frame == NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "sampler_start() was not called by Python code");
+        return -1;
+    }
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    sampler_look(state, &sample);
+    int offset = PyFrame_GetLasti(frame);
+    bool same = sample.code == (uintptr_t)code && sample.offset == offset
+                && !sample.entering;
+    Py_DECREF(code);
+    Py_DECREF(frame);
+    if (!same) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "no sampler here: frames of this interpreter have "
+                        "another layout than this extension knows");
+        return -1;
+    }
+    return 0;
+}
+
+static int
+sampler_take_signal(void)
+{
+    for (int number = SIGRTMAX - 1; number >= SIGRTMIN; number--) {
+        if (sigaction(number, NULL, &sampler.before) == 0
+            && !(sampler.before.sa_flags & SA_SIGINFO)
+            && sampler.before.sa_handler == SIG_DFL) {
+            struct sigaction action;
+            memset(&action, 0, sizeof(action));
+            action.sa_sigaction = sampler_handle;
+            action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+            sigfillset(&action.sa_mask);
+            if (sigaction(number, &action, NULL) == 0) {
+                sampler.signal = number;
+                return 0;
+            }
+        }
+    }
+    PyErr_SetString(PyExc_RuntimeError,
+                    "no sampler: all real-time signals are in use");
+    return -1;
+}
+
+static bool
+sampler_has_signal(void)
+{
+    struct sigaction now;
+    return sigaction(sampler.signal, NULL, &now) == 0
+           && (now.sa_flags & SA_SIGINFO)
+           && now.sa_sigaction == sampler_handle;
+}
+
+static void
+sampler_end(void)
+{
+    sampler_close_door();
+    for (int i = 0; i < SAMPLER_THREADS; i++) {
+        sampler_disarm(&sampler.slots[i]);
+    }
+    if (sampler.signal != 0 && sampler_has_signal()) {
+        /* Ignoring it throws away those under way; by default they kill. */
+        struct sigaction ignore;
+        memset(&ignore, 0, sizeof(ignore));
+        ignore.sa_handler = SIG_IGN;
+        sigaction(sampler.signal, &ignore, NULL);
+        sigaction(sampler.signal, &sampler.before, NULL);
+    }
+    sampler.signal = 0;
+    free(sampler.samples);
+    sampler.samples = NULL;
+}
+
+/* Takes the lock of a sampler that runs in this process; 0, or -1 with a
+   RuntimeError and without the lock.  Nobody holds it for long, and a child
+   of a fork, where its holder may be missing, does not come as far. */
+static int
+sampler_enter(void)
+{
+    int process = atomic_load(&sampler.process);
+    if (process != 0 && process != getpid()) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the sampler was started before a fork, in the "
+                        "parent of this process");
+        return -1;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    pthread_mutex_lock(&sampler.lock);
+    Py_END_ALLOW_THREADS
+    return 0;
+}
+
+static void
+sampler_leave_lock(void)
+{
+    pthread_mutex_unlock(&sampler.lock);
+}
+
+static int
+sampler_check_started(void)
+{
+    if (sampler.signal == 0) {
+        PyErr_SetString(PyExc_RuntimeError, "the sampler is not started");
+        return -1;
+    }
+    return 0;
+}
+
+#endif /* __linux__ */
+
+/* ---- the functions ---- */
+
+PyDoc_STRVAR(sampler_start_doc,
+"sampler_start($module, /, *, capacity=100000, interval_ns=1000000)\n--\n\n"
+"Start the sampler of this process; the calling thread joins it.\n\n"
+"capacity: samples that are kept until they are drained, 1..1000000.\n"
+"interval_ns: from one sample of a thread that runs to the next, on average,\n"
+"100000..10**9.\n"
+"Raises RuntimeError when one runs already, or where there can be none.");
+
+static PyObject *
+sampler_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"capacity", "interval_ns", NULL};
+    PyObject *given_capacity = NULL, *given_interval = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OO:sampler_start", names,
+                                     &given_capacity, &given_interval)) {
+        return NULL;
+    }
+#ifdef __linux__
+    int64_t capacity, interval_ns;
+    if (pb_whole_number("capacity", given_capacity, 1, CAPACITY_MOST, 100000,
+                        &capacity) < 0
+        || pb_whole_number("interval_ns", given_interval, INTERVAL_LEAST_NS,
+                           INTERVAL_MOST_NS, 1000000, &interval_ns) < 0
+        || sampler_enter() < 0) {
+        return NULL;
+    }
+    int status = -1;
+    if (sampler.signal != 0) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the sampler is started already: one in a process");
+        goto done;
+    }
+    if (sampler_check_layout() < 0) {
+        atomic_store(&sampler.process, 0);
+        goto done;
+    }
+    if (sampler_find_ranges() < 0) {
+        goto done;
+    }
+    sampler.samples = calloc((size_t)capacity, sizeof(*sampler.samples));
+    if (sampler.samples == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    sampler.capacity = capacity;
+    sampler.interval_ns = interval_ns;
+    sampler.starts++;
+    atomic_store(&sampler.count, 0);
+    if (sampler_take_signal() < 0 || sampler_arm(PyThreadState_Get()) < 0) {
+        sampler_end();
+        goto done;
+    }
+    atomic_store(&sampler.open, true);
+    status = 0;
+
+done:
+    sampler_leave_lock();
+    if (status < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+#else
+    PyErr_SetString(PyExc_RuntimeError,
+                    "no sampler here: timers of a thread's CPU time that "
+                    "signal that thread are Linux's");
+    return NULL;
+#endif
+}
+
+#ifdef __linux__
+
+PyDoc_STRVAR(sampler_join_doc,
+"sampler_join($module, /)\n--\n\n"
+"Have the calling thread sampled as well; harmless when it is.\n\n"
+"Raises RuntimeError when the sampler is not started.");
+
+static PyObject *
+sampler_join(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    if (sampler_enter() < 0) {
+        return NULL;
+    }
+    int status = sampler_check_started();
+    if (status == 0 && !sampler_has_joined()) {
+        status = sampler_arm(PyThreadState_Get());
+    }
+    sampler_leave_lock();
+    if (status < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(sampler_leave_doc,
+"sampler_leave($module, /)\n--\n\n"
+"Sample the calling thread no longer; harmless when it is not.");
+
+static PyObject *
+sampler_leave(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    if (sampler_enter() < 0) {
+        return NULL;
+    }
+    if (sampler_has_joined()) {
+        sampler_disarm(sampler_mine);
+        sampler_mine = NULL;
+    }
+    sampler_leave_lock();
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+sampler_list(const struct sampler_sample *samples, int64_t taken)
+{
+    PyObject *list = PyList_New(0);
+    if (list == NULL) {
+        return NULL;
+    }
+    for (int64_t i = 0; i < taken; i++) {
+        const struct sampler_sample *sample = &samples[i];
+        PyObject *entry = Py_BuildValue(
+            "(iLnLiiO)", sample->thread, (long long)sample->weight,
+            (Py_ssize_t)sample->code, (long long)sample->offset,
+            sample->opcode, sample->place,
+            sample->entering ? Py_True : Py_False);
+        if (entry == NULL || PyList_Append(list, entry) < 0) {
+            Py_XDECREF(entry);
+            Py_DECREF(list);
+            return NULL;
+        }
+        Py_DECREF(entry);
+    }
+    return list;
+}
+
+PyDoc_STRVAR(sampler_drain_doc,
+"sampler_drain($module, /)\n--\n\n"
+"Return the samples since the last drain, and how many more were lost.\n\n"
+"Each is (thread, weight, code, offset, opcode, place, entering): the native\n"
+"id of the thread; the nanoseconds of its CPU time that the sample stands\n"
+"for; the id of the code object of its current frame, 0 without one; the\n"
+"offset of the instruction in bytes, -1 if unknown; its opcode as it is in\n"
+"memory, -1 if unknown; where the machine code was: 0 in the evaluation\n"
+"loop, 1 elsewhere in the interpreter or the C library, 2 in another library;\n"
+"and whether a frame was being made or taken down beyond the current one.\n"
+"Raises RuntimeError when the sampler is not started, or when the program\n"
+"took its signal away.");
+
+static PyObject *
+sampler_drain(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    if (sampler_enter() < 0) {
+        return NULL;
+    }
+    /* A list may set off the collector, and that anything: not with the lock. */
+    struct sampler_sample *samples = NULL;
+    int64_t taken = 0, lost = 0;
+    int status = sampler_check_started();
+    if (status == 0 && !sampler_has_signal()) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "the program took signal %d, which the sampler used",
+                     sampler.signal);
+        status = -1;
+    }
+    if (status == 0) {
+        sampler_close_door();
+        int64_t count = (int64_t)atomic_load(&sampler.count);
+        taken = Py_MIN(count, sampler.capacity);
+        lost = count - taken;
+        size_t size = (size_t)taken * sizeof(*samples);
+        samples = malloc(size + 1);
+        if (samples == NULL) {
+            PyErr_NoMemory();
+            status = -1;
+        }
+        else {
+            memcpy(samples, sampler.samples, size);
+            atomic_store(&sampler.count, 0);
+        }
+        atomic_store(&sampler.open, true);
+    }
+    sampler_leave_lock();
+    if (status < 0) {
+        return NULL;
+    }
+    PyObject *list = sampler_list(samples, taken);
+    free(samples);
+    return list == NULL ? NULL : Py_BuildValue("(NL)", list, (long long)lost);
+}
+
+PyDoc_STRVAR(sampler_stop_doc,
+"sampler_stop($module, /)\n--\n\n"
+"Stop the sampler: no timer is left, and its signal is as it was before.\n\n"
+"Samples that were not drained are lost.  Harmless when it is not started.");
+
+static PyObject *
+sampler_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    if (sampler_enter() < 0) {
+        return NULL;
+    }
+    if (sampler.signal != 0) {
+        sampler_end();
+    }
+    sampler_leave_lock();
+    Py_RETURN_NONE;
+}
+
+#endif /* __linux__ */
+
+static PyMethodDef sampler_methods[] = {
+    {"sampler_start", (PyCFunction)(void (*)(void))sampler_start,
+     METH_VARARGS | METH_KEYWORDS, sampler_start_doc},
+#ifdef __linux__
+    {"sampler_join", sampler_join, METH_NOARGS, sampler_join_doc},
+    {"sampler_leave", sampler_leave, METH_NOARGS, sampler_leave_doc},
+    {"sampler_drain", sampler_drain, METH_NOARGS, sampler_drain_doc},
+    {"sampler_stop", sampler_stop, METH_NOARGS, sampler_stop_doc},
+#endif
+    {NULL, NULL, 0, NULL},
+};
+
+int
+pb_sampler_add(PyObject *module)
+{
+    return PyModule_AddFunctions(module, sampler_methods);
+}

@@ -1,0 +1,77 @@
+"""Which file holds the extension for an interpreter: its own, this checkout's, or none.
+
+Measured children load it by its path. The target's interpreter need not have pybench.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+
+from pybench.runner import Interpreter
+from pybench.runner.prepare import PrepareError, prepare, source_folder
+
+_TIMEOUT_S = 60.0
+
+# With the folder of the program out of the way (-P): it may hold a file of this name.
+_ASK = """import importlib.util, json, sysconfig
+spec = importlib.util.find_spec("_pybench")
+print(json.dumps([spec.origin if spec else None,
+                  sysconfig.get_config_var("EXT_SUFFIX")]))"""
+
+
+class ExtensionMissingError(Exception):
+    """No extension for an interpreter; the text says why."""
+
+
+def extension_of(interpreter: Interpreter, *, build: bool = False) -> Path:
+    """Return the file of the extension that fits an interpreter.
+
+    Parameters
+    ----------
+    interpreter : Interpreter
+        What is to load it.
+    build : bool
+        Whether to make an environment where there is none yet, as a comparison does.
+
+    Raises
+    ------
+    ExtensionMissingError
+        Where there is none, or none can be built.
+    """
+    own, suffix = _asked(interpreter.path)
+    if own:
+        return Path(own)
+    root = source_folder()
+    built = root / "src" / f"_pybench{suffix}" if root else None
+    if built is not None and built.is_file():
+        return built
+    if not build:
+        raise ExtensionMissingError(
+            f"the extension is not built for {interpreter.label}"
+        )
+    try:
+        python = prepare(interpreter).python
+    except PrepareError as error:
+        raise ExtensionMissingError(
+            f"the extension cannot be built for {interpreter.label}: {error}"
+        ) from None
+    own, _ = _asked(python)
+    if not own:
+        raise ExtensionMissingError(f"{python} has no extension")
+    return Path(own)
+
+
+def _asked(python: Path) -> tuple[str | None, str]:
+    """Ask an interpreter for its extension, and for how such files end."""
+    try:
+        done = subprocess.run(
+            [str(python), "-P", "-c", _ASK],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+        )
+        own, suffix = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise ExtensionMissingError(f"{python} did not answer: {error}") from None
+    return own, str(suffix)
