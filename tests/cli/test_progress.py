@@ -92,6 +92,62 @@ def test_the_time_that_is_known_is_believed(capsys: pytest.CaptureFixture[str]) 
     assert "about 2:05 left" in last
 
 
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("done", "is_begun", "left_s", "has_left"),
+    [
+        (1, True, None, False),  # nothing has ended
+        (2, True, None, True),  # one of two has: the other may take as long
+        (1, False, None, True),
+        (2, False, None, False),
+        (1, False, 0.0, False),
+        (1, False, 0.4, True),
+        (1, False, 61.0, True),
+    ],
+)
+def test_what_has_only_begun_is_no_measure_of_the_time_left(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    done: int,
+    is_begun: bool,
+    left_s: float | None,
+    has_left: bool,
+) -> None:
+    """And no zero is shown while something is going on."""
+    times = iter([0.0, 30.0])
+    monkeypatch.setattr("pybench.cli.progress.time.monotonic", lambda: next(times))
+
+    with Meter(is_live=False) as meter:
+        meter.tell("side", done, 2, left_s=left_s, is_begun=is_begun)
+
+    said = capsys.readouterr().err
+    assert f"side {done} of 2" in said
+    assert ("left" in said) is has_left
+    assert "0:00 left" not in said
+
+
+@pytest.mark.once
+def test_a_side_that_is_tried_out_is_counted_as_it_begins(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
+    from pybench.cli.comparing import shown
+    from pybench.runner.live import Progress
+
+    with Meter(is_live=False) as meter:
+        shown(meter)(
+            Progress(
+                stage="trying out side", done=2, whole=2, settled=0, rows=0,
+                elapsed_s=0.1, left_s=None,
+            )
+        )  # fmt: skip
+
+    said = capsys.readouterr().err
+    assert said.startswith("pybench: trying out side 2 of 2")
+    assert "0 of 0 rows" not in said
+    assert "0:00 left" not in said
+
+
 def test_nothing_draws_by_itself() -> None:
     before = threading.active_count()
 

@@ -157,6 +157,49 @@ def test_a_wide_row_says_why_and_what_it_would_take() -> None:
     assert found.is_open  # to whoever looks: no look is left, but more could tell
 
 
+@pytest.mark.parametrize(
+    ("centre", "spread", "pairs", "rows", "wanted"),
+    [
+        # Six pairs can call nothing different: the look after it is the least.
+        (0.10, 0.01, 6, 1, 12),
+        # A lone change in a suite of many rows: twelve pairs cannot reach it.
+        (0.10, 0.01, 6, ROWS, 20),
+        # Between two looks, the next one: a budget ended the run there.
+        (0.10, 0.01, 7, 1, 12),
+        (0.10, 0.01, 13, ROWS, 20),
+    ],
+)
+def test_what_it_takes_to_settle_is_a_look_of_the_plan(
+    centre: float, spread: float, pairs: int, rows: int, wanted: int
+) -> None:
+    taken = [centre + spread * (-1) ** number for number in range(pairs)]
+    suite = {f"row{number}": [0.0, 0.5, -0.5] for number in range(rows - 1)}
+    found = decide({"row": taken, **suite}, PLAN)["row"]
+
+    assert found.word == INCONCLUSIVE
+    assert found.pairs_to_settle == wanted
+
+
+def test_a_row_near_zero_is_settled_at_the_next_look_that_may_call_it_equal() -> None:
+    """Seven pairs: the look at six is over, and did not have all of them inside."""
+    taken = [0.04, *(0.004 * (-1) ** number for number in range(6))]
+    found = decide({"row": taken}, PLAN)["row"]
+
+    assert found.word == INCONCLUSIVE
+    assert found.pairs_to_settle in PLAN.looks
+    assert found.pairs_to_settle == 12
+
+
+def test_beyond_the_plan_it_is_more_than_its_last_look() -> None:
+    """As many as another run with one look would take, and never fewer than that."""
+    one_look = PLAN.for_pairs(3)
+    found = decide({"row": [0.1, 0.11, 0.12]}, one_look)["row"]
+
+    assert found.word == INCONCLUSIVE
+    # Two-sided at one per cent: 2 / 2**8 is the first that is below.
+    assert found.pairs_to_settle == 8
+
+
 def test_a_row_far_out_of_reach_is_given_up_at_the_second_look() -> None:
     rng = np.random.default_rng(SEED)
     taken = [float(v) for v in rng.normal(0, 0.2, 40)]

@@ -485,7 +485,11 @@ def shown(meter: Meter) -> "Callable[[Progress], None]":
             left_s=progress.left_s,
             # Others may follow: rows that are not settled are looked at again.
             until="left" if progress.left_s is None else "to this look",
-            more=f"{progress.settled} of {progress.rows} rows settled",
+            more=f"{progress.settled} of {progress.rows} rows settled"
+            if progress.rows
+            else "",
+            # A side that is tried out is counted as it begins.
+            is_begun=progress.left_s is None,
         )
 
     return tell

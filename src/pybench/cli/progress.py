@@ -53,7 +53,7 @@ class Meter:
 
     def tell(
         self, stage: str, done: int, whole: int, *, left_s: float | None = None,
-        until: str = "left", more: str = "",
+        until: str = "left", more: str = "", is_begun: bool = False,
     ) -> None:  # fmt: skip
         """Say that so much of a whole is done.
 
@@ -65,13 +65,19 @@ class Meter:
             To what they are left.
         more : str
             What else is known.
+        is_begun : bool
+            The last of what is counted has only begun: it is no measure yet.
         """
         now = time.monotonic()
         if now - self._began < self._after_s:
             return
-        if left_s is None and done:
-            left_s = (now - self._began) / done * (whole - done)
-        left = "" if left_s is None else f"about {clock(left_s)} {until}"
+        ended = done - is_begun
+        if left_s is None and ended > 0:
+            left_s = (now - self._began) / ended * (whole - ended)
+        left = ""
+        if left_s:  # "0:00" would say that it is over
+            left = f"about {clock(left_s)}" if left_s >= 1 else "less than a second"
+            left = f"{left} {until}"
         known = [f"{done} of {whole}", more, clock(now - self._began), left]
         text = f"{stage} {', '.join(part for part in known if part)}"
         if self._is_live:

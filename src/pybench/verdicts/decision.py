@@ -67,7 +67,8 @@ class Verdict:
         Relative change that this many pairs of this spread would have shown nine
         times in ten as the only one of its suite; infinite if they cannot.
     pairs_to_settle : int or None
-        Estimate of the pairs in all after which it would be decided; None if it is.
+        Estimate of the pairs in all after which it would be decided, a look of the plan
+        or more than its last; None if it is.
     is_given_up : bool
         Inconclusive, and more pairs would hardly change that.
     """
@@ -169,10 +170,9 @@ def decide(
                 settled[name] = (EQUIVALENT, pairs)
             elif _is_hopeless(here[index], log_margins[name], plan, critical_z):
                 settled[name] = (INCONCLUSIVE, pairs)
-    z = _critical_z(threshold, plan) + _POWER_Z
     return {
         name: _verdict(
-            row, settled.get(name), smallest_p[name], plan, log_margins[name], z
+            row, settled.get(name), smallest_p[name], plan, log_margins[name], threshold
         )
         for name, row in rows.items()
     }
@@ -200,7 +200,7 @@ def _verdict(
     p: float,
     plan: Plan,
     log_margin: float,
-    z: float,
+    threshold: float,
 ) -> Verdict:
     word, pairs = settled or (INCONCLUSIVE, len(row))
     used = row[:pairs]
@@ -208,6 +208,7 @@ def _verdict(
     around = interval(used, plan.confidence)
     differs = word in (SLOWER, FASTER)
     spread = _spread(used)
+    z = _critical_z(threshold, plan) + _POWER_Z
     return Verdict(
         word=word,
         pairs=pairs,
@@ -220,7 +221,7 @@ def _verdict(
         smallest_visible=_smallest_visible(spread, pairs, z),
         pairs_to_settle=None
         if word != INCONCLUSIVE
-        else _pairs_to_settle(spread, centre, log_margin, pairs, z),
+        else _pairs_to_settle(spread, centre, log_margin, pairs, plan, threshold, z),
         is_given_up=settled is not None and word == INCONCLUSIVE,
     )
 
@@ -261,19 +262,51 @@ def _smallest_visible(spread: float, pairs: int, z: float) -> float:
 
 
 def _pairs_to_settle(
-    spread: float, centre: float, log_margin: float, pairs: int, z: float
+    spread: float,
+    centre: float,
+    log_margin: float,
+    pairs: int,
+    plan: Plan,
+    threshold: float,
+    z: float,
 ) -> int | None:
-    """Return the cheaper of the two ways out: shown different, or shown equal."""
+    """Return the cheaper of the two ways out: shown different, or shown equal.
+
+    Both end at a look: the next one that the estimate reaches and at which the exact
+    test can say so at all. Beyond the last look it is what a plan with one look takes.
+    """
     if not math.isfinite(spread):
         return None
     ways = []
     if centre != 0:
-        ways.append((z * spread / abs(centre)) ** 2 / EFFICIENCY)
+        needed = (z * spread / abs(centre)) ** 2 / EFFICIENCY
+        ways.append(_look_from(needed, pairs, plan, plan.weights, threshold / 2))
     room = log_margin - abs(centre)
     if room > 0:
-        ways.append(_pairs_to_equal(spread, room))
+        needed = _pairs_to_equal(spread, room)
+        ways.append(_look_from(needed, pairs, plan, plan.equivalence_alphas, 1.0))
+    return min(ways) if ways else None
+
+
+def _look_from(
+    needed: float, pairs: int, plan: Plan, spends: Sequence[float], level: float
+) -> int:
+    """Return the look, after so many pairs, at which an estimate comes to a verdict.
+
+    Parameters
+    ----------
+    needed : float
+        Pairs that the estimate asks for.
+    spends : sequence of float
+        What each look of the plan may spend, of `level`, on one side of the test.
+    """
+    for look, spend in zip(plan.looks, spends, strict=True):
+        # The smallest p-value of so many pairs: all signs alike.
+        if look > pairs and look >= needed and 0.5**look <= level * spend:
+            return look
     # What it has was not enough, whatever the estimate says.
-    return max(pairs + 1, math.ceil(min(ways))) if ways else None
+    least = math.ceil(-math.log2(level * sum(spends)))
+    return max(pairs + 1, plan.most_pairs + 1, math.ceil(needed), least)
 
 
 def _pairs_to_equal(spread: float, room: float) -> float:
