@@ -10,6 +10,7 @@ import io
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from pybench.report.exports.cells import cell
 from pybench.runner.summary import RowSummary, Summary
 
 if TYPE_CHECKING:
@@ -68,11 +69,17 @@ def row_records(summary: Summary) -> list[dict[str, Any]]:
 
 
 def to_csv(summary: Summary) -> str:
-    """Return the records as CSV, its first line the names; an unknown is empty."""
+    """Return the records as CSV, its first line the names; an unknown is empty.
+
+    Texts are as `cell` writes them.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row_records(summary))
+    writer.writerows(
+        {name: cell(value) for name, value in record.items()}
+        for record in row_records(summary)
+    )
     return text.getvalue()
 
 

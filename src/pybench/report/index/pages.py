@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment
 
 from pybench.report.charts.looks import HUES, OTHER_HUE
+from pybench.report.exports.cells import cell
 from pybench.report.index.reading import Machine, Site, SiteRun, moment
 from pybench.report.index.series import Series, language, series_of
 from pybench.report.index.sparkline import HEIGHT, WIDTH, mark, sparkline
@@ -57,10 +58,10 @@ def history(runs: Sequence[SiteRun]) -> str:
         where = run.machine.words if run.machine else ""
         for row in summary.rows:
             writer.writerow(
-                [
+                cell(value) for value in (
                     run.name, summary.started, where, row.side, summary.sides[0].name,
                     row.row, row.verdict, row.ratio, row.low, row.high, row.pairs,
-                ]
+                )
             )  # fmt: skip
     return text.getvalue()
 

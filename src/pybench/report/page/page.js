@@ -360,7 +360,16 @@
       setTimeout(() => { $("link").textContent = "Copy the link"; }, 2000);
     });
     $("save").addEventListener("click", () => {
-      const quote = (text) => `"${String(text ?? "").replaceAll('"', '""')}"`;
+      // As pybench.report.exports.cells: no text is a formula to a spreadsheet.
+      const odd = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\\]/gu;
+      const code = (one) => {
+        const [point, short] = [one.codePointAt(0), { "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r" }[one]];
+        const [mark, size] = point < 256 ? ["x", 2] : point < 65536 ? ["u", 4] : ["U", 8];
+        return short || `\\${mark}${point.toString(16).padStart(size, "0")}`;
+      };
+      const isOdd = (text) => /^[=+\-@\t\r']/.test(text) || text.replaceAll("\\", "").search(odd) >= 0;
+      const cell = (value) => (typeof value === "string" && isOdd(value) ? `'${value.replace(odd, code)}` : value);
+      const quote = (value) => `"${String(cell(value) ?? "").replaceAll('"', '""')}"`;
       const head = ["row", "category", "side", "verdict", "ratio", "low", "high", "baseline_ns", "side_ns"];
       const body = shown.flatMap((place) => all[place].s.map((cell, side) => [
         all[place].n, all[place].c, data.sides[side], data.words[cell[0]],

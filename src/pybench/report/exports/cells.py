@@ -1,0 +1,52 @@
+"""Texts in the cells of a CSV: no spreadsheet computes them, and none is lost.
+
+A spreadsheet takes a cell that begins with one of a few characters for a formula, and a
+terminal obeys escape codes. Both come with the names of other people's tests.
+"""
+
+from __future__ import annotations
+
+import re
+
+# What begins a formula; the apostrophe is what marks a text that is none.
+_BEGINS = ("=", "+", "-", "@", "\t", "\r", "'")
+
+
+def cell(value: object) -> object:
+    """Return what is written for a value: numbers as they are, texts as texts.
+
+    A text that would begin a formula, or holds characters that are not printable,
+    begins with an apostrophe; its backslashes and those characters are written as
+    Python's escapes. All other texts are written as they are.
+    """
+    if not isinstance(value, str) or not _is_odd(value):
+        return value
+    escaped = "".join(
+        one
+        if one.isprintable() and one != "\\"
+        else one.encode("unicode_escape").decode()
+        for one in value
+    )
+    return f"'{escaped}"
+
+
+def text_of(written: str) -> str:
+    """Return the text that a cell was written from: the inverse of `cell`."""
+    if not written.startswith("'"):
+        return written
+    return re.sub(
+        r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|([\\ntr]))",
+        _unescaped,
+        written[1:],
+    )
+
+
+def _is_odd(text: str) -> bool:
+    return text.startswith(_BEGINS) or not text.isprintable()
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = found[1] or found[2] or found[3]
+    if code:
+        return chr(int(code, 16))
+    return {"\\": "\\", "n": "\n", "t": "\t", "r": "\r"}[found[4]]
