@@ -20,6 +20,7 @@ try:
 except ImportError:  # not a POSIX system: two sessions at once share a journal there
     fcntl = None  # type: ignore[assignment]
 
+from pybench.plugin.holding import held
 from pybench.results import (
     Identity,
     JournalHeader,
@@ -212,12 +213,8 @@ class JournalWriter:
 
     def append(self, row: JournalRow) -> None:
         """Write one row; it is on disk when this returns, if the disk takes it."""
-        try:
-            self._pending.append(_line(row_document(row)))
-        except (TypeError, ValueError) as error:
-            self._say(f"{row.fullname} cannot be put into the journal: {error}")
-        else:
-            self._write()
+        self._pending.append(_line(row_document(row)))
+        self._write()
 
     def finish(self) -> None:
         """Mark the run as complete, if it has a journal at all."""
@@ -312,5 +309,5 @@ class JournalWriter:
 
 def _line(document: Mapping[str, Any]) -> bytes:
     # The stock JSON turns what it cannot express into text as well.
-    text = json.dumps(document, default=lambda value: f"UNSERIALIZABLE[{value!r}]")
+    text = json.dumps(held(document), allow_nan=False)
     return text.encode() + b"\n"

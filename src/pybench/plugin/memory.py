@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pybench.plugin.again import how_ended, keep_apart, last_line, run_again, show
+from pybench.plugin.holding import is_stock_document
 from pybench.plugin.observing import MemoryObserver
 from pybench.plugin.session import Session
 
@@ -97,6 +98,8 @@ class Memory:
 
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         """Put a row's numbers beside its own."""
+        if not is_stock_document(self._config, output_json):
+            return
         for row in output_json["benchmarks"]:
             numbers = self._session.memory.get(row["fullname"])
             if numbers:

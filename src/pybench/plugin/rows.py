@@ -5,7 +5,7 @@ package's private side is here and in `kernel`: the session object, its list of
 benchmarks and the fixture's options.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +15,12 @@ import pytest
 from pybench.inside.identity import extension
 from pybench.inside.iterations import IterationStore, machine_folder
 from pybench.inside.rounds import Budget
+from pybench.plugin.holding import (
+    can_be_told,
+    described,
+    held,
+    is_stock_document,
+)
 from pybench.plugin.journal import Journal, JournalWriter, find_journal
 from pybench.plugin.kernel import REFUSED_OPTIONS, Floor, read_budget
 from pybench.plugin.marking import (
@@ -368,6 +374,7 @@ class Rows:
         limit = self._limits.get(metadata.fullname)
         if limit is not None:
             self._thin(row, limit)
+        info = row["extra_info"]  # a suite may have put anything in its place
         return JournalRow(
             fullname=row["fullname"],
             outcome=MEASURED,
@@ -375,7 +382,7 @@ class Rows:
             group=row["group"],
             param=row["param"],
             params=row["params"],
-            extra_info=row["extra_info"],
+            extra_info=info if isinstance(info, dict) else {"extra_info": info},
             options=row["options"],
             stats=row["stats"],
         )
@@ -432,8 +439,40 @@ class Rows:
 
     # Files
 
-    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
-        """Say what became of every row; thin the raw data of those that ask for it."""
+    # Around those of the suite and ours, so that what all of them add can be held.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_benchmark_update_json(
+        self, output_json: Any
+    ) -> Generator[None, object, object]:
+        """Say what became of every row; put a text for what JSON cannot hold."""
+        if not is_stock_document(self.config, output_json):
+            self.session.say(
+                "the JSON has the shape that a hook of the suite gives it, and is "
+                "written as it is: without what pybench adds to pytest-benchmark's"
+            )
+            return (yield)
+        self._add(output_json)
+        result = yield
+        kept = held(output_json)
+        output_json.clear()
+        output_json.update(kept)
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_benchmark_group_stats(
+        self, benchmarks: list[dict[str, Any]]
+    ) -> Generator[None, object, object]:
+        """Put a text for what the table cannot put into words."""
+        for row in benchmarks:
+            if not can_be_told(row["group"]):
+                row["group"] = described(row["group"])
+            row["params"] = row["params"] and {
+                name: value if can_be_told(value) else described(value)
+                for name, value in row["params"].items()
+            }
+        return (yield)
+
+    def _add(self, output_json: dict[str, Any]) -> None:
         output_json["pybench"] = statuses_document(self.session.statuses())
         for row in output_json["benchmarks"]:
             limit = self._limits.get(row["fullname"])

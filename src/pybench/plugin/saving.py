@@ -86,6 +86,12 @@ def _save_guarded(
             # Under -W error, after the last test, nobody is left to report it.
             say(str(warning))
             return
+        except Exception as error:
+            # Else the table would be lost with the file.
+            say(f"the results cannot be saved: {type(error).__name__}: {error}")
+            if benchmarks.json:
+                _remove_if_torn(benchmarks.json)
+            return
         else:
             return
 
