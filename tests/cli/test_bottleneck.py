@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pybench.cli import status
+from pybench.cli import bottleneck, make_parser, status
 from pybench.cli.bottleneck import in_ms
 from pybench.profiles import experiments
 from pybench.profiles.bottleneck import Estimate
+from pybench.profiles.experiments import Target
 
 COMMAND = [sys.executable, "-m", "pybench", "profile"]
 
@@ -31,6 +32,8 @@ def pybench(*words: str) -> subprocess.CompletedProcess[str]:
     [
         (["run", "nothing.py"], "nothing.py does not exist"),
         (["run", "json:nothing"], "json has no 'nothing'"),
+        (["run"], "name a TARGET, or -m MODULE"),
+        (["run", "--", "-v"], "-v does not exist"),
         (["run", "nothing_like_it:run"], "nothing_like_it"),
         (["run", "json:dumps", "--python", "9.9"], "--python '9.9'"),
         (["run", "json:dumps", "--repeat", "0"], "'0' is not a number"),
@@ -193,3 +196,39 @@ def test_without_a_target_three_sections_are_printed(
         assert found == (conditions if title == "GC Workload" else [])
     targets = json.loads(record.read_text())["targets"]
     assert [target["title"] for target in targets] == titles
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        (["a.py", "--repeat", "2", "--", "-v", "--", "x"], ["-v", "--", "x"]),
+        (["-m", "package", "--", "--json", "-"], ["--json", "-"]),
+        (["-m", "package", "x"], ["x"]),
+        (["a.py", "x", "--", "--repeat"], ["x", "--repeat"]),
+        (["a.py"], []),
+    ],
+)
+def test_words_after_the_dashes_are_the_programs(
+    words: list[str],
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As they are, whatever they look like."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.py").touch()
+    seen: list[Target] = []
+
+    def find(_interpreter: object, target: Target, _options: object) -> None:
+        seen.append(target)
+        raise status.UsageError("enough")
+
+    monkeypatch.setattr(bottleneck, "found", find)
+    monkeypatch.setattr(bottleneck, "chosen", lambda _word: None)
+
+    options = make_parser().parse_args(["profile", "run", *words])
+
+    with pytest.raises(status.UsageError, match="enough"):
+        options.command(options)
+    assert [*seen[0].arguments] == arguments

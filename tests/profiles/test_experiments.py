@@ -402,6 +402,10 @@ def test_arguments_are_those_of_a_program() -> None:
         ("import argparse; argparse.ArgumentParser().error('bad')", "error: bad"),
         ("import sys; sys.exit(True)", "exit 1"),
         ("input()", "EOF when reading a line; standard input is empty here"),
+        (
+            "import sys; sys.exit(f'no rows: {sys.stdin.read()!r}')",
+            "exit 1; standard input is empty here: no rows: ''",
+        ),
     ],
 )
 def test_own_last_words_of_a_program_are_shown(run, source: str, said: str) -> None:  # type: ignore[no-untyped-def]

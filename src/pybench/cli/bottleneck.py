@@ -62,7 +62,8 @@ def add_bottleneck(kinds: Any) -> None:
         help="run a module, as python -m does, instead of a TARGET",
     )
     add_options(parser)
-    parser.set_defaults(command=profile_target)
+    parser.after = "after"
+    parser.set_defaults(command=profile_target, after=[])
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +110,7 @@ def profile_target(options: argparse.Namespace) -> int:
     )
 
     words = [*([options.target] if options.target else []), *options.arguments]
+    words += options.after
     try:
         if options.module:
             target = module_target(options.module, words)

@@ -37,11 +37,16 @@ class _Kinds(argparse._SubParsersAction):  # type: ignore[type-arg]  # no public
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` that remembers the words it was given."""
+    """An `argparse.ArgumentParser` that remembers the words it was given.
+
+    ``after`` may name where all words after the first ``--`` go as they are: argparse
+    takes one ``--`` off for each of its positional arguments.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.words: list[str] = []
+        self.after = ""
         self.register("action", "parsers", _Kinds)
 
     def parse_known_args(  # type: ignore[override]  # argparse overloads it
@@ -49,4 +54,9 @@ class Parser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse the words, as argparse does."""
         self.words = [*sys.argv[1:]] if args is None else [*args]
-        return super().parse_known_args(self.words, namespace)
+        if not self.after or "--" not in self.words:
+            return super().parse_known_args(self.words, namespace)
+        end = self.words.index("--")
+        options, unknown = super().parse_known_args(self.words[:end], namespace)
+        setattr(options, self.after, self.words[end + 1 :])
+        return options, unknown

@@ -964,8 +964,6 @@ class Subject:
             if FORKED:
                 leave(1)
             text = str(error) or "no message"
-            if Stdin.was_read:
-                text += "; standard input is empty here"
             raise TargetError(
                 "raised", f"it raised {type(error).__name__}: {text}"
             ) from None
@@ -987,7 +985,8 @@ class Subject:
                 self.report["takes_threads"] = takes
                 self.measure(call)
         except TargetError as error:
-            self.report["error"] = {"kind": error.kind, "message": str(error)}
+            empty = "; standard input is empty here" if Stdin.was_read else ""
+            self.report["error"] = {"kind": error.kind, "message": f"{error}{empty}"}
         self.write()
 
     def _loaded(self, load: Callable[[], Any]) -> Any:
