@@ -204,7 +204,10 @@ def test_equal_names_are_told_apart(reported: Callable[..., Any]) -> None:
 
     reader = read(page(reported(dict.fromkeys(rows, 1.25))))
 
-    assert [row[0] for row in reader.rows[1:]] == ["same", "same (2)"]
+    assert [row[0] for row in reader.rows[1:]] == [
+        "test_a.py::test_same",
+        "test_b.py::test_same",
+    ]
 
 
 def test_a_summary_alone_has_no_pairs_and_is_a_page(
