@@ -6,10 +6,13 @@ its target is written. Both planes use this, and it imports only the standard li
 
 import contextlib
 import errno
+import math
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 # As many as Linux follows.
 _MOST_LINKS = 40
@@ -114,3 +117,14 @@ def _replace(target: Path, data: bytes, there: os.stat_result | None) -> None:
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def finite(value: Any) -> Any:
+    """Return a document with null for what JSON has no number for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return value

@@ -35,6 +35,9 @@ NOT_RUN = "not run"
 # others: pytest-benchmark fills it in where a file has none.
 STATISTICS = ("min", "max", "mean", "stddev", "median", "iqr", "rounds", "iterations")
 
+# Of anything that is counted or timed, whatever its unit.
+_MOST = 10**30
+
 _T = TypeVar("_T")
 
 
@@ -373,6 +376,20 @@ def identity_document(identity: Identity) -> dict[str, Any]:
     }
 
 
+def parse_json(data: bytes | str) -> Any:
+    """Read JSON, and what pytest-benchmark writes beyond it: NaN and Infinity.
+
+    Raises
+    ------
+    ValueError
+        If it is none, is nested deeper than can be read, or is no text.
+    """
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply to be read") from None
+
+
 def parse_identity(document: object, source: str) -> Identity:
     """Read an identity back.
 
@@ -489,6 +506,8 @@ def check_statistics(stats: Mapping[str, Any], source: str) -> None:
         value = stats.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ResultsError(f"{source}: no number for {name!r} in stats")
+        if isinstance(value, int) and abs(value) > _MOST:
+            raise ResultsError(f"{source}: {name!r} in stats is too large")
 
 
 def _check_schema(known: Mapping[str, Any], source: str) -> None:

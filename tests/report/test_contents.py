@@ -79,7 +79,13 @@ def test_profiles_beside_a_run_belong_to_it(
 ) -> None:
     recorded(folder=tmp_path)
     (tmp_path / "profiles").mkdir()
-    document = {"pybench": "profile-gc", "schema": 1, "subjects": []}
+    document = {
+        "pybench": "profile-gc",
+        "schema": 1,
+        "interpreter": {"label": "3.14"},
+        "collector": {"kind": "generational", "meaning": "three of them"},
+        "cells": [],
+    }
     (tmp_path / "profiles" / "gc.json").write_text(json.dumps(document))
 
     contents = read_contents([tmp_path])

@@ -259,7 +259,8 @@ def a_tree() -> dict[str, Any]:
         module("a.b", cost(2.0), cost(20.0)),
         module("a.c", None, cost(7.0)),
     )  # fmt: skip
-    return {"pybench": "imports", "schema": 1, "module": "a", "tree": [tree]}
+    known = {"module": "a", "python": "3.14", "startup": {}, "tree": [tree]}
+    return {"pybench": "imports", "schema": 1, **known}
 
 
 def test_speedscope_gets_a_tree_whose_times_add_up(

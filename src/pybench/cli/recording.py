@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pybench.cli.status import FAILED, OK, UsageError
-from pybench.outputs import check_place, write_file
+from pybench.outputs import check_place, finite, write_file
 
 
 def add_json(parser: argparse.ArgumentParser, *, bare: bool = False) -> None:
@@ -56,17 +55,6 @@ def write_record(document: Mapping[str, Any], where: str | None) -> int:
         print(f"pybench: error: {error}", file=sys.stderr)
         return FAILED
     return OK
-
-
-def finite(value: Any) -> Any:
-    """Return a document with null for what JSON has no number for."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(inner) for inner in value]
-    return value
 
 
 def write_whole(data: str | bytes, where: str, option: str) -> None:

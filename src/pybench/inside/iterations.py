@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from pybench.results import parse_json
+
 try:
     import fcntl
 except ImportError:  # not a POSIX system: the last writer wins there
@@ -152,7 +154,7 @@ class IterationStore:
 def parse_counts(text: str) -> dict[str, int] | None:
     """Read the file's text; None if it is not ours in every entry."""
     try:
-        document = json.loads(text)
+        document = parse_json(text)
     except ValueError:
         return None
     if not isinstance(document, dict):

@@ -5,7 +5,6 @@ Stock pytest-benchmark knows numbers, paths and globs; here a NAME given to
 before the first row runs instead of by a traceback after the last.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from pybench.results import (
     check_statistics,
     differences,
     parse_identity,
+    parse_json,
 )
 
 # Folders of a storage that a message names.
@@ -188,7 +188,7 @@ def check_baseline(path: Path) -> None:
     if not text.strip():
         raise ResultsError(f"baseline {path} is empty")
     try:
-        document = json.loads(text)
+        document = parse_json(text)
     except ValueError as error:
         raise ResultsError(
             f"baseline {path} is truncated or not JSON: {error}"

@@ -29,6 +29,7 @@ from pybench.results import (
     differences,
     header_document,
     parse_header,
+    parse_json,
     parse_row,
     row_document,
 )
@@ -68,7 +69,7 @@ def read_journal(path: Path) -> Journal:
     documents = []
     for number, line in enumerate(lines, start=1):
         try:
-            documents.append(json.loads(line))
+            documents.append(parse_json(line))
         except ValueError as error:
             raise ResultsError(f"{path}: line {number} is damaged: {error}") from error
     if not documents:

@@ -21,6 +21,7 @@ from pybench.results import (
     differences,
     identity_document,
     parse_identity,
+    parse_json,
 )
 
 OPTION = "--pybench-processes"
@@ -163,7 +164,7 @@ class Processes:
     @staticmethod
     def _read(results: Path) -> dict[str, Any] | None:
         try:
-            found = json.loads(results.read_text(encoding="utf-8"))
+            found = parse_json(results.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None  # it died before it wrote, or while it did
         return found if isinstance(found, dict) else None

@@ -4,10 +4,11 @@ Stock pytest-benchmark saves first and prints the tables afterwards, so a full d
 would cost the tables too.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from pybench.results import parse_json
 
 
 class _Nothing(list[Any]):
@@ -110,7 +111,7 @@ def _files(folder: Path | None) -> set[Path]:
 
 def _remove_if_torn(path: Path) -> None:
     try:
-        json.loads(path.read_text(encoding="utf-8"))
+        parse_json(path.read_text(encoding="utf-8"))
     except ValueError:
         path.unlink(missing_ok=True)
     except OSError:

@@ -4,7 +4,6 @@ Three children run the row, one for each question: a profiler slows it, tracing
 allocations slows and enlarges it, and resident memory is a process's own.
 """
 
-import json
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pybench.results import parse_json
 from pybench.runner import Interpreter
 
 SCHEMA = 1
@@ -198,7 +198,7 @@ def _run(
         except subprocess.TimeoutExpired:
             return {}, f"no end within {_TIMEOUT_S:g} seconds"
         try:
-            document = json.loads(output.read_text(encoding="utf-8"))
+            document = parse_json(output.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             document = {}
         if done.returncode == 0:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from pybench.profiles.children import end_group, group_runs, reap
 from pybench.profiles.subject import unfinished
+from pybench.results import parse_json
 from pybench.runner import Interpreter
 
 ASYNCHRONOUS: tuple[str, ...] = unfinished.ASYNCHRONOUS
@@ -471,7 +472,7 @@ def _end(child: subprocess.Popen[bytes]) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) else {}

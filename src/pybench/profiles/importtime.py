@@ -21,8 +21,9 @@ from pybench.sequential import student_quantile
 # anchored at the front: a print without a newline may stand before it. Times may be
 # negative: it takes from a module what all threads imported meanwhile.
 _LINE = re.compile(
-    r"import time:\s*(?P<own>-?\d+) \|\s*(?P<total>-?\d+) \| "
-    r"(?P<depth>(?:  )*)(?P<name>\S.*)"
+    r"import time:\s*(?P<own>-?\d{1,15}) \|\s*(?P<total>-?\d{1,15}) \| "
+    r"(?P<depth>(?:  )*)(?P<name>\S.*)",
+    re.ASCII,
 )
 _US = 1_000
 

@@ -7,7 +7,6 @@ All of it is the process with pytest and the suite in it, so that what grew says
 than what there is. Children of the row's process are not in it.
 """
 
-import json
 import math
 import os
 import subprocess
@@ -18,9 +17,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pybench.outputs import finite
 from pybench.profiles.detailed import locate
-from pybench.profiles.pauses import ChildError, ask, finite
+from pybench.profiles.pauses import ChildError, ask
 from pybench.profiles.repeats import Mean, mean_of
+from pybench.results import parse_json
 from pybench.runner import Interpreter
 from pybench.runner.worker import Worker, WorkerError
 
@@ -311,7 +312,7 @@ def run_row(
             last = ["no message", *filter(str.strip, said.splitlines())][-1]
             raise ChildError(f"exit {status}: {last[:200]}")
         try:
-            document: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+            document: dict[str, Any] = parse_json(output.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise ChildError("it wrote no sizes; is its pybench an old one?") from None
         return document, samples

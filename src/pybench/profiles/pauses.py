@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pybench.outputs import finite
 from pybench.profiles.repeats import CONFIDENCE, Mean, mean_of, percentile
 from pybench.runner import Interpreter
 
@@ -545,14 +546,3 @@ def _other_gaps(answer: dict[str, Any]) -> int:
     """Count the gaps that meet no collection, or in which the CPU was taken away."""
     pauses = [(start, stop) for start, stop, *_ in answer["pauses"]]
     return sum(gap[2] == 0 or not _meets(gap, pauses) for gap in answer["gaps"])
-
-
-def finite(value: Any) -> Any:
-    """Return it with None in place of what JSON has no word for."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -7,7 +7,6 @@ ratio of ``avg_iter_s``, and the looks and the decision of `pybench.verdicts`.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import tempfile
@@ -18,6 +17,7 @@ from typing import Any
 
 from pybench.profiles.scenario_child import ended, run_child
 from pybench.profiles.scenario_settings import Settings
+from pybench.results import parse_json
 from pybench.runner.schedule import hash_seed, sample_order
 from pybench.verdicts import Plan, Verdict, decide
 
@@ -146,7 +146,7 @@ def measure_side(side: Side, hash_seed: int) -> float:
             quiet=True,
         )
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = parse_json(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise SideError(f"{side.name}: {ended(status)}: {said}") from None
     if status:

@@ -5,20 +5,25 @@ Every face takes a `Contents`; none of them reads a file or decides anything.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from pybench.report.documents import shape_of
+from pybench.results import parse_json
 from pybench.runner.details import RowDetail, details
 from pybench.runner.judging import judge
 from pybench.runner.record import NAME as RUN_NAME
 from pybench.runner.record import RecordError, Run, read_run
 from pybench.runner.saved import Saved, SavedError, read_saved
 from pybench.runner.saved_comparison import SavedComparison, compare_saved
+from pybench.runner.soundness import (
+    UnsoundError,
+    check_summary,
+    convert,
+    decode,
+)
 from pybench.runner.summary import NAME as SUMMARY_NAME
 from pybench.runner.summary import SCHEMA, Summary, summarise
 
@@ -119,7 +124,7 @@ def read_contents(
             found = _run(path)
             folder = path if path.is_dir() else path.parent
             runs.append((_judged(found, folder), found))
-            profiles += _profiles_of(folder)
+            profiles += _profiles_of(folder, notes)
             if found.torn:
                 notes.append(f"{folder.name}: its last record is cut off, and left out")
             continue
@@ -186,21 +191,21 @@ def _judged(run: Run, folder: Path) -> Summary:
 
 def _document(path: Path) -> Any:
     try:
-        return msgspec.json.decode(path.read_bytes())
+        return decode(path.read_bytes())
     except OSError as error:
         raise ContentsError(f"{path}: {error.strerror or error}") from None
-    except msgspec.DecodeError as error:
+    except UnsoundError as error:
         raise ContentsError(f"{path}: not JSON, or cut off: {error}") from None
 
 
 def _kind(path: Path) -> str | None:
     """Return what a file of ours calls itself; None for one of another tool."""
     try:
-        document = json.loads(path.read_bytes())
+        document = parse_json(path.read_bytes())
     except OSError as error:
         raise ContentsError(f"{path}: {error.strerror or error}") from None
     except ValueError:
-        return None  # `read_saved` says what is wrong, and reads compressed files
+        return None  # `read_saved` says what is wrong
     kind = document.get("pybench") if isinstance(document, dict) else None
     return kind if isinstance(kind, str) else None
 
@@ -214,9 +219,11 @@ def _summary(path: Path) -> Summary:
             "folder again, or use the version that wrote it"
         )
     try:
-        return msgspec.convert(document, Summary)
-    except msgspec.ValidationError as error:
+        summary: Summary = convert(document, Summary)
+        check_summary(summary)
+    except UnsoundError as error:
         raise ContentsError(f"{path}: {error}") from None
+    return summary
 
 
 def _profile(path: Path) -> Profile:
@@ -227,13 +234,25 @@ def _profile(path: Path) -> Profile:
             f"{path}: {kind} of schema {document.get('schema')!r}, this pybench reads "
             f"{PROFILES[kind]}: measure it again, or use the version that wrote it"
         )
+    try:
+        convert(document, shape_of(document))
+    except UnsoundError as error:
+        raise ContentsError(
+            f"{path}: the record of {kind} is not whole: {error}: measure it again"
+        ) from None
     return Profile(kind=kind, name=path.stem, document=document)
 
 
-def _profiles_of(folder: Path) -> list[Profile]:
-    """Read the profiles that lie with a run."""
-    found = sorted((folder / PROFILES_FOLDER).glob("*.json"))
-    return [_profile(path) for path in found if _kind(path) in PROFILES]
+def _profiles_of(folder: Path, notes: list[str]) -> list[Profile]:
+    """Read the profiles that lie with a run; one that cannot be is noted."""
+    found = []
+    for path in sorted((folder / PROFILES_FOLDER).glob("*.json")):
+        try:
+            if _kind(path) in PROFILES:
+                found.append(_profile(path))
+        except ContentsError as error:
+            notes.append(f"left out: {error}")
+    return found
 
 
 def _saved(path: Path) -> Saved:

@@ -5,7 +5,6 @@ list in ``PYBENCH_PYTHONS``.  A name is only a candidate: each is probed, and th
 same build reached over several paths counts once.  Nothing is downloaded here.
 """
 
-import json
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pybench.results import parse_json
 from pybench.runner.probe import Interpreter, ProbeError, probe
 
 SUPPORTED = ("3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t")
@@ -159,7 +159,7 @@ def _from_uv(environ: Mapping[str, str]) -> Iterator[Path]:
                 check=True,
                 env=dict(environ),
             )
-            entries = json.loads(listing.stdout)
+            entries = parse_json(listing.stdout)
         except (OSError, subprocess.SubprocessError, ValueError):
             entries = []  # an old uv without JSON: the folder below still serves
         for entry in entries:

@@ -4,7 +4,6 @@ The child is that interpreter with the plugin installed in it; nothing of it is
 imported here.  It writes pytest-benchmark's JSON, and the counts of what it did.
 """
 
-import json
 import shlex
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pybench.results import parse_json
 from pybench.runner.probe import Interpreter
 from pybench.streams import outlet
 
@@ -154,7 +154,7 @@ def _is_json(path: Path) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     """Read a JSON object; empty if there is none, since the child may have died."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) else {}

@@ -7,11 +7,12 @@ says in words what did.
 """
 
 import errno
-import json
 import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from pybench.results import parse_json
 
 # Python 2 and 3 both understand it: an old interpreter shall say its version, not
 # SyntaxError.  For the same reason -E -s and the line on sys.path stand for -I: the
@@ -174,7 +175,7 @@ def _parse(executable: Path, output: str) -> Interpreter:
         said = last_line(output.encode()) or "nothing"
         raise ProbeError(f"{executable}: not Python: it printed {said!r}")
     try:
-        facts = json.loads(line.removeprefix(_MARK))
+        facts = parse_json(line.removeprefix(_MARK))
     except ValueError:
         raise ProbeError(
             f"{executable}: its answer is cut off: {line[:200]!r}"

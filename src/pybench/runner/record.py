@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +16,13 @@ from typing import Any, Self
 import msgspec
 
 from pybench.results import LostRecord, PairRecord, RowRecord, SideRecord
+from pybench.runner.soundness import (
+    UnsoundError,
+    check_header,
+    convert,
+    decode,
+    sound,
+)
 
 SCHEMA = 1
 NAME = "run.jsonl"
@@ -197,36 +203,34 @@ def read_run(folder: Path) -> Run:
         raise RecordError(
             f"{path}: schema {header.get('schema')!r}, this pybench reads {SCHEMA}"
         )
-    run = Run(header=_convert(header, RunHeader, path, 1), torn=torn)
-    for record in _records(lines[1:], path):
-        run.add(record)
-    return run
-
-
-def _records(lines: list[bytes], path: Path) -> Iterator[Record]:
-    for number, line in enumerate(lines, start=2):
+    try:
+        known = convert(header, RunHeader)
+        check_header(known)
+    except UnsoundError as error:
+        raise RecordError(f"{path}, line 1: {error}") from None
+    run = Run(header=known, torn=torn)
+    for number, line in enumerate(lines[1:], start=2):
         document = _decode(line, path, number)
         kind = _KINDS.get(str(document.pop("record", None)))
         if kind is None:
             raise RecordError(f"{path}, line {number}: no record of this schema")
-        yield _convert(document, kind, path, number)
+        try:
+            record = sound(convert(document, kind), run)
+        except UnsoundError as error:
+            raise RecordError(f"{path}, line {number}: {error}") from None
+        if record is not None:
+            run.add(record)
+    return run
 
 
 def _decode(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
-        document = msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
+        document = decode(line)
+    except UnsoundError as error:
         raise RecordError(f"{path}, line {number}: {error}") from None
     if not isinstance(document, dict):
         raise RecordError(f"{path}, line {number}: no JSON object")
     return document
-
-
-def _convert(document: dict[str, Any], kind: type, path: Path, number: int) -> Any:
-    try:
-        return msgspec.convert(document, kind)
-    except msgspec.ValidationError as error:
-        raise RecordError(f"{path}, line {number}: {error}") from None
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -26,7 +26,8 @@ from pybench.runner.judging import (
 )
 from pybench.runner.kinds import YARDSTICK_GROUP
 from pybench.runner.live import Comparison, Progress, Side
-from pybench.runner.record import RecordWriter, Run, RunHeader, read_run
+from pybench.runner.record import RecordError, RecordWriter, Run, RunHeader, read_run
+from pybench.runner.soundness import UnsoundError, convert, decode
 from pybench.runner.summary import summarise, write_summary
 from pybench.selfcheck.tally import Tally, tally
 from pybench.verdicts import GeometricMean
@@ -184,9 +185,14 @@ def measure_suite(
 
 def read_suite(folder: Path) -> Suite:
     """Judge a measured suite again, and count."""
-    document = json.loads((folder / NAME).read_text())
-    planted = {row: (up, of) for row, (up, of) in document["planted"].items()}
-    truth = Truth(**{**document, "planted": planted, "load": tuple(document["load"])})
+    try:
+        truth: Truth = convert(decode((folder / NAME).read_bytes()), Truth)
+    except (OSError, UnsoundError) as error:
+        raise RecordError(f"{folder / NAME}: {error}") from None
+    planted = truth.planted
+    for row, (up, of) in planted.items():
+        if min(up, of) < 1:
+            raise RecordError(f"{folder / NAME}: {row}: {up} of {of} calls")
     run = read_run(folder)
     judgement = judge(run)
     cells = [(c.row, class_of(run.rows[c.row]), c.verdict) for c in judgement.cells]

@@ -110,11 +110,11 @@ def _boxes(tree: Sequence[Document]) -> Iterator[dict[str, Any]]:
     todo: list[tuple[Document, float, int]] = []
     for node in tree:
         todo.append((node, left, 0))
-        left += node["warm"]["total"]["mean_ns"] / 1e6
+        left += _width_ms(node)
     while todo:
         node, start, depth = todo.pop()
-        width = node["warm"]["total"]["mean_ns"] / 1e6
-        if width < _LEAST_SHARE * left:
+        width = _width_ms(node)
+        if node["warm"] is None or width < _LEAST_SHARE * left:
             continue
         yield {
             "module": node["name"],
@@ -126,7 +126,13 @@ def _boxes(tree: Sequence[Document]) -> Iterator[dict[str, Any]]:
         }
         for child in node["children"]:
             todo.append((child, start, depth + 1))
-            start += child["warm"]["total"]["mean_ns"] / 1e6
+            start += _width_ms(child)
+
+
+def _width_ms(node: Document) -> float:
+    """Return how wide a module is; one that only ran without .pyc is not there."""
+    warm = node["warm"]
+    return 0.0 if warm is None else float(warm["total"]["mean_ns"]) / 1e6
 
 
 def _icicle(boxes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -164,9 +164,13 @@ def bottleneck_charts(label: str, document: Document) -> Iterator[Chart]:
             rows=[
                 [
                     one["cause"],
-                    *(f"{one[end]:.1%}" for end in ("value", "low", "high")),
+                    *(_percent(one[end]) for end in ("value", "low", "high")),
                     one["evidence"],
                 ]
                 for one in values
             ],
         )
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pybench.outputs import write_file
+from pybench.results import parse_json
 
 # Lists what pybench wrote into a folder: only that is ever written over.
 MANIFEST = "site.json"
@@ -44,7 +45,7 @@ def _own(folder: Path) -> set[str]:
     """Return the names of the files that an earlier site of this folder has."""
     path = folder / MANIFEST
     try:
-        document = json.loads(path.read_bytes())
+        document = parse_json(path.read_bytes())
     except FileNotFoundError:
         return set()
     except OSError as error:
@@ -60,7 +61,12 @@ def _own(folder: Path) -> set[str]:
             f"{path}: schema {document.get('schema')!r}, this pybench writes {SCHEMA}: "
             "choose another folder with -o"
         )
-    return {str(name) for name in document.get("files", ())}
+    files = document.get("files")
+    if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
+        raise SiteError(
+            f"{path}: its 'files' are no list of names: choose another folder with -o"
+        )
+    return {*files}
 
 
 def _may_write(path: Path, is_own: bool) -> None:
