@@ -183,7 +183,7 @@ def _parse(executable: Path, output: str) -> Interpreter:
     if not isinstance(facts, dict):
         raise ProbeError(f"{executable}: its answer is no description: {line[:200]!r}")
     for name, kinds in _KINDS.items():
-        if not isinstance(facts.get(name), kinds):
+        if name not in facts or not isinstance(facts[name], kinds):
             raise ProbeError(f"{executable}: its answer has no usable {name!r}")
     version = facts["version"].split(".")
     if len(version) < 2 or not (version[0].isdigit() and version[1].isdigit()):

@@ -142,7 +142,7 @@ def course_charts(profiles: Sequence[Profile]) -> Iterator[Chart]:
 def _extremes(found: Document) -> list[str]:
     if "reason" in found:
         return [f"n/a: {found['reason']}", "", ""]
-    return [_mib(found[name]) for name in ("min", "avg", "max")]
+    return [_mib(found.get(name)) for name in ("min", "avg", "max")]
 
 
 def _mib(value: float | None) -> str:

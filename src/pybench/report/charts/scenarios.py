@@ -22,8 +22,12 @@ from pybench.report.wording import duration
 
 def scenario_charts(profiles: Sequence[Profile]) -> Iterator[Chart]:
     """Draw all scenarios of a report beside each other."""
-    measured = [one for one in profiles if one.document["result"].get("p50_iter_s")]
     times = ("avg_iter_s", "p50_iter_s", "p95_iter_s", "p99_iter_s", "max_iter_s")
+    measured = [
+        one
+        for one in profiles
+        if all(one.document["result"].get(time) is not None for time in times)
+    ]
     values = [
         {
             "scenario": scenario_name(one),
