@@ -145,7 +145,7 @@ def _let_save(child: subprocess.Popen[bytes]) -> int:
 
 def _is_json(path: Path) -> bool:
     try:
-        json.loads(path.read_text(encoding="utf-8"))
+        parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return True
