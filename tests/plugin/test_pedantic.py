@@ -5,6 +5,7 @@ Stock's own method is asked what is right: how often it calls what, and what it 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sqlite3
 from collections.abc import Callable
@@ -111,11 +112,13 @@ def insert_a_key() -> tuple[Callable[[], Any], Callable[[], bool]]:
     """Return the same of an insert into a unique key."""
     database = sqlite3.connect(":memory:")
     database.execute("create table t (id integer primary key)")
-    count = "select count(*) from t"
-    return (
-        lambda: database.execute("insert into t values (1)"),
-        lambda: database.execute(count).fetchone() == (1,),
-    )
+
+    def was_called_once() -> bool:
+        with contextlib.closing(database):
+            rows: list[tuple[int]] = database.execute("select id from t").fetchall()
+        return rows == [(1,)]
+
+    return lambda: database.execute("insert into t values (1)"), was_called_once
 
 
 @pytest.mark.once
