@@ -25,6 +25,7 @@ TIMEOUT_S = 60.0
 # How many pauses and functions are printed; the record has more of them.
 _PAUSES = 12
 _FUNCTIONS = 8
+_TOP = 3
 _MODULES = 5
 
 _HOW = """A target is run some sixty times, in fresh processes: as it stands, with the
@@ -339,7 +340,22 @@ def verdict_lines(findings: Findings) -> Iterator[str]:
     else:
         yield f"verdict: {verdict.cause}, of {of}"
         yield f"  evidence: {verdict.evidence}"
+        if tops := top_functions(findings):
+            yield f"  on top: {tops}"
+        if verdict.advice:
+            yield f"  advice: {verdict.advice}"
     yield from (f"  ruled out: {one}" for one in verdict.ruled_out)
+
+
+def top_functions(findings: Findings) -> str:
+    """Name the functions with most CPU time of their own, by the samples."""
+    words = []
+    for one in findings.sampled[:_TOP]:
+        if one["share"] < 0.005:
+            break
+        native = f", C code {one['native']:.0%}" if one["native"] >= 0.005 else ""
+        words.append(f"{short(one['name'])} {one['share']:.0%}{native}")
+    return "; ".join(words)
 
 
 def workload_lines(title: str, hypothesis: str, findings: Findings) -> Iterator[str]:
@@ -356,7 +372,16 @@ def workload_lines(title: str, hypothesis: str, findings: Findings) -> Iterator[
     first, *rest = verdict_lines(findings)
     yield f"Verdict: {first.removeprefix('verdict: ')}"
     yield from rest
+    yield from hypothesis_lines(title, findings)
     yield ""
+
+
+def hypothesis_lines(title: str, findings: Findings) -> Iterator[str]:
+    """Say of each claim of the hypothesis whether it holds, by which number."""
+    from pybench.profiles.hypotheses import judge_hypothesis
+
+    for one in judge_hypothesis(title, findings):
+        yield f"Hypothesis {one.outcome}: {one.claim} ({one.why})"
 
 
 def in_ms(one: Estimate | None) -> str:

@@ -52,6 +52,28 @@ LOCKS = "lock or GIL waiting"
 IO = "I/O"
 CHILDREN = "child processes"
 START_UP = "imports and start-up"
+# Where their intervals overlap: computing, with no telling which of the two is more.
+COMPUTING = "bytecode and C code"
+
+# One sentence for each verdict: what usually helps.
+ADVICE = {
+    BYTECODE: "try a newer interpreter, make fewer calls in the functions on top, or "
+    "hand whole arrays to a library (vectorise)",
+    C_CODE: "the interpreter matters little: look for a faster library or function, "
+    "for larger pieces of work in one call, and for what it can do in threads",
+    COMPUTING: "make fewer calls in the functions on top and give each more to do "
+    "(vectorise): both the bytecode and the short C functions that it calls become "
+    "fewer; a newer interpreter helps the bytecode alone",
+    ALLOCATION: "reuse objects, freeze what lives long (gc.freeze), raise the "
+    "collector's thresholds where that was measured to help",
+    LOCKS: "share less: a lock for each part, copies for each thread, or processes",
+    IO: "overlap the waiting: threads, asyncio, or larger and fewer requests",
+    CHILDREN: "profile the child processes, which do the work",
+    START_UP: "import later or less, or keep one process for several runs",
+}
+
+# Less than this is shown as 0 %: nothing was measured.
+NOTHING_BELOW = 0.005
 
 SCHEMA = 1
 
@@ -124,11 +146,14 @@ class Cause:
 class Verdict:
     """Where most time goes; ``cause`` is None where that cannot be told.
 
+    ``advice`` is one sentence on what usually helps.
+
     ``needed`` then says what would tell.
     """
 
     cause: str | None
     evidence: str
+    advice: str = ""
     ruled_out: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
     needed: str = ""
@@ -160,6 +185,7 @@ class Findings:
     pauses_ns: tuple[int, ...] = ()
     pause_count: int | None = None
     pause_share: float | None = None
+    full_pause_share: float | None = None
     allocations: Estimate | None = None
     allocation_rate: float | None = None
     allocating: Estimate | None = None
@@ -410,6 +436,11 @@ def notes_of(plain: Sequence[Ran]) -> tuple[str, ...]:
 def judge(causes: Sequence[Cause], needed: str = "") -> Verdict:
     """Name the cause whose share is above all others', if there is one.
 
+    One that surely is more than half is above all others together. What measured
+    nothing is ruled out, however wide its interval. Bytecode and C code are one
+    verdict where the two are above all others and their intervals overlap: both are
+    computing.
+
     Parameters
     ----------
     causes : sequence of Cause
@@ -425,15 +456,37 @@ def judge(causes: Sequence[Cause], needed: str = "") -> Verdict:
         )
     ordered = sorted(causes, key=lambda one: one.share.value, reverse=True)
     top = ordered[0]
-    close = [one for one in ordered[1:] if one.share.high >= top.share.low]
+    close = [
+        one
+        for one in ordered[1:]
+        if one.share.high >= top.share.low
+        and one.share.value >= NOTHING_BELOW
+        and top.share.low <= 0.5
+    ]
     ruled_out = tuple(
         f"{one.name}: {percent(one.share)}; {one.evidence}"
         for one in ordered[1:]
         if one not in close
     )
     said = f"{top.name}: {percent(top.share)}; {top.evidence}"
-    if not close:
-        return Verdict(cause=top.name, evidence=said, ruled_out=ruled_out)
+    if not close and top.share.value >= NOTHING_BELOW:
+        return Verdict(
+            cause=top.name,
+            evidence=said,
+            advice=ADVICE.get(top.name, ""),
+            ruled_out=ruled_out,
+        )
+    if not needed and {one.name for one in (top, *close)} == {BYTECODE, C_CODE}:
+        parts = " and ".join(
+            f"{one.name} {percent(one.share)}" for one in (top, *close)
+        )
+        return Verdict(
+            cause=COMPUTING,
+            evidence=f"{parts}, together {top.share.plus(close[0].share).value:.0%}; "
+            f"{top.evidence}",
+            advice=ADVICE[COMPUTING],
+            ruled_out=ruled_out,
+        )
     return Verdict(
         cause=None,
         evidence=f"{' or '.join(one.name for one in [top, *close])}: their shares "
@@ -468,6 +521,16 @@ def _collectors(by: Runs, known: dict[str, Any]) -> None:
             known["pauses_ns"] = tuple(observed["pauses_ns"])
             known["pause_count"] = observed["count"]
             known["pause_share"] = observed["sum_ns"] / max(steady["wall_ns"], 1)
+            known["full_pause_share"] = full_share(observed)
+
+
+def full_share(observed: Mapping[str, Any]) -> float | None:
+    """Return the part of the pauses' time that full collections took, by those kept."""
+    pauses, generations = observed["pauses_ns"], observed.get("generations", ())
+    if not sum(pauses) or len(generations) != len(pauses):
+        return None
+    full = sum(ns for ns, which in zip(pauses, generations, strict=True) if which == 2)
+    return float(full / sum(pauses))
 
 
 def _allocations(
@@ -606,7 +669,7 @@ def _causes(
             name=BYTECODE,
             share=computing.times(native.rest()),
             evidence=f"CPU time {percent(cpu)}, less the collector, the allocator "
-            f"and C functions ({how}); C code behind operators, types and iterators "
+            f"and C functions ({how}); C code behind operators and iterators "
             "counts here",
         ),
         Cause(name=C_CODE, share=computing.times(native), evidence=how),

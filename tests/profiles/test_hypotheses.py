@@ -1,0 +1,201 @@
+"""Hypotheses, judged by numbers that are given."""
+
+import pytest
+
+from pybench.cli.bottleneck import hypothesis_lines, top_functions, verdict_lines
+from pybench.profiles.bottleneck import (
+    ADVICE,
+    ALLOCATION,
+    BYTECODE,
+    C_CODE,
+    CHILDREN,
+    COMPUTING,
+    IO,
+    LOCKS,
+    START_UP,
+    Cause,
+    Estimate,
+    Findings,
+    Verdict,
+    full_share,
+    judge,
+    share,
+)
+from pybench.profiles.hypotheses import judge_hypothesis, side
+
+pytestmark = pytest.mark.once
+
+
+def cause(name: str, low: float, value: float, high: float) -> Cause:
+    return Cause(name=name, share=share(low, value, high), evidence="seen")
+
+
+def of(mean: float, half_width: float | None = 0.02) -> Estimate:
+    return Estimate(mean=mean, half_width=half_width, deviation=half_width, count=5)
+
+
+def findings(verdict: Verdict, **more: object) -> Findings:
+    return Findings(target="x", kind="function", verdict=verdict, **more)  # type: ignore[arg-type]
+
+
+def test_cause_that_measured_nothing_is_ruled_out_however_wide() -> None:
+    """Also where the interval of the largest reaches down to nothing."""
+    verdict = judge(
+        [
+            cause(BYTECODE, 0.0, 0.8, 1.0),
+            cause(IO, 0.0, 0.0, 0.0),
+            cause(LOCKS, 0.0, 0.0, 0.3),
+            cause(ALLOCATION, 0.0, 0.004, 0.2),
+        ]
+    )
+
+    assert verdict.cause == BYTECODE
+    assert verdict.open == ()
+    assert len(verdict.ruled_out) == 3
+
+
+def test_more_than_half_is_above_the_others_together() -> None:
+    verdict = judge([cause(IO, 0.51, 0.6, 0.8), cause(BYTECODE, 0.1, 0.4, 0.6)])
+
+    assert verdict.cause == IO
+
+
+def test_all_nothing_is_no_verdict() -> None:
+    assert judge([cause(IO, 0, 0, 1), cause(LOCKS, 0, 0, 1)]).cause is None
+
+
+def test_bytecode_and_c_code_that_overlap_are_one_verdict() -> None:
+    verdict = judge(
+        [
+            cause(C_CODE, 0.35, 0.45, 0.5),
+            cause(BYTECODE, 0.3, 0.4, 0.5),
+            cause(ALLOCATION, 0.05, 0.1, 0.15),
+            cause(IO, 0.0, 0.0, 0.0),
+        ]
+    )
+
+    assert verdict.cause == COMPUTING
+    assert "C code 45% [35, 50] and bytecode 40% [30, 50], together 85%" in (
+        verdict.evidence
+    )
+    assert len(verdict.ruled_out) == 2
+
+
+@pytest.mark.parametrize(
+    ("third", "needed"),
+    [(cause(IO, 0.2, 0.3, 0.5), ""), (cause(IO, 0, 0, 0), "samples of what runs")],
+)
+def test_they_are_none_beside_a_third_or_without_samples(
+    third: Cause, needed: str
+) -> None:
+    both = [cause(C_CODE, 0.0, 0.4, 1.0), cause(BYTECODE, 0.0, 0.4, 1.0)]
+
+    assert judge([*both, third], needed).cause is None
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        (BYTECODE, "newer interpreter"),
+        (C_CODE, "library"),
+        (ALLOCATION, "reuse"),
+        (IO, "overlap"),
+        (LOCKS, "share less"),
+        (CHILDREN, "child"),
+        (START_UP, "import"),
+    ],
+)
+def test_each_verdict_has_one_sentence_of_advice(name: str, word: str) -> None:
+    verdict = judge([cause(name, 0.8, 0.9, 1.0)])
+
+    assert word in verdict.advice
+    assert verdict.advice in ADVICE.values()
+    lines = list(verdict_lines(findings(verdict)))
+    assert f"  advice: {verdict.advice}" in lines
+
+
+def test_functions_on_top_are_named_with_their_c_code() -> None:
+    seen = (
+        {"name": "/a/b/csv.py:9(Reader.__next__)", "share": 0.62, "native": 0.4},
+        {"name": "/a/b/pipe.py:3(run)", "share": 0.3, "native": 0.0},
+        {"name": "/a/b/rare.py:3(run)", "share": 0.001, "native": 0.0},
+    )
+
+    found = findings(judge([cause(BYTECODE, 0.8, 0.9, 1.0)]), sampled=seen)
+
+    assert top_functions(found) == (
+        "csv.py:9(Reader.__next__) 62%, C code 40%; pipe.py:3(run) 30%"
+    )
+    assert any(line.startswith("  on top: csv.py") for line in verdict_lines(found))
+
+
+@pytest.mark.parametrize(
+    ("found", "limit", "outcome"),
+    [
+        (of(0.2), 0.5, "holds"),
+        (of(0.6), 0.5, "refuted"),
+        (of(0.49), 0.5, "open"),
+        (of(1.01), 1.0, "refuted"),
+        (of(0.99), 1.0, "open"),
+        (of(1.3, None), 1.0, "refuted"),
+        (of(0.3, None), 1.0, "open"),
+    ],
+)
+def test_claim_is_judged_by_its_interval(
+    found: Estimate, limit: float, outcome: str
+) -> None:
+    assert side(found, limit) == outcome
+
+
+def test_raised_thresholds_that_save_nothing_are_refuted_with_the_reason() -> None:
+    verdict = judge([cause(ALLOCATION, 0.8, 0.9, 1.0)])
+    found = findings(
+        verdict,
+        collectors={"off": of(0.2), "frozen": of(0.5), "thresholds x100": of(1.01)},
+        full_pause_share=0.97,
+    )
+
+    *held, raised = judge_hypothesis("GC Workload", found)
+
+    assert [one.outcome for one in held] == ["holds"] * 3
+    assert raised.outcome == "refuted"
+    assert "101% ± 2%: 97% of the pause time is in full collections" in raised.why
+    lines = list(hypothesis_lines("GC Workload", found))
+    assert lines[-1].startswith("Hypothesis refuted: raised thresholds")
+
+
+@pytest.mark.parametrize(
+    ("title", "cause_found", "outcome"),
+    [
+        ("Tight Loop", BYTECODE, "holds"),
+        ("Tight Loop", IO, "refuted"),
+        ("Import", START_UP, "holds"),
+        ("Import", None, "open"),
+    ],
+)
+def test_cause_is_judged_by_the_verdict(
+    title: str, cause_found: str | None, outcome: str
+) -> None:
+    found = findings(Verdict(cause=cause_found, evidence="seen"))
+
+    assert [one.outcome for one in judge_hypothesis(title, found)] == [outcome]
+
+
+def test_what_was_not_measured_leaves_the_claim_open() -> None:
+    outcomes = judge_hypothesis(
+        "GC Workload", findings(Verdict(cause=None, evidence=""))
+    )
+
+    assert {one.outcome for one in outcomes} == {"open"}
+
+
+@pytest.mark.parametrize(
+    ("pauses", "generations", "expected"),
+    [([10, 30], [0, 2], 0.75), ([], [], None), ([10], [], None), ([5], [1], 0.0)],
+)
+def test_full_collections_have_a_share_of_the_pauses(
+    pauses: list[int], generations: list[int], expected: float | None
+) -> None:
+    observed = {"pauses_ns": pauses, "generations": generations}
+
+    assert full_share(observed) == expected
