@@ -39,8 +39,8 @@ LEGEND = (
     "processes and the drift of the machine explain"
 )
 
-# What the name of a row needs beside the columns of the files.
-_LEAST_NAME = 24
+# What names of rows get beside the columns of the files, where they are so long.
+_MOST_NAME = 40
 _GAP = 2
 
 # Rows of one file alone that are named where not all are asked for.
@@ -219,6 +219,8 @@ def _table(comparison: SavedComparison, rows_called: Mapping[str, str]) -> Table
     names = [file.name for file in comparison.files]
     numbers = [_number(index) for index, _ in enumerate(names)]
     rows = ranked(comparison)
+    longest = max(cell_len(_row_name(sides, rows_called)) for sides in rows)
+    room = WIDTH - min(longest, _MOST_NAME)
     for heads, has_word, has_time in (
         (names, True, True),
         (names, False, True),
@@ -227,13 +229,13 @@ def _table(comparison: SavedComparison, rows_called: Mapping[str, str]) -> Table
         body, taken = _laid_out(
             rows, names, heads, has_word=has_word, has_time=has_time
         )
-        if taken <= WIDTH - _LEAST_NAME:
+        if taken <= room:
             break
     else:
         heads = numbers
         body, taken = _laid_out(rows, names, heads, has_word=False, has_time=False)
     # One that has still no room is wider than the others.
-    width = max(WIDTH, taken + _LEAST_NAME)
+    width = max(WIDTH, taken + WIDTH - room)
     table = Table(box=None, pad_edge=False, width=width, header_style="bold")
     table.add_column("row", overflow="fold", ratio=1)
     for number, head in enumerate(heads):
