@@ -8,13 +8,22 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pybench import runner
 from pybench.cli import running, status
 from pybench.profiles.detailed import Function, RowProfile
-from pybench.runner import Measured, probe
+from pybench.runner import (
+    Interpreter,
+    Measured,
+    NotReadyError,
+    Requested,
+    prepare,
+    probe,
+)
 
 ROOT = Path(__file__).parents[2]
 LABEL = probe(sys.executable).label
@@ -161,9 +170,15 @@ def test_usage_errors(pybench: Pybench, words: tuple[str, ...], message: str) ->
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "kill"])
-def test_interrupted_run_saves_what_it_has(folder: Path, whole_group: bool) -> None:
-    """Whether Ctrl-C reaches the child as well, or a signal us alone."""
+@pytest.mark.parametrize(
+    ("number", "whole_group"),
+    [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, True)],
+    ids=["terminal", "kill", "end of a job"],
+)
+def test_interrupted_run_saves_what_it_has(
+    folder: Path, number: signal.Signals, whole_group: bool
+) -> None:
+    """Whether a signal reaches all processes or us alone."""
     path = folder / "benchmarks" / "memory" / "test_stuck.py"
     path.write_text(
         "import pathlib, time\n"
@@ -185,9 +200,9 @@ def test_interrupted_run_saves_what_it_has(folder: Path, whole_group: bool) -> N
             assert child.poll() is None
             time.sleep(0.05)
         if whole_group:
-            os.killpg(child.pid, signal.SIGINT)
+            os.killpg(child.pid, number)
         else:
-            child.send_signal(signal.SIGINT)
+            child.send_signal(number)
         output, _ = child.communicate(timeout=60)
 
     assert child.returncode == status.INTERRUPTED, output
@@ -297,3 +312,66 @@ def test_profile_table_fits_and_shortens_names() -> None:
         running.short_name("/lib/asyncio/tasks.py:658(gather)")
         == "tasks.py:658(gather)"
     )
+
+
+# What a run does before it measures
+
+
+@pytest.mark.once
+def test_folder_that_another_run_writes_to_is_refused(tmp_path: Path) -> None:
+    with running.alone_in(tmp_path):
+        refused = pytest.raises(status.UsageError, match="another pybench run")
+        with refused, running.alone_in(tmp_path):
+            pass
+    with running.alone_in(tmp_path) as lock:
+        assert lock
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.once
+def test_result_that_is_about_to_be_replaced_is_named(tmp_path: Path) -> None:
+    assert running.replaced(tmp_path, "3.14.0") == ""
+    (tmp_path / "3.14.0.json").write_text("{}")
+    os.utime(tmp_path / "3.14.0.json", (0, 86400 * 365))
+
+    said = running.replaced(tmp_path, "3.14.0")
+    assert said.startswith(f"pybench: {tmp_path}/3.14.0.json, of 19")
+    assert "replaced" in said
+
+
+@pytest.mark.once
+def test_interpreters_without_pybench_are_made_ready(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By the way of compare; one of which that fails does not stop the others."""
+    here = probe(sys.executable)
+    asked = [
+        Requested(name="", interpreter=here, by_path=True),
+        Requested(name="", interpreter=replace(here, version="3.90.0")),
+        Requested(name="", interpreter=replace(here, version="3.91.0")),
+    ]
+
+    def check(interpreter: Interpreter) -> None:
+        if interpreter != here:
+            raise NotReadyError("it lacks pybench")
+
+    def make(interpreter: Interpreter, *, as_it_is: bool) -> prepare.Environment:
+        assert not as_it_is
+        if interpreter.version == "3.91.0":
+            raise prepare.PrepareError("there is no such wheel")
+        return prepare.Environment(python=Path("made"), made=True, start=("-P", "x"))
+
+    monkeypatch.setattr(runner, "resolve", lambda words: asked)
+    monkeypatch.setattr(runner, "check_ready", check)
+    monkeypatch.setattr(prepare, "prepare", make)
+    ready, problems = running.interpreters(["here", "3.90", "3.91"])
+
+    found = [(str(one.interpreter.path), one.start) for one in ready.values()]
+    assert found == [(sys.executable, prepare.START), ("made", ("-P", "x"))]
+    letters = asked[2].interpreter.label
+    assert problems == [f"{letters:<12} FAILED: it could not be prepared"]
+    assert "there is no such wheel" in capsys.readouterr().err
+    monkeypatch.setattr(runner, "resolve", lambda words: asked[2:])
+    with pytest.raises(status.UsageError, match="no interpreter is left"):
+        running.interpreters(["3.91"])

@@ -62,7 +62,9 @@ def test_files_of_the_current_folder_stand_in_for_no_package(tmp_path: Path) -> 
     (tmp_path / "rows" / "test_row.py").write_text(
         "import only_here\ndef test_row(): assert only_here\n"
     )
-    line = [sys.executable, "-P", "-m", "pybench.inside.start", "-q", "rows"]
+    line = [sys.executable, "-P", "-m", "pybench.inside.start", "-q", "-Werror"]
+    # With errors for warnings: pytest warns of plugins that were imported before it.
+    line.append("rows")
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,12 +1,23 @@
 """One suite on one interpreter, in a child: what is kept, and what is said."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pybench.runner import Interpreter, NotReadyError, check_ready, measure, probe
+from pybench.runner import (
+    Interpreter,
+    NotReadyError,
+    check_ready,
+    guard,
+    measure,
+    probe,
+)
 
 FakePytest = Callable[[str], Interpreter]
 
@@ -98,3 +109,65 @@ def test_this_interpreter_is_ready() -> None:
     import sys
 
     check_ready(probe(sys.executable))
+
+
+@pytest.mark.once
+def test_pytest_ends_and_folders_go_when_pybench_is_killed(tmp_path: Path) -> None:
+    """Nothing of it can act any more: the guard does, and keeps the older result."""
+    output = tmp_path / "out" / "a.json"
+    output.parent.mkdir()
+    output.write_text('{"older": true}')
+    ready, gone = tmp_path / "ready", tmp_path / "gone"
+    os.mkfifo(gone)
+    stuck = tmp_path / "stuck.py"
+    # Whoever reads the FIFO is told by its end that the last process is gone.
+    stuck.write_text(
+        "import pathlib, sys, time\n"
+        f"held = open({str(gone)!r}, 'w')\n"
+        f"pathlib.Path({str(ready)!r}).touch()\n"
+        "time.sleep(600)\n"
+    )
+    program = (
+        "import sys; from pathlib import Path;"
+        "from pybench.runner import measure, probe;"
+        "python = probe(sys.executable);"
+        f"measure(python, Path('x'), [], Path({str(output)!r}), start=[{str(stuck)!r}])"
+    )
+    # The FIFO opens when the stuck one has opened it.
+    with (
+        subprocess.Popen([sys.executable, "-c", program]) as killed,
+        gone.open() as last,
+    ):
+        while not ready.exists():
+            assert killed.poll() is None
+        killed.kill()
+        assert last.read() == ""
+    while [path.name for path in output.parent.iterdir()] != ["a.json"]:
+        time.sleep(0.01)  # the guard is putting it in order
+    assert output.read_text() == '{"older": true}'
+
+
+@pytest.mark.once
+def test_guard_ends_as_its_command_did(tmp_path: Path) -> None:
+    for ending, status in (("sys.exit(3)", 3), ("os.kill(os.getpid(), 9)", -9)):
+        reading, writing = os.pipe()
+        command = [sys.executable, "-c", f"import os, sys; {ending}"]
+        line = [sys.executable, "-IS", guard.__file__, str(reading), str(os.getpid())]
+        done = subprocess.run(
+            [*line, str(tmp_path), "", *command], pass_fds=[reading], check=False
+        )
+        os.close(reading)
+        os.close(writing)
+
+        assert done.returncode == status
+
+
+@pytest.mark.once
+def test_command_that_cannot_be_started_is_named(
+    tmp_path: Path, fake_pytest: FakePytest, capfd: pytest.CaptureFixture[str]
+) -> None:
+    python = fake_pytest("exit 0")
+    python.path.write_bytes(b"\x7fELF no program")
+
+    assert measure(python, tmp_path, [], None).status == guard.CANNOT_RUN
+    assert f"pybench: {python.path}: " in capfd.readouterr().err

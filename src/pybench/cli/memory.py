@@ -78,13 +78,13 @@ def profile_memory(options: argparse.Namespace) -> int:
     from pybench.cli.comparing import host_needs
 
     host_needs()
-    from pybench.cli.running import interpreters, make_folder
+    from pybench.cli.running import make_folder, one_interpreter
     from pybench.profiles import memory
     from pybench.profiles.pauses import ChildError
     from pybench.report.names import short_names
 
     out = sys.stderr if options.json == "-" else sys.stdout
-    (interpreter,) = interpreters([options.python] if options.python else [])
+    interpreter = one_interpreter(options.python)
     print(f"pybench: {interpreter.label} at {interpreter.path}", file=out, flush=True)
     names: list[str] = []
     if options.only != "each":

@@ -2,12 +2,15 @@
 
 import argparse
 import json
+import os
 import re
 import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +19,7 @@ from pybench.outputs import write_file
 
 if TYPE_CHECKING:
     from pybench.profiles.detailed import RowProfile
-    from pybench.runner import Interpreter, Measured
+    from pybench.runner import Interpreter, Measured, Requested
 
 # Exit codes of pytest that mean more here than "failed".
 _PYTEST_USAGE = 4
@@ -83,26 +86,30 @@ def run(options: argparse.Namespace) -> int:
             f"no benchmarks at {options.suite.absolute()}; run this in a checkout, "
             "or say where they are: --suite PATH"
         )
-    labelled = label(interpreters(options.pythons))
+    labelled, problems = interpreters(options.pythons)
     output = make_folder(options.output)
     words = [f"--pybench-select={selector}" for selector in options.benchmarks]
     words += ["--pybench-quick"] * options.quick
 
-    status = OK
+    status = FAILED if problems else OK
     lines: list[str] = []
-    for name, interpreter in labelled.items():
-        print(f"pybench: {name} at {interpreter.path}", flush=True)
-        with tempfile.TemporaryDirectory(prefix="pybench-") as scratch:
-            # A profile needs to know which rows were measured.
-            folder = output or (Path(scratch) if options.profile else None)
-            came = run_one(name, interpreter, options, words, folder, lines)
-        status = max(status, came)  # interrupted, failed, usage, ok
-        if came in (USAGE, INTERRUPTED):
-            break
+    with alone_in(output) as lock:
+        for name, ready in labelled.items():
+            print(f"pybench: {name} at {ready.interpreter.path}", flush=True)
+            if output:
+                print(replaced(output, name), end="", flush=True)
+            with tempfile.TemporaryDirectory(prefix="pybench-") as scratch:
+                # A profile needs to know which rows were measured.
+                folder = output or (Path(scratch) if options.profile else None)
+                came = run_one(name, ready, options, words, folder, lines, lock)
+            status = max(status, came)  # interrupted, failed, usage, ok
+            if came in (USAGE, INTERRUPTED):
+                break
     print("\npybench: one line per interpreter")
-    print("\n".join(lines))
+    print("\n".join([*lines, *problems]))
     if status == INTERRUPTED:
-        rest = [str(interpreter.path), "-m", "pytest", str(options.suite)]
+        python = str(ready.interpreter.path)
+        rest = [python, *ready.start, str(options.suite)]
         rest += ["--benchmark-only", "--pybench-resume", *words]
         if output:
             rest.append(f"--benchmark-json={output / name}.json")
@@ -112,17 +119,20 @@ def run(options: argparse.Namespace) -> int:
 
 def run_one(
     name: str,
-    interpreter: "Interpreter",
+    ready: "Ready",
     options: argparse.Namespace,
     words: Sequence[str],
     folder: Path | None,
     lines: list[str],
+    held: Sequence[int] = (),
 ) -> int:
     """Measure one interpreter, add what is to be said at the end, return the status."""
     from pybench.runner import measure
 
     path = folder / f"{name}.json" if folder else None
-    measured = measure(interpreter, options.suite, words, path)
+    measured = measure(
+        ready.interpreter, options.suite, words, path, start=ready.start, held=held
+    )
     where = ""
     if options.output:
         where = f" -> {path}" if measured.document else "; nothing to save"
@@ -133,42 +143,98 @@ def run_one(
         # pytest has said why, and would say so again on each of the others.
         return USAGE
     if options.profile:
-        profiles = profile(interpreter, options.suite, measured)
+        profiles = profile(ready, options.suite, measured)
         print("\n".join(profile_table(profiles)), flush=True)
         if options.output:
             lines.append(write_profiles(profiles, name, options.output))
     return OK if measured.status == OK else FAILED
 
 
-def interpreters(words: Sequence[str]) -> "list[Interpreter]":
-    """Find the interpreters and see that each has what it takes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """An interpreter that can run the suite, and what follows it to start a session."""
+
+    interpreter: "Interpreter"
+    start: tuple[str, ...]
+
+
+def interpreters(words: Sequence[str]) -> tuple[dict[str, Ready], list[str]]:
+    """Find the interpreters and make ready those that lack pybench, as compare does.
+
+    Returns each under its name, and a line for each that could not be made ready.
+    """
     from pybench.runner import (
         NotReadyError,
         ProbeError,
+        Requested,
         RequestError,
         check_ready,
         probe,
         resolve,
     )
+    from pybench.runner.prepare import START
 
+    labelled: dict[str, Ready] = {}
+    problems: list[str] = []
     try:
-        found = [one.interpreter for one in resolve(words)]
-        chosen = found or [probe(sys.executable)]
-        for interpreter in chosen:
-            check_ready(interpreter)
+        found = resolve(words)
+        if not found:
+            # Whatever runs this is to have it: no other one was asked for.
+            here = probe(sys.executable)
+            check_ready(here)
+            found = [Requested(name="", interpreter=here, by_path=True)]
     except (RequestError, NotReadyError, ProbeError) as error:
         raise UsageError(str(error)) from error
-    return chosen
+    for name, one in label(found).items():
+        try:
+            check_ready(one.interpreter)
+            labelled[name] = Ready(interpreter=one.interpreter, start=START)
+        except NotReadyError:
+            try:
+                labelled[name] = made_ready(name, one)
+            except UsageError as error:
+                print(f"pybench: error: {name}: {error}", file=sys.stderr)
+                problems.append(f"{name:<12} FAILED: it could not be prepared")
+    if not labelled:
+        raise UsageError("no interpreter is left to measure")
+    return labelled, problems
 
 
-def label(chosen: "Sequence[Interpreter]") -> "dict[str, Interpreter]":
+def one_interpreter(word: str | None) -> "Interpreter":
+    """Find or make one that has pybench in itself; None is this Python."""
+    from pybench.runner.prepare import START
+
+    labelled, _ = interpreters([word] if word else [])
+    (ready,) = labelled.values()
+    if ready.start != START:
+        raise UsageError(
+            f"{word} has packages of its own and no pybench: install pybench there, or "
+            "name a version such as 3.14, of which an environment is made"
+        )
+    return ready.interpreter
+
+
+def made_ready(name: str, requested: "Requested") -> Ready:
+    """Make an environment of an interpreter, or pybench beside its own packages."""
+    from pybench.runner.prepare import PrepareError, prepare
+
+    print(f"pybench: preparing {name}", file=sys.stderr, flush=True)
+    try:
+        made = prepare(requested.interpreter, as_it_is=requested.by_path)
+    except (PrepareError, OSError) as error:  # OSError: of the cache itself
+        raise UsageError(str(error)) from None
+    interpreter = replace(requested.interpreter, path=made.python)
+    return Ready(interpreter=interpreter, start=made.start)
+
+
+def label(found: "Sequence[Requested]") -> "dict[str, Requested]":
     """Name each by its version; the second of a version is ``3.14.0-2``."""
-    named: dict[str, Interpreter] = {}
-    for interpreter in chosen:
-        name, number = interpreter.label, 2
+    named: dict[str, Requested] = {}
+    for one in found:
+        name, number = one.interpreter.label, 2
         while name in named:
-            name, number = f"{interpreter.label}-{number}", number + 1
-        named[name] = interpreter
+            name, number = f"{one.interpreter.label}-{number}", number + 1
+        named[name] = one
     return named
 
 
@@ -184,6 +250,47 @@ def make_folder(folder: Path | None) -> Path | None:
     except OSError as error:
         raise UsageError(f"-o {folder}: {error.strerror or error}") from error
     return folder
+
+
+@contextmanager
+def alone_in(folder: Path | None) -> Iterator[tuple[int, ...]]:
+    """Refuse a folder that another run writes to now; yields what keeps others out.
+
+    The lock is the folder's own, so nothing is left of it.
+    """
+    if folder is None or sys.platform == "win32":
+        yield ()
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"-o {folder}: another pybench run is writing there: wait for its end, "
+                "or name another folder"
+            ) from None
+        except OSError:  # a file system without locks
+            yield ()
+            return
+        yield (descriptor,)
+    finally:
+        os.close(descriptor)
+
+
+def replaced(folder: Path, name: str) -> str:
+    """Say which result a run is about to replace, and when it was written."""
+    path = folder / f"{name}.json"
+    try:
+        written = time.localtime(path.stat().st_mtime)
+    except OSError:
+        return ""
+    return (
+        f"pybench: {path}, of {time.strftime('%Y-%m-%d %H:%M:%S', written)}, is "
+        "replaced when this run has saved\n"
+    )
 
 
 def outcome(measured: "Measured") -> str:
@@ -212,9 +319,7 @@ def outcome(measured: "Measured") -> str:
     return (mark if measured.status else "") + ", ".join(parts)
 
 
-def profile(
-    interpreter: "Interpreter", suite: Path, measured: "Measured"
-) -> "list[RowProfile]":
+def profile(ready: "Ready", suite: Path, measured: "Measured") -> "list[RowProfile]":
     """Profile the rows that were measured, one after the other."""
     from pybench.profiles.detailed import profile_row
 
@@ -229,12 +334,13 @@ def profile(
         facts = record if isinstance(record, dict) else {}
         found.append(
             profile_row(
-                interpreter,
+                ready.interpreter,
                 suite,
                 row["fullname"],
                 is_native="kernel" in facts,
                 kernel=str(facts.get("kernel", "")),
                 loop=str(facts.get("loop", "")),
+                start=ready.start,
             )
         )
     return found

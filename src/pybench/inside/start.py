@@ -44,6 +44,9 @@ def main() -> None:
         add_packages(Path(words[1]))
         del words[:2]
     sys.argv[1:] = words
+    # Found by -m as a part of pybench; pytest warns of a plugin imported before it.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pybench"]:
+        del sys.modules[name]
     sys.path.append(os.getcwd())  # noqa: PTH109 - an entry is a str
     runpy.run_module("pytest", run_name="__main__", alter_sys=True)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pybench.results import parse_json
 from pybench.runner import Interpreter
+from pybench.runner.prepare import START
 
 SCHEMA = 1
 
@@ -81,6 +82,7 @@ def profile_row(
     is_native: bool,
     kernel: str = "",
     loop: str = "",
+    start: Sequence[str] = START,
 ) -> RowProfile:
     """Run one row three times, each in a process of its own.
 
@@ -96,6 +98,8 @@ def profile_row(
         Whether it is a kernel, which has no functions to profile.
     kernel, loop : str
         What the row says of itself if it is one.
+    start : sequence of str
+        What follows the interpreter to start a session; of an `Environment`.
     """
     node = locate(suite, fullname)
     problems = []
@@ -104,16 +108,18 @@ def profile_row(
         # As in `experiments.conditions`: without the GIL, threads that cProfile sees
         # end by signal 11 or not at all.
         switches = ("-X", "gil=1") if interpreter.free_threaded else ()
+        words = (*switches, *start)
         document, problem = _run(
-            interpreter, switches, "--benchmark-json", node, _CPROFILE
+            interpreter, words, "--benchmark-json", node, _CPROFILE
         )
         functions = _functions(document)
         if not functions:
             problems.append(f"functions: {problem or 'the profile is empty'}")
     sizes: dict[str, int] = {}
     for what, switches in (("resident", ()), ("allocated", ("-X", "tracemalloc"))):
+        words = (*switches, *start)
         document, problem = _run(
-            interpreter, switches, "--pybench-memory-to", node, ("--benchmark-disable",)
+            interpreter, words, "--pybench-memory-to", node, ("--benchmark-disable",)
         )
         found = document.get(fullname, {})
         sizes |= {name: found[name] for name in _SIZES if name in found}
@@ -171,7 +177,7 @@ def _functions(document: dict[str, Any]) -> tuple[Function, ...]:
 
 def _run(
     interpreter: Interpreter,
-    switches: Sequence[str],
+    start: Sequence[str],
     output_option: str,
     node: str,
     words: Sequence[str],
@@ -180,7 +186,7 @@ def _run(
     with tempfile.TemporaryDirectory(prefix="pybench-profile-") as name:
         output = Path(name) / "output.json"
         command = [
-            *(str(interpreter.path), *switches, "-m", "pytest", node, *words),
+            *(str(interpreter.path), *start, node, *words),
             *(f"{output_option}={output}", "-q", "-p", "no:cacheprovider"),
             # The journal and the saves of the user's runs stay as they are.
             f"--benchmark-storage={name}/storage",

@@ -4,9 +4,11 @@ The child is that interpreter with the plugin installed in it; nothing of it is
 imported here.  It writes pytest-benchmark's JSON, and the counts of what it did.
 """
 
+import contextlib
+import os
 import shlex
-import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,16 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from pybench.results import parse_json
+from pybench.runner import guard
+from pybench.runner.guard import OLDER, keep_older
+from pybench.runner.prepare import START
 from pybench.runner.probe import Interpreter
 from pybench.streams import outlet
 
 # Importing pytest from a cold disk takes a few seconds.
 _READY_TIMEOUT_S = 60.0
 
-# After Ctrl-C pytest saves what it has; a row of C may take a moment to notice.
-_SAVING_S = 5.0
-
-_NEEDED = "import pytest_benchmark, pybench.plugin, _pybench; _pybench.BUILD"
+_NEEDED = (
+    "import pytest_benchmark, pybench.plugin, pybench.inside.start, _pybench; "
+    "_pybench.BUILD"
+)
 
 
 class NotReadyError(Exception):
@@ -46,7 +51,7 @@ class Measured:
 
 def check_ready(interpreter: Interpreter) -> None:
     """Raise `NotReadyError` unless the interpreter has pybench and its needs."""
-    command = [str(interpreter.path), "-c", _NEEDED]
+    command = [str(interpreter.path), "-P", "-c", _NEEDED]
     try:
         subprocess.run(
             command,
@@ -72,7 +77,13 @@ def check_ready(interpreter: Interpreter) -> None:
 
 
 def measure(
-    interpreter: Interpreter, suite: Path, words: Sequence[str], output: Path | None
+    interpreter: Interpreter,
+    suite: Path,
+    words: Sequence[str],
+    output: Path | None,
+    *,
+    start: Sequence[str] = START,
+    held: Sequence[int] = (),
 ) -> Measured:
     """Run the suite once; its report goes to this process's terminal.
 
@@ -86,25 +97,27 @@ def measure(
         Further options of pytest.
     output : Path or None
         Where the JSON goes; an older file there stays until a run has saved one.
+    start : sequence of str
+        What follows the interpreter to start a session; of an `Environment`.
+    held : sequence of int
+        Descriptors of locks, which are kept as long as pytest runs.
     """
     folder = output.parent if output else None
     with tempfile.TemporaryDirectory(prefix=".pybench-", dir=folder) as name:
-        counts, older = Path(name) / "counts.json", Path(name) / "older.json"
-        command = [str(interpreter.path), "-m", "pytest", str(suite)]
+        scratch = Path(name)
+        counts = scratch / "counts.json"
+        command = [str(interpreter.path), *start, str(suite)]
         command += ["--benchmark-only", "--pybench-measured"]
         command += [f"--pybench-counts={counts}", *words]
         if output is not None:
             # An older one must not pass for this run's if it ends without saving.
             if output.exists():
-                output.replace(older)
+                output.replace(scratch / OLDER)
             command.append(f"--benchmark-json={output}")
-        status, interrupted = _run(command)
+        status, interrupted = _run(command, scratch, output, held)
         document = _read(output) if output else {}
-        # A hook of the suite may have given the file another shape: it is theirs.
-        if output is not None and not document and not _is_json(output):
-            output.unlink(missing_ok=True)
-            if older.exists():
-                older.replace(output)
+        if output is not None:
+            keep_older(output, scratch)
         return Measured(
             status=status,
             interrupted=interrupted,
@@ -113,42 +126,34 @@ def measure(
         )
 
 
-def _run(command: Sequence[str]) -> tuple[int, bool]:
-    """Run a command to its end; return its status and whether Ctrl-C came."""
+def _run(
+    command: Sequence[str], scratch: Path, output: Path | None, held: Sequence[int]
+) -> tuple[int, bool]:
+    """Run a command under a guard; return its status and whether Ctrl-C came."""
+    reading, writing = os.pipe()
+    line = [
+        sys.executable, "-IS", str(Path(guard.__file__)), str(reading),
+        str(os.getpid()), str(scratch), str(output or ""), *command,
+    ]  # fmt: skip
     with outlet(1) as out, outlet(2) as errors:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors
+            line,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=errors,
+            pass_fds=[reading, *held],
         )
+        os.close(reading)
         try:
             return child.wait(), False
         except KeyboardInterrupt:
-            return _let_save(child), True
+            with contextlib.suppress(BrokenPipeError):  # it has just ended
+                os.write(writing, b"i")
+            return child.wait(), True
         finally:
             # Whatever else came, a second Ctrl-C for one: leave nothing running.
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-
-
-def _let_save(child: subprocess.Popen[bytes]) -> int:
-    """Give an interrupted child the time to save what it has."""
-    try:
-        return child.wait(_SAVING_S)
-    except subprocess.TimeoutExpired:
-        # A terminal interrupts the child as well; whoever signals us alone does not.
-        child.send_signal(signal.SIGINT)
-    try:
-        return child.wait(_SAVING_S)
-    except subprocess.TimeoutExpired:
-        return -signal.SIGKILL
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        parse_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
+            os.close(writing)
+            child.wait()
 
 
 def _read(path: Path) -> dict[str, Any]:
