@@ -280,3 +280,31 @@ def test_opened_row_is_drawn_from_its_pairs(recorded: Callable[..., Any]) -> Non
     assert len(pairs) == len(own.pairs) + len(copy.pairs)
     assert {*spec["datasets"]} == {PAIRS, WARM_UP, AROUND}
     assert "copy of the baseline" in texts(svg_of(valid(spec)))
+
+
+@pytest.mark.once
+def test_equal_patterns_of_two_files_have_speed_ups_of_their_own(
+    reported: Callable[..., Any],
+) -> None:
+    """Also where one of them has more threads than the other."""
+    from dataclasses import replace
+
+    of_file = {"one": (1, 2), "two": (1, 2, 4)}
+    threads = {
+        f"bench/{folder}/test_a.py::test_a[x-{n}]": n
+        for folder, counts in of_file.items()
+        for n in counts
+    }
+    contents = reported(dict.fromkeys(threads, 1.0), pairs=2, twin=False)
+    run = replace(
+        contents.run,
+        rows={r: replace(contents.run.rows[r], threads=n) for r, n in threads.items()},
+    )
+
+    found = speed_ups(run, contents.summary)
+
+    assert {(one.pattern, one.threads) for one in found} == {
+        (f"{folder}/test_a.py::test_a[x]", n)
+        for folder, counts in of_file.items()
+        for n in counts
+    }

@@ -9,8 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -178,3 +181,47 @@ def test_a_duration_has_three_digits_and_the_unit_of_what_is_shown(
     ns: float | None, said: str
 ) -> None:
     assert duration(ns) == said
+
+
+def test_a_comparison_of_scenarios_agrees() -> None:
+    """By medians the second is faster by a third; nearly every pair says slower."""
+    from pybench.cli.scenarios import lines_of
+    from pybench.verdicts import Plan, decide
+
+    pairs = [(float(first), float(second)) for first, second, _ in PAIRS]
+    differences = [math.log(second / first) for first, second in pairs]
+    settings = SimpleNamespace(scenario="cpu")
+    comparison: Any = SimpleNamespace(
+        sides=[SimpleNamespace(name=name, settings=settings) for name in "ab"],
+        seed=1,
+        pairs=pairs,
+        verdict=decide({"row": differences}, Plan().for_pairs(len(pairs)))["row"],
+    )
+
+    lines = lines_of(comparison)
+
+    ratio = comparison.verdict.ratio
+    assert ratio > 1
+    assert "a: 200.000000 s, the median of its processes" in lines
+    assert f"b: {200 * ratio:.6f} s, that times the ratio" in lines
+
+
+def test_callables_that_took_turns_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pybench.notebook import callables
+
+    def measured(name: str, times: list[int]) -> Any:
+        rounds = [SimpleNamespace(value_ns=ns) for ns in times]
+        count = SimpleNamespace(rounds=rounds, median_ns=statistics.median(times))
+        return SimpleNamespace(
+            name=name, counts=[count], void="", makes="", gil_enabled=True,
+            interpreter="one", machine="here",
+        )  # fmt: skip
+
+    pair = [measured(n, [times[at] for times in PAIRS]) for at, n in enumerate("ab")]
+    monkeypatch.setattr(callables, "measure_in_turn", lambda *_: pair)
+
+    found = callables.in_turn(int, float, margin=0.03, rounds=None)
+
+    assert found.ratio == pytest.approx(1.03)
+    assert (found.a_ns, found.b_ns) == pytest.approx((200, 206))
+    assert "a 200 ns, b 206 ns" in str(found)
