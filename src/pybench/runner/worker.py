@@ -47,6 +47,8 @@ PATIENCE_S = 60.0
 # Collecting a large suite on a slow disk.
 START_PATIENCE_S = 180.0
 END_PATIENCE_S = 10.0
+# So long may what a session started go on after it.
+CHILDREN_PATIENCE_S = 2.0
 
 # Why a row has no samples that has not failed.
 NEVER_CALLED = "it never called benchmark"
@@ -304,7 +306,21 @@ class Worker:
                 self._child.wait(END_PATIENCE_S)
             except subprocess.TimeoutExpired:
                 self._kill()
+        self._await_children()
         self._log.close()
+
+    def _await_children(self) -> None:
+        """Let what its rows started end by itself, and end what does not.
+
+        A resource tracker and a fork server end when the session that they served has
+        closed its pipes, a moment after it.
+        """
+        deadline = time.monotonic() + CHILDREN_PATIENCE_S
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            while time.monotonic() < deadline:
+                os.killpg(self._child.pid, 0)
+                time.sleep(0.01)
+            os.killpg(self._child.pid, signal.SIGKILL)
 
     def _close(self) -> None:
         self._reader.close()
