@@ -33,7 +33,7 @@ class PeakLines:
     """
 
     def __init__(self, expected: int, count: int) -> None:
-        self._next = expected * _FIRST
+        self._least = self._next = expected * _FIRST
         self._count = count
         self._best: tracemalloc.Snapshot | None = None
         self._best_bytes = 0
@@ -68,13 +68,14 @@ class PeakLines:
         threading.setprofile(profile)
         # What the last line before this took.
         self._look(sys._getframe())
-        found: list[list[Any]] = []
+        found = [] if self._best is None else lines_of(self._best, self._count)
         file, line, size = self._brief
-        is_ours_alone = file in ("", __file__)
-        if self._brief_peak > _BRIEF * self._best_bytes and not is_ours_alone:
-            found.append([file, line, size, 0, True])
-        if self._best is not None:
-            found += lines_of(self._best, self._count)
+        # A list that grows has both its old and its new items for a moment: the line
+        # is named already.
+        is_known = bool(found) and found[0][:2] == [file, line]
+        is_high = self._brief_peak > max(_BRIEF * self._best_bytes, self._least)
+        if is_high and not is_known:
+            found.insert(0, [file, line, size, 0, True])
         return {"peak_lines": found[: self._count], "peak_lines_cut": not is_ours}
 
     def _traced(self, frame: FrameType, _event: str, _argument: object) -> Any:

@@ -222,9 +222,13 @@ def peak_lines(
         options=(f"--pybench-memory-lines={max(0, round(expected))}",),
     )
     row = said.get(fullname, {})
-    cut = "the row has a trace or profile function of its own; they are from before it"
     lines = tuple(_line(words) for words in row.get("peak_lines", ()))
-    return lines, cut if row.get("peak_lines_cut") else ""
+    problem = (
+        "" if lines else "the run that looked for them came nowhere near that peak"
+    )
+    if row.get("peak_lines_cut"):
+        problem = "the row sets a trace or profile function; they are from before that"
+    return lines, problem
 
 
 def sampled_peaks(
