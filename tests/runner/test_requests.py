@@ -157,3 +157,67 @@ def test_unsupported_interpreter_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(RequestError, match=r"3\.9\.1; pybench measures CPython 3\.11"):
         resolve([str(old)])
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("word", ["env", "./env", "old=env", "old=./env"])
+def test_folder_without_a_slash_is_one_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fake(tmp_path / "env" / "bin" / "python", "3.13.2")
+    (found,) = resolve([word])
+
+    assert found.interpreter.label == "3.13.2"
+    assert found.by_path
+
+
+@pytest.mark.once
+def test_version_means_an_interpreter_though_a_folder_is_called_so(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fake(tmp_path / "3.14" / "bin" / "python", "3.11.1")
+    named, there = resolve(["3.14", "./3.14"], environ)
+
+    assert (named.interpreter.label, named.by_path) == ("3.14.2", False)
+    assert (there.interpreter.label, there.by_path) == ("3.11.1", True)
+
+
+@pytest.mark.once
+def test_name_on_path_is_that_installation(environ: dict[str, str]) -> None:
+    (found,) = resolve(["python3.13"], environ)
+
+    assert found.by_path
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("word", "version", "changes"),
+    [
+        ("3.10", "3.10.13", {}),
+        ("3.10.13", "3.10.13", {}),
+        ("3.12", "3.12.4", {"implementation": "PyPy"}),
+        ("old=3.16t", "3.16.0", {"free_threaded": True}),
+    ],
+)
+def test_installed_interpreter_that_is_not_supported_is_not_said_to_be_missing(
+    environ: dict[str, str], word: str, version: str, changes: dict[str, object]
+) -> None:
+    home = Path(environ["HOME"])
+    path = home / f".pyenv/versions/{version}/bin/python{version[:4]}"
+    fake(path, version, **changes)
+    with pytest.raises(RequestError) as refused:
+        resolve([word], environ)
+
+    said = str(refused.value)
+    assert f"{path} is " in said
+    assert version in said
+    assert "pybench measures CPython 3.11 to 3.15t" in said
+    assert "not found" not in said
+
+
+@pytest.mark.once
+def test_folder_of_nobody_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="~nobody-of-this-name/env: no such file"):
+        resolve(["~nobody-of-this-name/env"])
