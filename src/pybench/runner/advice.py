@@ -34,7 +34,7 @@ def advice(said: str) -> str:
     if not packages:
         return ""
     return (
-        "\n  The suite needs what is not installed on this side. Add it to all of "
+        "; the suite needs what is not installed on this side, so add it to all of "
         f"them: --with '{' '.join(packages)}'"
     )
 

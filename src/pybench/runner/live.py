@@ -340,7 +340,7 @@ class Comparison:
                 break
             files = [str(Path(self._root, file)) for file in left if file in alone]
         for file, why in left.items():
-            facts = RowFacts(file=file, refused=f"{UNCOLLECTED}: {why}")
+            facts = RowFacts(file=file, refused=f"{UNCOLLECTED}: {why}{advice(why)}")
             yield file, refused(facts)
 
     def _scout_files(
