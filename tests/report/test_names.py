@@ -213,3 +213,49 @@ def test_exported_names_are_those_of_pytest(recorded: Callable[..., Any]) -> Non
     assert [row["name"] for row in rows[:4]] == [
         "test_pack[a::b]", "test_pack[a::b]", "test_sort", "test_sort",
     ]  # fmt: skip
+
+
+def test_no_escape_code_of_anything_reaches_a_notebook(
+    reported: Callable[..., Any],
+) -> None:
+    """Names of sides, reasons and notes come from elsewhere, as those of rows do."""
+    contents = reported(
+        {f"bench/test_a.py::test_{name}": 1.25 for name in ("one", "missing")},
+        contenders={"side\x9b2J\x1b[31m": False}, pairs=2, twin=False,
+        notes=["a note \x1b]0;title\x07"],
+    )  # fmt: skip
+    text = in_notebook(contents)
+
+    assert not {"\x1b", "\x9b", "\x07"} & {*text}
+    assert "side\\x9b2J\\x1b[31m" in text
+    assert "a note \\x1b]0;title\\x07" in text
+
+
+@pytest.mark.parametrize("code", ["\x1b", "\x00", "\x9b", "\uffff", "\ud800"])
+def test_a_chart_of_names_with_control_characters_is_drawn(code: str) -> None:
+    """No SVG can hold one, and the library would abort the interpreter."""
+    pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here")
+    from pybench.notebook.pictures import svg_or_none
+    from pybench.report.charts import svg_of
+
+    name = f"a{code}b"
+    spec = {
+        "data": {"values": [{name: 1, "name": name}]},
+        "mark": "bar",
+        "title": name,
+        "encoding": {"y": {"field": "name", "type": "nominal"}},
+    }
+
+    for svg in (svg_of(spec), svg_or_none(spec)):
+        assert svg is not None
+        assert code not in svg
+        assert code.encode("unicode_escape").decode() in svg
+
+
+@pytest.mark.parametrize(("ns", "said"), [(999.6, "1 µs"), (0.5, "0.5 ns")])
+def test_a_duration_of_a_notebook_rounds_before_it_takes_a_unit(
+    ns: float, said: str
+) -> None:
+    from pybench.notebook.display import duration
+
+    assert duration(ns) == said

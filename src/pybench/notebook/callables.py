@@ -11,11 +11,10 @@ import random
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Any
 
 from pybench.inside.unfinished import sentence
-from pybench.notebook.display import duration, notes_html, table_html
+from pybench.notebook.display import duration, escape, notes_html, table_html
 from pybench.notebook.frames import to_pandas, to_polars
 from pybench.notebook.isolated import measure_isolated, order
 from pybench.notebook.measurement import IN_PROCESS, Measurement

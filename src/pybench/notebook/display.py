@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
-from html import escape
 
 from pybench.notebook.measurement import Measurement, ThreadCount
-from pybench.notebook.pictures import measurement_spec, svg_or_none
+from pybench.notebook.pictures import measurement_spec, printable, svg_or_none
 
 VEGALITE = "application/vnd.vegalite.v5+json"
 
@@ -15,8 +15,16 @@ _CELL = "text-align:right;padding:.1em .7em"
 _LEFT = "text-align:left;padding:.1em .7em;vertical-align:top"
 
 
+def escape(text: str) -> str:
+    """Return a text as HTML, without control characters: a notebook is a file too."""
+    return html.escape(
+        "".join(one if one in "\n\t" else printable(one) for one in text)
+    )
+
+
 def duration(ns: float) -> str:
     """Return a time in three digits with its unit."""
+    ns = float(f"{ns:.3g}")  # first, so that 999.9 is 1 µs and not 1e+03 ns
     for size, unit in _UNITS:
         if abs(ns) >= size:
             return f"{ns / size:.3g} {unit}"

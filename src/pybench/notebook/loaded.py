@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.notebook.display import VEGALITE, notes_html, table_html
+from pybench.notebook.display import VEGALITE, escape, notes_html, table_html
 from pybench.notebook.frames import needed, to_pandas, to_polars
 from pybench.notebook.pictures import Picture, svg_or_none
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from pybench.report.wording import printable
+
 # What draws them here and in a page. The specifications keep to what version 5 has,
 # which is what notebooks draw.
 GRAMMAR = "6.1"
@@ -33,7 +35,20 @@ def svg_of(spec: Mapping[str, Any]) -> str:
         If vl-convert-python is not installed.
     """
     vl_convert = importlib.import_module("vl_convert")
-    return str(vl_convert.vegalite_to_svg(dict(spec), vl_version=GRAMMAR))
+    # An SVG cannot hold control characters: vl-convert would abort the interpreter.
+    shown = _printable(dict(spec))
+    return str(vl_convert.vegalite_to_svg(shown, vl_version=GRAMMAR))
+
+
+def _printable(value: Any) -> Any:
+    """Return a specification whose texts have no control characters."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {_printable(key): _printable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printable(one) for one in value]
+    return value
 
 
 @cache
