@@ -8,6 +8,7 @@ package exits or prints.
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from pybench import streams
@@ -22,7 +23,10 @@ from pybench.cli.profiling import add_profile
 from pybench.cli.reporting import add_report
 from pybench.cli.running import add_run
 from pybench.cli.scenarios import add_scenario
-from pybench.cli.status import INTERRUPTED, USAGE, UsageError, for_terminal
+from pybench.cli.status import FAILED, INTERRUPTED, USAGE, UsageError, for_terminal
+
+# Of a name in a message.
+_LONGEST = 80
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -59,6 +63,15 @@ def make_parser() -> Parser:
 
 def run_command(arguments: Sequence[str] | None) -> int:
     """Run one subcommand; return its status."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        print(
+            f"pybench: error: the current folder cannot be used: {error.strerror}: "
+            "change to another one",
+            file=sys.stderr,
+        )
+        return USAGE
     options = make_parser().parse_args(arguments)
     # What ends a job on a machine of others shall save what it has, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -67,7 +80,26 @@ def run_command(arguments: Sequence[str] | None) -> int:
     except UsageError as error:
         print(f"pybench: error: {for_terminal(error)}", file=sys.stderr)
         status = USAGE
+    except OSError as error:
+        # What is to be expected has a message of its own; this names what is not, such
+        # as a name that is too long for a file.
+        print(f"pybench: error: {of_system(error)}", file=sys.stderr)
+        status = USAGE
+    except MemoryError:
+        print(
+            "pybench: error: there is not enough memory; what was saved stays",
+            file=sys.stderr,
+        )
+        status = FAILED
     except KeyboardInterrupt:
         print("pybench: interrupted; what was saved stays", file=sys.stderr)
         status = INTERRUPTED
     return status
+
+
+def of_system(error: OSError) -> str:
+    """Say what the system refused, and of which file; a long name is cut."""
+    name = "" if error.filename is None else str(error.filename)
+    if len(name) > _LONGEST:
+        name = f"{name[:_LONGEST]}... ({len(name)} characters)"
+    return ": ".join(filter(None, [name, error.strerror or str(error)]))

@@ -132,10 +132,15 @@ def host_needs() -> None:
 
         # All of it, now: what Ctrl-C ends in the middle cannot be imported again.
         import scipy.stats  # noqa: F401
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise UsageError(
             f"{error.name} is not installed for {sys.executable}: pip install "
             "'pybench-native[compare]', or '.[compare]' in a checkout"
+        ) from None
+    except ImportError as error:
+        # It is there, and cannot be loaded: little memory, or built for another one.
+        raise UsageError(
+            f"{error.name or 'a library'} cannot be loaded by {sys.executable}: {error}"
         ) from None
 
 
@@ -465,13 +470,21 @@ def environment() -> dict[str, str]:
 def packages_of(said: Sequence[str], sides: int) -> list[list[str]]:
     """Deal the --with options out to the sides."""
     if len(said) in (0, 1):
-        return [shlex.split(said[0]) if said else []] * sides
+        return [split_words(said[0]) if said else []] * sides
     if len(said) == sides:
-        return [shlex.split(words) for words in said]
+        return [split_words(words) for words in said]
     raise UsageError(
         f"--with was given {len(said)} times for {sides} interpreters: give it once "
         "for all, or once for each in their order"
     )
+
+
+def split_words(text: str) -> list[str]:
+    """Split the words of --with as a shell does."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--with {text!r}: {error}") from None
 
 
 def shown(meter: Meter) -> "Callable[[Progress], None]":
