@@ -319,7 +319,7 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
             path = write_summary(summary, output)
             where = f"pybench: the run is in {output}, its summary in {path}"
         except OSError as error:
-            why = error.strerror or str(error)
+            why = str(error)  # with the file, which is not always the summary
             if not output.exists():
                 why = "the folder was deleted or moved while the run went on"
             where = f"pybench: error: {output}: no summary: {why}"
