@@ -273,7 +273,8 @@ class Worker:
         except TimeoutError:
             self._kill()
             raise WorkerError(
-                f"{self.name}: silent for {patience_s:g} s{self.said()}"
+                f"{self.name}: silent for {patience_s:g} s, the most that one step of "
+                f"a row may take, and ended{self.said()}"
             ) from None
         except OSError:
             raise self._ended() from None
