@@ -150,7 +150,7 @@ class Worker:
             If it ended, hung, collected nothing or is no pybench of this schema.
         """
         try:
-            message = self.hear(START_PATIENCE_S)
+            message = self.hear(START_PATIENCE_S, step="its collection")
         except WorkerError as error:
             raise StartError(str(error)) from None
         if message.get("say") != "hello":
@@ -265,16 +265,18 @@ class Worker:
         except OSError:
             raise self._ended() from None
 
-    def hear(self, patience_s: float = PATIENCE_S) -> dict[str, Any]:
-        """Wait for one message."""
+    def hear(
+        self, patience_s: float = PATIENCE_S, *, step: str = "one step of a row"
+    ) -> dict[str, Any]:
+        """Wait for one message; `step` says in an error what took too long."""
         self._socket.settimeout(patience_s)
         try:
             line = self._reader.readline()
         except TimeoutError:
             self._kill()
             raise WorkerError(
-                f"{self.name}: silent for {patience_s:g} s, the most that one step of "
-                f"a row may take, and ended{self.said()}"
+                f"{self.name}: silent for {patience_s:g} s, the most that {step} may "
+                f"take, and ended{self.said()}"
             ) from None
         except OSError:
             raise self._ended() from None
