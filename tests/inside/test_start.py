@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import site
 import subprocess
 import sys
@@ -69,3 +70,26 @@ def test_files_of_the_current_folder_stand_in_for_no_package(tmp_path: Path) -> 
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
+
+
+def test_sessions_need_no_name_that_the_least_pytest_lacks() -> None:
+    """A side may have pytest 7.4; a name that came later stands in quotes alone."""
+    later = {
+        "Directory",
+        "FixtureDef",
+        "HIDDEN_PARAM",
+        "RaisesGroup",
+        "TerminalReporter",
+    }
+    package = Path(start.__file__).parents[1]
+    used = [
+        f"{path.name}: pytest.{node.attr}"
+        for part in ("inside", "plugin")
+        for path in (package / part).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value) == "pytest"
+        and node.attr in later
+    ]
+
+    assert used == []

@@ -196,7 +196,7 @@ class RowState:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
-        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+        self, fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
         """Take the state before a row's first own fixture: that one ends last."""
         node: Any = request.node
