@@ -181,11 +181,12 @@ def found(
     runs: list[Ran] = []
     status = OK
     try:
-        extension: Path | None = extension_of(interpreter, build=True)
-    except ExtensionMissingError as error:
-        extension = None
-        print(f"C code cannot be told from bytecode: {error}", file=sys.stderr)
-    try:
+        # Within: it may have to be built, which Ctrl-C ends as well.
+        extension: Path | None = None
+        try:
+            extension = extension_of(interpreter, build=True)
+        except ExtensionMissingError as error:
+            print(f"C code cannot be told from bytecode: {error}", file=sys.stderr)
         with Meter(after_s=SHOWN_AFTER_S) as meter:
             for one in run_all(
                 interpreter,
