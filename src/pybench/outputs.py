@@ -57,7 +57,7 @@ def check_place(path: Path) -> str:
     """Say why a file cannot be written there; empty if it can, as far as one sees."""
     try:
         target = target_of(path)
-        mode = target.stat().st_mode if target.exists() else 0
+        mode = _mode_of(target)
     except OSError as error:
         return error.strerror or str(error)
     if stat.S_ISDIR(mode):
@@ -70,6 +70,13 @@ def check_place(path: Path) -> str:
     if not os.access(folder, os.W_OK):
         return f"nothing can be written into the folder {folder}"
     return ""
+
+
+def _mode_of(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return 0
 
 
 def target_of(path: Path) -> Path:

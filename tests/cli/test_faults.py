@@ -35,13 +35,14 @@ LONG = "n" * 5000
     ],
     ids=lambda words: " ".join(words)[:20],
 )
-def test_a_name_too_long_for_a_file_is_said(
+def test_a_name_too_long_for_a_file_is_named(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run_command(words) == status.USAGE
 
     said = capsys.readouterr().err
-    assert "too long" in said.lower()
+    # From 3.14 on such a name is one of no file, before the system is asked.
+    assert said.startswith("pybench: error: ")
     assert "nnn" in said
 
 
