@@ -30,6 +30,8 @@ OUTCOMES = (MEASURED, NOT_AVAILABLE, VOID, ERROR)
 DISTURBED = "disturbed"
 SKIPPED = "skipped"
 NOT_RUN = "not run"
+# Of a row that one side of a comparison has and another has not.
+MISSING = "missing"
 
 # What the stock table, comparison and JSON read of a row. "ops" is younger than the
 # others: pytest-benchmark fills it in where a file has none.

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pybench.results import (
     MEASURED,
+    MISSING,
     LostRecord,
     PairRecord,
     RowRecord,
@@ -705,7 +706,7 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
     there = {name: one for name, one in sides.items() if one is not None}
     first = next((o for o in there.values() if o.outcome == MEASURED), None)
     any_one = next(iter(there.values()))
-    outcomes = {n: one.outcome if one else "missing" for n, one in sides.items()}
+    outcomes = {n: one.outcome if one else MISSING for n, one in sides.items()}
     is_unstable = any(one.reason.startswith(UNSTABLE) for one in there.values())
     reasons = {
         name: (f"{one.outcome}: {one.reason}" if one else "this side has no such row")

@@ -16,6 +16,7 @@ import msgspec
 from pybench.results import (
     DISTURBED,
     MEASURED,
+    MISSING,
     NOT_RUN,
     OUTCOMES,
     SKIPPED,
@@ -171,7 +172,7 @@ def _problem_of_row(record: RowRecord) -> str:
         if number < 1:
             return f"its {name} is {number}, and one is the least"
     for side, outcome in record.outcomes.items():
-        if outcome not in (*OUTCOMES, DISTURBED, SKIPPED, NOT_RUN):
+        if outcome not in (*OUTCOMES, DISTURBED, SKIPPED, NOT_RUN, MISSING):
             return f"its outcome on {side} is {outcome!r}, which is none"
     return ""
 
