@@ -20,7 +20,7 @@ try:
 except ImportError:  # not a POSIX system: two sessions at once share a journal there
     fcntl = None  # type: ignore[assignment]
 
-from pybench.plugin.holding import held
+from pybench.plugin.json_values import held
 from pybench.results import (
     Identity,
     JournalHeader,

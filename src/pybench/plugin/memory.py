@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pybench.plugin.again import how_ended, keep_apart, last_line, run_again, show
-from pybench.plugin.holding import is_stock_document
+from pybench.plugin.json_values import is_stock_document
 from pybench.plugin.observing import MemoryObserver
 from pybench.plugin.session import Session
 

@@ -15,13 +15,13 @@ import pytest
 from pybench.inside.identity import extension
 from pybench.inside.iterations import IterationStore, machine_folder
 from pybench.inside.rounds import Budget
-from pybench.plugin.holding import (
+from pybench.plugin.journal import Journal, JournalWriter, find_journal
+from pybench.plugin.json_values import (
     can_be_told,
     described,
     held,
     is_stock_document,
 )
-from pybench.plugin.journal import Journal, JournalWriter, find_journal
 from pybench.plugin.kernel import REFUSED_OPTIONS, Floor, read_budget
 from pybench.plugin.marking import (
     data_limit,

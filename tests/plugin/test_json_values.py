@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pybench.plugin.holding import held
+from pybench.plugin.json_values import held
 from tests.plugin.conftest import Run
 
 
