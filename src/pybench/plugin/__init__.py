@@ -26,7 +26,6 @@ from pybench.plugin.baselines import storage_folder
 from pybench.plugin.changes import FAIL_ON
 from pybench.plugin.comparison import Comparison
 from pybench.plugin.kernel import Kernel, run_row
-from pybench.plugin.making import look_at_rows
 from pybench.plugin.marking import MARKERS, skip_without_free_threading
 from pybench.plugin.options import said_words
 from pybench.plugin.rows import Rows
@@ -35,6 +34,7 @@ from pybench.plugin.selection import select, select_quick
 from pybench.plugin.session import Session
 from pybench.plugin.table import TableDefaults
 from pybench.plugin.turns import OPTION, Turns
+from pybench.plugin.unfinished_rows import look_at_rows
 
 __all__ = ["Kernel", "KernelResult", "kernel", "takes_turns"]
 
