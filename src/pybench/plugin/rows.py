@@ -30,7 +30,6 @@ from pybench.plugin.marking import (
     label_threads,
     thread_count,
 )
-from pybench.plugin.named import named_folders, unmeasured_lines
 from pybench.plugin.operations import divide_by_operations
 from pybench.plugin.options import said_value
 from pybench.plugin.restored import restore
@@ -39,6 +38,7 @@ from pybench.plugin.selection import cut_budget
 from pybench.plugin.session import Session
 from pybench.plugin.statuses import error_reason, na_of, skip_reason
 from pybench.plugin.table import TableDefaults, thin
+from pybench.plugin.unmeasured_folders import named_folders, unmeasured_lines
 from pybench.results import (
     ERROR,
     MEASURED,

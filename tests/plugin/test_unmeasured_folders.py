@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pybench.plugin.named import unmeasured_lines
+from pybench.plugin.unmeasured_folders import unmeasured_lines
 from pybench.results import ERROR, MEASURED, NOT_AVAILABLE, SKIPPED, RowStatus
 
 Run = Callable[..., pytest.RunResult]
