@@ -8,8 +8,8 @@ import pytest
 
 from pybench.inside.identity import count_affinity, gil_enabled, is_free_threaded
 from pybench.plugin.marking import skip_without_free_threading
-from pybench.plugin.places import Place, matches
 from pybench.plugin.selection import near
+from pybench.plugin.selectors import Place, matches
 
 Run = Callable[..., pytest.RunResult]
 

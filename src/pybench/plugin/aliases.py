@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pybench.plugin.places import Place, matches, parts
+from pybench.plugin.selectors import Place, matches, parts
 
 FILE = "aliases.toml"
 

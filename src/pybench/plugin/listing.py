@@ -14,7 +14,7 @@ import pytest
 
 from pybench.plugin.aliases import read_aliases
 from pybench.plugin.marking import is_kernel_row, is_row, thread_count
-from pybench.plugin.places import matches, place_of
+from pybench.plugin.selectors import matches, place_of
 from pybench.plugin.summary import na_reason
 
 OPTION = "--pybench-list-to"

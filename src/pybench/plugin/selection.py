@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import pytest
 
 from pybench.plugin.aliases import other_places, read_aliases
-from pybench.plugin.places import Place, matches, parts, place_of
+from pybench.plugin.selectors import Place, matches, parts, place_of
 
 # Seconds a row of --pybench-quick gets: sixty of them, their set-up and the start of
 # the session have to end within a minute on a busy machine of two cores.
