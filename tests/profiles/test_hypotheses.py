@@ -1,5 +1,7 @@
 """Hypotheses, judged by numbers that are given."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from pybench.cli.bottleneck import hypothesis_lines, top_functions, verdict_lines
@@ -16,11 +18,14 @@ from pybench.profiles.bottleneck import (
     Cause,
     Estimate,
     Findings,
+    Runs,
     Verdict,
     full_share,
     judge,
     share,
+    with_start_up,
 )
+from pybench.profiles.experiments import BARE, PLAIN, WHOLE, Ran
 from pybench.profiles.hypotheses import judge_hypothesis, side
 
 pytestmark = pytest.mark.once
@@ -199,3 +204,42 @@ def test_full_collections_have_a_share_of_the_pauses(
     observed = {"pauses_ns": pauses, "generations": generations}
 
     assert full_share(observed) == expected
+
+
+@pytest.mark.parametrize("factor", [1, 5, 20])
+def test_waiting_for_a_cpu_is_no_start_up(factor: int) -> None:
+    """On a machine where everything takes `factor` times as long: the same shares.
+
+    The interpreter takes 20 ms, the program 80 ms at any execution.
+    """
+
+    def ran(condition: str, ns: int, number: int, report: Mapping[str, object]) -> Ran:
+        return Ran(
+            condition=condition,
+            number=number,
+            wall_ns=ns * factor,
+            cpu_ns=ns,
+            queued_ns=ns * (factor - 1),
+            begun_ns=0,
+            report=report,
+        )
+
+    execution = {"wall_ns": 80_000_000 * factor, "calls": 1}
+    execution["queued_ns"] = 80_000_000 * (factor - 1)
+    runs = [
+        ran(condition, ns, number, report)
+        for number in range(3)
+        for condition, ns, report in (
+            (WHOLE, 100_000_000, {}),
+            (BARE, 20_000_000, {}),
+            (PLAIN, 100_000_000, {"first": execution, "steady": execution}),
+        )
+    ]
+
+    causes, _ = with_start_up([cause(BYTECODE, 0.9, 1.0, 1.0)], Runs(runs), {}, "")
+
+    start_up = causes[-1]
+    assert start_up.name == START_UP
+    assert start_up.share.value == pytest.approx(0.2)
+    assert "interpreter is 20% of it" in start_up.evidence
+    assert judge(causes).cause == BYTECODE

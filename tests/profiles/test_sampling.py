@@ -323,3 +323,27 @@ def test_extension_is_a_file_that_loads(python: Interpreter) -> None:
 
     assert hasattr(module, "sampler_start")
     assert path.suffix == ".so"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("drained", [0, 1, 1000])
+def test_time_that_it_takes_to_hand_samples_out_is_not_the_targets(
+    drained: int,
+) -> None:
+    """Samples go on while a list of the earlier ones is made."""
+    handing_out, of_target = sample(BUILTIN, offset=2), sample(LOAD, offset=4)
+
+    class Sampler:
+        """Answers as `_pybench` does: many, those of that time, the target's."""
+
+        answers = iter(([sample(LOAD)] * drained, [handing_out], [of_target]))
+
+        def sampler_drain(self) -> tuple[list[Any], int]:
+            return next(self.answers), 0
+
+    samples = sampling.Samples(None)
+    samples._sampler = Sampler()
+    samples.enable()
+    samples.disable()
+
+    assert samples.samples == [of_target]

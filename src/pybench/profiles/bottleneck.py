@@ -291,6 +291,15 @@ def steady_alone(ran: Ran) -> float | None:
     return float(max(0, steady["wall_ns"] - steady["queued_ns"]) / steady["calls"])
 
 
+def process_alone(ran: Ran) -> float:
+    """Return wall time of a whole process, less what its main thread waited for a CPU.
+
+    Beside times of executions that leave the waiting out, it must be left out as well:
+    on a busy machine the start of an interpreter would pass for most of a run.
+    """
+    return float(max(0, ran.wall_ns - ran.queued_ns))
+
+
 def steady_cpu(ran: Ran) -> float | None:
     """Return CPU time of one steady execution, child processes not included.
 
@@ -398,7 +407,7 @@ def find(target: Target, runs: Sequence[Ran], *, free_threaded: bool) -> Finding
         na["steady time"] = f"it could not run twice in one process: {errors[0]}"
     causes, needed = _causes(target, by, known, na)
     if target.is_program:
-        causes, needed = _with_start_up(causes, by, known, needed)
+        causes, needed = with_start_up(causes, by, known, needed)
     return Findings(
         target=target.words,
         kind=target.kind,
@@ -794,11 +803,12 @@ def _children(by: Runs, rest: Share) -> Share:
     return _part(shares)
 
 
-def _with_start_up(
+def with_start_up(
     causes: Sequence[Cause], by: Runs, known: dict[str, Any], needed: str
 ) -> tuple[list[Cause], str]:
     """Put start-up beside the causes, whose shares become those of the whole run."""
-    baseline, bare = known["baseline"], known["bare"]
+    whole_process = estimate(by.values(WHOLE, process_alone))
+    bare = estimate(by.values(BARE, process_alone))
     shares = []
     for one in by.of(PLAIN):
         wall, first = steady_alone(one), one.report["first"]
@@ -806,14 +816,15 @@ def _with_start_up(
             # Both of one process, a moment apart, and what every process takes.
             whole = bare.mean + max(0, first["wall_ns"] - first["queued_ns"])
             shares.append(1 - wall / whole)
-    if not causes or not shares or bare is None:
+    if not causes or not shares or bare is None or whole_process is None:
         return [], needed
     once = _part(shares)
     imported = _imported(by, known)
-    explained = min(1.0, bare.mean / baseline.mean + imported)
+    bare_share = min(1.0, bare.mean / max(1.0, whole_process.mean))
+    explained = min(1.0, bare_share + imported)
     evidence = (
         f"a second execution in the same process saves so much of the whole run; "
-        f"the bare interpreter is {bare.mean / baseline.mean:.0%} of it, imports are "
+        f"the bare interpreter is {bare_share:.0%} of it, imports are "
         f"{imported:.0%}"
     )
     if once.value > 0 and explained < once.value / 2:

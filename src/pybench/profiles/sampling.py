@@ -297,6 +297,8 @@ class Samples:
     def enable(self) -> None:
         """Keep what is seen from now on."""
         self._drained()
+        # Samples of the time that it took to hand out many are not of the target.
+        self._drained()
 
     def disable(self) -> None:
         """Keep what was seen until now."""
