@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -22,6 +25,7 @@ from pybench.profiles.experiments import (
     parse_imports,
     parse_target,
 )
+from pybench.profiles.given_row import GivenRow
 from pybench.runner import Interpreter, probe
 
 OF_ITSELF = Condition(name=PLAIN)
@@ -470,6 +474,168 @@ def test_row_is_measured_through_its_fixture(
     names = [one["name"] for one in ran.report["observed"]["functions"]]
     assert "<built-in method builtins.sorted>" in names
     assert "before" in missing.problem
+
+
+ROWS = """
+import pathlib
+import pytest
+
+def note():
+    with open(pathlib.Path(__file__).with_name("calls"), "a") as file:
+        file.write(".")
+
+def test_once(benchmark):
+    benchmark.pedantic(note, rounds=1)
+
+@pytest.mark.parametrize("at", ["http://a//b", "x/./y", "a::b", "[z"])
+def test_five(benchmark, at):
+    benchmark.pedantic(note, rounds=5, warmup_rounds=1, iterations=2)
+
+def test_made_anew(benchmark):
+    benchmark.pedantic(note, setup=lambda: None, teardown=lambda: None, rounds=2)
+
+def test_refused(benchmark):
+    benchmark.pedantic(note, rounds=0)
+"""
+TREATED = Condition(name="gc off", treatment="off")
+
+
+@pytest.mark.parametrize(
+    ("test", "condition", "calls"),
+    [
+        ("once", OF_ITSELF, {1}),
+        # A warm-up and five rounds of two, and one call for what the row gets.
+        ("five[http://a//b]", OF_ITSELF, {13}),
+        ("five[a::b]", TREATED, {13}),
+        ("made_anew", OF_ITSELF, range(10, 10_000)),
+    ],
+)
+def test_row_runs_as_often_as_it_says(
+    python: Interpreter,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    test: str,
+    condition: Condition,
+    calls: set[int] | range,
+) -> None:
+    monkeypatch.setattr(experiments, "BUDGET_S", 0.01)
+    path = tmp_path / "test_rows.py"
+    path.write_text(ROWS)
+    target = parse_target(f"{path}::test_{test}")
+
+    ran = experiments.run(python, target, condition, 0, 60.0)
+
+    assert ran.problem == ""
+    assert len((tmp_path / "calls").read_text()) in calls
+    note = " ".join(notes_of([ran]))
+    if test == "once":
+        assert ran.report["steady"] == ran.report["first"]
+        assert "no process runs the row more than once;" in note
+    elif test == "made_anew":
+        assert (
+            note == "an execution is one round of the row with its setup and teardown"
+        )
+    else:
+        assert "with its 2 iterations" in note
+        assert "more than 5 times; write more rounds" in note
+
+
+def test_row_that_stock_refuses_is_refused_in_its_words(
+    python: Interpreter, tmp_path: Path
+) -> None:
+    path = tmp_path / "test_rows.py"
+    path.write_text(ROWS)
+    target = parse_target(f"{path}::test_refused")
+
+    ran = experiments.run(python, target, OF_ITSELF, 0, 60.0)
+
+    assert ran.problem == ("it raised ValueError: Must have positive int for `rounds`.")
+    assert not (tmp_path / "calls").exists()
+
+
+def test_round_is_made_as_stock_makes_it() -> None:
+    said: list[object] = []
+
+    def target(*args: int, **kwargs: int) -> int:
+        said.append((args, kwargs))
+        return len(said)
+
+    rounds = subject.Rounds(
+        target,
+        setup=lambda: ((1,), {"b": 2}),
+        teardown=lambda *args, **kwargs: said.append("down"),
+        warmup_rounds=1,
+        rounds=3,
+        says_rounds=True,
+    )
+    rounds.warm()
+    returned = rounds.call()
+
+    assert said == [((1,), {"b": 2}), "down"] * 2
+    assert returned == rounds.result() == 3
+    assert rounds.most is None
+
+
+@pytest.mark.parametrize(
+    ("how", "most"),
+    [
+        ({"says_rounds": False}, 1),
+        ({"rounds": 4, "says_rounds": True}, 4),
+        ({"rounds": 1, "setup": dict, "says_rounds": True}, 1),
+        ({"rounds": 1, "setup": dict, "says_rounds": False}, None),
+        ({"rounds": 4, "setup": dict, "says_rounds": True}, None),
+    ],
+)
+def test_rounds_have_the_limit_that_the_row_says(
+    how: dict[str, Any], most: int | None
+) -> None:
+    assert subject.Rounds(int, **how).most == most
+
+
+def test_setup_that_gives_arguments_allows_no_others() -> None:
+    rounds = subject.Rounds(
+        int, args=("1",), setup=lambda: (("2",), {}), says_rounds=True
+    )
+
+    with pytest.raises(TypeError, match="Can't use `args` or `kwargs`"):
+        rounds.call()
+
+
+@pytest.mark.parametrize(
+    ("test", "chosen"),
+    [
+        ("test_a[http://x//y]", "test_a[http://x//y]"),
+        ("test_a[p::q]", "test_a[p::q]"),
+        ("test_c", "test_c[1]"),
+        ("T::test_d", "T::test_d"),
+        ("T", "T::test_d"),
+        ("test_a", "are 2 rows; name one: test_a[http://x//y], test_a[p::q]"),
+        ("test_n", "there is no such row; rows.py has test_a[http://x//y]"),
+    ],
+)
+def test_given_row_is_chosen_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test: str, chosen: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ["test_a[http://x//y]", "test_a[p::q]", "test_c[1]", "T::test_d"]
+    items = [
+        SimpleNamespace(
+            nodeid=f"{file}::{name}",
+            path=tmp_path / file,
+            fixturenames=["benchmark"],
+        )
+        for file in ("other.py", "rows.py")
+        for name in names
+    ]
+    given = GivenRow(f"rows.py::{test}")
+
+    if " " in chosen:
+        with pytest.raises(pytest.UsageError, match=re.escape(chosen)):
+            given.pytest_collection_modifyitems(items)
+        assert chosen in given.problem
+    else:
+        given.pytest_collection_modifyitems(items)
+        assert [item.nodeid for item in items] == [f"rows.py::{chosen}"]
 
 
 def test_imports_are_those_of_the_target() -> None:

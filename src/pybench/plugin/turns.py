@@ -37,6 +37,12 @@ from pybench.inside.clocks import process_cpu_ns, wall_ns
 from pybench.inside.collector import collector_off
 from pybench.inside.identity import gil_enabled, is_free_threaded
 from pybench.inside.packages import ImportedPackages
+from pybench.inside.pedantic import (
+    Given,
+    check_pedantic,
+    most_rounds,
+    round_arguments,
+)
 from pybench.inside.rounds import KernelResult
 from pybench.plugin.kernel import find_kernel, native_or_fail
 from pybench.plugin.marking import alternates, is_row, margin
@@ -574,11 +580,9 @@ def pedantic_work(
 ) -> Work:
     """Return the work of ``benchmark.pedantic(...)``: its rounds, one after another.
 
-    A row without a `setup` may keep the state that its calls leave: a list that is
-    sorted, a cache that is filled. So no process does more rounds of it than it says,
-    and their calls are those that stock would make. With a `setup` rounds may be
-    repeated, each behind its own, and `rounds` is taken for an idea of how many are
-    enough; except for ``rounds=1``, if the row says so itself (`says_rounds`).
+    No process does more rounds than `most_rounds`; the calls of those are the ones
+    that stock would make. Where there is no limit, `rounds` is taken for an idea of
+    how many are enough.
 
     Raises
     ------
@@ -591,49 +595,16 @@ def pedantic_work(
         iterations=iterations,
         has_setup=bool(setup),
     )
-    is_limited = not setup or (says_rounds and rounds == 1)
     work = _Rounds(
         benchmark=benchmark,
         target=target,
-        arguments=partial(_arguments, args, kwargs or {}, setup),
+        arguments=partial(round_arguments, args, kwargs or {}, setup),
         teardown=teardown,
         warmup_rounds=warmup_rounds,
         iterations=iterations,
-        limit=rounds if is_limited else None,
+        limit=most_rounds(rounds, has_setup=bool(setup), says_rounds=says_rounds),
     )
     return Work(run=work.run, size=work.size, finish=work.finish, rounds=work.limit)
-
-
-def check_pedantic(
-    *, rounds: object, warmup_rounds: object, iterations: object, has_setup: bool
-) -> None:
-    """Raise `ValueError` for what stock refuses, in its order and its words."""
-    if not isinstance(iterations, int) or iterations < 1:
-        raise ValueError("Must have positive int for `iterations`.")
-    if not isinstance(rounds, int) or rounds < 1:
-        raise ValueError("Must have positive int for `rounds`.")
-    if not isinstance(warmup_rounds, int) or warmup_rounds < 0:
-        raise ValueError("Must have positive int for `warmup_rounds`.")
-    if iterations > 1 and has_setup:
-        raise ValueError("Can't use more than 1 `iterations` with a `setup` function.")
-
-
-_Given = tuple[Sequence[Any], Mapping[str, Any]]
-
-
-def _arguments(
-    args: Sequence[Any], kwargs: Mapping[str, Any], setup: Callable[[], Any] | None
-) -> _Given:
-    """Return what a round calls the target with, as stock does."""
-    given = setup() if setup else None
-    if not given:
-        return args, kwargs
-    if args or kwargs:
-        raise TypeError(
-            "Can't use `args` or `kwargs` if `setup` returns the arguments."
-        )
-    ours, names = given
-    return ours, names
 
 
 class _Rounds:
@@ -644,7 +615,7 @@ class _Rounds:
         *,
         benchmark: Any,
         target: Callable[..., Any],
-        arguments: Callable[[], _Given],
+        arguments: Callable[[], Given],
         teardown: Callable[..., Any] | None,
         warmup_rounds: int,
         iterations: int,

@@ -429,6 +429,7 @@ def notes_of(plain: Sequence[Ran]) -> tuple[str, ...]:
     notes = []
     if makes := report.get("makes"):
         notes.append(unfinished.sentence(makes))
+    notes += notes_of_rounds(report.get("row") or {})
     if report.get("read_stdin"):
         notes.append(
             "it reads standard input, which is empty here: what it does with input is "
@@ -440,6 +441,29 @@ def notes_of(plain: Sequence[Ran]) -> tuple[str, ...]:
             "they go on during the next, whose times they are part of"
         )
     return tuple(notes)
+
+
+def notes_of_rounds(row: Mapping[str, Any]) -> list[str]:
+    """Say what an execution of a row of ``benchmark.pedantic`` is, and how often."""
+    notes = []
+    parts = [*row.get("with", ())]
+    if row.get("iterations", 1) > 1:
+        parts.insert(0, f"{row['iterations']} iterations")
+    if parts:
+        notes.append(
+            f"an execution is one round of the row with its {' and '.join(parts)}"
+        )
+    rounds = row.get("rounds")
+    if rounds is not None:
+        times = "once" if rounds == 1 else f"{rounds} times"
+        # The first is not compared, and a comparison takes two.
+        lost = "; what compares executions of one process is n/a" if rounds < 3 else ""
+        notes.append(
+            f"pedantic(rounds={rounds}): no process runs the row more than {times}"
+            f"{lost}; write more rounds, or a setup that makes the state anew without "
+            "rounds=1, if it may run more often"
+        )
+    return notes
 
 
 def judge(causes: Sequence[Cause], needed: str = "") -> Verdict:

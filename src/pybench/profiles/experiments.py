@@ -31,6 +31,7 @@ ASYNC_GENERATOR: str = unfinished.ASYNC_GENERATOR
 Kind = Literal["script", "module", "function", "row"]
 
 SUBJECT = Path(__file__).with_name("subject.py")
+GIVEN_ROW = Path(__file__).with_name("given_row.py")
 
 # How long what a process left in its session may take to end by itself: the resource
 # tracker and the fork server do when the pipe to their parent closes.
@@ -101,8 +102,7 @@ class Target:
         if self.kind == "module":
             return ["-m", self.name, *self.arguments]
         if self.kind == "row":
-            words = ["--benchmark-disable", "-q", "-p", "no:cacheprovider"]
-            return ["-m", "pytest", self.name, *words]
+            return [str(GIVEN_ROW), self.name]
         module, _, function = self.name.rpartition(":")
         load = ""
         if module.endswith(".py"):

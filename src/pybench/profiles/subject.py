@@ -71,6 +71,10 @@ unfinished = by_path(
 
 
 sampling = by_path("pybench_sampling", Path(__file__).with_name("sampling.py"))
+stated = by_path(
+    "pybench_pedantic", Path(__file__).parents[1] / "inside" / "pedantic.py"
+)
+given_row = by_path("pybench_given_row", Path(__file__).with_name("given_row.py"))
 
 
 class TargetError(Exception):
@@ -221,11 +225,96 @@ def imported(name: str) -> types.ModuleType:
     return module
 
 
-def row(node: str, measure: Callable[[Call], None]) -> None:
-    """Run a row under pytest, and measure what it gives to ``benchmark``."""
+class Rounds:
+    """What a row says in ``benchmark.pedantic``: an execution is one of its rounds.
+
+    A round is made as stock makes it: what the set-up gives, so many iterations, the
+    teardown.
+
+    Attributes
+    ----------
+    most : int or None
+        The rounds that this process may do, those of the warm-up not among them.
+
+    Raises
+    ------
+    ValueError
+        For what stock refuses, in its words.
+    """
+
+    def __init__(
+        self,
+        target: Callable[..., Any],
+        args: Any = (),
+        kwargs: Any = None,
+        setup: Callable[[], Any] | None = None,
+        teardown: Callable[..., Any] | None = None,
+        rounds: int = 1,
+        warmup_rounds: int = 0,
+        iterations: int = 1,
+        *,
+        says_rounds: bool,
+    ) -> None:
+        stated.check_pedantic(
+            rounds=rounds,
+            warmup_rounds=warmup_rounds,
+            iterations=iterations,
+            has_setup=bool(setup),
+        )
+        self.most: int | None = stated.most_rounds(
+            rounds, has_setup=bool(setup), says_rounds=says_rounds
+        )
+        parts = {"setup": setup, "teardown": teardown}
+        self.facts: Report = {
+            "rounds": self.most,
+            "iterations": iterations,
+            "with": [name for name, function in parts.items() if function],
+        }
+        self._target = target
+        self._given = (args, kwargs or {}, setup)
+        self._teardown = teardown
+        self._warmup_rounds = warmup_rounds
+        self._iterations = iterations
+        self._result: Any = None
+
+    def warm(self) -> None:
+        """Do the warm-up rounds."""
+        for _ in range(self._warmup_rounds):
+            self.call()
+
+    def call(self) -> Any:
+        """Do one round; return what its last iteration returned."""
+        self._result = None  # so that no round holds what the one before has made
+        args, kwargs = stated.round_arguments(*self._given)
+        for _ in range(self._iterations):
+            self._result = self._target(*args, **kwargs)
+        if self._teardown is not None:
+            self._teardown(*args, **kwargs)
+        return self._result
+
+    def result(self) -> Any:
+        """Return what the row gets: stock makes one more call if there are several."""
+        if self._iterations == 1:
+            return self._result
+        args, kwargs = stated.round_arguments(*self._given)
+        result = self._target(*args, **kwargs)
+        if self._teardown is not None:
+            self._teardown(*args, **kwargs)
+        return result
+
+
+def row(node: str, measure: Callable[..., None]) -> None:
+    """Run a row under pytest, and measure what it gives to ``benchmark``.
+
+    Parameters
+    ----------
+    measure : callable
+        Takes a call; how often it may be made in all, as ``most``; and what to say of
+        the row, as ``facts``.
+    """
     sys.path.insert(0, str(Path.cwd()))
     try:
-        import pytest
+        import pytest  # noqa: F401 - its lack is told here
         from pytest_benchmark.fixture import BenchmarkFixture
     except ImportError as error:
         raise TargetError(
@@ -233,35 +322,60 @@ def row(node: str, measure: Callable[[Call], None]) -> None:
             f"a row needs pytest and pytest-benchmark in {sys.executable}: {error}",
         ) from None
     stock: Any = BenchmarkFixture
-    problems: list[BaseException] = []
+    problems: list[TargetError] = []
     reached: list[bool] = []
+    said: list[bool] = []
 
-    def take(call: Call) -> Any:
+    def take(call: Call, **how: Any) -> None:
         reached.append(True)
         try:
-            measure(call)
+            measure(call, **how)
         except TargetError as error:
             problems.append(error)
-        return call()
+            raise
 
     def raw(_self: Any, target: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return take(lambda: target(*args, **kwargs))
-
-    def pedantic(
-        _self: Any, target: Any, args: Any = (), kwargs: Any = None,
-        setup: Any = None, *_: Any, **__: Any,
-    ) -> Any:  # fmt: skip
         def call() -> Any:
-            given = setup() if setup else None
-            a, k = given if given is not None else (args, kwargs or {})
-            return target(*a, **k)
+            return target(*args, **kwargs)
 
-        return take(call)
+        take(call)
+        return call()
 
-    stock._raw, stock._raw_pedantic = raw, pedantic
-    status = pytest.main(
-        [node, "--benchmark-disable", "-q", "-p", "no:cacheprovider"]
-    )  # fmt: skip
+    def raw_pedantic(_self: Any, target: Any, **how: Any) -> Any:
+        reached.append(True)
+        try:
+            rounds = Rounds(target, says_rounds=said[-1], **how)
+            if getattr(target, "__module__", "") == "pybench.plugin.kernel":
+                raise TargetError(
+                    "native",
+                    f"{node} is a native kernel, timed in C: there is no Python to "
+                    "profile; pybench run --profile detailed names its C function",
+                )
+            rounds.warm()
+        except TargetError as error:
+            problems.append(error)
+            raise
+        except Exception as error:
+            what = f"it raised {type(error).__name__}: {error}"
+            problems.append(TargetError("raised", what))
+            raise
+        take(rounds.call, most=rounds.most, facts=rounds.facts)
+        return rounds.result()
+
+    inner = stock.pedantic
+    parameters = inspect.signature(inner)
+
+    # Stock's own fills in what a row leaves out, and one round is what it fills in.
+    def pedantic(benchmark: Any, *args: Any, **kwargs: Any) -> Any:
+        given = parameters.bind_partial(benchmark, *args, **kwargs).arguments
+        said.append("rounds" in given)
+        return inner(benchmark, *args, **kwargs)
+
+    stock._raw, stock._raw_pedantic, stock.pedantic = raw, raw_pedantic, pedantic
+    given = given_row.GivenRow(node)
+    status = given_row.run_row(given)
+    if given.problem:
+        raise TargetError("missing", given.problem)
     if problems:
         raise problems[0]
     if not reached:
@@ -861,19 +975,41 @@ class Subject:
         part.write_text(json.dumps(self.report))
         part.replace(path)
 
-    def measure(self, call: Call) -> None:
-        """Run it for the first time, then steadily."""
+    def measure(
+        self, call: Call, *, most: int | None = None, facts: Report | None = None
+    ) -> None:
+        """Run it for the first time, then steadily.
+
+        Parameters
+        ----------
+        call : callable
+            One execution.
+        most : int, optional
+            How many executions there may be in this process, all together. The only
+            one of a process is the first and the steady one.
+        facts : dict, optional
+            What to say of the row.
+        """
+        self.report["row"] = facts
         finished = Finished(call)
         self.report["ready_ns"] = time.monotonic_ns()
         self.write()
         collecting = self.settings["collector"] != "off"
-        self.report["first"] = self._guard(finished.first, 1, collecting)
+        is_only = most == 1
+        observer = self.observer if is_only else None
+        self.report["first"] = first = self._guard(
+            finished.first, 1, collecting, observer
+        )
+        observed = first.pop("observed")
         self.report["makes"] = finished.kind
         self.report["threads_left"] = left_threads()
         self.report["read_stdin"] = Stdin.was_read
         self.write()
         try:
-            self._steady(finished.again, collecting)
+            if is_only:
+                self._keep(first, observed, None)
+            else:
+                self._steady(finished.again, collecting, most and most - 1)
         except TargetError as error:
             # Most scripts can run twice in one process; one that cannot has a first.
             self.report["steady_error"] = str(error)
@@ -881,40 +1017,54 @@ class Subject:
         self.report["gil"] = getattr(sys, "_is_gil_enabled", lambda: True)()
         self.write()
 
-    def _steady(self, call: Call, collecting: bool) -> None:
+    def _steady(self, call: Call, collecting: bool, most: int | None) -> None:
         budget = self.settings["budget_ns"]
         took = self.report["first"]["wall_ns"]
-        if took < BATCH_NS:
+        is_limited = most is not None
+        if took < BATCH_NS and not is_limited:
             # The first is dearer than the others, and would make the batch too small.
             took = self._guard(call, 3, collecting)["wall_ns"] // 3
-        number = max(1, min(MOST_CALLS, budget // max(took, 1)))
+        most = MOST_CALLS if most is None else min(most, MOST_CALLS)
         if self.settings.get("treatment"):
-            self._take_turns(call, took)
+            self._take_turns(call, took, most)
             return
         # What the last execution left would pile up without it.
         self.collector.collect()
+        number = max(1, min(most, budget // max(took, 1)))
         batches = min(BATCHES, number)
         steady = self._guard(call, number, collecting, self.observer, batches)
-        if steady["wall_ns"] < budget // 20 and number < MOST_CALLS:
+        is_short = steady["wall_ns"] < budget // 20
+        if is_short and not is_limited and number < MOST_CALLS:
             # What made the first one dear is done: imports, a cache, a connection.
             number = min(MOST_CALLS, budget * number // max(steady["wall_ns"], 1))
             batches = min(BATCHES, number)
             steady = self._guard(call, number, collecting, self.observer, batches)
-        self.report["observed"] = steady.pop("observed")
+        again = None if is_limited else call
+        self._keep(steady, steady.pop("observed"), again)
+
+    def _keep(self, steady: Report, observed: Any, again: Call | None) -> None:
+        """Put down steady executions; a sampler may ask for one more of them."""
         if isinstance(self.observer, sampling.Samples):
-            self.report["observed"] = self.observer.settle(
-                lambda: self._guard(call, 1, collecting)
-            )
+
+            def once_more() -> None:
+                if again:
+                    self._guard(again, 1, self.settings["collector"] != "off")
+
+            observed = self.observer.settle(once_more)
+        self.report["observed"] = observed
         self.report["steady"] = steady
 
-    def _take_turns(self, call: Call, took: int) -> None:
+    def _take_turns(self, call: Call, took: int, most: int) -> None:
         """Run batches with and without a treatment in turns, so that both are close.
 
-        A machine that slows down or speeds up does so for both.
+        A machine that slows down or speeds up does so for both. There is none if the
+        executions that are left do not give one pair.
         """
         word, budget = self.settings["treatment"], self.settings["budget_ns"]
-        pairs = max(2, min(BATCHES, budget // max(took, 1)))
-        number = max(1, min(MOST_CALLS, budget // pairs // max(took, 1)))
+        pairs = min(most // 2, max(2, min(BATCHES, budget // max(took, 1))))
+        if not pairs:
+            return
+        number = max(1, min(most // (2 * pairs), budget // pairs // max(took, 1)))
         found: list[Report] = []
         for _ in range(pairs):
             self.collector.switch("on")

@@ -1,0 +1,82 @@
+"""One row of a suite, ``path::test`` as it was typed, in a session of its own.
+
+Run as a file, or loaded by its path, by any CPython with pytest. pytest is given the
+file alone, and the row is chosen among what it collects: on its command line a name
+with ``//``, ``/./``, ``::`` or a bracket would be taken for a path.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+
+class GivenRow:
+    """The plugin that leaves one row.
+
+    Parameters
+    ----------
+    node : str
+        ``path::test``; of several tests that begin so, none is taken.
+
+    Attributes
+    ----------
+    problem : str
+        Why there is no such row; "" where there is.
+    """
+
+    def __init__(self, node: str) -> None:
+        self.file, _, self.test = node.partition("::")
+        self.problem = ""
+        self._node = node
+        self._path = Path(self.file).resolve()
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Leave the row, or end the session."""
+        import pytest
+
+        tests = {
+            item.nodeid.partition("::")[2]: item
+            for item in items
+            if item.path.resolve() == self._path
+        }
+        if self.test in tests:
+            items[:] = [tests[self.test]]
+            return
+        begin = (f"{self.test}[", f"{self.test}::")
+        found = {
+            test: item
+            for test, item in tests.items()
+            if test.startswith(begin) and "benchmark" in item.fixturenames
+        }
+        if len(found) == 1:
+            items[:] = found.values()
+            return
+        if found:
+            names = ", ".join([*found][:4])
+            self.problem = f"{self._node} are {len(found)} rows; name one: {names}"
+        else:
+            rows = [n for n, item in tests.items() if "benchmark" in item.fixturenames]
+            known = ", ".join(rows[:4]) or "none"
+            self.problem = (
+                f"{self._node}: there is no such row; {self.file} has {known}"
+            )
+        raise pytest.UsageError(self.problem)
+
+
+def run_row(given: GivenRow) -> int:
+    """Run the row once, and nothing is timed; return pytest's status.
+
+    Raises
+    ------
+    ImportError
+        Without pytest.
+    """
+    import pytest
+
+    words = [given.file, "--benchmark-disable", "-q", "-p", "no:cacheprovider"]
+    return int(pytest.main(words, plugins=[given]))
+
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path.cwd())  # as ``python -m pytest`` has it
+    sys.exit(run_row(GivenRow(sys.argv[1])))
