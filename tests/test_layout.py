@@ -19,12 +19,13 @@ AREAS = sorted(
 )
 # What each part of the package may import of the others, besides itself.  The two
 # planes, plugin and everything from verdicts on, share the modules of `SHARED`.
-SHARED = {"results", "sequential", "outputs", "streams"}
+SHARED = {"results", "sequential", "outputs", "streams", "texts"}
 MAY_IMPORT = {
     "results": set[str](),
     "sequential": set[str](),
     "outputs": set[str](),
     "streams": set[str](),
+    "texts": set[str](),
     "inside": {*SHARED, "_pybench"},
     "plugin": {*SHARED, "inside", "_pybench"},
     "verdicts": SHARED,

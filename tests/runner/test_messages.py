@@ -10,13 +10,13 @@ from pybench.results import ERROR, MEASURED, SKIPPED, TurnSample
 from pybench.runner.messages import (
     COUNTS,
     MessageError,
-    plain,
     read_ended,
     read_facts,
     read_numbers,
     read_rounds,
     read_sample,
 )
+from pybench.texts import encodable
 
 pytestmark = pytest.mark.once
 
@@ -51,7 +51,7 @@ def test_a_reason_can_be_written_whatever_it_was() -> None:
     how = read_ended({"outcome": ERROR, "reason": "half: \ud800", "facts": {}})
 
     assert how.reason == "half: \\ud800"
-    assert plain(None) == "None"
+    assert encodable(None) == "None"
 
 
 @pytest.mark.parametrize(

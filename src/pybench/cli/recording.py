@@ -9,6 +9,7 @@ from typing import Any
 
 from pybench.cli.status import FAILED, OK, UsageError
 from pybench.outputs import check_place, finite, write_file
+from pybench.texts import encoded
 
 
 def add_json(parser: argparse.ArgumentParser, *, bare: bool = False) -> None:
@@ -78,11 +79,7 @@ def write_whole(data: str | bytes, where: str, option: str) -> None:
             raise UsageError(f"{option} -: not text, and this is a terminal: a file")
         sys.stdout.buffer.write(data)
         return
-    # A name of a row may hold half of a pair of surrogates.
-    encoded = (
-        data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
-    )
     try:
-        write_file(Path(where), encoded)
+        write_file(Path(where), encoded(data) if isinstance(data, str) else data)
     except OSError as error:
         raise UsageError(f"{option} {where}: {error.strerror or error}") from error

@@ -1,5 +1,7 @@
 """Exit statuses that all commands share, and the error that means the second."""
 
+from pybench.texts import printable
+
 OK = 0  # done; nothing confirmed
 CONFIRMED = 1  # a change that --fail-on names
 USAGE = 2  # argparse's own
@@ -14,9 +16,4 @@ class UsageError(Exception):
 
 def for_terminal(text: object) -> str:
     """Return a message without control characters: names in it come from elsewhere."""
-    return "".join(
-        one
-        if one.isprintable() or one == "\n"
-        else one.encode("unicode_escape").decode()
-        for one in str(text)
-    )
+    return printable(str(text), keep="\n")

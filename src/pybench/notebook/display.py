@@ -6,7 +6,8 @@ import html
 from collections.abc import Sequence
 
 from pybench.notebook.measurement import Measurement, ThreadCount
-from pybench.notebook.pictures import measurement_spec, printable, svg_or_none
+from pybench.notebook.pictures import measurement_spec, svg_or_none
+from pybench.texts import printable
 
 VEGALITE = "application/vnd.vegalite.v5+json"
 
@@ -17,9 +18,7 @@ _LEFT = "text-align:left;padding:.1em .7em;vertical-align:top"
 
 def escape(text: str) -> str:
     """Return a text as HTML, without control characters: a notebook is a file too."""
-    return html.escape(
-        "".join(one if one in "\n\t" else printable(one) for one in text)
-    )
+    return html.escape(printable(text, keep="\n\t"))
 
 
 def duration(ns: float) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pybench.notebook.measurement import Measurement
+from pybench.texts import with_printable_texts
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 
@@ -67,26 +68,8 @@ def svg_or_none(spec: dict[str, Any]) -> str | None:
     except ImportError:
         return None
     # An SVG cannot hold control characters: vl-convert would abort the interpreter.
-    return str(vl_convert.vegalite_to_svg(_printable(spec), vl_version=_VERSION))
-
-
-def printable(text: str) -> str:
-    """Return a text whose characters that are not printable are escaped."""
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode()
-        for one in text
-    )
-
-
-def _printable(value: Any) -> Any:
-    """Return a specification whose texts are all printable."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, dict):
-        return {_printable(key): _printable(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_printable(one) for one in value]
-    return value
+    shown = with_printable_texts(spec)
+    return str(vl_convert.vegalite_to_svg(shown, vl_version=_VERSION))
 
 
 def measurement_spec(found: Measurement) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pybench.texts import encodable
+
 # Deeper ones than any reader takes, whole numbers of more bits than the longest key,
 # and longer texts than anybody reads.
 _DEPTH_MOST = 100
@@ -35,7 +37,7 @@ def _held(value: object, within: frozenset[int]) -> Any:
         return value
     # What is derived from these is written by their own methods, as `json` does.
     if isinstance(value, str):
-        return _text(str.__str__(value))
+        return encodable(str.__str__(value))
     if isinstance(value, int):
         number = int.__pos__(value)
         return number if number.bit_length() <= _BITS_MOST else _instead(number)
@@ -70,15 +72,10 @@ def _instead(value: object) -> str:
 def described(value: object) -> str:
     """Return the `repr` of a value, or why it has none."""
     try:
-        return _text(repr(value)[:_TEXT_MOST])
+        return encodable(repr(value)[:_TEXT_MOST])
     except Exception as error:
         kind = type(error).__name__
         return f"{type(value).__name__} object, whose repr raises {kind}"
-
-
-def _text(text: str) -> str:
-    """Write half a surrogate pair out, which UTF-8 cannot hold."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def can_be_told(value: object) -> bool:

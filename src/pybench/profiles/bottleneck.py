@@ -313,16 +313,6 @@ def steady_cpu(ran: Ran) -> float | None:
     return float(min(one["own_cpu_ns"] for one in steady["batches"]) / calls)
 
 
-def without_collector(ran: Ran) -> float | None:
-    """Return CPU time of an execution without the collector, of the quickest batch."""
-    pairs = ran.report.get("pairs")
-    if not pairs:
-        return None
-    return float(
-        min(one["treated"]["own_cpu_ns"] / one["treated"]["calls"] for one in pairs)
-    )
-
-
 def treated(ran: Ran) -> float | None:
     """Return CPU time of an execution under a treatment over that of one without.
 

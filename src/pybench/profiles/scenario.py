@@ -48,6 +48,7 @@ from pybench.profiles.scenario_settings import (
     settings_of,
 )
 from pybench.profiles.scenario_work import ScenarioError
+from pybench.texts import encoded
 
 # Rounds without work, whose median is the overhead.
 _EMPTY_ROUNDS = 200
@@ -295,7 +296,7 @@ def save(record: Record, path: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return
-    write_file(Path(path), text.encode("utf-8", "backslashreplace"))
+    write_file(Path(path), encoded(text))
 
 
 def _print(lines: Sequence[str], out: Any) -> None:

@@ -12,11 +12,11 @@ from pybench.report.wording import (
     duration,
     facts,
     means_lines,
-    printable,
     ratio,
     shortened,
 )
 from pybench.runner.summary import NO_VERDICT, RowSummary, Summary
+from pybench.texts import printable
 from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 # The limit of a comment on GitHub is 65 536.

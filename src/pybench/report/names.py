@@ -11,7 +11,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from pybench.report.wording import LONGEST_NAME, own_name, printable, shortened
+from pybench.report.wording import LONGEST_NAME, own_name, shortened
+from pybench.texts import printable
 
 # Digits of a digest that keep two names apart which are alike where they are shown.
 _DIGITS = (4, 8, 16, 64)

@@ -21,7 +21,6 @@ from pybench.report.wording import (
     UNREPLICATED,
     duration,
     operation,
-    printable,
     saved_point,
 )
 from pybench.runner.saved_comparison import (
@@ -32,6 +31,7 @@ from pybench.runner.saved_comparison import (
     SavedRowSummary,
     ranked,
 )
+from pybench.texts import printable
 
 LEGEND = (
     "▲ more time  ▼ less time  ? cannot tell  - control, no Python in it; ratio of "

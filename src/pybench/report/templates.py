@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pybench.report.wording import printable
+from pybench.texts import printable
 
 
 def templates_in(folder: Path) -> Environment:
@@ -28,4 +28,4 @@ def _shown(value: object) -> object:
     # What is marked as safe is of another type: it is ours, such as the style sheet.
     if type(value) is not str:
         return value
-    return "".join(one if one in "\n\t" else printable(one) for one in value)
+    return printable(value, keep="\n\t")

@@ -16,11 +16,11 @@ from pybench.report.wording import (
     interval,
     named_means,
     point,
-    printable,
     ratio,
     shortened,
 )
 from pybench.runner.summary import RowSummary, Summary
+from pybench.texts import printable
 from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 WIDTH = 100

@@ -14,6 +14,7 @@ from pybench.runner.summary import (
     RowSummary,
     Summary,
 )
+from pybench.texts import printable
 from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 # More time points up, as the ratio does.
@@ -97,14 +98,6 @@ def own_name(row: str) -> str:
 def operation(row: str) -> str:
     """Return the name of a row that is shown alone; `short_names` has those of many."""
     return shortened(printable(own_name(row)), LONGEST_NAME)
-
-
-def printable(text: str) -> str:
-    """Return a text without what moves a cursor or changes colours."""
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode()
-        for one in text
-    )
 
 
 def shortened(text: str, most: int) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pybench.results import ERROR, TurnSample
+from pybench.texts import encodable
 
 # More operations, rounds or threads than any row has; larger ones are a mistake, and
 # at some size no record can hold them.
@@ -51,17 +52,12 @@ class Ended:
     counts: Mapping[str, int] = field(default_factory=lambda: dict(COUNTS))
 
 
-def plain(value: object) -> str:
-    """Return a text that every file can hold: half a surrogate pair is written out."""
-    return str(value).encode("utf-8", "backslashreplace").decode()
-
-
 def read_facts(said: object) -> RowFacts:
     """Read what a session says of a row that it has collected."""
     if not isinstance(said, dict):
         return RowFacts(refused=f"its facts are {_short(said)}, which are none")
     margin, group = said.get("margin"), said.get("group")
-    refused = plain(said.get("refused") or "")
+    refused = encodable(said.get("refused") or "")
     if margin is not None and not _is_share(margin):
         refused = refused or f"its margin is {_short(margin)}, no share such as 0.03"
         margin = None
@@ -82,14 +78,17 @@ def read_ended(message: Mapping[str, Any]) -> Ended:
     said = message.get("facts")
     said = said if isinstance(said, dict) else {}
     counts = {name: said.get(name, least) for name, least in COUNTS.items()}
-    outcome, reason = plain(message.get("outcome")), plain(message.get("reason"))
+    outcome, reason = (
+        encodable(message.get("outcome")),
+        encodable(message.get("reason")),
+    )
     bad = [name for name, value in counts.items() if not is_count(value)]
     if bad:
         name = bad[0]
         # What it ended with otherwise says more.
         if outcome == "measured":
             outcome = ERROR
-            reason = plain(
+            reason = encodable(
                 f"extra_info[{name!r}] is {_short(counts[name])}, and must be a whole "
                 "number of at least 1: say so, or give it another name"
             )
@@ -152,7 +151,7 @@ def _is_share(value: object) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and plain(value) == value
+    return isinstance(value, str) and encodable(value) == value
 
 
 def _short(value: object) -> str:

@@ -32,7 +32,6 @@ from pybench.runner.messages import (
     Ended,
     MessageError,
     RowFacts,
-    plain,
     read_ended,
     read_facts,
     read_numbers,
@@ -40,6 +39,7 @@ from pybench.runner.messages import (
     read_rounds,
     read_sample,
 )
+from pybench.texts import encodable
 
 # A session that says nothing for so long is stuck. Far above any honest sample, as
 # the rows of startup take a second and a half.
@@ -159,15 +159,17 @@ class Worker:
         rows = message.get("rows")
         if not isinstance(rows, dict):
             raise StartError(f"{self.name}: said {rows!r} instead of its rows")
-        self.rows = {plain(name): _facts(name, said) for name, said in rows.items()}
+        self.rows = {encodable(name): _facts(name, said) for name, said in rows.items()}
         uncollected = message.get("uncollected")
         if isinstance(uncollected, dict):
-            self.uncollected = {plain(f): plain(why) for f, why in uncollected.items()}
+            self.uncollected = {
+                encodable(f): encodable(why) for f, why in uncollected.items()
+            }
         self.gil_enabled = message.get("gil_enabled")
         self.root = str(message.get("root") or "")
         self.configuration = str(message.get("configuration") or "")
         found = message.get("overridden")
-        self.overridden = (*map(plain, found),) if isinstance(found, list) else ()
+        self.overridden = (*map(encodable, found),) if isinstance(found, list) else ()
         try:
             self.identity = parse_identity(message.get("identity"), self.name)
         except ResultsError as error:
@@ -256,7 +258,7 @@ class Worker:
         try:
             return reader(said)
         except MessageError as error:
-            raise WorkerError(f"{self.name}: {plain(error)}") from None
+            raise WorkerError(f"{self.name}: {encodable(error)}") from None
 
     def tell(self, **message: object) -> None:
         """Send one message."""
@@ -379,7 +381,7 @@ def _status(code: int) -> str:
 
 def _facts(name: str, said: object) -> RowFacts:
     facts = read_facts(said)
-    if plain(name) != name:
+    if encodable(name) != name:
         reason = "its name has characters that no file can hold"
         return replace(facts, refused=facts.refused or reason)
     return facts

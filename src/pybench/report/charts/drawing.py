@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from pybench.report.wording import printable
+from pybench.texts import with_printable_texts
 
 # What draws them here and in a page. The specifications keep to what version 5 has,
 # which is what notebooks draw.
@@ -36,19 +36,8 @@ def svg_of(spec: Mapping[str, Any]) -> str:
     """
     vl_convert = importlib.import_module("vl_convert")
     # An SVG cannot hold control characters: vl-convert would abort the interpreter.
-    shown = _printable(dict(spec))
+    shown = with_printable_texts(spec)
     return str(vl_convert.vegalite_to_svg(shown, vl_version=GRAMMAR))
-
-
-def _printable(value: Any) -> Any:
-    """Return a specification whose texts have no control characters."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, Mapping):
-        return {_printable(key): _printable(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_printable(one) for one in value]
-    return value
 
 
 @cache

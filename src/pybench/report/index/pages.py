@@ -24,10 +24,10 @@ from pybench.report.wording import (
     interval,
     means_lines,
     point,
-    printable,
     shortened,
 )
 from pybench.runner.summary import RowSummary, SideSummary
+from pybench.texts import printable
 
 # The newest runs of a series that its tables and its lines have; all are in the CSV.
 MOST_COLUMNS = 8

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pybench.outputs import write_file
 from pybench.results import parse_json
+from pybench.texts import encoded
 
 # Lists what pybench wrote into a folder: only that is ever written over.
 MANIFEST = "site.json"
@@ -83,7 +84,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A name of a row may hold half of a pair of surrogates.
-        write_file(path, text.encode("utf-8", "backslashreplace"), inside=True)
+        write_file(path, encoded(text), inside=True)
     except OSError as error:
         raise SiteError(
             f"{path}: {error.strerror or error}: free the place, or choose another "
