@@ -2,7 +2,8 @@
 
 The default (the one that runs this) runs all of ``tests/``, in two legs that may run
 beside each other; the others run what touches the extension, but for what is marked
-``once``; the newest of them and those without the GIL also run the tests of the plugin.
+``once``; the newest of them and those without the GIL also run the tests of the plugin
+and count the kernels' instructions.
 Each also runs the benchmarks, so that the rows which it can and cannot run are counted.
 The default and those without the GIL measure them with the smallest budget; the others
 call each row once.  Two at a time: they disturb each other, but rows are counted here
@@ -47,6 +48,8 @@ TOUCH_THE_EXTENSION: tuple[str, ...] = ("tests/_pybench",)
 # Python alone: what holds on the oldest and on the newest build holds between them, and
 # the rows that each build measures go through it too.
 PLUGIN: tuple[str, ...] = ("tests/plugin",)
+# So it is with the counted instructions of each kernel, half a minute of each build.
+NOT_COUNTED = "--ignore=tests/_pybench/test_honesty.py"
 NOT_ONCE = ("-m", "not once")
 # The default runs everything, in two legs that may run beside each other: what depends
 # on the build and is measured, and the host's side.
@@ -463,8 +466,8 @@ class Matrix:
         return [*own, *([self._leg(one) for one in group] for group in rest)]
 
     def _leg(self, interpreter: Interpreter) -> Leg:
-        plugin = PLUGIN if interpreter in self.with_plugin else ()
-        where = (*TOUCH_THE_EXTENSION, *plugin, *NOT_ONCE)
+        more = PLUGIN if interpreter in self.with_plugin else (NOT_COUNTED,)
+        where = (*TOUCH_THE_EXTENSION, *more, *NOT_ONCE)
         rows = SMALL_BUDGET if interpreter.free_threaded else UNMEASURED
         return Leg(interpreter=interpreter, where=where, rows=rows)
 

@@ -392,3 +392,16 @@ def test_newest_build_and_those_without_the_gil_run_the_plugin_s_tests() -> None
 
     assert matrix.with_plugin([old, threaded, new, middle]) == [threaded, new]
     assert matrix.with_plugin([]) == []
+
+
+def test_builds_between_the_oldest_and_the_newest_count_no_instructions() -> None:
+    default = interpreter("3.11.7")
+    old = interpreter("3.12.1", soabi="cpython-312")
+    new = interpreter("3.15.0", soabi="cpython-315")
+
+    groups = matrix_of(default, with_plugin=(new,)).groups([old, new])
+
+    [between], [newest] = groups[2:]
+    assert matrix.NOT_COUNTED in between.where
+    assert matrix.NOT_COUNTED not in newest.where
+    assert (ROOT / matrix.NOT_COUNTED.removeprefix("--ignore=")).is_file()

@@ -4,6 +4,8 @@ Rows patch the clock: by `monkeypatch.setattr`, by tools that exchange every mod
 attribute that holds a function of `time`, by tools that exchange those functions in C.
 The extension reads the system's clocks itself. Where it is not built, the functions of
 `time` are kept in closures, which only the last of the three can reach.
+
+Call both through the module: `use_extension` exchanges them.
 """
 
 import time
@@ -12,18 +14,26 @@ from collections.abc import Callable
 from pybench.inside.identity import extension
 
 
-def _clock(native_name: str, own: Callable[[], int]) -> Callable[[], int]:
-    native: Callable[[], int] | None = getattr(extension(), native_name, None)
-    if native is not None:
-        return native
-
+def _kept(function: Callable[[], int]) -> Callable[[], int]:
     def read() -> int:
-        return own()
+        return function()
 
     return read
 
 
 # Whole nanoseconds since some point in the past.
-wall_ns = _clock("wall_ns", time.perf_counter_ns)
+wall_ns = _kept(time.perf_counter_ns)
 # CPU time of this process, all of its threads, in whole nanoseconds.
-process_cpu_ns = _clock("process_cpu_ns", time.process_time_ns)
+process_cpu_ns = _kept(time.process_time_ns)
+
+
+def use_extension() -> None:
+    """Read the clocks by the extension, where it is built; before the first row.
+
+    Not when this module is imported: pytest loads the plugin in sessions that have no
+    benchmark, and those shall not load the extension.
+    """
+    global wall_ns, process_cpu_ns
+    native = extension()
+    if native is not None:
+        wall_ns, process_cpu_ns = native.wall_ns, native.process_cpu_ns

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pybench.inside import clocks
 from pybench.inside.rounds import KernelResult
 from pybench.plugin import (
     again,
@@ -213,6 +214,7 @@ def pytest_configure(config: pytest.Config) -> None:
         storage = None
     if storage is not None:
         config.add_cleanup(_replace_machine_id(session.identity.folder))
+    clocks.use_extension()
     config.add_cleanup(limit_calibration())
     config.pluginmanager.register(RowState(session.say), "pybench-row-state")
     words = said_words(config)

@@ -33,7 +33,7 @@ from typing import Any
 
 import pytest
 
-from pybench.inside.clocks import process_cpu_ns, wall_ns
+from pybench.inside import clocks
 from pybench.inside.collector import collector_off
 from pybench.inside.identity import gil_enabled, is_free_threaded
 from pybench.inside.packages import ImportedPackages
@@ -140,11 +140,11 @@ class Watch:
         self._waited = _waited_ns(self._schedstat)
         self._blocked = blocked()
         self._cpu = _cpu_ns()
-        self._wall = wall_ns()
+        self._wall = clocks.wall_ns()
 
     def stop(self) -> TurnSample:
         """End the window; clocks in the opposite order, so that wall is inside."""
-        wall = wall_ns()
+        wall = clocks.wall_ns()
         cpu = _cpu_ns()
         given_up = blocked_since(self._blocked)
         waited = _waited_ns(self._schedstat) - self._waited
@@ -172,7 +172,7 @@ def blocked_since(before: int | None) -> int | None:
 
 def _cpu_ns() -> int:
     """Return the CPU time of this process and of the children it has waited for."""
-    own = process_cpu_ns()
+    own = clocks.process_cpu_ns()
     if _usage is None:
         return own
     children = _usage()
@@ -659,9 +659,9 @@ class _Rounds:
         """Find how many rounds fill a sample."""
 
         def once(count: int) -> tuple[float, float]:
-            start = wall_ns()
+            start = clocks.wall_ns()
             timed = self.run({"count": count}).wall_ns
-            return timed, wall_ns() - start
+            return timed, clocks.wall_ns() - start
 
         if most > 1:
             self._warm()
@@ -754,9 +754,9 @@ def kernel_work(
                     break
                 chosen = min(COUNT_MOST, chosen * 8)
             chosen = max(1, round(chosen * round_ns / max(window, 1)))
-        began = wall_ns()
+        began = clocks.wall_ns()
         windows = [r.elapsed_ns for r in call(3, chosen)]
-        setup_ns = wall_ns() - began - sum(windows)
+        setup_ns = clocks.wall_ns() - began - sum(windows)
         wanted = max(target_ns, min(setup_ns / SETUP_SHARE, KERNEL_LONGEST * target_ns))
         count = min(most, _whole(wanted / max(min(windows), 1)))
         return {"iterations": chosen, "count": count}
