@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pybench.cli import memory, status
+from pybench.cli import memory, running, status
 from pybench.profiles import memory as measured
+from pybench.runner import probe
 
 SUITE = """
 def test_row(benchmark):
@@ -75,6 +76,39 @@ def test_time_left_is_told(
     assert first.startswith("pybench: part 1 of 3, ")
     assert first.endswith(" left")
     assert last.startswith("pybench: part 3 of 3, ")
+
+
+@pytest.mark.once
+def test_interpreter_that_pybench_is_put_beside_is_measured_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its rows are listed and run by what starts a session there."""
+    beside = running.Ready(
+        interpreter=probe(sys.executable), start=("-P", "start.py", "--packages", "p")
+    )
+    starts: list[tuple[str, ...]] = []
+
+    def rows_of(*words: object, start: tuple[str, ...]) -> list[str]:
+        starts.append(start)
+        return ["t.py::test_a"]
+
+    def measure_row(*words: object, start: tuple[str, ...], **how: object) -> object:
+        starts.append(start)
+        return measured.Row(
+            fullname="t.py::test_a", means={}, lines=(), samples=0, problems=("none",)
+        )
+
+    monkeypatch.setattr(running, "interpreters", lambda words: ({"a": beside}, []))
+    monkeypatch.setattr(measured, "rows_of", rows_of)
+    monkeypatch.setattr(measured, "measure_row", measure_row)
+    options = argparse.Namespace(
+        selectors=[], suite=folder, python="./venv", repeats=1, only="rows",
+        flamegraph=None, timeout=60.0, json=None,
+    )  # fmt: skip
+
+    assert memory.profile_memory(options) == status.FAILED
+    assert starts == [beside.start] * 2
+    assert "problem: none" in capsys.readouterr().out
 
 
 def test_row_that_fails_is_told_and_the_others_saved(folder: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pybench.profiles import detailed
-from pybench.profiles.detailed import profile_document, profile_row
+from pybench.profiles.detailed import locate, profile_document, profile_row
 from pybench.runner import Interpreter, probe
 
 SUITE = """
@@ -103,6 +103,58 @@ def test_run_that_does_not_end_is_ended(
         "resident memory: no end within 0.01 seconds",
         "allocated memory: no end within 0.01 seconds",
     )
+
+
+ODD = """
+import pytest
+
+def list_of_one(at):
+    return [at]
+
+@pytest.mark.parametrize("at", ["http://a//b", "x/./y", "a::b", "[z"])
+def test_odd(benchmark, at):
+    benchmark(list_of_one, at)
+"""
+
+
+@pytest.mark.parametrize("at", ["http://a//b", "x/./y", "a::b", "[z"])
+def test_words_of_a_row_have_its_name_in_an_option_alone(suite: Path, at: str) -> None:
+    name = f"suite/test_suite.py::test_odd[{at}]"
+
+    file, root, row = locate(suite, name)
+
+    assert file == str(suite / "test_suite.py")
+    assert root == f"--rootdir={suite.parent}"
+    assert row == f"--pybench-row={name}"
+
+
+@pytest.mark.parametrize("folder", ["a[b", "a::b"])
+def test_file_that_pytest_would_cut_is_left_to_the_suite(
+    suite: Path, folder: str
+) -> None:
+    (suite / folder).mkdir()
+    (suite / folder / "test_it.py").touch()
+    name = f"suite/{folder}/test_it.py::test_it"
+
+    assert locate(suite, name) == (str(suite), f"--pybench-row={name}")
+
+
+def test_rows_whose_names_look_like_paths_are_profiled(
+    python: Interpreter, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder that pytest would take for its root, were it not told."""
+    below = suite / "below"
+    below.mkdir()
+    (below / "test_odd.py").write_text(ODD)
+    (suite.parent / "pytest.ini").unlink()
+    monkeypatch.chdir(Path("/"))
+    name = "below/test_odd.py::test_odd[http://a//b]"
+
+    row = profile_row(python, suite, name, is_native=False)
+
+    assert row.problems == ()
+    assert any("list_of_one" in function.name for function in row.functions)
+    assert row.traced_peak_bytes is not None
 
 
 def test_document_is_json() -> None:

@@ -29,6 +29,10 @@ def test_lacking(benchmark):
 def test_dying(benchmark):
     import os
     os.abort()
+
+@pytest.mark.parametrize("at", ["a::[b//c"])
+def test_odd(benchmark, at):
+    benchmark(lambda: HELD.append(bytearray({SIZE})))
 """
 needs_proc = pytest.mark.skipif(
     not Path("/proc/self/smaps_rollup").exists(), reason="n/a: no smaps_rollup here"
@@ -92,6 +96,15 @@ def test_row_that_drops_its_memory_has_a_peak_only(
     assert abs(row.means["blocks_grown"].value) < 60
 
 
+def test_row_whose_name_looks_like_a_path_is_measured(
+    python: Interpreter, suite: Path
+) -> None:
+    row = measure(python, suite, "odd[a::[b//c]")
+
+    assert row.means["traced_peak"].value == pytest.approx(SIZE, rel=0.3)
+    assert Path(row.lines[0].file).name == "test_suite.py"
+
+
 def test_row_that_dies_has_its_reasons(python: Interpreter, suite: Path) -> None:
     row = measure(python, suite, "dying")
 
@@ -147,7 +160,7 @@ def test_row_without_its_own_and_share_says_why(
     """What the system tells is there all the same."""
     sizes = {"rss_before_bytes": 10, "rss_peak_bytes": 30, "rss_after_bytes": 20}
     name = "suite/test_suite.py::test_held"
-    monkeypatch.setattr(memory, "run_row", lambda *words: ({name: sizes}, []))
+    monkeypatch.setattr(memory, "run_row", lambda *words, **how: ({name: sizes}, []))
 
     row = memory.measure_row(python, suite, name, repeats=1, timeout_s=60)
 
@@ -192,6 +205,7 @@ def test_rows_are_those_that_the_selectors_match(
         "dropped",
         "lacking",
         "dying",
+        "odd[a::[b//c]",
     ]
 
 

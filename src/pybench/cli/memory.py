@@ -12,6 +12,7 @@ from pybench.cli.recording import add_json, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 
 if TYPE_CHECKING:
+    from pybench.cli.running import Ready
     from pybench.profiles.memory import Each, Line, Row
     from pybench.profiles.repeats import Mean
     from pybench.runner import Interpreter
@@ -84,7 +85,8 @@ def profile_memory(options: argparse.Namespace) -> int:
     from pybench.report.names import short_names
 
     out = sys.stderr if options.json == "-" else sys.stdout
-    interpreter = one_interpreter(options.python)
+    ready = one_interpreter(options.python)
+    interpreter = ready.interpreter
     print(f"pybench: {interpreter.label} at {interpreter.path}", file=out, flush=True)
     names: list[str] = []
     if options.only != "each":
@@ -94,7 +96,9 @@ def profile_memory(options: argparse.Namespace) -> int:
                 "or say where they are: --suite PATH"
             )
         try:
-            names = memory.rows_of(interpreter, options.suite, options.selectors)
+            names = memory.rows_of(
+                interpreter, options.suite, options.selectors, start=ready.start
+            )
         except ChildError as error:
             raise UsageError(str(error)) from None
         print(
@@ -118,7 +122,7 @@ def profile_memory(options: argparse.Namespace) -> int:
         for name in names:
             row = memory.measure_row(
                 interpreter, options.suite, name,
-                repeats=options.repeats, timeout_s=options.timeout,
+                repeats=options.repeats, timeout_s=options.timeout, start=ready.start,
             )  # fmt: skip
             rows.append(row)
             meter.close()
@@ -127,7 +131,7 @@ def profile_memory(options: argparse.Namespace) -> int:
                 status = FAILED
             if folder:
                 page = folder / f"{page_name(name)}.html"
-                status = max(status, draw(interpreter, options, name, page, out=out))
+                status = max(status, draw(ready, options, name, page, out=out))
             tell()
         if kinds:
             meter.close()
@@ -171,7 +175,7 @@ def make_pages(
 
 
 def draw(
-    interpreter: "Interpreter",
+    ready: "Ready",
     options: argparse.Namespace,
     name: str,
     page: Path,
@@ -183,7 +187,10 @@ def draw(
     from pybench.profiles.pauses import ChildError
 
     try:
-        memory.flame_graph(interpreter, options.suite, name, page, options.timeout)
+        memory.flame_graph(
+            ready.interpreter, options.suite, name, page, options.timeout,
+            start=ready.start,
+        )  # fmt: skip
     except ChildError as error:
         print(f"  {error}", file=out)
         return FAILED

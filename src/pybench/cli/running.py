@@ -200,18 +200,11 @@ def interpreters(words: Sequence[str]) -> tuple[dict[str, Ready], list[str]]:
     return labelled, problems
 
 
-def one_interpreter(word: str | None) -> "Interpreter":
-    """Find or make one that has pybench in itself; None is this Python."""
-    from pybench.runner.prepare import START
-
+def one_interpreter(word: str | None) -> Ready:
+    """Find one and make it ready, as compare does; None is this Python."""
     labelled, _ = interpreters([word] if word else [])
     (ready,) = labelled.values()
-    if ready.start != START:
-        raise UsageError(
-            f"{word} has packages of its own and no pybench: install pybench there, or "
-            "name a version such as 3.14, of which an environment is made"
-        )
-    return ready.interpreter
+    return ready
 
 
 def made_ready(name: str, requested: "Requested") -> Ready:

@@ -31,7 +31,7 @@ from pybench.plugin.marking import MARKERS, skip_without_free_threading
 from pybench.plugin.options import said_words
 from pybench.plugin.rows import Rows
 from pybench.plugin.rowstate import RowState, limit_calibration
-from pybench.plugin.selection import select, select_quick
+from pybench.plugin.selection import ROW_OPTION, select, select_quick, select_row
 from pybench.plugin.session import Session
 from pybench.plugin.table import TableDefaults
 from pybench.plugin.turns import OPTION, Turns
@@ -145,6 +145,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         default=False,
         help=argparse.SUPPRESS,
+    )
+    group.addoption(
+        ROW_OPTION, dest="pybench_row", default=None, help=argparse.SUPPRESS
     )
     # For `pybench compare` alone, which inherits the socket to its children.
     group.addoption(OPTION, type=int, default=None, help=argparse.SUPPRESS)
@@ -281,6 +284,9 @@ def pytest_collection_modifyitems(
         select(config, items, selectors)
     if config.getoption("pybench_quick"):
         select_quick(config, items)
+    row: str | None = config.getoption("pybench_row")
+    if row is not None:
+        select_row(config, items, row)
     was_turned_on = config.stash[_SESSION].watch.is_broken
     for item in items:
         skip_without_free_threading(item, gil_was_turned_on=was_turned_on)

@@ -12,6 +12,9 @@ import pytest
 from pybench.plugin.aliases import other_places, read_aliases
 from pybench.plugin.selectors import Place, matches, parts, place_of
 
+# For the profiles of one row, each in a process of its own.
+ROW_OPTION = "--pybench-row"
+
 # Seconds a row of --pybench-quick gets: sixty of them, their set-up and the start of
 # the session have to end within a minute on a busy machine of two cores.
 QUICK_BUDGET_S = 0.1
@@ -32,6 +35,19 @@ def select_quick(config: pytest.Config, items: list[pytest.Item]) -> None:
             f"--pybench-quick: none of the {count} tests collected here is marked "
             "quick; mark some with @pytest.mark.quick, or run without the option"
         )
+
+
+def select_row(config: pytest.Config, items: list[pytest.Item], name: str) -> None:
+    """Keep the row of this node id: on the command line it would be read as a path.
+
+    Raises
+    ------
+    pytest.UsageError
+        If it is not collected here.
+    """
+    keep(config, items, lambda item: item.nodeid == name)
+    if not items:
+        raise pytest.UsageError(f"{ROW_OPTION}: there is no row {name} here")
 
 
 def cut_budget(item: pytest.Item) -> None:

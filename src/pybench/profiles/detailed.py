@@ -17,6 +17,9 @@ from pybench.runner.prepare import START
 
 SCHEMA = 1
 
+# Of the plugin: the node id of the row that a session runs.
+ROW_OPTION = "--pybench-row"
+
 # How many functions of a row are kept, by the time spent in themselves.
 TOP = 10
 
@@ -146,17 +149,22 @@ def profile_document(label: str, rows: Sequence[RowProfile]) -> dict[str, Any]:
     }
 
 
-def locate(suite: Path, fullname: str) -> str:
-    """Return a row's id as an argument for pytest from any working directory.
+def locate(suite: Path, fullname: str) -> tuple[str, ...]:
+    """Return words that make pytest run one row, from any working directory.
 
-    In the JSON it is relative to pytest's root, which is the suite or above it.
+    pytest is given the row's file and, as an option of ours, its node id: on the
+    command line ``//``, ``::`` or a bracket in it would be read as parts of a path. The
+    id begins in pytest's root, which is the suite or above it, and stays the same only
+    with it.
     """
-    file, mark, rest = fullname.partition("::")
+    file = fullname.partition("::")[0]
     suite = suite.absolute()
     for folder in (suite, *suite.parents):
-        if (folder / file).is_file():
-            return f"{folder / file}{mark}{rest}"
-    return fullname
+        path = folder / file
+        # A path that pytest would cut: it is found with the whole suite.
+        if path.is_file() and "[" not in str(path) and "::" not in str(path):
+            return (str(path), f"--rootdir={folder}", f"{ROW_OPTION}={fullname}")
+    return (str(suite), f"{ROW_OPTION}={fullname}")
 
 
 def _functions(document: dict[str, Any]) -> tuple[Function, ...]:
@@ -179,14 +187,14 @@ def _run(
     interpreter: Interpreter,
     start: Sequence[str],
     output_option: str,
-    node: str,
+    node: Sequence[str],
     words: Sequence[str],
 ) -> tuple[dict[str, Any], str]:
     """Run one row in a child; return what it wrote, or what went wrong."""
     with tempfile.TemporaryDirectory(prefix="pybench-profile-") as name:
         output = Path(name) / "output.json"
         command = [
-            *(str(interpreter.path), *start, node, *words),
+            *(str(interpreter.path), *start, *node, *words),
             *(f"{output_option}={output}", "-q", "-p", "no:cacheprovider"),
             # The journal and the saves of the user's runs stay as they are.
             f"--benchmark-storage={name}/storage",

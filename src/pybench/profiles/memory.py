@@ -23,6 +23,7 @@ from pybench.profiles.pauses import ChildError, ask
 from pybench.profiles.repeats import Mean, mean_of
 from pybench.results import parse_json
 from pybench.runner import Interpreter
+from pybench.runner.prepare import START
 from pybench.runner.worker import Worker, WorkerError
 
 SCHEMA = 1
@@ -109,9 +110,16 @@ class Each:
 
 
 def rows_of(
-    interpreter: Interpreter, suite: Path, selectors: Sequence[str]
+    interpreter: Interpreter,
+    suite: Path,
+    selectors: Sequence[str],
+    *,
+    start: Sequence[str] = START,
 ) -> list[str]:
     """List the rows of a suite that selectors match, as pytest-benchmark names them.
+
+    `start` is here and below what follows the interpreter to start a session; of an
+    `Environment`.
 
     Raises
     ------
@@ -120,7 +128,7 @@ def rows_of(
     """
     with tempfile.TemporaryDirectory(prefix="pybench-memory-") as storage:
         command = [
-            str(interpreter.path), "-m", "pytest", str(suite.absolute()),
+            str(interpreter.path), *start, str(suite.absolute()),
             "--benchmark-only", "-p", "no:cacheprovider", "-q", "--no-header",
             # The journal and the saves of the user's runs stay as they are.
             f"--benchmark-storage={storage}",
@@ -146,6 +154,7 @@ def measure_row(
     *,
     repeats: int,
     timeout_s: float,
+    start: Sequence[str] = START,
 ) -> Row:
     """Run one row `repeats` times in each of two ways, in fresh processes.
 
@@ -159,7 +168,9 @@ def measure_row(
         numbers: dict[str, float] = {}
         for what, switches in (("resident", ()), ("allocated", ("-X", "tracemalloc"))):
             try:
-                said, taken = run_row(interpreter, switches, node, timeout_s)
+                said, taken = run_row(
+                    interpreter, switches, node, timeout_s, start=start
+                )
             except ChildError as error:
                 problems[f"{what} memory: {error}"] = None
                 continue
@@ -178,7 +189,12 @@ def measure_row(
     if "traced_peak" in means:
         try:
             lines, problem = peak_lines(
-                interpreter, node, fullname, means["traced_peak"].value, timeout_s
+                interpreter,
+                node,
+                fullname,
+                means["traced_peak"].value,
+                timeout_s,
+                start,
             )
         except ChildError as error:
             problem = str(error)
@@ -197,10 +213,11 @@ def measure_row(
 
 def peak_lines(
     interpreter: Interpreter,
-    node: str,
+    node: Sequence[str],
     fullname: str,
     expected: float,
     timeout_s: float,
+    start: Sequence[str] = START,
 ) -> tuple[tuple[Line, ...], str]:
     """Run a row once more and look for the lines of its peak.
 
@@ -220,6 +237,7 @@ def peak_lines(
         node,
         timeout_s,
         options=(f"--pybench-memory-lines={max(0, round(expected))}",),
+        start=start,
     )
     row = said.get(fullname, {})
     lines = tuple(_line(words) for words in row.get("peak_lines", ()))
@@ -267,10 +285,11 @@ def means_of(found: Sequence[dict[str, float]]) -> dict[str, Mean]:
 def run_row(
     interpreter: Interpreter,
     switches: Sequence[str],
-    node: str,
+    node: Sequence[str],
     timeout_s: float,
     *,
     options: Sequence[str] = (),
+    start: Sequence[str] = START,
 ) -> tuple[dict[str, Any], list[tuple[int, int, int]]]:
     """Run one row in a child; return what it wrote, and samples of its memory.
 
@@ -286,7 +305,7 @@ def run_row(
     with tempfile.TemporaryDirectory(prefix="pybench-memory-") as name:
         output, log = Path(name) / "memory.json", Path(name) / "log"
         command = [
-            *(str(interpreter.path), *switches, "-m", "pytest", node),
+            *(str(interpreter.path), *switches, *start, *node),
             *("--benchmark-disable", f"--pybench-memory-to={output}", "-q"),
             *("-p", "no:cacheprovider", f"--benchmark-storage={name}/storage"),
             *options,
@@ -393,7 +412,13 @@ def has_memray(interpreter: Interpreter) -> bool:
 
 
 def flame_graph(
-    interpreter: Interpreter, suite: Path, fullname: str, page: Path, timeout_s: float
+    interpreter: Interpreter,
+    suite: Path,
+    fullname: str,
+    page: Path,
+    timeout_s: float,
+    *,
+    start: Sequence[str] = START,
 ) -> None:
     """Run a row under memray and write its flame graph, a page of HTML.
 
@@ -404,11 +429,13 @@ def flame_graph(
     """
     with tempfile.TemporaryDirectory(prefix="pybench-memray-") as name:
         record = f"{name}/memray.bin"
-        memray = [str(interpreter.path), "-m", "memray"]
-        test = [locate(suite, fullname), "--benchmark-disable", "-q"]
+        # memray starts the session in its own process: -P is for that one.
+        safe, *session = start
+        memray = [str(interpreter.path), safe, "-m", "memray"]
+        test = [*locate(suite, fullname), "--benchmark-disable", "-q"]
         test += ["-p", "no:cacheprovider", f"--benchmark-storage={name}/storage"]
         for command in (
-            [*memray, "run", "-q", "-o", record, "-m", "pytest", *test],
+            [*memray, "run", "-q", "-o", record, *session, *test],
             [*memray, "flamegraph", "-f", "-o", str(page), record],
         ):
             try:
