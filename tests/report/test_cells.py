@@ -18,8 +18,16 @@ from pybench.report.exports.frames import to_csv
 pytestmark = pytest.mark.once
 
 FORMULAS = ("=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "'=1")
-CODES = ("a\x1b[2J", "b\x9b31m", "c\u202e", "d\x00", "e\nf", "g\\x1b\x1b", "h\ud800")
-PLAIN = ("test_one[a]", "a\\x1b", "é 🐍", "a=b", "x'y", "", "1e5")
+CODES = (
+    "a\x1b[2J",
+    "b\x9b31m",
+    "c\u202e",
+    "d\x00",
+    "e\nf\x1b",
+    "g\\x1b\x1b",
+    "h\ud800",
+)
+PLAIN = ("test_one[a]", "a\\x1b", "é 🐍", "a=b", "x'y", "", "1e5", "e\nf")
 
 
 @pytest.mark.parametrize("text", [*FORMULAS, *CODES, *PLAIN])
@@ -28,7 +36,7 @@ def test_what_is_written_reads_back(text: str) -> None:
 
     assert isinstance(written, str)
     assert text_of(written) == text
-    assert written.isprintable()
+    assert written.replace("\n", "").isprintable()
     assert not written.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert (written == text) is (text in PLAIN)
 

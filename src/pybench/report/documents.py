@@ -230,7 +230,7 @@ class _Finding(TypedDict):
 class Doctor(TypedDict):
     """Of ``pybench doctor``."""
 
-    fit: bool
+    fit: NotRequired[bool]
     findings: list[_Finding]
 
 

@@ -15,9 +15,10 @@ _BEGINS = ("=", "+", "-", "@", "\t", "\r", "'")
 def cell(value: object) -> object:
     """Return what is written for a value: numbers as they are, texts as texts.
 
-    A text that would begin a formula, or holds characters that are not printable,
-    begins with an apostrophe; its backslashes and those characters are written as
-    Python's escapes. All other texts are written as they are.
+    A text that would begin a formula, or holds characters that are not printable and
+    end no line, begins with an apostrophe; its backslashes and all characters that are
+    not printable are written as Python's escapes. All other texts are written as they
+    are: a reader of CSV takes a line's end in quotes for a part of the cell.
     """
     if not isinstance(value, str) or not _is_odd(value):
         return value
@@ -42,7 +43,7 @@ def text_of(written: str) -> str:
 
 
 def _is_odd(text: str) -> bool:
-    return text.startswith(_BEGINS) or not text.isprintable()
+    return text.startswith(_BEGINS) or not text.replace("\n", "").isprintable()
 
 
 def _unescaped(found: re.Match[str]) -> str:
