@@ -2,10 +2,11 @@
 
    A thread that joined gets a signal now and then while it runs.  The handler
    notes the instruction that the thread's current frame is in, and whether
-   the machine code that was interrupted lies in the evaluation loop.  Nothing is traced, so the program pays for its samples
-   alone, and the same for whatever it does.  What a sample means is for the
-   caller to say: an instruction that calls, outside of the loop and without a
-   frame above it, is inside of a callable that is written in C.
+   the machine code that was interrupted lies in the evaluation loop.  Nothing
+   is traced, so the program pays for its samples alone, and the same for
+   whatever it does.  What a sample means is for the caller to say: an
+   instruction that calls, outside of the loop and without a frame above it,
+   is inside of a callable that is written in C.
 
    Timers of CPU time never wake who sleeps, but the kernel looks at them in its
    ticks alone, 4 ms apart, and what runs at a tick is not just anything.  So
@@ -22,9 +23,10 @@
    that is not what Python says of the caller.
 
    Signal handlers belong to the process, and so does all state here: one
-   sampler in a process, whichever interpreter started it.  A child of a fork
-   inherits no timer, and is refused.  Memory is given back when nothing can
-   come any more, which is at the end of the process. */
+   sampler in a process, whichever interpreter started it.  Who holds the lock
+   calls nothing of Python: that could call these functions again (a finalizer,
+   a signal handler, a profile function), or wait for a thread that waits for
+   the lock.  A child of a fork inherits no timer, and is refused. */
 
 #include "sampler.h"
 
@@ -61,7 +63,7 @@ enum { SAMPLER_THREADS = 512, SAMPLER_COPIES = 64, SAMPLER_WORDS = 8 };
    frames; those of generators do not. */
 enum { SAMPLER_DEPTH = 32 };
 /* Ranges of the loop; frames of C that are looked at to learn them. */
-enum { SAMPLER_LOOP = 3, SAMPLER_CHAIN = 16, SAMPLER_FUNCTION_MOST = 1 << 16 };
+enum { SAMPLER_LOOP = 3, SAMPLER_CHAIN = 16, SAMPLER_FUNCTION_MOST = 1 << 17 };
 enum { CAPACITY_MOST = 1000000 };
 
 #define INTERVAL_LEAST_NS INT64_C(100000)
@@ -85,8 +87,9 @@ struct sampler_slot {
     timer_t ticks;      // of CPU time: begins a series of steps
     timer_t step;       // of the wall clock: ends one step
     PyThreadState *state;
-    /* Of the step that goes on, the handler's own; cpu_ns is 0 for none. */
-    int64_t cpu_ns;
+    /* Of the step that goes on, the thread's own; cpu_ns is 0 for none.  Atomic
+       for a signal that comes late, when another thread has the slot. */
+    atomic_llong cpu_ns;
     long given_away;  // its voluntary context switches
     uint32_t random;
 };
@@ -94,6 +97,24 @@ struct sampler_slot {
 struct sampler_range {
     uintptr_t start;
     uintptr_t stop;
+};
+
+struct sampler_places {
+    struct sampler_range loop[SAMPLER_LOOP];
+    struct sampler_range own[2];  // the interpreter, and the C library
+};
+
+/* What became of a call; all but SAMPLER_WELL raise. */
+enum sampler_status {
+    SAMPLER_WELL,
+    SAMPLER_INHERITED,
+    SAMPLER_STARTED,
+    SAMPLER_NOT_STARTED,
+    SAMPLER_SIGNAL_TAKEN,
+    SAMPLER_NO_SIGNAL,
+    SAMPLER_TOO_MANY,
+    SAMPLER_NO_TIMER,
+    SAMPLER_NO_MEMORY,
 };
 
 static struct {
@@ -105,11 +126,10 @@ static struct {
     int64_t capacity;
     int64_t interval_ns;
     int64_t starts;  // tells the slots of one start from those of the next
-    int signal;      // 0: not started
+    atomic_int signal;   // 0: not started
+    atomic_int process;  // which started it last
     struct sigaction before;
-    atomic_int process;  // 0: none started one
-    struct sampler_range loop[SAMPLER_LOOP];
-    struct sampler_range own[2];  // the interpreter, and the C library
+    struct sampler_places places;
     struct sampler_slot slots[SAMPLER_THREADS];
 } sampler = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -123,7 +143,8 @@ sampler_read(uintptr_t from, void *to, size_t size)
 {
     struct iovec local = {.iov_base = to, .iov_len = size};
     struct iovec remote = {.iov_base = (void *)from, .iov_len = size};
-    return process_vm_readv(atomic_load(&sampler.process), &local, 1, &remote, 1, 0)
+    return process_vm_readv(atomic_load(&sampler.process), &local, 1, &remote,
+                            1, 0)
            == (ssize_t)size;
 }
 
@@ -276,13 +297,14 @@ sampler_place(const ucontext_t *context)
     return PLACE_OWN;  // not known to be in the loop, nor in a library
 #endif
 #if (defined(__x86_64__) && defined(REG_RIP)) || defined(__aarch64__)
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(sampler.loop); i++) {
-        if (sampler_within(sampler.loop[i], counter)) {
+    const struct sampler_places *places = &sampler.places;
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(places->loop); i++) {
+        if (sampler_within(places->loop[i], counter)) {
             return PLACE_LOOP;
         }
     }
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(sampler.own); i++) {
-        if (sampler_within(sampler.own[i], counter)) {
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(places->own); i++) {
+        if (sampler_within(places->own[i], counter)) {
             return PLACE_OWN;
         }
     }
@@ -307,10 +329,10 @@ sampler_begin_step(struct sampler_slot *slot)
     struct itimerspec once = {
         .it_value = {.tv_sec = length_ns / 1000000000,
                      .tv_nsec = length_ns % 1000000000}};
-    slot->cpu_ns = pb_clock_cpu_ns();
+    atomic_store(&slot->cpu_ns, pb_clock_cpu_ns());
     slot->given_away = sampler_given_away();
     if (timer_settime(slot->step, 0, &once, NULL) != 0) {
-        slot->cpu_ns = 0;
+        atomic_store(&slot->cpu_ns, 0);
     }
 }
 
@@ -319,8 +341,8 @@ sampler_handle(int Py_UNUSED(number), siginfo_t *info, void *context)
 {
     int error = errno;
     atomic_fetch_add(&sampler.inside, 1);
-    if (!atomic_load(&sampler.open) || info->si_code != SI_TIMER) {
-        goto done;  // late, or sent by somebody else
+    if (info->si_code != SI_TIMER) {
+        goto done;  // sent by somebody else
     }
     int which = info->si_value.sival_int;
     if (which < 0 || which >= 2 * SAMPLER_THREADS) {
@@ -329,19 +351,22 @@ sampler_handle(int Py_UNUSED(number), siginfo_t *info, void *context)
     struct sampler_slot *slot = &sampler.slots[which / 2];
     int thread = (int)syscall(SYS_gettid);
     if (atomic_load(&slot->thread) != thread) {
-        goto done;
+        goto done;  // late
     }
+    bool open = atomic_load(&sampler.open);
+    int64_t begun_ns = atomic_load(&slot->cpu_ns);
     if (which % 2 == 0) {
-        if (slot->cpu_ns == 0) {
+        if (open && begun_ns == 0) {
             sampler_begin_step(slot);
         }
         goto done;
     }
-    int64_t ran_ns = pb_clock_cpu_ns() - slot->cpu_ns;
-    if (slot->cpu_ns == 0 || sampler_given_away() != slot->given_away) {
-        slot->cpu_ns = 0;
+    if (!open || begun_ns == 0
+        || sampler_given_away() != slot->given_away) {
+        atomic_store(&slot->cpu_ns, 0);  // the next tick begins a series
         goto done;
     }
+    int64_t ran_ns = pb_clock_cpu_ns() - begun_ns;
     long long index = atomic_fetch_add(&sampler.count, 1);
     if (index < sampler.capacity) {  // the caller learns how many were lost
         struct sampler_sample *sample = &sampler.samples[index];
@@ -371,43 +396,57 @@ sampler_close_door(void)
 static void
 sampler_disarm(struct sampler_slot *slot)
 {
-    if (atomic_load(&slot->thread) != 0) {
+    /* First, so that the thread's own handler leaves the timers alone. */
+    if (atomic_exchange(&slot->thread, 0) != 0) {
         timer_delete(slot->ticks);
         timer_delete(slot->step);
-        atomic_store(&slot->thread, 0);
     }
 }
 
-static int
+/* A slot that is free, or was left by a thread that ended; NULL for none. */
+static struct sampler_slot *
+sampler_free_slot(void)
+{
+    for (int i = 0; i < SAMPLER_THREADS; i++) {
+        if (atomic_load(&sampler.slots[i].thread) == 0) {
+            return &sampler.slots[i];
+        }
+    }
+    struct sampler_slot *found = NULL;
+    for (int i = 0; i < SAMPLER_THREADS; i++) {
+        struct sampler_slot *slot = &sampler.slots[i];
+        if (syscall(SYS_tgkill, getpid(), atomic_load(&slot->thread), 0) != 0
+            && errno == ESRCH) {
+            sampler_disarm(slot);
+            found = slot;
+        }
+    }
+    return found;
+}
+
+static enum sampler_status
 sampler_arm(PyThreadState *state)
 {
-    struct sampler_slot *slot = sampler.slots;
-    while (slot < sampler.slots + SAMPLER_THREADS && atomic_load(&slot->thread) != 0) {
-        slot++;
-    }
-    if (slot == sampler.slots + SAMPLER_THREADS) {
-        PyErr_Format(PyExc_RuntimeError,
-                     "more than %d threads are sampled at once",
-                     (int)SAMPLER_THREADS);
-        return -1;
+    struct sampler_slot *slot = sampler_free_slot();
+    if (slot == NULL) {
+        return SAMPLER_TOO_MANY;
     }
     struct sigevent event;
     memset(&event, 0, sizeof(event));
     event.sigev_notify = SIGEV_THREAD_ID;
-    event.sigev_signo = sampler.signal;
+    event.sigev_signo = atomic_load(&sampler.signal);
     event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
     int which = 2 * (int)(slot - sampler.slots);
     event.sigev_value.sival_int = which;
     if (timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &slot->ticks) != 0) {
-        PyErr_Format(PyExc_OSError, "no timer of CPU time: %s",
-                     strerror(errno));
-        return -1;
+        return SAMPLER_NO_TIMER;
     }
     event.sigev_value.sival_int = which + 1;
     if (timer_create(CLOCK_MONOTONIC, &event, &slot->step) != 0) {
-        PyErr_Format(PyExc_OSError, "no timer: %s", strerror(errno));
+        int error = errno;
         timer_delete(slot->ticks);
-        return -1;
+        errno = error;
+        return SAMPLER_NO_TIMER;
     }
     slot->state = state;
     slot->random = (uint32_t)event.sigev_notify_thread_id * 2654435761u;
@@ -417,14 +456,14 @@ sampler_arm(PyThreadState *state)
                              .tv_nsec = sampler.interval_ns % 1000000000};
     struct itimerspec always = {.it_interval = often, .it_value = often};
     if (timer_settime(slot->ticks, 0, &always, NULL) != 0) {
-        PyErr_Format(PyExc_OSError, "the timer of CPU time: %s",
-                     strerror(errno));
+        int error = errno;
         sampler_disarm(slot);
-        return -1;
+        errno = error;
+        return SAMPLER_NO_TIMER;
     }
     sampler_mine = slot;
     sampler_mine_start = sampler.starts;
-    return 0;
+    return SAMPLER_WELL;
 }
 
 static bool
@@ -486,9 +525,18 @@ sampler_note_chain(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     if (chain == NULL) {
         return NULL;
     }
-    chain->count = 0;
-    _Unwind_Backtrace(sampler_note_function, chain);
+    struct sampler_chain noted = {0};
+    _Unwind_Backtrace(sampler_note_function, &noted);
+    *chain = noted;
     Py_RETURN_NONE;
+}
+
+/* The program may see the function (a profile function, the collector), keep
+   it, and call it when all here is over. */
+static void
+sampler_free_chain(PyObject *capsule)
+{
+    free(PyCapsule_GetPointer(capsule, NULL));
 }
 
 static PyMethodDef sampler_note_method = {
@@ -511,12 +559,18 @@ sampler_function_range(uintptr_t start)
    name.  Where they are not found their time counts for whoever calls.  0, or
    -1 with an exception. */
 static int
-sampler_learn_entry(void)
+sampler_learn_entry(struct sampler_places *places)
 {
-    struct sampler_chain chain = {0};
     PyObject *globals = NULL, *python = NULL, *native = NULL, *result = NULL;
-    PyObject *capsule = PyCapsule_New(&chain, NULL, NULL);
+    PyObject *capsule = NULL;
+    struct sampler_chain *chain = calloc(1, sizeof(*chain));
+    if (chain == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    capsule = PyCapsule_New(chain, NULL, sampler_free_chain);
     if (capsule == NULL) {
+        free(chain);
         goto done;
     }
     native = PyCFunction_New(&sampler_note_method, capsule);
@@ -536,10 +590,10 @@ sampler_learn_entry(void)
         goto done;
     }
     uintptr_t caller = (uintptr_t)dlsym(RTLD_DEFAULT, "PyObject_CallOneArg");
-    for (int i = 3; i < chain.count; i++) {
-        if (caller != 0 && chain.starts[i] == caller) {
-            sampler.loop[1] = sampler_function_range(chain.starts[i - 1]);
-            sampler.loop[2] = sampler_function_range(chain.starts[i - 2]);
+    for (int i = 3; i < chain->count; i++) {
+        if (caller != 0 && chain->starts[i] == caller) {
+            places->loop[1] = sampler_function_range(chain->starts[i - 1]);
+            places->loop[2] = sampler_function_range(chain->starts[i - 2]);
             break;
         }
     }
@@ -553,27 +607,42 @@ done:
     return result == NULL ? -1 : 0;
 }
 
-static int
-sampler_find_ranges(void)
+/* Where the evaluation loop is; nowhere if it cannot be found. */
+static struct sampler_range
+sampler_find_loop(void)
 {
-    memset(sampler.loop, 0, sizeof(sampler.loop));
+    struct sampler_range range = {0};
     void *start = dlsym(RTLD_DEFAULT, "_PyEval_EvalFrameDefault");
+    if (start == NULL) {
+        return range;
+    }
+#ifdef RTLD_DL_SYMENT
     Dl_info object;
     const ElfW(Sym) *symbol = NULL;
-    if (start != NULL
-        && dladdr1(start, &object, (void **)&symbol, RTLD_DL_SYMENT) != 0
+    if (dladdr1(start, &object, (void **)&symbol, RTLD_DL_SYMENT) != 0
         && symbol != NULL) {
-        sampler.loop[0].start = (uintptr_t)start;
-        sampler.loop[0].stop = (uintptr_t)start + symbol->st_size;
+        range.start = (uintptr_t)start;
+        range.stop = (uintptr_t)start + symbol->st_size;
     }
+#else  // a C library without symbols of its own keeps to the unwind tables
+    range = sampler_function_range((uintptr_t)start);
+#endif
+    return range;
+}
+
+static int
+sampler_find_places(struct sampler_places *places)
+{
+    memset(places, 0, sizeof(*places));
+    places->loop[0] = sampler_find_loop();
     const uintptr_t inside[] = {(uintptr_t)dlsym(RTLD_DEFAULT, "Py_IncRef"),
                                 (uintptr_t)dlsym(RTLD_DEFAULT, "malloc")};
     for (size_t i = 0; i < Py_ARRAY_LENGTH(inside); i++) {
         struct sampler_search search = {.address = inside[i]};
         dl_iterate_phdr(sampler_search_object, &search);
-        sampler.own[i] = search.found;
+        places->own[i] = search.found;
     }
-    return sampler_learn_entry();
+    return sampler_learn_entry(places);
 }
 
 /* Is the caller what a sample of it says?  0, or -1 with an exception. */
@@ -581,7 +650,6 @@ static int
 sampler_check_layout(void)
 {
     struct sampler_sample sample = {.opcode = -1};
-    atomic_store(&sampler.process, getpid());
     long probe = 1, copy = 0;
     if (!sampler_read((uintptr_t)&probe, &copy, sizeof(copy))) {
         PyErr_Format(PyExc_RuntimeError,
@@ -612,7 +680,9 @@ sampler_check_layout(void)
     return 0;
 }
 
-static int
+/* ---- under the lock ---- */
+
+static enum sampler_status
 sampler_take_signal(void)
 {
     for (int number = SIGRTMAX - 1; number >= SIGRTMIN; number--) {
@@ -625,21 +695,19 @@ sampler_take_signal(void)
             action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
             sigfillset(&action.sa_mask);
             if (sigaction(number, &action, NULL) == 0) {
-                sampler.signal = number;
-                return 0;
+                atomic_store(&sampler.signal, number);
+                return SAMPLER_WELL;
             }
         }
     }
-    PyErr_SetString(PyExc_RuntimeError,
-                    "no sampler: all real-time signals are in use");
-    return -1;
+    return SAMPLER_NO_SIGNAL;
 }
 
 static bool
 sampler_has_signal(void)
 {
     struct sigaction now;
-    return sigaction(sampler.signal, NULL, &now) == 0
+    return sigaction(atomic_load(&sampler.signal), NULL, &now) == 0
            && (now.sa_flags & SA_SIGINFO)
            && now.sa_sigaction == sampler_handle;
 }
@@ -651,36 +719,115 @@ sampler_end(void)
     for (int i = 0; i < SAMPLER_THREADS; i++) {
         sampler_disarm(&sampler.slots[i]);
     }
-    if (sampler.signal != 0 && sampler_has_signal()) {
+    int number = atomic_load(&sampler.signal);
+    if (number != 0 && sampler_has_signal()) {
         /* Ignoring it throws away those under way; by default they kill. */
         struct sigaction ignore;
         memset(&ignore, 0, sizeof(ignore));
         ignore.sa_handler = SIG_IGN;
-        sigaction(sampler.signal, &ignore, NULL);
-        sigaction(sampler.signal, &sampler.before, NULL);
+        sigaction(number, &ignore, NULL);
+        sigaction(number, &sampler.before, NULL);
     }
-    sampler.signal = 0;
+    atomic_store(&sampler.signal, 0);
     free(sampler.samples);
     sampler.samples = NULL;
 }
 
-/* Takes the lock of a sampler that runs in this process; 0, or -1 with a
-   RuntimeError and without the lock.  Nobody holds it for long, and a child
-   of a fork, where its holder may be missing, does not come as far. */
-static int
+/* Begins to sample the calling thread; `samples` is the sampler's on success
+   alone. */
+static enum sampler_status
+sampler_begin(struct sampler_sample *samples, int64_t capacity,
+              int64_t interval_ns, const struct sampler_places *places,
+              PyThreadState *state)
+{
+    sampler.samples = samples;
+    sampler.capacity = capacity;
+    sampler.interval_ns = interval_ns;
+    sampler.places = *places;
+    sampler.starts++;
+    atomic_store(&sampler.count, 0);
+    enum sampler_status status = sampler_take_signal();
+    if (status == SAMPLER_WELL) {
+        status = sampler_arm(state);
+    }
+    if (status == SAMPLER_WELL) {
+        atomic_store(&sampler.open, true);
+        return status;
+    }
+    int error = errno;
+    sampler.samples = NULL;
+    sampler_end();
+    errno = error;
+    return status;
+}
+
+/* Takes what was sampled since the last time; the caller frees it. */
+static enum sampler_status
+sampler_take(struct sampler_sample **samples, int64_t *taken, int64_t *lost)
+{
+    if (atomic_load(&sampler.signal) == 0) {
+        return SAMPLER_NOT_STARTED;
+    }
+    if (!sampler_has_signal()) {
+        return SAMPLER_SIGNAL_TAKEN;
+    }
+    sampler_close_door();
+    int64_t count = (int64_t)atomic_load(&sampler.count);
+    *taken = Py_MIN(count, sampler.capacity);
+    *lost = count - *taken;
+    size_t size = (size_t)*taken * sizeof(**samples);
+    *samples = malloc(size + 1);
+    if (*samples != NULL) {
+        memcpy(*samples, sampler.samples, size);
+        atomic_store(&sampler.count, 0);
+    }
+    atomic_store(&sampler.open, true);
+    return *samples == NULL ? SAMPLER_NO_MEMORY : SAMPLER_WELL;
+}
+
+/* ---- the lock ---- */
+
+/* A fork waits for the lock, so that it is free in the child. */
+static void
+sampler_before_fork(void)
+{
+    pthread_mutex_lock(&sampler.lock);
+}
+
+static void
+sampler_after_fork(void)
+{
+    pthread_mutex_unlock(&sampler.lock);
+}
+
+static void
+sampler_after_fork_child(void)
+{
+    atomic_store(&sampler.inside, 0);  // those threads are not here
+    pthread_mutex_unlock(&sampler.lock);
+}
+
+static void
+sampler_watch_forks(void)
+{
+    pthread_atfork(sampler_before_fork, sampler_after_fork,
+                   sampler_after_fork_child);
+}
+
+/* Takes the lock, for a while too short to be worth detaching the thread.
+   SAMPLER_INHERITED comes without the lock. */
+static enum sampler_status
 sampler_enter(void)
 {
-    int process = atomic_load(&sampler.process);
-    if (process != 0 && process != getpid()) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "the sampler was started before a fork, in the "
-                        "parent of this process");
-        return -1;
-    }
-    Py_BEGIN_ALLOW_THREADS
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, sampler_watch_forks);
     pthread_mutex_lock(&sampler.lock);
-    Py_END_ALLOW_THREADS
-    return 0;
+    if (atomic_load(&sampler.signal) != 0
+        && atomic_load(&sampler.process) != getpid()) {
+        pthread_mutex_unlock(&sampler.lock);
+        return SAMPLER_INHERITED;
+    }
+    return SAMPLER_WELL;
 }
 
 static void
@@ -689,14 +836,60 @@ sampler_leave_lock(void)
     pthread_mutex_unlock(&sampler.lock);
 }
 
-static int
-sampler_check_started(void)
+/* Sets the exception of what is not well; `number` is the errno of a timer,
+   or the signal. */
+static void
+sampler_raise(enum sampler_status status, int number)
 {
-    if (sampler.signal == 0) {
+    switch (status) {
+    case SAMPLER_WELL:
+        break;
+    case SAMPLER_INHERITED:
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the sampler was started before a fork, in the "
+                        "parent of this process");
+        break;
+    case SAMPLER_STARTED:
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the sampler is started already: one in a process");
+        break;
+    case SAMPLER_NOT_STARTED:
         PyErr_SetString(PyExc_RuntimeError, "the sampler is not started");
-        return -1;
+        break;
+    case SAMPLER_SIGNAL_TAKEN:
+        PyErr_Format(PyExc_RuntimeError,
+                     "the program took signal %d, which the sampler used",
+                     number);
+        break;
+    case SAMPLER_NO_SIGNAL:
+        PyErr_SetString(PyExc_RuntimeError,
+                        "no sampler: all real-time signals are in use");
+        break;
+    case SAMPLER_TOO_MANY:
+        PyErr_Format(PyExc_RuntimeError,
+                     "more than %d threads are sampled at once",
+                     (int)SAMPLER_THREADS);
+        break;
+    case SAMPLER_NO_TIMER:
+        PyErr_Format(PyExc_OSError,
+                     "no timer for another thread to sample: %s",
+                     strerror(number));
+        break;
+    case SAMPLER_NO_MEMORY:
+        PyErr_NoMemory();
+        break;
     }
-    return 0;
+}
+
+/* None, or NULL with an exception. */
+static PyObject *
+sampler_answer(enum sampler_status status, int number)
+{
+    if (status != SAMPLER_WELL) {
+        sampler_raise(status, number);
+        return NULL;
+    }
+    Py_RETURN_NONE;
 }
 
 #endif /* __linux__ */
@@ -725,45 +918,46 @@ sampler_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     if (pb_whole_number("capacity", given_capacity, 1, CAPACITY_MOST, 100000,
                         &capacity) < 0
         || pb_whole_number("interval_ns", given_interval, INTERVAL_LEAST_NS,
-                           INTERVAL_MOST_NS, 1000000, &interval_ns) < 0
-        || sampler_enter() < 0) {
+                           INTERVAL_MOST_NS, 1000000, &interval_ns) < 0) {
         return NULL;
     }
-    int status = -1;
-    if (sampler.signal != 0) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "the sampler is started already: one in a process");
-        goto done;
+    enum sampler_status status = sampler_enter();
+    if (status == SAMPLER_WELL) {
+        if (atomic_load(&sampler.signal) != 0) {
+            status = SAMPLER_STARTED;
+        }
+        atomic_store(&sampler.process, getpid());
+        sampler_leave_lock();
     }
-    if (sampler_check_layout() < 0) {
-        atomic_store(&sampler.process, 0);
-        goto done;
+    if (status != SAMPLER_WELL) {
+        return sampler_answer(status, 0);
     }
-    if (sampler_find_ranges() < 0) {
-        goto done;
-    }
-    sampler.samples = calloc((size_t)capacity, sizeof(*sampler.samples));
-    if (sampler.samples == NULL) {
-        PyErr_NoMemory();
-        goto done;
-    }
-    sampler.capacity = capacity;
-    sampler.interval_ns = interval_ns;
-    sampler.starts++;
-    atomic_store(&sampler.count, 0);
-    if (sampler_take_signal() < 0 || sampler_arm(PyThreadState_Get()) < 0) {
-        sampler_end();
-        goto done;
-    }
-    atomic_store(&sampler.open, true);
-    status = 0;
-
-done:
-    sampler_leave_lock();
-    if (status < 0) {
+    /* Without the lock: both call Python. */
+    struct sampler_places places;
+    if (sampler_check_layout() < 0 || sampler_find_places(&places) < 0) {
         return NULL;
     }
-    Py_RETURN_NONE;
+    PyThreadState *state = PyThreadState_Get();
+    struct sampler_sample *samples =
+        calloc((size_t)capacity, sizeof(*samples));
+    if (samples == NULL) {
+        return PyErr_NoMemory();
+    }
+    status = sampler_enter();
+    if (status == SAMPLER_WELL) {
+        status = atomic_load(&sampler.signal) != 0
+                     ? SAMPLER_STARTED
+                     : sampler_begin(samples, capacity, interval_ns, &places,
+                                     state);
+    }
+    int error = errno;
+    if (status != SAMPLER_INHERITED) {
+        sampler_leave_lock();
+    }
+    if (status != SAMPLER_WELL) {
+        free(samples);
+    }
+    return sampler_answer(status, error);
 #else
     PyErr_SetString(PyExc_RuntimeError,
                     "no sampler here: timers of a thread's CPU time that "
@@ -782,18 +976,20 @@ PyDoc_STRVAR(sampler_join_doc,
 static PyObject *
 sampler_join(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    if (sampler_enter() < 0) {
-        return NULL;
+    PyThreadState *state = PyThreadState_Get();
+    enum sampler_status status = sampler_enter();
+    int error = 0;
+    if (status == SAMPLER_WELL) {
+        if (atomic_load(&sampler.signal) == 0) {
+            status = SAMPLER_NOT_STARTED;
+        }
+        else if (!sampler_has_joined()) {
+            status = sampler_arm(state);
+            error = errno;
+        }
+        sampler_leave_lock();
     }
-    int status = sampler_check_started();
-    if (status == 0 && !sampler_has_joined()) {
-        status = sampler_arm(PyThreadState_Get());
-    }
-    sampler_leave_lock();
-    if (status < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return sampler_answer(status, error);
 }
 
 PyDoc_STRVAR(sampler_leave_doc,
@@ -803,15 +999,15 @@ PyDoc_STRVAR(sampler_leave_doc,
 static PyObject *
 sampler_leave(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    if (sampler_enter() < 0) {
-        return NULL;
+    enum sampler_status status = sampler_enter();
+    if (status == SAMPLER_WELL) {
+        if (sampler_has_joined()) {
+            sampler_disarm(sampler_mine);
+            sampler_mine = NULL;
+        }
+        sampler_leave_lock();
     }
-    if (sampler_has_joined()) {
-        sampler_disarm(sampler_mine);
-        sampler_mine = NULL;
-    }
-    sampler_leave_lock();
-    Py_RETURN_NONE;
+    return sampler_answer(status, 0);
 }
 
 static PyObject *
@@ -824,8 +1020,8 @@ sampler_list(const struct sampler_sample *samples, int64_t taken)
     for (int64_t i = 0; i < taken; i++) {
         const struct sampler_sample *sample = &samples[i];
         PyObject *entry = Py_BuildValue(
-            "(iLnLiiO)", sample->thread, (long long)sample->weight,
-            (Py_ssize_t)sample->code, (long long)sample->offset,
+            "(iLKLiiO)", sample->thread, (long long)sample->weight,
+            (unsigned long long)sample->code, (long long)sample->offset,
             sample->opcode, sample->place,
             sample->entering ? Py_True : Py_False);
         if (entry == NULL || PyList_Append(list, entry) < 0) {
@@ -854,39 +1050,17 @@ PyDoc_STRVAR(sampler_drain_doc,
 static PyObject *
 sampler_drain(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    if (sampler_enter() < 0) {
-        return NULL;
-    }
-    /* A list may set off the collector, and that anything: not with the lock. */
     struct sampler_sample *samples = NULL;
     int64_t taken = 0, lost = 0;
-    int status = sampler_check_started();
-    if (status == 0 && !sampler_has_signal()) {
-        PyErr_Format(PyExc_RuntimeError,
-                     "the program took signal %d, which the sampler used",
-                     sampler.signal);
-        status = -1;
+    int number = 0;
+    enum sampler_status status = sampler_enter();
+    if (status == SAMPLER_WELL) {
+        number = atomic_load(&sampler.signal);
+        status = sampler_take(&samples, &taken, &lost);
+        sampler_leave_lock();
     }
-    if (status == 0) {
-        sampler_close_door();
-        int64_t count = (int64_t)atomic_load(&sampler.count);
-        taken = Py_MIN(count, sampler.capacity);
-        lost = count - taken;
-        size_t size = (size_t)taken * sizeof(*samples);
-        samples = malloc(size + 1);
-        if (samples == NULL) {
-            PyErr_NoMemory();
-            status = -1;
-        }
-        else {
-            memcpy(samples, sampler.samples, size);
-            atomic_store(&sampler.count, 0);
-        }
-        atomic_store(&sampler.open, true);
-    }
-    sampler_leave_lock();
-    if (status < 0) {
-        return NULL;
+    if (status != SAMPLER_WELL) {
+        return sampler_answer(status, number);
     }
     PyObject *list = sampler_list(samples, taken);
     free(samples);
@@ -901,14 +1075,14 @@ PyDoc_STRVAR(sampler_stop_doc,
 static PyObject *
 sampler_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    if (sampler_enter() < 0) {
-        return NULL;
+    enum sampler_status status = sampler_enter();
+    if (status == SAMPLER_WELL) {
+        if (atomic_load(&sampler.signal) != 0) {
+            sampler_end();
+        }
+        sampler_leave_lock();
     }
-    if (sampler.signal != 0) {
-        sampler_end();
-    }
-    sampler_leave_lock();
-    Py_RETURN_NONE;
+    return sampler_answer(status, 0);
 }
 
 #endif /* __linux__ */

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -131,6 +132,18 @@ def test_what_does_not_fit_is_counted(sampler: Any) -> None:
     assert lost > 0
 
 
+def test_draining_does_not_end_the_sampling_of_a_thread(sampler: Any) -> None:
+    """A step that ends during a drain is no sample; the next tick begins another."""
+    sampler.sampler_start(interval_ns=100_000)
+    until = time.thread_time() + 0.1
+    while time.thread_time() < until:
+        sampler.sampler_drain()
+
+    use_cpu(0.1)
+
+    assert sampler.sampler_drain()[0]
+
+
 def test_thread_is_sampled_from_joining_to_leaving(sampler: Any) -> None:
     sampler.sampler_start()
     native: list[int] = []
@@ -151,6 +164,84 @@ def test_thread_is_sampled_from_joining_to_leaving(sampler: Any) -> None:
 
     assert native[1] > 0
     assert native[2] == 0
+
+
+def test_threads_that_end_without_leaving_make_room(sampler: Any) -> None:
+    """The sampler has room for 512 at once; this has more than that, in turn."""
+    sampler.sampler_start()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            sampler.sampler_join()
+        except RuntimeError as error:
+            failures.append(error)
+
+    for _ in range(600):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+    assert not failures
+    assert sampled()
+
+
+def test_threads_that_start_and_stop_at_once_get_one_sampler(sampler: Any) -> None:
+    outcomes: list[str] = []
+    together = threading.Barrier(4)
+
+    def work() -> None:
+        together.wait()
+        for _ in range(50):
+            try:
+                sampler.sampler_start(interval_ns=100_000)
+                outcomes.append("started")
+            except RuntimeError as error:
+                outcomes.append(str(error))
+            try:
+                sampler.sampler_join()
+                sampler.sampler_drain()
+            except RuntimeError as error:
+                outcomes.append(str(error))
+            sampler.sampler_leave()
+            sampler.sampler_stop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert "started" in outcomes
+    assert set(outcomes) <= {
+        "started",
+        "the sampler is started already: one in a process",
+        "the sampler is not started",
+    }
+
+
+def test_functions_called_while_it_starts_do_not_wait_for_it(sampler: Any) -> None:
+    """Starting runs Python code, so a profile function, a finalizer, anything."""
+    called: list[Any] = []
+
+    def profile(_: FrameType, event: str, what: Any) -> None:
+        if event == "c_call" and what.__name__ == "sampler_note_chain":
+            sys.setprofile(None)
+            sampler.sampler_stop()
+            sampler.sampler_start()
+            called.append(what)
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        with pytest.raises(RuntimeError, match="started already"):
+            sampler.sampler_start()
+    finally:
+        sys.setprofile(before)
+
+    assert called
+    assert called[0]() is None  # what it was called with is still there
+    assert sampled()
 
 
 def test_starting_and_stopping_many_times_leaves_no_signal_behind(
@@ -222,3 +313,23 @@ def test_child_of_a_fork_has_no_timer_and_is_told(sampler: Any) -> None:
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert sampled()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="n/a: no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_child_of_a_fork_after_the_end_has_its_own_sampler(sampler: Any) -> None:
+    sampler.sampler_start()
+    sampler.sampler_stop()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            sampler.sampler_start()
+            status = 0 if sampled() else 2
+            sampler.sampler_stop()
+        finally:
+            os._exit(status)
+
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
