@@ -30,6 +30,9 @@ OUTCOMES = (MEASURED, NOT_AVAILABLE, VOID, ERROR)
 DISTURBED = "disturbed"
 SKIPPED = "skipped"
 NOT_RUN = "not run"
+
+# The verdict on a row that could not be judged.
+NO_VERDICT = "none"
 # Of a row that one side of a comparison has and another has not.
 MISSING = "missing"
 

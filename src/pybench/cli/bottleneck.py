@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pybench.cli.parsing import timeout
 from pybench.cli.progress import SHOWN_AFTER_S, Meter
 from pybench.cli.recording import add_json, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
@@ -78,7 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"processes of each condition (default {REPEAT})",
     )  # fmt: skip
     parser.add_argument(
-        "--timeout", metavar="S", type=positive, default=TIMEOUT_S,
+        "--timeout", metavar="S", type=timeout, default=TIMEOUT_S,
         help=f"seconds that one process may take (default {TIMEOUT_S:g})",
     )  # fmt: skip
     add_json(parser)
@@ -86,20 +87,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def repeats(word: str) -> int:
     """Read --repeat."""
-    if not word.isdigit() or int(word) < 1:
+    if not word.isdecimal() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"{word!r} is not a number from 1 on")
     return int(word)
-
-
-def positive(word: str) -> float:
-    """Read --timeout."""
-    try:
-        value = float(word.removesuffix("s"))
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{word!r} is not a number of seconds")
-    return value
 
 
 def profile_target(options: argparse.Namespace) -> int:

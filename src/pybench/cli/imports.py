@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from pybench.cli.parsing import timeout
 from pybench.cli.progress import SHOWN_AFTER_S, Meter
 from pybench.cli.recording import add_json, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
@@ -60,7 +61,7 @@ def add_imports(kinds: Any) -> None:
     parser.add_argument(
         "--timeout",
         metavar="S",
-        type=seconds,
+        type=timeout,
         default=60.0,
         help="end a process after so many seconds (default: 60)",
     )
@@ -78,18 +79,6 @@ def repeats(text: str) -> int:
             f"{text!r} repeats: an interval needs a whole number, 2 at least"
         )
     return int(text)
-
-
-def seconds(text: str) -> float:
-    """Read a number of seconds."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    # A year: what the system can wait is bounded, and nan is neither.
-    if not 0 < value < 3.2e7:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
-    return value
 
 
 def imports(options: argparse.Namespace) -> int:

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.pauses import seconds, whole
+from pybench.cli.parsing import timeout
+from pybench.cli.pauses import whole
 from pybench.cli.progress import SHOWN_AFTER_S, Meter
 from pybench.cli.recording import add_json, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
@@ -67,7 +68,7 @@ def add_memory(kinds: Any) -> None:
         help="write memray's page for each row there, where it is installed",
     )  # fmt: skip
     parser.add_argument(
-        "--timeout", metavar="S", type=seconds, default=_TIMEOUT_S,
+        "--timeout", metavar="S", type=timeout, default=_TIMEOUT_S,
         help=f"seconds for each process (default {_TIMEOUT_S:g})",
     )  # fmt: skip
     add_json(parser)

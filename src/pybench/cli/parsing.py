@@ -1,4 +1,4 @@
-"""A parser whose nested commands take the options that stand before their name."""
+"""A parser whose nested commands take the options before their name; ``--timeout``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 from typing import Any
+
+# A year: what the system can wait is bounded.
+_MOST_SECONDS = 3.2e7
+
+
+def timeout(text: str) -> float:
+    """Read ``--timeout``: seconds, with or without an ``s``."""
+    try:
+        value = float(text.removesuffix("s"))
+    except ValueError:
+        value = 0.0
+    if not 0 < value < _MOST_SECONDS:  # and nan is neither
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return value
 
 
 class _Kinds(argparse._SubParsersAction):  # type: ignore[type-arg]  # no public name

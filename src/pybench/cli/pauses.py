@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pybench.cli.parsing import timeout
 from pybench.cli.progress import Meter
 from pybench.cli.recording import add_json, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
@@ -56,7 +57,7 @@ def add_gc(kinds: Any) -> None:
         help="of runs with the recorder and without (default 150)",
     )  # fmt: skip
     parser.add_argument(
-        "--timeout", metavar="S", type=seconds, default=_TIMEOUT_S,
+        "--timeout", metavar="S", type=timeout, default=_TIMEOUT_S,
         help=f"seconds for each process (default {_TIMEOUT_S:g})",
     )  # fmt: skip
     add_json(parser)
@@ -106,17 +107,6 @@ def whole(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1000):
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 1000")
     return int(text)
-
-
-def seconds(text: str) -> float:
-    """Read a number of seconds."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
-    return value
 
 
 def profile_gc(options: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pybench.plugin.overriding import CacheKept, quieten
+from pybench.results import parse_json
 
 # A child that is interrupted may tear down its fixtures; then it is killed.
 END_PATIENCE_S = 5
@@ -117,6 +118,15 @@ def last_line(said: Path) -> str:
     lines = said.read_text(encoding="utf-8", errors="replace").split("\n")
     written = [line.strip() for line in lines if line.strip()]
     return f": {written[-1]}" if written else ""
+
+
+def read_found(path: Path) -> dict[str, Any] | None:
+    """Read what a process found; None if it died before all of it was written."""
+    try:
+        found = parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def show(config: pytest.Config, text: str) -> None:

@@ -13,7 +13,14 @@ from typing import Any
 
 import pytest
 
-from pybench.plugin.again import how_ended, keep_apart, last_line, run_again, show
+from pybench.plugin.again import (
+    how_ended,
+    keep_apart,
+    last_line,
+    read_found,
+    run_again,
+    show,
+)
 from pybench.plugin.json_values import is_stock_document
 from pybench.plugin.observing import MemoryObserver
 from pybench.plugin.session import Session
@@ -86,7 +93,7 @@ class Memory:
                     f"{what} cannot be looked at: {error.strerror or error}"
                 )
                 return
-            found = _read(folder / _FOUND)
+            found = read_found(folder / _FOUND) or {}
         if status != 0:
             # What other rows took counts: one failing test does not undo it.
             self._session.say_problem(f"the process for {what} {ended}")
@@ -159,11 +166,3 @@ def differences_of(row: Mapping[str, Any]) -> dict[str, int]:
         # What a row that does nothing leaves is pytest's.
         found["blocks_grown"] -= row.get("harness_blocks", 0)
     return found
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}  # it died before it wrote, or while it did
-    return found if isinstance(found, dict) else {}

@@ -10,18 +10,16 @@ import secrets
 import tempfile
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pybench.plugin.again import how_ended, last_line, run_again, show
+from pybench.plugin.again import how_ended, last_line, read_found, run_again, show
 from pybench.plugin.session import Session
 from pybench.results import (
     ResultsError,
     differences,
     identity_document,
     parse_identity,
-    parse_json,
 )
 
 OPTION = "--pybench-processes"
@@ -136,7 +134,7 @@ class Processes:
                 seed = {"PYTHONHASHSEED": str(secrets.randbelow(_HASH_SEEDS))}
                 option = f"{REPETITION_OPTION}={results}"
                 status = run_again(self._config, option, said, environ=seed)
-                found = self._read(results)
+                found = read_found(results)
             except OSError as error:
                 raise RepetitionError(
                     f"{name} cannot be run: {error.strerror or error}"
@@ -160,14 +158,6 @@ class Processes:
             )
         medians: dict[str, float] = found["medians"]
         return medians
-
-    @staticmethod
-    def _read(results: Path) -> dict[str, Any] | None:
-        try:
-            found = parse_json(results.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return None  # it died before it wrote, or while it did
-        return found if isinstance(found, dict) else None
 
 
 class Repetition:

@@ -15,7 +15,8 @@ from pybench.report.wording import (
     ratio,
     shortened,
 )
-from pybench.runner.summary import NO_VERDICT, RowSummary, Summary
+from pybench.results import NO_VERDICT
+from pybench.runner.summary import RowSummary, Summary
 from pybench.texts import printable
 from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 

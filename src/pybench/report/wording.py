@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from pybench.results import ERROR, NOT_AVAILABLE, VOID
+from pybench.results import ERROR, NO_VERDICT, NOT_AVAILABLE, VOID
 from pybench.runner.saved_comparison import SavedRowSummary
 from pybench.runner.summary import (
-    NO_VERDICT,
     ControlSummary,
     MeanSummary,
     RowSummary,

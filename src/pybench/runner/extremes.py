@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pybench.results import Identity
+from pybench.outputs import write_file
+from pybench.results import Identity, parse_json
 from pybench.runner.record import Run
 from pybench.runner.timings import operations
 
@@ -117,9 +118,7 @@ def remember(extreme: Extreme, folder: Path) -> Path:
     if known is None or known.ratio < extreme.ratio:
         folder.mkdir(parents=True, exist_ok=True)
         document = {"pybench": "extremes", "schema": SCHEMA, **asdict(extreme)}
-        beside = path.with_suffix(".tmp")
-        beside.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        beside.replace(path)
+        write_file(path, f"{json.dumps(document, indent=1)}\n".encode())
     return path
 
 
@@ -151,10 +150,10 @@ def recall(machine: Mapping[str, str], folder: Path) -> Extreme | None:
 
 def _read(path: Path) -> Extreme | None:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise ExtremesError(_damaged(path, str(error))) from None
     if not isinstance(document, dict) or document.pop("pybench", None) != "extremes":
         raise ExtremesError(_damaged(path, "not a file of a self-check"))

@@ -17,6 +17,7 @@ from pybench.results import (
     DISTURBED,
     MEASURED,
     MISSING,
+    NO_VERDICT,
     NOT_RUN,
     OUTCOMES,
     SKIPPED,
@@ -38,9 +39,6 @@ MOST = 10**18
 MOST_PAIRS = 100_000
 # No ratio of two times is larger.
 MOST_RATIO = 1e30
-
-# Of `pybench.runner.summary`, which asks here.
-NO_VERDICT = "none"
 
 
 class UnsoundError(ValueError):

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from pybench.outputs import write_file
-from pybench.results import ERROR, MEASURED, VOID, PairRecord, RowRecord
+from pybench.results import ERROR, MEASURED, NO_VERDICT, VOID, PairRecord, RowRecord
 from pybench.runner.judging import Cell, Judgement, gil_turned_on, kind_in
 from pybench.runner.kinds import category
 from pybench.runner.package_differences import package_differences
@@ -36,8 +36,6 @@ from pybench.verdicts.withholding import TWIN
 
 SCHEMA = 1
 NAME = "summary.json"
-
-NO_VERDICT = "none"
 
 # Rows that a note lists by name.
 ONCE_NAMED = 5

@@ -23,10 +23,10 @@ from pybench.report.wording import (
     ratio,
     saved_point,
 )
+from pybench.results import NO_VERDICT
 from pybench.runner.saved import Saved
 from pybench.runner.saved_comparison import SavedComparison
 from pybench.runner.summary import (
-    NO_VERDICT,
     ControlSummary,
     MeanSummary,
     RowSummary,

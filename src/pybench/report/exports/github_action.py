@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 
 from pybench.report.exports.errors import ExportError
-from pybench.runner.summary import NO_VERDICT, Summary
+from pybench.results import NO_VERDICT
+from pybench.runner.summary import Summary
 
 
 def github_action_json(summary: Summary) -> tuple[str, dict[str, str]]:
