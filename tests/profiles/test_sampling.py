@@ -5,6 +5,7 @@ import functools
 import re
 import sys
 import time
+import timeit
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from pybench.profiles import experiments, extensions
+from pybench.profiles import experiments, extensions, subject
 from pybench.profiles.bottleneck import sampled
 from pybench.profiles.experiments import NATIVE, Condition, Ran, parse_target
 from pybench.profiles.extensions import ExtensionMissingError, extension_of
-from pybench.profiles.subject import sampling
+from pybench.profiles.subject import is_ours, sampling
 from pybench.runner import Interpreter, probe
 
 PROGRAMS = Path(__file__).parents[1] / "data" / "programs"
@@ -347,3 +348,21 @@ def test_time_that_it_takes_to_hand_samples_out_is_not_the_targets(
     samples.disable()
 
     assert samples.samples == [of_target]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "path", [sampling.__file__, "<timeit-src>", subject.__file__, timeit.__file__]
+)
+def test_what_stands_around_the_target_is_no_function_on_top(path: str) -> None:
+    """What it runs for the target counts in the whole all the same."""
+    around = compile("0", path, "exec")
+    target = compile("0", "program.py", "exec")
+    codes = {7: around, 8: target}
+    samples = [sample(LOAD, ns=3), (1, 1, 8, 0, LOAD, 1, False)]
+
+    listed = sampling.functions(samples, NAMES, {}, codes, is_ours)
+
+    assert [(one["name"], one["share"]) for one in listed] == [
+        ("program.py:1(<module>)", 0.25)
+    ]

@@ -316,13 +316,17 @@ class Samples:
             return [], 0
         return samples, lost
 
-    def settle(self, run: Callable[[], object]) -> dict[str, Any]:
+    def settle(
+        self, run: Callable[[], object], is_ours: Callable[[str], bool]
+    ) -> dict[str, Any]:
         """Stop, and return what the samples say.
 
         Parameters
         ----------
         run : callable
             Runs the target once more, to see what it calls where that is open.
+        is_ours : callable
+            Tells whether a file is one of those that stand around the target.
         """
         if self._sampler is None:
             return {"missing": self.missing}
@@ -335,7 +339,7 @@ class Samples:
             "samples": len(self.samples),
             "lost": self.lost,
             "threads": len({one[0] for one in self.samples}),
-            "functions": functions(self.samples, names, callees, codes),
+            "functions": functions(self.samples, names, callees, codes, is_ours),
         }
 
 
@@ -344,10 +348,13 @@ def functions(
     names: Sequence[str],
     callees: Mapping[Site, Counter[str]],
     codes: Mapping[int, types.CodeType],
+    is_ours: Callable[[str], bool],
 ) -> list[dict[str, Any]]:
     """Return the Python functions on top: CPU time of their own, and of their C calls.
 
-    Those whose code is gone have no name, and are left out.
+    Those whose code is gone have no name, and are left out. So are those that stand
+    around the target: they run what it leaves to them, such as the end of a result,
+    which counts in the whole, and nobody could look them up in the program.
     """
     whole: Counter[int] = Counter()
     native: Counter[int] = Counter()
@@ -358,7 +365,9 @@ def functions(
     found: list[dict[str, Any]] = []
     for code, ns in whole.most_common():
         known = codes.get(code)
-        if known is not None and len(found) < FUNCTIONS:
+        if known is None or is_ours(known.co_filename):
+            continue
+        if len(found) < FUNCTIONS:
             found.append(
                 {
                     "name": f"{known.co_filename}:{known.co_firstlineno}"

@@ -1050,7 +1050,7 @@ class Subject:
                 if again:
                     self._guard(again, 1, self.settings["collector"] != "off")
 
-            observed = self.observer.settle(once_more)
+            observed = self.observer.settle(once_more, is_ours)
         self.report["observed"] = observed
         self.report["steady"] = steady
 
