@@ -87,6 +87,27 @@ def test_bytecode_and_c_code_that_overlap_are_one_verdict() -> None:
 
 
 @pytest.mark.parametrize(
+    ("start_up", "expected"),
+    [
+        # A script: start-up beside each of the two, and below both together.
+        (cause(START_UP, 0.19, 0.29, 0.38), COMPUTING),
+        (cause(START_UP, 0.19, 0.4, 0.44), COMPUTING),
+        (cause(START_UP, 0.19, 0.4, 0.46), None),
+    ],
+)
+def test_bytecode_and_c_code_together_are_above_a_third(
+    start_up: Cause, expected: str | None
+) -> None:
+    verdict = judge(
+        [cause(C_CODE, 0.29, 0.39, 0.49), cause(BYTECODE, 0.16, 0.23, 0.31), start_up]
+    )
+
+    assert verdict.cause == expected
+    assert any("start-up" in line for line in verdict.ruled_out) == bool(expected)
+    assert len(verdict.open) == (0 if expected else 3)
+
+
+@pytest.mark.parametrize(
     ("third", "needed"),
     [(cause(IO, 0.2, 0.3, 0.5), ""), (cause(IO, 0, 0, 0), "samples of what runs")],
 )

@@ -461,8 +461,8 @@ def judge(causes: Sequence[Cause], needed: str = "") -> Verdict:
 
     One that surely is more than half is above all others together. What measured
     nothing is ruled out, however wide its interval. Bytecode and C code are one
-    verdict where the two are above all others and their intervals overlap: both are
-    computing.
+    verdict where their intervals overlap and the two together are above each of the
+    others: both are computing.
 
     Parameters
     ----------
@@ -499,17 +499,27 @@ def judge(causes: Sequence[Cause], needed: str = "") -> Verdict:
             advice=ADVICE.get(top.name, ""),
             ruled_out=ruled_out,
         )
-    if not needed and {one.name for one in (top, *close)} == {BYTECODE, C_CODE}:
-        parts = " and ".join(
-            f"{one.name} {percent(one.share)}" for one in (top, *close)
-        )
-        return Verdict(
-            cause=COMPUTING,
-            evidence=f"{parts}, together {top.share.plus(close[0].share).value:.0%}; "
-            f"{top.evidence}",
-            advice=ADVICE[COMPUTING],
-            ruled_out=ruled_out,
-        )
+    computing = [one for one in (top, *close) if one.name in (BYTECODE, C_CODE)]
+    others = [one for one in (top, *close) if one not in computing]
+    if not needed and len(computing) == 2:
+        together = computing[0].share.plus(computing[1].share)
+        if together.low > max((one.share.high for one in others), default=-1.0):
+            parts = " and ".join(
+                f"{one.name} {percent(one.share)}" for one in computing
+            )
+            return Verdict(
+                cause=COMPUTING,
+                evidence=f"{parts}, together {together.value:.0%}; "
+                f"{computing[0].evidence}",
+                advice=ADVICE[COMPUTING],
+                ruled_out=(
+                    *(
+                        f"{one.name}: {percent(one.share)}; {one.evidence}"
+                        for one in others
+                    ),
+                    *ruled_out,
+                ),
+            )
     return Verdict(
         cause=None,
         evidence=f"{' or '.join(one.name for one in [top, *close])}: their shares "
