@@ -44,7 +44,7 @@ def write_file(path: Path, data: bytes, *, inside: bool = False) -> None:
     except FileNotFoundError:
         there = None
     if there is None and inside and target != path:
-        raise OSError(errno.ENOENT, f"a link to {target}, which is not there")
+        raise OSError(errno.ENOENT, f"a link to {target}, which does not exist")
     if (there is not None and not stat.S_ISREG(there.st_mode)) or _is_descriptor(
         target
     ):
@@ -63,7 +63,7 @@ def check_place(path: Path) -> str:
     if stat.S_ISDIR(mode):
         return "is a folder: name a file in it"
     if (mode and not stat.S_ISREG(mode)) or _is_descriptor(target):
-        return "" if os.access(target, os.W_OK) else "nothing can be written to it"
+        return "" if os.access(target, os.W_OK) else "it cannot be written to"
     folder = target.parent
     if not folder.is_dir():
         return f"there is no folder {folder}"

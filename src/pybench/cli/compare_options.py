@@ -1,7 +1,7 @@
 """Which options of ``pybench compare`` apply in which of its forms.
 
-An option that does not apply is refused by name: one that is ignored would let somebody
-believe that it was followed.
+An option that does not apply is refused by name: a user would believe that an ignored
+option had an effect.
 """
 
 from __future__ import annotations

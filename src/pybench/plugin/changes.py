@@ -224,8 +224,8 @@ def section_lines(judgement: Judgement, unlike: Sequence[str]) -> list[str]:
     lines = [*_conditions(judgement)]
     if unlike and not judgement.foreign:
         lines.append(
-            "the baseline is of another build (see the note): what differs is not the "
-            "code alone; `pybench compare` measures two builds in turns"
+            "the baseline is of another build (see the note): the code is not the "
+            "only difference; `pybench compare` measures two builds in turns"
         )
     missing = missing_for_verdicts(judgement)
     lines += [f"no verdict is possible: {reason}" for reason in missing]

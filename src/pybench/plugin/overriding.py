@@ -3,7 +3,8 @@
 Options come from the user's ini file, from PYTEST_ADDOPTS and from the command line. In
 a process that pybench started to measure, those that would spoil it are overridden:
 tests spread over processes, a tracer, benchmarks that are disabled. The rest works as
-in the user's own runs. What was overridden is said once, by whoever started it.
+in the user's own runs. The command that started the processes names once what it
+overrode.
 """
 
 import json

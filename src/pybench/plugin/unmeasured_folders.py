@@ -1,7 +1,7 @@
 """Which folders that the user named hold rows, none of which was measured.
 
-Each row says why it is n/a, and a session of such rows passes. Whoever names a folder
-wants its values, and a script looks at the exit status alone.
+Each row says why it is n/a, and a session of such rows passes. A user who names
+a folder wants its values, and a script reads the exit status alone.
 """
 
 from collections import Counter

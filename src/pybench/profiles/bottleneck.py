@@ -422,13 +422,13 @@ def notes_of(plain: Sequence[Ran]) -> tuple[str, ...]:
     notes += notes_of_rounds(report.get("row") or {})
     if report.get("read_stdin"):
         notes.append(
-            "it reads standard input, which is empty here: what it does with input is "
-            "not in the times; name a file in its arguments, after --"
+            "it reads standard input, which is empty here: the times do not show "
+            "its work on input; name a file in its arguments, after --"
         )
     if threads := report.get("threads_left"):
         notes.append(
             f"daemon threads still ran when an execution ended: {', '.join(threads)}; "
-            "they go on during the next, whose times they are part of"
+            "they go on during the next execution, and its times include them"
         )
     return tuple(notes)
 

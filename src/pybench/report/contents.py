@@ -238,7 +238,7 @@ def _profile(path: Path) -> Profile:
         convert(document, shape_of(document))
     except UnsoundError as error:
         raise ContentsError(
-            f"{path}: the record of {kind} is not whole: {error}: measure it again"
+            f"{path}: the record of {kind} is incomplete: {error}: measure it again"
         ) from None
     return Profile(kind=kind, name=path.stem, document=document)
 

@@ -93,7 +93,7 @@ def list_rows(python: Path, suite: Path, words: Sequence[str]) -> Listed:
         try:
             document = json.loads(output.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ListingError(f"pytest listed no rows: {error}") from None
+            raise ListingError(f"pytest wrote no list of rows: {error}") from None
     return _parsed(document)
 
 

@@ -1,8 +1,8 @@
 """What sessions say of their rows, checked where it is heard.
 
 A row says of itself how many operations a call is, how many threads it has, in which
-group it is. Whoever wrote the row may have meant something else by these words, and a
-value that makes no sense is the end of that row alone: here it becomes a reason.
+group it is. A suite may use these words in another sense. A value that makes no sense
+voids that row alone: here it becomes a reason.
 """
 
 from __future__ import annotations
@@ -55,11 +55,13 @@ class Ended:
 def read_facts(said: object) -> RowFacts:
     """Read what a session says of a row that it has collected."""
     if not isinstance(said, dict):
-        return RowFacts(refused=f"its facts are {_short(said)}, which are none")
+        return RowFacts(
+            refused=f"its facts are {_short(said)}, which is not a JSON object"
+        )
     margin, group = said.get("margin"), said.get("group")
     refused = encodable(said.get("refused") or "")
     if margin is not None and not _is_share(margin):
-        refused = refused or f"its margin is {_short(margin)}, no share such as 0.03"
+        refused = refused or f"its margin is {_short(margin)}, not a share such as 0.03"
         margin = None
     if group is not None and not _is_text(group):
         refused = refused or f"its group is {_short(group)}, which UTF-8 cannot hold"
@@ -90,7 +92,7 @@ def read_ended(message: Mapping[str, Any]) -> Ended:
             outcome = ERROR
             reason = encodable(
                 f"extra_info[{name!r}] is {_short(counts[name])}, and must be a whole "
-                "number of at least 1: say so, or give it another name"
+                "number of at least 1: correct it, or rename this key"
             )
         counts |= {name: COUNTS[name] for name in bad}
     return Ended(outcome=outcome, reason=reason, counts=counts)

@@ -255,8 +255,7 @@ def _packages_of(interpreter: Interpreter) -> dict[str, str]:
         )
     except subprocess.TimeoutExpired:
         raise PrepareError(
-            f"{interpreter.path}: did not say within {_ANSWER_S:g} s which packages it "
-            "has"
+            f"{interpreter.path}: did not list its packages within {_ANSWER_S:g} s"
         ) from None
     except OSError as error:
         raise PrepareError(f"{interpreter.path}: {error.strerror or error}") from None
@@ -265,7 +264,7 @@ def _packages_of(interpreter: Interpreter) -> dict[str, str]:
             found: dict[str, str] = json.loads(text.removeprefix(_MARK))
             return found
     reason = last_line(done.stderr) or last_line(done.stdout) or "no message"
-    raise PrepareError(f"{interpreter.path}: which packages has it? {reason}")
+    raise PrepareError(f"{interpreter.path}: its packages cannot be listed: {reason}")
 
 
 def _is_virtual(interpreter: Interpreter) -> bool:

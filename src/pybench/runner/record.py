@@ -125,8 +125,8 @@ class RecordWriter:
             folder.mkdir(parents=True, exist_ok=True)
             if self.path.is_symlink() and not self.path.exists():
                 raise RecordError(
-                    f"{self.path} is a link to nothing, and no record is begun "
-                    "elsewhere: remove it, or choose another folder with -o"
+                    f"{self.path} is a link to a file that does not exist; pybench "
+                    "does not create it: remove the link, or choose another -o"
                 )
             if header is not None and self.path.exists():
                 raise RecordError(

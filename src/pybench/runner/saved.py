@@ -286,7 +286,7 @@ def _processes(
         if isinstance(times, list):
             found[name] = times
         else:
-            odd[name] = "'process_medians_s' is no list of times: save it again"
+            odd[name] = "'process_medians_s' is not a list of times: save it again"
     return found, odd
 
 
@@ -354,7 +354,7 @@ def _pyperf(path: Path, document: dict[str, Any]) -> Saved:
             metadata = common | _metadata(benchmark)
             known = metadata.get("name")
             if not isinstance(known, str) or not known:
-                raise _RowError("no name in its metadata: give it one")
+                raise _RowError("no name in its metadata: add one")
             name = known
             found.append((name, SavedRow(times_s=_medians(benchmark, metadata))))
         except _RowError as error:
@@ -398,7 +398,7 @@ def _medians(benchmark: dict[str, Any], metadata: dict[str, Any]) -> tuple[float
                 "without --track-memory"
             )
         if not isinstance(values, list):
-            raise _RowError("'values' is no list; save it again")
+            raise _RowError("'values' is not a list; save it again")
         medians.append(statistics.median(_times(values)))
     if not medians:
         raise _RowError(
@@ -447,10 +447,10 @@ def _unique(
         more = f" (and {len(left_out) - 1} more rows)" if len(left_out) > 1 else ""
         raise SavedError(f"{path}: no row can be compared: {name}: {why}{more}")
     if not rows:
-        raise SavedError(f"{path}: no rows: nothing was measured when it was saved")
+        raise SavedError(f"{path}: no rows: the session that saved it measured nothing")
     for name in twice:
         left_out[name] = (
-            f"{counts[name]} rows bear this name, and nobody knows which is meant: "
+            f"{counts[name]} rows bear this name, so it does not identify one: "
             "save each session to a file of its own"
         )
     return rows

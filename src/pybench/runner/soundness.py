@@ -90,9 +90,11 @@ def check_numbers(document: object) -> None:
             to_visit += value
         elif isinstance(value, float):
             if not abs(value) <= MOST_RATIO:
-                raise UnsoundError(f"{value!r} is no number that was measured")
+                raise UnsoundError(f"{value!r} cannot be a measured number")
         elif isinstance(value, int) and abs(value) > MOST:
-            raise UnsoundError(f"a number above {MOST:.0e}, which nothing counts to")
+            raise UnsoundError(
+                f"a number above {MOST:.0e}, more than any count or time"
+            )
 
 
 def check_header(header: RunHeader) -> None:

@@ -65,7 +65,7 @@ def _own(folder: Path) -> set[str]:
     files = document.get("files")
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         raise SiteError(
-            f"{path}: its 'files' are no list of names: choose another folder with -o"
+            f"{path}: its 'files' is not a list of names: choose another folder with -o"
         )
     return {*files}
 
