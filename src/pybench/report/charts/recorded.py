@@ -48,9 +48,12 @@ def _of_scenarios(profiles: Sequence[Profile]) -> Iterator[Chart]:
 
 
 def _doctor(label: str, document: Document) -> Iterator[Chart]:
+    fit = "unknown"
+    if "fit" in document:
+        fit = "yes" if document["fit"] else "no"
     yield Chart(
         view="environment",
-        title=f"Is the machine fit: {'yes' if document['fit'] else 'no'} ({label})",
+        title=f"Is the machine fit: {fit} ({label})",
         description="What `pybench doctor` found, what it costs these measurements, "
         "and what to do",
         spec=None,
