@@ -3,6 +3,7 @@
 import dis
 import functools
 import re
+import subprocess
 import sys
 import time
 import timeit
@@ -299,6 +300,31 @@ def test_program_that_takes_the_signal_is_told(
 
     assert ran.problem == ""
     assert "the program took signal" in ran.report["observed"]["missing"]
+
+
+FORKING_THREAD = """
+import os, sys, threading
+from pybench.profiles.subject import sampling
+assert not sampling.Samples(sys.argv[1]).missing
+children = []
+thread = threading.Thread(target=lambda: children.append(os.fork()))
+thread.start()
+thread.join()
+_, status = os.waitpid(children[0], 0)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_child_that_a_thread_forked_ends_without_a_word(python: Interpreter) -> None:
+    """The thread's end is in the child too, where there is no sampler to leave."""
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKING_THREAD, extension_of(python)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 @pytest.mark.once

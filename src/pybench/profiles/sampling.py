@@ -18,6 +18,7 @@ import threading
 import types
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from typing import Any
@@ -281,7 +282,8 @@ class Samples:
             try:
                 bootstrap(thread)
             finally:
-                sampler.sampler_leave()
+                with suppress(RuntimeError):  # the child of a fork by this thread
+                    sampler.sampler_leave()
 
         names._bootstrap_inner = run
 
