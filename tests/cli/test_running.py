@@ -375,3 +375,61 @@ def test_interpreters_without_pybench_are_made_ready(
     monkeypatch.setattr(runner, "resolve", lambda words: asked[2:])
     with pytest.raises(status.UsageError, match="no interpreter is left"):
         running.interpreters(["3.91"])
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("has", "beside", "there"),
+    [
+        (
+            {"pytest": "9.0.1", "pytest-benchmark": "4.0.0"},
+            {},
+            "pytest-benchmark 4.0.0",
+        ),
+        (
+            {"pytest": "9.0.1", "pytest-benchmark": "5.3.0"},
+            {},
+            "pytest-benchmark 5.3.0",
+        ),
+        ({"pytest": "9.0.1", "pytest-benchmark": "6.0"}, {}, "pytest-benchmark 6.0"),
+        ({"pytest": "7.4.4"}, {"pytest-benchmark": "5.3.1"}, "pytest 7.4.4"),
+        ({"pytest": "8.0.0"}, {"pytest-benchmark": "4.0.0"}, "pytest 8.0.0"),
+        ({"pytest": "8.1.1", "pytest-benchmark": "5.3.1"}, {}, ""),
+        ({"pytest": "9.0.1"}, {"pytest-benchmark": "5.3.1"}, ""),
+        ({}, {"pytest": "9.0.1", "pytest-benchmark": "5.4"}, ""),
+    ],
+)
+def test_versions_that_give_no_table_are_refused_before_measuring(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    has: dict[str, str],
+    beside: dict[str, str],
+    there: str,
+) -> None:
+    """With both versions, those there and those needed."""
+    here = probe(sys.executable)
+    asked = [Requested(name="", interpreter=here, by_path=True)]
+    ready = running.Ready(interpreter=here, start=("-P", "x"), beside=beside)
+
+    def check(interpreter: Interpreter) -> None:
+        raise NotReadyError("it lacks pybench")
+
+    monkeypatch.setattr(runner, "resolve", lambda words: asked)
+    monkeypatch.setattr(runner, "check_ready", check)
+    monkeypatch.setattr(running, "made_ready", lambda name, one: ready)
+    monkeypatch.setattr(prepare, "_packages_of", lambda interpreter: has)
+
+    if not there:
+        found, problems = running.interpreters(["here"], to_run=True)
+        assert ([*found.values()], problems) == ([ready], [])
+        return
+    with pytest.raises(status.UsageError, match="no interpreter is left"):
+        running.interpreters(["here"], to_run=True)
+    said = capsys.readouterr().err
+    for version in ({**beside, **has}[name] for name in ("pytest", "pytest-benchmark")):
+        assert f" {version}" in said
+    assert f"{there}" in said
+    assert "'pytest-benchmark>=5.3.1,<6'" in said
+    assert "use pybench compare" in said
+    # What compares works with them.
+    assert [*running.interpreters(["here"])[0].values()] == [ready]

@@ -8,9 +8,9 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
             f"no benchmarks at {options.suite.absolute()}; run this in a checkout, "
             "or say where they are: --suite PATH"
         )
-    labelled, problems = interpreters(options.pythons)
+    labelled, problems = interpreters(options.pythons, to_run=True)
     output = make_folder(options.output)
     words = [f"--pybench-select={selector}" for selector in options.benchmarks]
     words += ["--pybench-quick"] * options.quick
@@ -156,11 +156,16 @@ class Ready:
 
     interpreter: "Interpreter"
     start: tuple[str, ...]
+    # What was put beside its own packages, by name and version.
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
-def interpreters(words: Sequence[str]) -> tuple[dict[str, Ready], list[str]]:
+def interpreters(
+    words: Sequence[str], *, to_run: bool = False
+) -> tuple[dict[str, Ready], list[str]]:
     """Find the interpreters and make ready those that lack pybench, as compare does.
 
+    With `to_run` those whose pytest or pytest-benchmark gives no table are refused.
     Returns each under its name, and a line for each that could not be made ready.
     """
     from pybench.runner import (
@@ -172,7 +177,7 @@ def interpreters(words: Sequence[str]) -> tuple[dict[str, Ready], list[str]]:
         probe,
         resolve,
     )
-    from pybench.runner.prepare import START
+    from pybench.runner.prepare import START, PrepareError, refuse_to_run
 
     labelled: dict[str, Ready] = {}
     problems: list[str] = []
@@ -187,14 +192,17 @@ def interpreters(words: Sequence[str]) -> tuple[dict[str, Ready], list[str]]:
         raise UsageError(str(error)) from error
     for name, one in label(found).items():
         try:
-            check_ready(one.interpreter)
-            labelled[name] = Ready(interpreter=one.interpreter, start=START)
-        except NotReadyError:
             try:
-                labelled[name] = made_ready(name, one)
-            except UsageError as error:
-                print(f"pybench: error: {name}: {error}", file=sys.stderr)
-                problems.append(f"{name:<12} FAILED: it could not be prepared")
+                check_ready(one.interpreter)
+                ready = Ready(interpreter=one.interpreter, start=START)
+            except NotReadyError:
+                ready = made_ready(name, one)
+            if to_run and one.by_path:
+                refuse_to_run(one.interpreter, ready.beside)
+            labelled[name] = ready
+        except (UsageError, PrepareError) as error:
+            print(f"pybench: error: {name}: {error}", file=sys.stderr)
+            problems.append(f"{name:<12} FAILED: it could not be prepared")
     if not labelled:
         raise UsageError("no interpreter is left to measure")
     return labelled, problems
@@ -217,7 +225,7 @@ def made_ready(name: str, requested: "Requested") -> Ready:
     except (PrepareError, OSError) as error:  # OSError: of the cache itself
         raise UsageError(str(error)) from None
     interpreter = replace(requested.interpreter, path=made.python)
-    return Ready(interpreter=interpreter, start=made.start)
+    return Ready(interpreter=interpreter, start=made.start, beside=made.beside)
 
 
 def label(found: "Sequence[Requested]") -> "dict[str, Requested]":

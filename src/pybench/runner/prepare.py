@@ -75,6 +75,14 @@ SUPPORTED_PACKAGES = (
 )
 
 
+# What `pybench run` needs: its table is pytest-benchmark's own, with options that older
+# ones lack. Measured with the least of both.
+MEASURED_PACKAGES = (
+    Range(name="pytest", least=(8, 1), below=(10,)),
+    Range(name="pytest-benchmark", least=(5, 3, 1), below=(6,)),
+)
+
+
 class PrepareError(Exception):
     """An environment that could not be made; with what the tool said."""
 
@@ -275,15 +283,44 @@ def _refuse_unsupported(interpreter: Interpreter, has: Mapping[str, str]) -> Non
     """Raise `PrepareError` where it has a pytest that sessions do not run with."""
     if all(r.holds(has[r.name]) for r in SUPPORTED_PACKAGES if r.name in has):
         return
-    there = ", ".join(
-        f"{r.name} {has[r.name]}" if r.name in has else f"no {r.name}"
-        for r in SUPPORTED_PACKAGES
-    )
-    wanted = " ".join(f"'{r.requirement}'" for r in SUPPORTED_PACKAGES)
+    there, wanted = _versions(has, SUPPORTED_PACKAGES)
     raise PrepareError(
         f"{interpreter.path} has {there}; pybench measures with {wanted}: install such "
         "versions there, or uninstall them, and pybench puts its own beside"
     )
+
+
+def refuse_to_run(interpreter: Interpreter, beside: Mapping[str, str]) -> None:
+    """Refuse for `pybench run` what `compare` alone can work with.
+
+    Parameters
+    ----------
+    interpreter : Interpreter
+        Whose packages are looked at.
+    beside : mapping of str to str
+        The versions of what was put beside those.
+
+    Raises
+    ------
+    PrepareError
+        With the versions there and those that are needed.
+    """
+    has = {**beside, **_packages_of(interpreter)}
+    if all(r.holds(has.get(r.name, "")) for r in MEASURED_PACKAGES):
+        return
+    there, wanted = _versions(has, MEASURED_PACKAGES)
+    raise PrepareError(
+        f"{interpreter.path} has {there}; pybench run measures with {wanted}: install "
+        "such versions there, or use pybench compare, which works with older ones"
+    )
+
+
+def _versions(has: Mapping[str, str], ranges: Sequence[Range]) -> tuple[str, str]:
+    """Return which versions there are, and which are wanted, in words."""
+    there = ", ".join(
+        f"{r.name} {has[r.name]}" if r.name in has else f"no {r.name}" for r in ranges
+    )
+    return there, " ".join(f"'{r.requirement}'" for r in ranges)
 
 
 def _put_beside(
