@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import itertools
 import json
 import os
 import platform
@@ -865,3 +866,67 @@ def test_session_whose_socket_is_closed_says_how_it_ended(
         session.await_row(FIRST)
         with pytest.raises(WorkerError, match=r"a: ended with exit 1:\n +no more"):
             session.sample({"count": 1})
+
+
+def thousands() -> float:
+    """Be a clock on which each step of a row takes 1,000 s."""
+    return next(THOUSANDS)
+
+
+THOUSANDS = itertools.count(step=1000.0)
+
+
+def test_row_whose_steps_take_too_long_together_is_ended(
+    python: MakePython, tmp_path: Path
+) -> None:
+    """Each of them may be short enough; the row, the limit and a way out are named."""
+    with Worker(
+        "a", [str(python("a"))], environ=os.environ, folder=tmp_path,
+        row_s=2500, clock=thousands,
+    ) as session:  # fmt: skip
+        session.await_hello()
+        session.choose([FIRST])
+        session.await_row(FIRST)
+        session.sample({"count": 1})
+        session.sample({"count": 1})
+        with pytest.raises(WorkerError) as ended:
+            session.sample({"count": 1})
+
+    assert str(ended.value) == (
+        f"a: ended after 3000 s, more than all steps of {FIRST} may take in one "
+        "process, 2500 s: let one call of it do less, or leave the row out with -k"
+    )
+
+
+def test_rows_have_a_limit_each(python: MakePython, tmp_path: Path) -> None:
+    with Worker(
+        "a", [str(python("a"))], environ=os.environ, folder=tmp_path,
+        row_s=2500, clock=thousands,
+    ) as session:  # fmt: skip
+        session.await_hello()
+        session.choose([FIRST, SECOND])
+        outcomes = []
+        for row in (FIRST, SECOND):
+            session.await_row(row)
+            session.sample({"count": 1})
+            outcomes.append(session.stop_row(row).outcome)
+
+    assert outcomes == ["measured", "measured"]
+
+
+def test_row_that_hangs_in_what_is_left_of_its_limit_is_ended(
+    python: MakePython, tmp_path: Path
+) -> None:
+    odd = "if at == 'sample 0': subprocess.run(['sleep', '300'])"
+    with Worker(
+        "a", [str(python("a", odd))], environ=os.environ, folder=tmp_path, row_s=0.3
+    ) as session:
+        session.await_hello()
+        session.choose([FIRST])
+        limit = rf"{FIRST} may take in one process, 0\.3 s.*leave the row out with -k"
+        steps = [
+            partial(session.await_row, FIRST),
+            partial(session.sample, {"count": 1}),
+        ]
+        with pytest.raises(WorkerError, match=limit):
+            [step() for step in steps]

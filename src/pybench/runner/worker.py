@@ -44,6 +44,9 @@ from pybench.texts import encodable
 # A session that says nothing for so long is stuck. Far above any honest sample, as
 # the rows of startup take a second and a half.
 PATIENCE_S = 60.0
+# All steps of a row in one process take no longer together: with a step at its limit
+# each of a first call, a sizing, two samples and a last call can be made.
+ROW_S = 300.0
 # Collecting a large suite on a slow disk.
 START_PATIENCE_S = 180.0
 END_PATIENCE_S = 10.0
@@ -90,6 +93,11 @@ class Worker:
         Its working directory.
     learn : callable
         Told the arm's name and the versions of packages that a session has imported.
+    row_s : float, optional
+        Seconds that this side may take for one row, all together; the turns of the
+        others do not count. By default `ROW_S`.
+    clock : callable
+        Returns seconds.
     """
 
     def __init__(
@@ -100,8 +108,14 @@ class Worker:
         environ: Mapping[str, str],
         folder: Path,
         learn: Callable[[str, Mapping[str, str]], None] = lambda name, packages: None,
+        row_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self._row = ""
+        self._row_s = ROW_S if row_s is None else row_s
+        self._spent_s = 0.0  # of it
+        self._clock = clock
         self._learn = learn
         self.rows: dict[str, RowFacts] = {}
         self.uncollected: dict[str, str] = {}  # files, and why
@@ -198,6 +212,7 @@ class Worker:
         RowEndedError
             If it ended instead, as one does that never calls `benchmark`.
         """
+        self._row, self._spent_s = row, 0.0
         message = self._hear_of(row)
         if message.get("say") == "ended":
             raise RowEndedError(_unmeasured(read_ended(message), NEVER_CALLED, SKIPPED))
@@ -229,20 +244,39 @@ class Worker:
 
     def _hear_of(self, row: str) -> dict[str, Any]:
         while True:
-            message = self.hear()
+            message = self._hear_step()
             if message.get("row") == row:
                 return message
             if message.get("say") == "bye":
                 raise self._out_of_turn(message, row)
 
     def _answer(self, wanted: str) -> dict[str, Any]:
-        message = self.hear()
+        message = self._hear_step()
         said = message.get("say")
         if said == "ended":
             raise RowEndedError(_unmeasured(read_ended(message), ENDED_EARLY, ERROR))
         if said != wanted:
             raise self._out_of_turn(message, wanted)
         return message
+
+    def _hear_step(self) -> dict[str, Any]:
+        """Wait for the end of a step, as long as the row's limit allows."""
+        left_s = self._row_s - self._spent_s
+        limit = f"{self._row} may take in one process, {self._row_s:g} s"
+        way_out = "let one call of it do less, or leave the row out with -k"
+        if left_s <= 0:
+            self._kill()
+            raise WorkerError(
+                f"{self.name}: ended after {self._spent_s:g} s, more than all steps of "
+                f"{limit}: {way_out}"
+            )
+        began = self._clock()
+        try:
+            if left_s >= PATIENCE_S:
+                return self.hear(PATIENCE_S)
+            return self.hear(left_s, step=f"is left of {limit} ({way_out}),")
+        finally:
+            self._spent_s += self._clock() - began
 
     def _out_of_turn(self, message: Mapping[str, Any], wanted: str) -> WorkerError:
         said = message.get("say")
