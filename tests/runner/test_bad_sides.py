@@ -924,9 +924,11 @@ def test_row_that_hangs_in_what_is_left_of_its_limit_is_ended(
         session.await_hello()
         session.choose([FIRST])
         limit = rf"{FIRST} may take in one process, 0\.3 s.*leave the row out with -k"
-        steps = [
-            partial(session.await_row, FIRST),
-            partial(session.sample, {"count": 1}),
-        ]
         with pytest.raises(WorkerError, match=limit):
-            [step() for step in steps]
+            reach_and_sample(session)
+
+
+def reach_and_sample(session: Worker) -> None:
+    """Do two steps of the first row."""
+    session.await_row(FIRST)
+    session.sample({"count": 1})
