@@ -616,7 +616,7 @@ sampler_find_loop(void)
     if (start == NULL) {
         return range;
     }
-#ifdef RTLD_DL_SYMENT
+#ifdef __GLIBC__  // which has dladdr1, by no macro of its own
     Dl_info object;
     const ElfW(Sym) *symbol = NULL;
     if (dladdr1(start, &object, (void **)&symbol, RTLD_DL_SYMENT) != 0
