@@ -1,6 +1,9 @@
 """The three runs of a row in detail, each in a process of its own."""
 
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -155,6 +158,42 @@ def test_rows_whose_names_look_like_paths_are_profiled(
     assert row.problems == ()
     assert any("list_of_one" in function.name for function in row.functions)
     assert row.traced_peak_bytes is not None
+
+
+@pytest.mark.once
+def test_row_ends_and_its_folder_goes_when_pybench_is_killed(
+    suite: Path, tmp_path: Path
+) -> None:
+    """By the guard: whoever reads the FIFO sees the last process go."""
+    gone, scratch = tmp_path / "gone", tmp_path / "scratch"
+    os.mkfifo(gone)
+    scratch.mkdir()
+    (suite / "test_stuck.py").write_text(
+        "import time\n"
+        "def test_stuck(benchmark):\n"
+        f"    held = open({str(gone)!r}, 'w')\n"
+        "    held.write('at it')\n"
+        "    held.flush()\n"
+        "    time.sleep(600)\n"
+    )
+    program = (
+        "import sys; from pathlib import Path;"
+        "from pybench.profiles.detailed import profile_row;"
+        "from pybench.runner import probe;"
+        f"profile_row(probe(sys.executable), Path({str(suite)!r}),"
+        " 'suite/test_stuck.py::test_stuck', is_native=True)"
+    )
+    environ = os.environ | {"TMPDIR": str(scratch)}
+    with (
+        subprocess.Popen([sys.executable, "-c", program], env=environ) as pybench,
+        gone.open() as last,
+    ):
+        assert last.read(5) == "at it"
+        assert [*scratch.glob("pybench-profile-*")] != []
+        pybench.kill()
+        assert last.read() == ""
+    while [*scratch.glob("pybench-profile-*")]:
+        time.sleep(0.01)  # the guard is removing it
 
 
 def test_document_is_json() -> None:

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -98,10 +97,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"pybench: {name} at {ready.interpreter.path}", flush=True)
             if output:
                 print(replaced(output, name), end="", flush=True)
-            with tempfile.TemporaryDirectory(prefix="pybench-") as scratch:
-                # A profile needs to know which rows were measured.
-                folder = output or (Path(scratch) if options.profile else None)
-                came = run_one(name, ready, options, words, folder, lines, lock)
+            came = run_one(name, ready, options, words, output, lines, lock)
             status = max(status, came)  # interrupted, failed, usage, ok
             if came in (USAGE, INTERRUPTED):
                 break
@@ -131,7 +127,14 @@ def run_one(
 
     path = folder / f"{name}.json" if folder else None
     measured = measure(
-        ready.interpreter, options.suite, words, path, start=ready.start, held=held
+        ready.interpreter,
+        options.suite,
+        words,
+        path,
+        start=ready.start,
+        held=held,
+        # A profile needs to know which rows were measured.
+        is_read=bool(options.profile),
     )
     where = ""
     if options.output:

@@ -4,6 +4,8 @@ Three children run the row, one for each question: a profiler slows it, tracing
 allocations slows and enlarges it, and resident memory is a process's own.
 """
 
+import contextlib
+import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -13,6 +15,8 @@ from typing import Any
 
 from pybench.results import parse_json
 from pybench.runner import Interpreter
+from pybench.runner.guard import INTERRUPT
+from pybench.runner.measure import guarded
 from pybench.runner.prepare import START
 
 SCHEMA = 1
@@ -199,25 +203,30 @@ def _run(
             # The journal and the saves of the user's runs stay as they are.
             f"--benchmark-storage={name}/storage",
         ]
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=_TIMEOUT_S,
-            )
-        except subprocess.TimeoutExpired:
-            return {}, f"no end within {_TIMEOUT_S:g} seconds"
+        log = Path(name) / "log"
+        with (
+            log.open("wb") as said,
+            guarded(
+                command, Path(name), stdout=said, stderr=subprocess.STDOUT
+            ) as (child, pipe),
+        ):  # fmt: skip
+            try:
+                status = child.wait(_TIMEOUT_S)
+            except BaseException as end:
+                # With the end of the pipe behind it, this ends the row at once.
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(pipe, INTERRUPT)
+                if not isinstance(end, subprocess.TimeoutExpired):
+                    raise
+                return {}, f"no end within {_TIMEOUT_S:g} seconds"
         try:
             document = parse_json(output.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             document = {}
-        if done.returncode == 0:
+        if status == 0:
             return document, ""
-        if done.returncode < 0:
-            return {}, f"the process was ended by signal {-done.returncode}"
-        last = ["no message", *filter(str.strip, done.stdout.splitlines())][-1]
-        return {}, f"exit {done.returncode}: {last[:200]}"
+        if status < 0:
+            return {}, f"the process was ended by signal {-status}"
+        text = log.read_text(encoding="utf-8", errors="replace")
+        last = ["no message", *filter(str.strip, text.splitlines())][-1]
+        return {}, f"exit {status}: {last[:200]}"

@@ -26,6 +26,8 @@ from types import FrameType
 # After Ctrl-C pytest saves what it has; a row of C may take a moment to notice.
 SAVING_S = 10.0
 
+# The word that interrupts the command; behind it the end of the pipe kills it.
+INTERRUPT = b"i"
 OLDER = "older.json"
 # Where the command itself cannot be started, as a shell says it.
 CANNOT_RUN = 126

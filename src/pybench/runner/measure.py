@@ -10,10 +10,10 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pybench.results import parse_json
 from pybench.runner import guard
@@ -84,6 +84,7 @@ def measure(
     *,
     start: Sequence[str] = START,
     held: Sequence[int] = (),
+    is_read: bool = False,
 ) -> Measured:
     """Run the suite once; its report goes to this process's terminal.
 
@@ -101,6 +102,8 @@ def measure(
         What follows the interpreter to start a session; of an `Environment`.
     held : sequence of int
         Descriptors of locks, which are kept as long as pytest runs.
+    is_read : bool
+        Whether the document is wanted also without an output.
     """
     folder = output.parent if output else None
     with tempfile.TemporaryDirectory(prefix=".pybench-", dir=folder) as name:
@@ -109,6 +112,8 @@ def measure(
         command = [str(interpreter.path), *start, str(suite)]
         command += ["--benchmark-only", "--pybench-measured"]
         command += [f"--pybench-counts={counts}", *words]
+        if output is None and is_read:
+            output = scratch / "document.json"
         if output is not None:
             # An older one must not pass for this run's if it ends without saving.
             if output.exists():
@@ -130,30 +135,60 @@ def _run(
     command: Sequence[str], scratch: Path, output: Path | None, held: Sequence[int]
 ) -> tuple[int, bool]:
     """Run a command under a guard; return its status and whether Ctrl-C came."""
+    with (
+        outlet(1) as out,
+        outlet(2) as errors,
+        guarded(
+            command, scratch, output, stdout=out, stderr=errors, held=held
+        ) as (child, pipe),
+    ):  # fmt: skip
+        try:
+            return child.wait(), False
+        except KeyboardInterrupt:
+            with contextlib.suppress(BrokenPipeError):  # it has just ended
+                os.write(pipe, guard.INTERRUPT)
+            return child.wait(), True
+
+
+@contextlib.contextmanager
+def guarded(
+    command: Sequence[str],
+    scratch: Path,
+    output: Path | None = None,
+    *,
+    stdout: int | IO[Any] | None,
+    stderr: int | IO[Any] | None,
+    held: Sequence[int] = (),
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start a command under a guard, which outlives us: `pybench.runner.guard`.
+
+    Yields the guard, which ends as the command does, and a pipe that takes its words.
+    At the end nothing of it is left running.
+    """
     reading, writing = os.pipe()
     line = [
         sys.executable, "-IS", str(Path(guard.__file__)), str(reading),
         str(os.getpid()), str(scratch), str(output or ""), *command,
     ]  # fmt: skip
-    with outlet(1) as out, outlet(2) as errors:
+    try:
         child = subprocess.Popen(
             line,
             stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=errors,
+            stdout=stdout,
+            stderr=stderr,
             pass_fds=[reading, *held],
         )
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
         os.close(reading)
-        try:
-            return child.wait(), False
-        except KeyboardInterrupt:
-            with contextlib.suppress(BrokenPipeError):  # it has just ended
-                os.write(writing, b"i")
-            return child.wait(), True
-        finally:
-            # Whatever else came, a second Ctrl-C for one: leave nothing running.
-            os.close(writing)
-            child.wait()
+    try:
+        yield child, writing
+    finally:
+        # Whatever else came, a second Ctrl-C for one: leave nothing running.
+        os.close(writing)
+        child.wait()
 
 
 def _read(path: Path) -> dict[str, Any]:
