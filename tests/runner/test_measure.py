@@ -148,6 +148,23 @@ def test_pytest_ends_and_folders_go_when_pybench_is_killed(tmp_path: Path) -> No
 
 
 @pytest.mark.once
+def test_document_is_read_without_an_output_if_it_is_wanted(tmp_path: Path) -> None:
+    saving = tmp_path / "saving.py"
+    saving.write_text(
+        "import pathlib, sys\n"
+        "for word in sys.argv:\n"
+        "    if word.startswith('--benchmark-json='):\n"
+        "        pathlib.Path(word.partition('=')[2]).write_text('{\"a\": 1}')\n"
+    )
+    python, start = probe(sys.executable), [str(saving)]
+
+    read = measure(python, tmp_path, [], None, start=start, is_read=True)
+    unread = measure(python, tmp_path, [], None, start=start)
+
+    assert (read.document, unread.document) == ({"a": 1}, {})
+
+
+@pytest.mark.once
 def test_guard_ends_as_its_command_did(tmp_path: Path) -> None:
     for ending, status in (("sys.exit(3)", 3), ("os.kill(os.getpid(), 9)", -9)):
         reading, writing = os.pipe()
