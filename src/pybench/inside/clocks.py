@@ -35,5 +35,6 @@ def use_extension() -> None:
     """
     global wall_ns, process_cpu_ns
     native = extension()
-    if native is not None:
-        wall_ns, process_cpu_ns = native.wall_ns, native.process_cpu_ns
+    # An extension that is older than this file has none of them.
+    wall_ns = getattr(native, "wall_ns", wall_ns)
+    process_cpu_ns = getattr(native, "process_cpu_ns", process_cpu_ns)
