@@ -37,7 +37,10 @@ def pybench(*words: str) -> subprocess.CompletedProcess[str]:
         (["run", "nothing_like_it:run"], "nothing_like_it"),
         (["run", "json:dumps", "--python", "9.9"], "--python '9.9'"),
         (["run", "json:dumps", "--repeat", "0"], "'0' is not a number"),
-        (["run", "json:dumps", "--timeout", "never"], "'never' is not a number"),
+        (
+            ["run", "json:dumps", "--timeout", "never"],
+            "'never' is no number of seconds",
+        ),
     ],
 )
 def test_wrong_usage_is_named(words: list[str], reason: str) -> None:
