@@ -1,6 +1,6 @@
 """Run the tests on the default Python and on one other build of each kind found.
 
-The default (the one that runs this) runs all of ``tests/``, in two legs that may run
+The default (the one that runs this) runs all of ``tests/``, in three legs that may run
 beside each other; the others run what touches the extension, but for what is marked
 ``once``; the newest of them and those without the GIL also run the tests of the plugin
 and count the kernels' instructions.
@@ -51,10 +51,14 @@ PLUGIN: tuple[str, ...] = ("tests/plugin",)
 # So it is with the counted instructions of each kernel, half a minute of each build.
 NOT_COUNTED = "--ignore=tests/_pybench/test_honesty.py"
 NOT_ONCE = ("-m", "not once")
-# The default runs everything, in two legs that may run beside each other: what depends
-# on the build and is measured, and the host's side.
+# The default runs everything, in three legs that may run beside each other: what
+# depends on the build and is measured, whole commands and profiles, and the rest.
 BUILD: tuple[str, ...] = (*TOUCH_THE_EXTENSION, *PLUGIN, "tests/benchmarks")
-HOST: tuple[str, ...] = ("tests", *(f"--ignore={folder}" for folder in BUILD))
+COMMANDS: tuple[str, ...] = ("tests/cli", "tests/profiles")
+REST: tuple[str, ...] = (
+    "tests",
+    *(f"--ignore={folder}" for folder in (*BUILD, *COMMANDS)),
+)
 # The least that still measures: a row is counted once it has a few rounds.
 SMALL_BUDGET = (
     "--benchmark-only",
@@ -456,12 +460,15 @@ class Matrix:
     def groups(self, others: Iterable[Interpreter]) -> list[list[Leg]]:
         """Return what may run beside each other; the default's legs come first."""
         first, *rest = groups_by_abi((self.default, *others))
-        host = Leg(interpreter=self.default, where=HOST)
-        build = Leg(interpreter=self.default, where=BUILD, rows=SMALL_BUDGET)
+        legs = [
+            Leg(interpreter=self.default, where=REST),
+            Leg(interpreter=self.default, where=COMMANDS),
+            Leg(interpreter=self.default, where=BUILD, rows=SMALL_BUDGET),
+        ]
         others_of_first = [self._leg(one) for one in first[1:]]
-        # Another build of its ABI replaces the module that both of its legs load.
+        # Another build of its ABI replaces the module that all of its legs load.
         own = (
-            [[host, build, *others_of_first]] if others_of_first else [[host], [build]]
+            [[*legs, *others_of_first]] if others_of_first else [[leg] for leg in legs]
         )
         return [*own, *([self._leg(one) for one in group] for group in rest)]
 

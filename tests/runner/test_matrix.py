@@ -330,21 +330,21 @@ def matrix_of(default: Interpreter, **changes: Any) -> Any:
     return matrix.Matrix(default=default, **(nothing | {"least_rows": {}} | changes))
 
 
-def test_the_default_runs_everything_in_two_legs_that_measure_once() -> None:
+def test_the_default_runs_everything_in_three_legs_that_measure_once() -> None:
     default, other = interpreter("3.11.7"), interpreter("3.14.0", soabi="cpython-314")
 
     groups = matrix_of(default).groups([other])
 
-    host, build = (group[0] for group in groups[:2])
-    assert [len(group) for group in groups] == [1, 1, 1]
-    assert {f"--ignore={folder}" for folder in build.where} == {*host.where[1:]}
-    assert host.where[0] == "tests"
-    rows = [host.rows, build.rows, groups[2][0].rows]
-    assert rows == [None, matrix.SMALL_BUDGET, matrix.UNMEASURED]
+    [rest], [commands], [build], [another] = groups
+    elsewhere = (*build.where, *commands.where)
+    assert {f"--ignore={folder}" for folder in elsewhere} == {*rest.where[1:]}
+    assert rest.where[0] == "tests"
+    assert (rest.rows, commands.rows) == (None, None)
+    assert (build.rows, another.rows) == (matrix.SMALL_BUDGET, matrix.UNMEASURED)
     free_threaded = interpreter("3.14.0", soabi="cpython-314t", free_threaded=True)
-    [threaded] = matrix_of(default).groups([free_threaded])[2]
+    [threaded] = matrix_of(default).groups([free_threaded])[3]
     assert threaded.rows == matrix.SMALL_BUDGET
-    assert all((ROOT / folder).is_dir() for folder in build.where)
+    assert all((ROOT / folder).is_dir() for folder in elsewhere)
 
 
 def test_legs_of_the_default_take_turns_beside_another_build_of_its_abi() -> None:
@@ -352,7 +352,7 @@ def test_legs_of_the_default_take_turns_beside_another_build_of_its_abi() -> Non
 
     [group] = matrix_of(default).groups([other])
 
-    assert [leg.interpreter for leg in group] == [default, default, other]
+    assert [leg.interpreter for leg in group] == [default] * 3 + [other]
 
 
 def test_legs_of_one_interpreter_are_added_up_and_judged_together() -> None:
@@ -401,7 +401,7 @@ def test_builds_between_the_oldest_and_the_newest_count_no_instructions() -> Non
 
     groups = matrix_of(default, with_plugin=(new,)).groups([old, new])
 
-    [between], [newest] = groups[2:]
+    [between], [newest] = groups[3:]
     assert matrix.NOT_COUNTED in between.where
     assert matrix.NOT_COUNTED not in newest.where
     assert (ROOT / matrix.NOT_COUNTED.removeprefix("--ignore=")).is_file()
