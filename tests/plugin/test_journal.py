@@ -1,6 +1,7 @@
 """A killed run goes on where it was, and no disk problem costs what was measured."""
 
 import json
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -158,7 +159,9 @@ def test_a_journal_of_another_identity_is_refused_by_name(tmp_path: Path) -> Non
     other = replace(IDENTITY, affinity=IDENTITY.affinity + 1)
     (tmp_path / IDENTITY.folder).rename(tmp_path / other.folder)
 
-    with pytest.raises(ResultsError, match=rf"{IDENTITY.folder}.*affinity: "):
+    with pytest.raises(
+        ResultsError, match=rf"{re.escape(IDENTITY.folder)}.*affinity: "
+    ):
         find_journal(tmp_path, other)
 
 
@@ -166,7 +169,9 @@ def test_journals_of_others_are_named_when_there_is_none(tmp_path: Path) -> None
     other = replace(IDENTITY, affinity=IDENTITY.affinity + 1)
     write(tmp_path / other.folder, ROW)
 
-    with pytest.raises(ResultsError, match=f"there are journals of {other.folder}"):
+    with pytest.raises(
+        ResultsError, match=f"there are journals of {re.escape(other.folder)}"
+    ):
         find_journal(tmp_path, IDENTITY)
 
 
