@@ -18,9 +18,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from pybench.report.contents import Contents, read_contents
-from pybench.report.page import page
-from pybench.results import (
+from pybench.comparison.judging import judge
+from pybench.comparison.pair_details import details
+from pybench.comparison.summary import summarise
+from pybench.records.results import (
     MEASURED,
     Identity,
     PairRecord,
@@ -28,10 +29,9 @@ from pybench.results import (
     SideRecord,
     TurnSample,
 )
-from pybench.runner.details import details
-from pybench.runner.judging import judge
-from pybench.runner.record import Run, RunHeader
-from pybench.runner.summary import summarise
+from pybench.records.run import Run, RunHeader
+from pybench.report.contents import Contents, read_contents
+from pybench.report.page import page
 
 EMPTY = "<!doctype html><html lang=en><title>empty</title><p>empty</p></html>"
 CATEGORIES = ("interpreter", "threading", "gil", "memory", "async", "startup")

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pybench.comparison.pair_details import RowDetail
+from pybench.comparison.summary import Summary
 from pybench.report import show
 from pybench.report.charts import (
     forest_of,
@@ -24,9 +26,7 @@ from pybench.report.charts import (
     svg_of,
 )
 from pybench.report.contents import Contents, ContentsError, read_contents
-from pybench.report.names import short_names
-from pybench.runner.details import RowDetail
-from pybench.runner.summary import Summary
+from pybench.report.row_names import short_names
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"

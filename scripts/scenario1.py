@@ -16,6 +16,6 @@ from pathlib import Path
 # Workers may import this file again; what they do not need is imported below alone.
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
-    from pybench.profiles.scenario import main
+    from pybench.target.programs.scenario import main
 
     main()

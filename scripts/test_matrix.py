@@ -40,14 +40,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pybench.runner import SUPPORTED, Interpreter, Search, find, probe
+from pybench.interpreters import SUPPORTED, Interpreter, Search, find, probe
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "tests" / "rows.json"
 TOUCH_THE_EXTENSION: tuple[str, ...] = ("tests/_pybench",)
 # Python alone: what holds on the oldest and on the newest build holds between them, and
 # the rows that each build measures go through it too.
-PLUGIN: tuple[str, ...] = ("tests/plugin",)
+PLUGIN: tuple[str, ...] = ("tests/target/plugin",)
 # So it is with the counted instructions of each kernel, half a minute of each build.
 NOT_COUNTED = "--ignore=tests/_pybench/test_honesty.py"
 NOT_ONCE = ("-m", "not once")

@@ -152,7 +152,7 @@ def test_sources_are_in_the_sdist(tree: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
 
     assert {"src/_pybench/module.c", "src/_pybench/areas.h"} <= names
-    assert {"src/pybench/plugin/__init__.py", "src/pybench/py.typed"} <= names
+    assert {"src/pybench/target/plugin/__init__.py", "src/pybench/py.typed"} <= names
 
 
 def test_sources_are_not_installed(tree: Path) -> None:
@@ -226,7 +226,7 @@ def test_set_up_takes_the_host_s_side_and_charts_where_wheels_are() -> None:
 def test_plugin_is_found_by_pytest() -> None:
     entry_points = PROJECT["project"]["entry-points"]["pytest11"]
 
-    assert entry_points == {"pybench": "pybench.plugin"}
+    assert entry_points == {"pybench": "pybench.target.plugin"}
 
 
 def parsed(name: str) -> dict[str, Any]:
@@ -375,7 +375,7 @@ def test_gate_waits_for_every_job(workflow: dict[str, Any]) -> None:
 
 def test_matrix_has_every_supported_kind(workflow: dict[str, Any]) -> None:
     """On Linux x86-64 all of them; elsewhere at least one with the GIL off."""
-    runner = pytest.importorskip("pybench.runner")
+    runner = pytest.importorskip("pybench.interpreters")
     legs = workflow["jobs"]["test"]["strategy"]["matrix"]["include"]
     kinds: dict[str, list[str]] = {}
     for leg in legs:

@@ -24,23 +24,13 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 
-from pybench.inside.identity import read_identity
-from pybench.inside.iterations import WINDOW_NS, parse_counts
-from pybench.plugin.baselines import check_baseline
-from pybench.plugin.journal import NAME as JOURNAL_NAME
-from pybench.plugin.journal import read_journal
+from pybench.comparison.saved_files import SavedError, read_saved
+from pybench.comparison.selfcheck.live import NAME as TRUTH_NAME
+from pybench.comparison.selfcheck.live import read_suite
+from pybench.comparison.summary import write_summary
+from pybench.interpreters.probe import ProbeError, _parse
 from pybench.profiles import importtime
-from pybench.report import markdown, saved_markdown
-from pybench.report.charts import charts_of
-from pybench.report.contents import PROFILES, Contents, ContentsError, read_contents
-from pybench.report.exports.errors import ExportError
-from pybench.report.exports.frames import to_csv
-from pybench.report.exports.speedscope import speedscope_json
-from pybench.report.exports.stock import pyperf_json, pytest_benchmark_json
-from pybench.report.index.reading import read_site
-from pybench.report.index.writing import SiteError, write_site
-from pybench.report.page import page
-from pybench.results import (
+from pybench.records.results import (
     JournalHeader,
     JournalRow,
     PairRecord,
@@ -49,12 +39,22 @@ from pybench.results import (
     SideRecord,
     TurnSample,
 )
-from pybench.runner.probe import ProbeError, _parse
-from pybench.runner.record import RecordError, RecordWriter, RunHeader
-from pybench.runner.saved import SavedError, read_saved
-from pybench.runner.summary import write_summary
-from pybench.selfcheck.live import NAME as TRUTH_NAME
-from pybench.selfcheck.live import read_suite
+from pybench.records.run import RecordError, RecordWriter, RunHeader
+from pybench.report import markdown, saved_markdown
+from pybench.report.charts import charts_of
+from pybench.report.contents import PROFILES, Contents, ContentsError, read_contents
+from pybench.report.exports.errors import ExportError
+from pybench.report.exports.frames import to_csv
+from pybench.report.exports.speedscope import speedscope_json
+from pybench.report.exports.stock import pyperf_json, pytest_benchmark_json
+from pybench.report.page import page
+from pybench.report.site.reading import read_site
+from pybench.report.site.writing import SiteError, write_site
+from pybench.target.plugin.baselines import check_baseline
+from pybench.target.plugin.journal import NAME as JOURNAL_NAME
+from pybench.target.plugin.journal import read_journal
+from pybench.target.process.identity import read_identity
+from pybench.target.process.iterations import WINDOW_NS, parse_counts
 
 pytestmark = pytest.mark.once
 
@@ -394,7 +394,7 @@ def sound_journal(folder: Path) -> bytes:
         JournalRow(fullname="t.py::a", outcome="n/a", reason="too old"),
         JournalRow(fullname="t.py::b", outcome="measured", name="b", stats=stats),
     ]
-    from pybench.results import header_document, row_document
+    from pybench.records.results import header_document, row_document
 
     documents = [header_document(header), *map(row_document, rows)]
     return b"".join(json.dumps(one).encode() + b"\n" for one in documents)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 # The word in the file's name; a table has one block for each.
 pytestmark = pytest.mark.benchmark(group="benchmark_modes")

@@ -7,7 +7,7 @@ and hogs are made outside the window.
 
 import pytest
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 
 @pytest.mark.parametrize("threads", [1, 2])

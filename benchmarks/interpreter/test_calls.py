@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 pytestmark = pytest.mark.benchmark(group="calls")
 

@@ -7,7 +7,7 @@ the GIL on, rows of two threads take turns and show CPU time.
 
 import pytest
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 
 @pytest.mark.parametrize("kind", ["int", "float", "str", "bytes"])

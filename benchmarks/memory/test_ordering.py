@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pytest
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 LEVELS = ["L1", "L2", "L3", "memory"]
 

@@ -6,7 +6,7 @@ callback in Python costs is `memory_collector_callback`.
 
 from __future__ import annotations
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 
 def test_benchmark_memory_pauses_record(kernel: Kernel) -> None:

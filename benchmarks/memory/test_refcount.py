@@ -8,7 +8,7 @@ without atomics and everybody else with two.
 
 import pytest
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 
 def test_benchmark_memory_refcount_owned(kernel: Kernel) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pybench.plugin import takes_turns
+from pybench.target.plugin import takes_turns
 
 pytestmark = [
     pytest.mark.benchmark(group="sizes", max_time=0.1),

@@ -7,7 +7,7 @@ differed, and so may every other row.
 
 import pytest
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 
 def test_benchmark_memory_yardstick_empty(kernel: Kernel) -> None:

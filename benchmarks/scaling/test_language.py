@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 pytestmark = pytest.mark.benchmark(group="language")
 

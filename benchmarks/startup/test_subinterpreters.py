@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 pytestmark = [
     pytest.mark.benchmark(group="subinterpreters"),

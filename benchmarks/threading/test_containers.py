@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 pytestmark = pytest.mark.threads(2)
 

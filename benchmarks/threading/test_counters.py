@@ -9,7 +9,7 @@ between two cores: compare rows of one machine only.
 
 import pytest
 
-from pybench.plugin import Kernel
+from pybench.target.plugin import Kernel
 
 
 @pytest.mark.parametrize("threads", [1, 2])

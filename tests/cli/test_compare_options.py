@@ -14,6 +14,7 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli import compare_options, main, status
+from pybench.cli.compare import add_compare, resumed
 from pybench.cli.compare_options import (
     FORMS,
     LIVE,
@@ -25,10 +26,9 @@ from pybench.cli.compare_options import (
     SAVED,
     USED,
 )
-from pybench.cli.comparing import add_compare, resumed
-from pybench.inside.identity import read_identity
-from pybench.results import RowRecord, SideRecord
-from pybench.runner.record import RecordWriter, RunHeader
+from pybench.records.results import RowRecord, SideRecord
+from pybench.records.run import RecordWriter, RunHeader
+from pybench.target.process.identity import read_identity
 
 pytestmark = pytest.mark.once
 

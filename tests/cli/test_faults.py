@@ -15,8 +15,9 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench import cli
-from pybench.cli import comparing, status
-from pybench.runner import prepare
+from pybench.cli import compare as comparing
+from pybench.cli import status
+from pybench.interpreters import prepare
 
 pytestmark = pytest.mark.once
 LONG = "n" * 5000

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from pybench import outputs
-from pybench.outputs import check_place, write_file
+from pybench.records import files
+from pybench.records.files import check_place, write_file
 
 pytestmark = [
     pytest.mark.once,
     pytest.mark.skipif(os.name != "posix", reason="links, FIFOs and modes of POSIX"),
 ]
-PACKAGE = Path(outputs.__file__).parent
+PACKAGE = Path(files.__file__).parents[1]
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_places_that_cannot_be_written_are_known_before(
     assert check_place(tmp_path / "new") == ""
 
 
-@pytest.mark.parametrize("part", ["cli", "report", "selfcheck"])
+@pytest.mark.parametrize("part", ["cli", "report", "comparison/selfcheck"])
 def test_files_are_written_by_one_function(part: str) -> None:
     """Else a link, a device or the umask would be forgotten again."""
     writers = {"write_text", "write_bytes", "NamedTemporaryFile", "mkstemp", "open"}
@@ -187,8 +187,8 @@ def test_files_are_written_by_one_function(part: str) -> None:
         if "O_RDONLY" not in ast.unparse(node)  # a folder, to lock it
     }
     # A folder, opened to be locked.
-    found.discard("cli/running.py:open")
+    found.discard("cli/run.py:open")
     # A suite for other tools, in a folder of its own.
-    found.discard("selfcheck/others.py:write_text")
+    found.discard("comparison/selfcheck/others.py:write_text")
 
     assert found == set()

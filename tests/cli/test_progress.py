@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli.progress import Meter
-from pybench.profiles.scenario_progress import clock
+from pybench.target.programs.scenario_progress import clock
 
 TELLS = """
 import sys, threading
@@ -131,8 +131,8 @@ def test_a_side_that_is_tried_out_is_counted_as_it_begins(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
-    from pybench.cli.comparing import shown
-    from pybench.runner.live import Progress
+    from pybench.cli.compare import shown
+    from pybench.comparison.live import Progress
 
     with Meter(is_live=False) as meter:
         shown(meter)(

@@ -16,7 +16,8 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
-from pybench.cli import comparing, status
+from pybench.cli import compare as comparing
+from pybench.cli import status
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "run_comparison.sh"

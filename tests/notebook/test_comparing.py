@@ -12,7 +12,7 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 import pybench
 from pybench.notebook.callables import UNREPLICATED, CallableComparison
-from pybench.verdicts import VERDICTS
+from pybench.statistics.decision import VERDICTS
 
 
 def test_one_process_gives_a_ratio_and_no_verdict() -> None:

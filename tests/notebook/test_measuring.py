@@ -19,18 +19,18 @@ from types import ModuleType
 import pytest
 
 import pybench
-from pybench.inside.gil import GilWatch
-from pybench.inside.identity import extension, extension_missing
-from pybench.inside.unfinished import (
+from pybench.notebook import session
+from pybench.notebook.measurement import Measurement, Round, ThreadCount
+from pybench.notebook.workers import CalledOff, Workers, calls
+from pybench.target.process.gil import GilWatch
+from pybench.target.process.identity import extension, extension_missing
+from pybench.target.process.lazy_results import (
     ASYNC_GENERATOR,
     AWAITABLE,
     COROUTINE,
     GENERATOR,
     ITERATOR,
 )
-from pybench.notebook import session
-from pybench.notebook.measurement import Measurement, Round, ThreadCount
-from pybench.notebook.workers import CalledOff, Workers, calls
 
 
 @pytest.fixture

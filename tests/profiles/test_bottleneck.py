@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pybench.interpreters import Interpreter, probe
+from pybench.interpreters import find as find_interpreters
 from pybench.profiles import experiments
 from pybench.profiles.bottleneck import (
     ALLOCATION,
@@ -31,8 +33,6 @@ from pybench.profiles.experiments import (
     parse_target,
 )
 from pybench.profiles.extensions import extension_of
-from pybench.runner import Interpreter, probe
-from pybench.runner import find as find_interpreters
 
 PROGRAMS = Path(__file__).parents[1] / "data" / "programs"
 STEADY = {GC_OFF, TRACED, WAITS, NATIVE, PROBE}

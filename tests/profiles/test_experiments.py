@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from pybench.profiles import experiments, subject
+from pybench.children import group_runs
+from pybench.interpreters import Interpreter, probe
+from pybench.profiles import experiments
 from pybench.profiles.bottleneck import notes_of
-from pybench.profiles.children import group_runs
 from pybench.profiles.experiments import (
     PLAIN,
     Condition,
@@ -25,8 +26,8 @@ from pybench.profiles.experiments import (
     parse_imports,
     parse_target,
 )
-from pybench.profiles.given_row import GivenRow
-from pybench.runner import Interpreter, probe
+from pybench.target.programs import profile_target as subject
+from pybench.target.programs.suite_row import GivenRow
 
 OF_ITSELF = Condition(name=PLAIN)
 

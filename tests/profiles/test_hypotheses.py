@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from pybench.cli.bottleneck import hypothesis_lines, top_functions, verdict_lines
+from pybench.cli.profile_run import hypothesis_lines, top_functions, verdict_lines
 from pybench.profiles.bottleneck import (
     ADVICE,
     ALLOCATION,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pybench.interpreters import Interpreter, probe
 from pybench.profiles import imports
 from pybench.profiles.imports import (
     ImportsError,
@@ -18,7 +19,6 @@ from pybench.profiles.imports import (
     imports_document,
 )
 from pybench.profiles.importtime import walk
-from pybench.runner import Interpreter, probe
 
 Measure = Callable[..., ImportsProfile]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pybench.plugin import observing
+from pybench.interpreters import Interpreter, probe
 from pybench.profiles import memory
-from pybench.profiles.pauses import ChildError
-from pybench.runner import Interpreter, probe
+from pybench.profiles.gc_pauses import ChildError
+from pybench.target.plugin import observing
 
 SIZE = 4_000_000
 SUITE = f"""
@@ -254,7 +254,7 @@ def test_kind_that_fails_has_its_reason(python: Interpreter) -> None:
 
 
 def test_kinds_are_those_of_the_child() -> None:
-    from pybench.profiles import holdings
+    from pybench.target.programs import object_sizes as holdings
 
     assert tuple(holdings.KINDS) == memory.KINDS
 

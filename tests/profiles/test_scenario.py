@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from pybench.profiles import (
+from pybench.interpreters import find
+from pybench.target.programs import (
     scenario_client,
     scenario_interpreters,
     scenario_memory,
@@ -27,10 +28,9 @@ from pybench.profiles import (
     scenario_settings,
     scenario_work,
 )
-from pybench.profiles.scenario import run
-from pybench.profiles.scenario_settings import Settings
-from pybench.profiles.scenario_work import Job, ScenarioError
-from pybench.runner import find
+from pybench.target.programs.scenario import run
+from pybench.target.programs.scenario_settings import Settings
+from pybench.target.programs.scenario_work import Job, ScenarioError
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scenario1.py"
@@ -129,7 +129,12 @@ def test_both_scripts_are_one_code() -> None:
 
 
 # How the command reads and writes, which all commands share.
-SHARED = {"pybench.outputs", "pybench.streams", "pybench.texts"}
+SHARED = {
+    "pybench.records",
+    "pybench.records.files",
+    "pybench.records.texts",
+    "pybench.streams",
+}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +144,7 @@ def test_needs_nothing_but_the_standard_library(module: str, shared: set[str]) -
     """Neither what else is installed nor the rest of pybench is imported."""
     program = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); "
-        f"import pybench.profiles.{module}; "
+        f"import pybench.target.programs.{module}; "
         "print(*{n.split('.')[0] for n in sys.modules} - {*sys.stdlib_module_names}); "
         "print(*(n for n in sys.modules if n.startswith('pybench.')))"
     )
@@ -154,7 +159,7 @@ def test_needs_nothing_but_the_standard_library(module: str, shared: set[str]) -
     foreign, ours = (line.split() for line in done.stdout.splitlines())
     assert {*foreign} <= {"pybench", "__main__", "__mp_main__"}
     others = {name for name in ours if ".scenario" not in name}
-    assert others == {"pybench.profiles", *shared}
+    assert others == {"pybench.target", "pybench.target.programs", *shared}
 
 
 @pytest.mark.parametrize("mode", ["threads", "processes"])
@@ -635,7 +640,7 @@ def test_hold_is_part_of_an_iteration_of_the_memory_profile(
     monkeypatch: pytest.MonkeyPatch, profile: str, held_s: list[float]
 ) -> None:
     """Elsewhere it comes between the rounds; what was held is saved beside."""
-    module = importlib.import_module("pybench.profiles.scenario")
+    module = importlib.import_module("pybench.target.programs.scenario")
     monkeypatch.setattr(module, "time", Clock())
     memory = {"problem": ""}
     sampler = SimpleNamespace(begin=lambda: None, end=lambda: memory)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pybench.profiles.scenario_progress import AFTER_S, LINE_EVERY_S, Progress
+from pybench.target.programs.scenario_progress import AFTER_S, LINE_EVERY_S, Progress
 
 Pass = Callable[[float], None]
 

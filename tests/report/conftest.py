@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pybench.records.results import Identity, PairRecord
+    from pybench.records.run import Run
     from pybench.report.contents import Contents, Profile
-    from pybench.results import Identity, PairRecord
-    from pybench.runner.record import Run
 
 Recorded = Callable[..., "Run"]
 
@@ -30,7 +30,7 @@ QUIET = 0.004
 
 
 def _identity(version: str, *, free_threaded: bool, gil_enabled: bool) -> Identity:
-    from pybench.results import Identity
+    from pybench.records.results import Identity
 
     return Identity(
         implementation="cpython", version=version, soabi=f"cpython-{version}",
@@ -43,7 +43,7 @@ def _identity(version: str, *, free_threaded: bool, gil_enabled: bool) -> Identi
 def _pair(
     draws: random.Random, row: str, number: int, ratios: Mapping[str, float], sd: float
 ) -> PairRecord:
-    from pybench.results import PairRecord, TurnSample
+    from pybench.records.results import PairRecord, TurnSample
 
     def course(ratio: float) -> tuple[TurnSample, ...]:
         own = ratio * draws.lognormvariate(0, sd)
@@ -73,8 +73,8 @@ def recorded() -> Recorded:
     """
     pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
     pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
-    from pybench.results import MEASURED, NOT_AVAILABLE, RowRecord, SideRecord
-    from pybench.runner.record import RecordWriter, Run, RunHeader
+    from pybench.records.results import MEASURED, NOT_AVAILABLE, RowRecord, SideRecord
+    from pybench.records.run import RecordWriter, Run, RunHeader
 
     def make(
         effects: Mapping[str, float] = EFFECTS,
@@ -163,10 +163,10 @@ def recorded() -> Recorded:
 @pytest.fixture(scope="session")
 def reported(recorded: Recorded) -> Callable[..., Contents]:
     """Return what makes all that a report has of a run; options as of `recorded`."""
+    from pybench.comparison.judging import judge
+    from pybench.comparison.pair_details import details
+    from pybench.comparison.summary import summarise
     from pybench.report.contents import Contents
-    from pybench.runner.details import details
-    from pybench.runner.judging import judge
-    from pybench.runner.summary import summarise
 
     def make(
         *effects: Mapping[str, float],

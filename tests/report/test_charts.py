@@ -16,12 +16,12 @@ pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here"
 
 import altair
 
+from pybench.comparison.pair_details import details
 from pybench.report.charts import VIEWS, Chart, charts_of, looks_of, row_spec, svg_of
 from pybench.report.charts.opened_row import AROUND, PAIRS, WARM_UP, row_values
 from pybench.report.charts.scaling import speed_ups
 from pybench.report.charts.views import MOST_DRAWN, telling
 from pybench.report.contents import Contents, Profile
-from pybench.runner.details import details
 
 MEAN = {"value": 3.0, "low": 2.0, "high": 4.0, "repeats": 3}
 TIMES = {"mean_ns": 2e6, "half_ns": 1e5, "processes": 3}

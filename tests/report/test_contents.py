@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
+from pybench.comparison.judging import judge
+from pybench.comparison.summary import summarise, write_summary
 from pybench.report.contents import ContentsError, read_contents
-from pybench.runner.judging import judge
-from pybench.runner.summary import summarise, write_summary
 
 
 def test_a_run_comes_with_its_verdicts_and_what_is_behind_them(

@@ -20,9 +20,9 @@ pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here")
 
 from pybench.report.contents import Profile, read_contents
+from pybench.report.labels import facts, operation
 from pybench.report.page import page
 from pybench.report.page.packing import inert_json, packed
-from pybench.report.wording import facts, operation
 
 # A page of so many bytes still opens at once, and may be attached to anything.
 MOST_BYTES = 2_000_000

@@ -14,7 +14,8 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 
-from pybench.cli import main, reporting
+from pybench.cli import main
+from pybench.cli import report as reporting
 from pybench.cli.status import FAILED, OK, USAGE
 from pybench.report import charts
 from pybench.report.charts import MISSING

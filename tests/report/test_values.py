@@ -25,15 +25,15 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 import msgspec
 from rich.console import Console
 
+from pybench.comparison.judging import judge
+from pybench.comparison.pair_details import details
+from pybench.comparison.summary import Summary, summarise
 from pybench.notebook.loaded import Loaded
+from pybench.records.results import TurnSample
 from pybench.report import markdown, show
 from pybench.report.contents import Contents
 from pybench.report.exports.frames import to_csv
-from pybench.report.wording import LEGEND, duration
-from pybench.results import TurnSample
-from pybench.runner.details import details
-from pybench.runner.judging import judge
-from pybench.runner.summary import Summary, summarise
+from pybench.report.labels import LEGEND, duration
 
 pytestmark = pytest.mark.once
 
@@ -185,8 +185,9 @@ def test_a_duration_has_three_digits_and_the_unit_of_what_is_shown(
 
 def test_a_comparison_of_scenarios_agrees() -> None:
     """By medians the second is faster by a third; nearly every pair says slower."""
-    from pybench.cli.scenarios import lines_of
-    from pybench.verdicts import Plan, decide
+    from pybench.cli.scenario import lines_of
+    from pybench.statistics.decision import decide
+    from pybench.statistics.plan import Plan
 
     pairs = [(float(first), float(second)) for first, second, _ in PAIRS]
     differences = [math.log(second / first) for first, second in pairs]

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import NoReturn
 
 from pybench import streams
-from pybench.cli.checking import add_selfcheck
-from pybench.cli.comparing import add_compare
+from pybench.cli.compare import add_compare
 from pybench.cli.doctor import add_doctor
-from pybench.cli.exporting import add_export
-from pybench.cli.finding import add_pythons
-from pybench.cli.listing import add_list
-from pybench.cli.parsing import Parser
-from pybench.cli.profiling import add_profile
-from pybench.cli.reporting import add_report
-from pybench.cli.running import add_run
-from pybench.cli.scenarios import add_scenario
+from pybench.cli.export import add_export
+from pybench.cli.list import add_list
+from pybench.cli.options import Parser
+from pybench.cli.profile import add_profile
+from pybench.cli.pythons import add_pythons
+from pybench.cli.report import add_report
+from pybench.cli.run import add_run
+from pybench.cli.scenario import add_scenario
+from pybench.cli.selfcheck import add_selfcheck
 from pybench.cli.status import FAILED, INTERRUPTED, USAGE, UsageError, for_terminal
 
 # Of a name in a message.

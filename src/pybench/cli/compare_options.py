@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pybench.cli.status import UsageError
 
 if TYPE_CHECKING:
-    from pybench.runner.record import RunHeader
+    from pybench.records.run import RunHeader
 
 # The forms of the command.
 LIVE = "live"

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.recording import add_json, write_record
+from pybench.cli.output import add_json, write_record
 from pybench.cli.status import NO_VERDICT, OK
 
 if TYPE_CHECKING:

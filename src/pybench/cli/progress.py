@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 # From what a bare interpreter can import as well: this one has rich, where it is.
-from pybench.profiles.scenario_progress import LINE_EVERY_S, clock
+from pybench.target.programs.scenario_progress import LINE_EVERY_S, clock
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -1,6 +1,6 @@
 """Exit statuses that all commands share, and the error that means the second."""
 
-from pybench.texts import printable
+from pybench.records.texts import printable
 
 OK = 0  # done; nothing confirmed
 CONFIRMED = 1  # a change that --fail-on names

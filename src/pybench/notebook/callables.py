@@ -2,7 +2,7 @@
 
 One process is one process: what it says of two callables may be different in the next.
 So turns within this one give a ratio and no verdict; pairs of fresh processes give what
-`pybench.verdicts` decides on them.
+`pybench.statistics` decides on them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pybench.inside.unfinished import sentence
 from pybench.notebook.display import duration, escape, notes_html, table_html
 from pybench.notebook.frames import to_pandas, to_polars
 from pybench.notebook.isolated import measure_isolated, order
@@ -21,7 +20,8 @@ from pybench.notebook.measurement import IN_PROCESS, Measurement
 from pybench.notebook.pictures import Picture, differences_spec, svg_or_none
 from pybench.notebook.session import measure_in_turn
 from pybench.notebook.subject import name_of
-from pybench.results import TurnSample
+from pybench.records.results import TurnSample
+from pybench.target.process.lazy_results import sentence
 
 UNREPLICATED = "inconclusive (unreplicated)"
 _ROW = "callables"
@@ -40,7 +40,7 @@ class CallableComparison:
     a, b : str
         Their names.
     word : str
-        A verdict of `pybench.verdicts`, or "inconclusive (unreplicated)".
+        A verdict of `pybench.statistics`, or "inconclusive (unreplicated)".
     ratio : float
         Of pairs of processes the verdict's estimate, else the median over the rounds.
     low, high : float or None
@@ -211,7 +211,9 @@ def in_pairs(
     """
     import math
 
-    from pybench.verdicts import Plan, apart_difference, choose_metric, decide
+    from pybench.statistics.decision import decide
+    from pybench.statistics.differences import apart_difference, choose_metric
+    from pybench.statistics.plan import Plan
 
     plan = Plan(margin=margin).for_pairs(pairs)
     orders = [order(one, rounds=_ROUNDS) for one in (a, b)]

@@ -16,8 +16,8 @@ from pybench.notebook.frames import needed
 from pybench.notebook.loaded import Loaded, load
 
 if TYPE_CHECKING:
-    from pybench.runner.live import Side
-    from pybench.runner.record import Run
+    from pybench.comparison.live import Side
+    from pybench.records.run import Run
 
 # Where `pybench compare` keeps its runs as well.
 RUNS = Path(".benchmarks") / "runs"
@@ -67,9 +67,9 @@ def compare(
 
 
 def _holds_results(word: str) -> bool:
-    from pybench.runner.record import NAME
-    from pybench.runner.requests import is_kind
-    from pybench.runner.saved import holds_run, is_saved
+    from pybench.comparison.saved_files import holds_run, is_saved
+    from pybench.interpreters.requests import is_kind
+    from pybench.records.run import NAME
 
     path = Path(word)
     if is_kind(word):
@@ -109,11 +109,11 @@ def _callables(sides: Sequence[Any], options: Mapping[str, Any]) -> CallableComp
 
 
 def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
-    from pybench.runner.judging import judge
-    from pybench.runner.live import Comparison
-    from pybench.runner.record import RecordWriter
-    from pybench.runner.requests import resolve
-    from pybench.runner.summary import summarise, write_summary
+    from pybench.comparison.judging import judge
+    from pybench.comparison.live import Comparison
+    from pybench.comparison.summary import summarise, write_summary
+    from pybench.interpreters.requests import resolve
+    from pybench.records.run import RecordWriter
 
     suite = Path(options.get("suite", "benchmarks"))
     if not suite.exists():
@@ -145,8 +145,8 @@ def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
 
 def _new_run(words: Sequence[str], suite: Path, options: Mapping[str, Any]) -> Run:
     from pybench import __version__
-    from pybench.runner.judging import plan_of
-    from pybench.runner.record import Run, RunHeader
+    from pybench.comparison.judging import plan_of
+    from pybench.records.run import Run, RunHeader
 
     said = [f"{name}={value!r}" for name, value in sorted(options.items())]
     seed = options.get("seed")
@@ -184,9 +184,9 @@ def _packages(options: Mapping[str, Any]) -> list[str]:
 def _ready(
     requested: Sequence[Any], options: Mapping[str, Any]
 ) -> tuple[list[Side], list[str]]:
-    from pybench.runner.find import unlike
-    from pybench.runner.live import Side
-    from pybench.runner.prepare import prepare
+    from pybench.comparison.live import Side
+    from pybench.interpreters.find import unlike
+    from pybench.interpreters.prepare import prepare
 
     packages = _packages(options)
     environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}

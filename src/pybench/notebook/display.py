@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pybench.notebook.measurement import Measurement, ThreadCount
 from pybench.notebook.pictures import measurement_spec, svg_or_none
-from pybench.texts import printable
+from pybench.records.texts import printable
 
 VEGALITE = "application/vnd.vegalite.v5+json"
 

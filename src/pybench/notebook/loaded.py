@@ -13,10 +13,10 @@ from pybench.notebook.frames import needed, to_pandas, to_polars
 from pybench.notebook.pictures import Picture, svg_or_none
 
 if TYPE_CHECKING:
+    from pybench.comparison.saved_comparison import SavedComparison
+    from pybench.comparison.saved_files import Saved
+    from pybench.comparison.summary import Summary
     from pybench.report.contents import Contents, Profile
-    from pybench.runner.saved import Saved
-    from pybench.runner.saved_comparison import SavedComparison
-    from pybench.runner.summary import Summary
 
 # A chart of more rows is longer than a screen; `plot(most=...)` draws others.
 _MOST_DRAWN = 60
@@ -189,8 +189,8 @@ class Loaded:
 
 
 def _run_html(summary: Summary) -> str:
-    from pybench.report.names import short_names
-    from pybench.report.wording import LEGEND, duration, facts, ratio
+    from pybench.report.labels import LEGEND, duration, facts, ratio
+    from pybench.report.row_names import short_names
 
     names = short_names(row.row for row in summary.rows)
 
@@ -220,8 +220,8 @@ def _run_html(summary: Summary) -> str:
 
 
 def _saved_html(saved: SavedComparison) -> str:
-    from pybench.report.names import short_names
-    from pybench.report.wording import duration
+    from pybench.report.labels import duration
+    from pybench.report.row_names import short_names
 
     names = short_names(row.row for row in saved.rows)
 
@@ -242,7 +242,7 @@ def _saved_html(saved: SavedComparison) -> str:
 
 
 def _files_html(records: Sequence[dict[str, Any]]) -> str:
-    from pybench.report.wording import duration
+    from pybench.report.labels import duration
 
     rows = [
         [

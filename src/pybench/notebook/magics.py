@@ -21,11 +21,11 @@ from IPython.core.magic import (
 )
 from IPython.display import display
 
-from pybench.inside.unfinished import ASYNCHRONOUS, article, discard, kind_of
 from pybench.notebook.measurement import Measurement
 from pybench.notebook.session import measure_loop
 from pybench.notebook.subject import positive, thread_counts
 from pybench.notebook.workers import SelfTimed, Window
+from pybench.target.process.lazy_results import ASYNCHRONOUS, article, discard, kind_of
 
 # The statement is put into it: a name is a local one where it is assigned, a closure's
 # if the calling function has it, else the notebook's.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pybench.inside.unfinished import sentence
+from pybench.target.process.lazy_results import sentence
 
 if TYPE_CHECKING:
     from pybench.notebook.pictures import Picture

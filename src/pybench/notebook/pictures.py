@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pybench.notebook.measurement import Measurement
-from pybench.texts import with_printable_texts
+from pybench.records.texts import with_printable_texts
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 

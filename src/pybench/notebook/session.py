@@ -12,17 +12,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from pybench.inside.collector import collector_off
-from pybench.inside.gil import GilWatch, watch_for_process
-from pybench.inside.identity import (
-    extension,
-    extension_missing,
-    gil_enabled,
-    read_identity,
-)
-from pybench.inside.iterations import size
-from pybench.inside.rounds import KernelResult, collect_rounds, value_ns
-from pybench.inside.unfinished import ASYNC_GENERATOR, ASYNCHRONOUS, UnfinishedError
 from pybench.notebook.measurement import Measurement, Round, ThreadCount
 from pybench.notebook.subject import (
     CALLABLE,
@@ -34,6 +23,21 @@ from pybench.notebook.subject import (
     thread_counts,
 )
 from pybench.notebook.workers import Loop, SelfTimed, Window, Workers, calls
+from pybench.target.process.collector import collector_off
+from pybench.target.process.gil import GilWatch, watch_for_process
+from pybench.target.process.identity import (
+    extension,
+    extension_missing,
+    gil_enabled,
+    read_identity,
+)
+from pybench.target.process.iterations import size
+from pybench.target.process.lazy_results import (
+    ASYNC_GENERATOR,
+    ASYNCHRONOUS,
+    UnfinishedError,
+)
+from pybench.target.process.rounds import KernelResult, collect_rounds, value_ns
 
 # Ten windows of a kernel: Python threads take some 50 us to come off the start line,
 # and the GIL changes hands every 5 ms.

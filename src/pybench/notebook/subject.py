@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pybench.inside.identity import extension, extension_missing
+from pybench.target.process.identity import extension, extension_missing
 
 KERNEL = "kernel"
 CALLABLE = "callable"

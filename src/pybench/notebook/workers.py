@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from pybench.inside.unfinished import (
+from pybench.target.process.lazy_results import (
     ASYNC_GENERATOR,
     ASYNCHRONOUS,
     drained,

@@ -41,7 +41,7 @@ from pybench.profiles.experiments import (
     Ran,
     Target,
 )
-from pybench.profiles.subject import unfinished
+from pybench.target.programs.profile_target import unfinished
 
 CONFIDENCE = 0.95
 

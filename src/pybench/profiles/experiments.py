@@ -20,18 +20,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pybench.profiles.children import end_group, group_runs, reap
-from pybench.profiles.subject import unfinished
-from pybench.results import parse_json
-from pybench.runner import Interpreter
+from pybench.children import end_group, group_runs, reap
+from pybench.interpreters import Interpreter
+from pybench.records.results import parse_json
+from pybench.target.programs.profile_target import unfinished
 
 ASYNCHRONOUS: tuple[str, ...] = unfinished.ASYNCHRONOUS
 ASYNC_GENERATOR: str = unfinished.ASYNC_GENERATOR
 
 Kind = Literal["script", "module", "function", "row"]
 
-SUBJECT = Path(__file__).with_name("subject.py")
-GIVEN_ROW = Path(__file__).with_name("given_row.py")
+SUBJECT = Path(__file__).parents[1] / "target" / "programs" / "profile_target.py"
+GIVEN_ROW = Path(__file__).parents[1] / "target" / "programs" / "suite_row.py"
 
 # How long what a process left in its session may take to end by itself: the resource
 # tracker and the fork server do when the pipe to their parent closes.
@@ -125,7 +125,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """How one child is run; `pybench.profiles.subject` does what the words say.
+    """How one child is run; the program `profile_target` does what the words say.
 
     A treatment takes turns with none in the same process, which cancels what the
     machine does meanwhile.

@@ -7,8 +7,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from pybench.runner import Interpreter
-from pybench.runner.prepare import PrepareError, prepare, source_folder
+from pybench.interpreters import Interpreter
+from pybench.interpreters.prepare import PrepareError, prepare, source_folder
 
 _TIMEOUT_S = 60.0
 

@@ -27,9 +27,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pybench.profiles.children import end_group, reap
+from pybench.children import end_group, reap
+from pybench.interpreters.probe import Interpreter
 from pybench.profiles.importtime import Estimate, Module, Tree, estimate, merge, parse
-from pybench.runner.probe import Interpreter
 
 SCHEMA = 1
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pybench.sequential import student_quantile
+from pybench.statistics.unpaired import student_quantile
 
 # CPython writes two spaces per level and "cached" for what -X importtime=2 adds. Not
 # anchored at the front: a print without a newline may stand before it. Times may be

@@ -17,14 +17,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pybench.outputs import finite
-from pybench.profiles.detailed import locate
-from pybench.profiles.pauses import ChildError, ask
-from pybench.profiles.repeats import Mean, mean_of
-from pybench.results import parse_json
-from pybench.runner import Interpreter
-from pybench.runner.prepare import START
-from pybench.runner.worker import Worker, WorkerError
+from pybench.comparison.worker import Worker, WorkerError
+from pybench.interpreters import Interpreter
+from pybench.interpreters.prepare import START
+from pybench.profiles.gc_pauses import ChildError, ask
+from pybench.profiles.row_detail import locate
+from pybench.records.files import finite
+from pybench.records.results import parse_json
+from pybench.statistics.intervals import Mean, mean_of
 
 SCHEMA = 1
 
@@ -46,7 +46,7 @@ KINDS = (
     "interpreter",
 )
 
-_CHILD = Path(__file__).with_name("holdings.py")
+_CHILD = Path(__file__).parents[1] / "target" / "programs" / "object_sizes.py"
 _PROC = Path("/proc")
 
 # What a process says of a row, besides lines and times.

@@ -11,7 +11,7 @@ from pathlib import Path
 # What a child runs: a file would put its folder, with modules of its own names, first.
 _LAUNCH = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
-    "from pybench.profiles.scenario import main; main()"
+    "from pybench.target.programs.scenario import main; main()"
 )
 _SOURCE = str(Path(__file__).parents[2])
 
@@ -28,7 +28,7 @@ def run_child(
     environ: Mapping[str, str] | None = None,
     quiet: bool = False,
 ) -> tuple[int, str]:
-    """Run `pybench.profiles.scenario.main` in a fresh process of an interpreter.
+    """Run `pybench.target.programs.scenario.main` in a fresh process of an interpreter.
 
     Ctrl-C ends it as it would there: it prints and saves what it has.
 

@@ -2,7 +2,7 @@
 
 Host side. Each pair is one fresh process of either side, one after the other, since
 both want all CPUs; a balanced coin says who goes first. One number per pair, the log
-ratio of ``avg_iter_s``, and the looks and the decision of `pybench.verdicts`.
+ratio of ``avg_iter_s``, and the looks and the decision of `pybench.statistics`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pybench.comparison.schedule import hash_seed, sample_order
 from pybench.profiles.scenario_child import ended, run_child
-from pybench.profiles.scenario_settings import Settings
-from pybench.results import parse_json
-from pybench.runner.schedule import hash_seed, sample_order
-from pybench.verdicts import Plan, Verdict, decide
+from pybench.records.results import parse_json
+from pybench.statistics.decision import Verdict, decide
+from pybench.statistics.plan import Plan
+from pybench.target.programs.scenario_settings import Settings
 
 SCHEMA = 1
 ROW = "avg_iter_s"

@@ -5,7 +5,7 @@ files from one `SavedComparison`.
 """
 
 from pybench.report.markdown import markdown
-from pybench.report.saved import saved_markdown, show_saved
+from pybench.report.saved_files import saved_markdown, show_saved
 from pybench.report.terminal import show
 
 __all__ = ["markdown", "saved_markdown", "show", "show_saved"]

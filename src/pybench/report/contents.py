@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pybench.report.documents import shape_of
-from pybench.results import parse_json
-from pybench.runner.details import RowDetail, details
-from pybench.runner.judging import judge
-from pybench.runner.record import NAME as RUN_NAME
-from pybench.runner.record import RecordError, Run, read_run
-from pybench.runner.saved import Saved, SavedError, read_saved
-from pybench.runner.saved_comparison import SavedComparison, compare_saved
-from pybench.runner.soundness import (
+from pybench.comparison.judging import judge
+from pybench.comparison.pair_details import RowDetail, details
+from pybench.comparison.saved_comparison import SavedComparison, compare_saved
+from pybench.comparison.saved_files import Saved, SavedError, read_saved
+from pybench.comparison.summary import NAME as SUMMARY_NAME
+from pybench.comparison.summary import SCHEMA, Summary, summarise
+from pybench.records.checks import (
     UnsoundError,
     check_summary,
     convert,
     decode,
 )
-from pybench.runner.summary import NAME as SUMMARY_NAME
-from pybench.runner.summary import SCHEMA, Summary, summarise
+from pybench.records.results import parse_json
+from pybench.records.run import NAME as RUN_NAME
+from pybench.records.run import RecordError, Run, read_run
+from pybench.report.profile_documents import shape_of
 
 # What `pybench profile`, `scenario` and `doctor` leave with --json, and the schema of
 # each that is read here.

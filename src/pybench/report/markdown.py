@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pybench.report.names import short_names
-from pybench.report.wording import (
+from pybench.comparison.summary import RowSummary, Summary
+from pybench.records.results import NO_VERDICT
+from pybench.records.texts import printable
+from pybench.report.labels import (
     LEGEND,
     duration,
     facts,
@@ -15,10 +17,8 @@ from pybench.report.wording import (
     ratio,
     shortened,
 )
-from pybench.results import NO_VERDICT
-from pybench.runner.summary import RowSummary, Summary
-from pybench.texts import printable
-from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
+from pybench.report.row_names import short_names
+from pybench.statistics.decision import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 # The limit of a comment on GitHub is 65 536.
 MOST_CHARACTERS = 65_000

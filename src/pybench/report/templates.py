@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pybench.texts import printable
+from pybench.records.texts import printable
 
 
 def templates_in(folder: Path) -> Environment:

@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pybench.report.names import distinct, short_names
-from pybench.report.wording import (
+from pybench.comparison.summary import RowSummary, Summary
+from pybench.records.texts import printable
+from pybench.report.labels import (
     LEGEND,
     duration,
     facts,
@@ -19,9 +20,8 @@ from pybench.report.wording import (
     ratio,
     shortened,
 )
-from pybench.runner.summary import RowSummary, Summary
-from pybench.texts import printable
-from pybench.verdicts import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
+from pybench.report.row_names import distinct, short_names
+from pybench.statistics.decision import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 WIDTH = 100
 _STYLES = {SLOWER: "bold red", FASTER: "bold green", INCONCLUSIVE: "dim"}

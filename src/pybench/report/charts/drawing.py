@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from pybench.texts import with_printable_texts
+from pybench.records.texts import with_printable_texts
 
 # What draws them here and in a page. The specifications keep to what version 5 has,
 # which is what notebooks draw.

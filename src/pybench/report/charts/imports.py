@@ -13,7 +13,7 @@ from pybench.report.charts.looks import (
     tooltip,
     whole,
 )
-from pybench.report.wording import duration
+from pybench.report.labels import duration
 
 _MOST_ROWS = 40
 

@@ -15,7 +15,7 @@ from pybench.report.charts.looks import (
 )
 from pybench.report.charts.scenarios import scenario_name
 from pybench.report.contents import Profile
-from pybench.report.names import short_names
+from pybench.report.row_names import short_names
 
 _MIB = 2**20
 _KINDS = ("rss", "uss", "pss")

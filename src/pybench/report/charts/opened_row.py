@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pybench.comparison.pair_details import RowDetail
 from pybench.report.charts.looks import (
     CONFIG,
     MUTED,
@@ -16,7 +17,6 @@ from pybench.report.charts.looks import (
     tooltip,
     whole,
 )
-from pybench.runner.details import RowDetail
 
 # The datasets that a page fills in.
 PAIRS, WARM_UP, AROUND = "pairs", "warm_up", "around"

@@ -15,7 +15,7 @@ from pybench.report.charts.looks import (
     tooltip,
     whole,
 )
-from pybench.report.wording import duration
+from pybench.report.labels import duration
 
 
 def pause_charts(label: str, document: Document) -> Iterator[Chart]:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pybench.comparison.summary import Summary
+from pybench.records.run import Run
 from pybench.report.charts.looks import (
     MUTED,
     Look,
@@ -21,9 +23,7 @@ from pybench.report.charts.looks import (
     tooltip,
     whole,
 )
-from pybench.report.names import short_names
-from pybench.runner.record import Run
-from pybench.runner.summary import Summary
+from pybench.report.row_names import short_names
 
 # Share-nothing rows: what this machine gives when nothing is in the way.
 CONTROLS = ("threading_counters_padded", "refcount_private")

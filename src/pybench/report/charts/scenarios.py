@@ -17,7 +17,7 @@ from pybench.report.charts.looks import (
     whole,
 )
 from pybench.report.contents import Profile
-from pybench.report.wording import duration
+from pybench.report.labels import duration
 
 
 def scenario_charts(profiles: Sequence[Profile]) -> Iterator[Chart]:

@@ -7,14 +7,22 @@ import statistics
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pybench.comparison.saved_comparison import SavedComparison
+from pybench.comparison.saved_files import Saved
+from pybench.comparison.summary import (
+    ControlSummary,
+    MeanSummary,
+    RowSummary,
+    Summary,
+)
+from pybench.records.results import NO_VERDICT
 from pybench.report.charts.chart import Chart
 from pybench.report.charts.looks import Look, looks_of
 from pybench.report.charts.recorded import recorded
 from pybench.report.charts.scaling import scaling_spec, speed_ups
 from pybench.report.charts.verdicts import forest_spec
 from pybench.report.contents import Contents
-from pybench.report.names import short_names
-from pybench.report.wording import (
+from pybench.report.labels import (
     SIGNS,
     UNREPLICATED,
     duration,
@@ -23,17 +31,9 @@ from pybench.report.wording import (
     ratio,
     saved_point,
 )
-from pybench.results import NO_VERDICT
-from pybench.runner.saved import Saved
-from pybench.runner.saved_comparison import SavedComparison
-from pybench.runner.summary import (
-    ControlSummary,
-    MeanSummary,
-    RowSummary,
-    Summary,
-)
-from pybench.verdicts import EQUIVALENT
-from pybench.verdicts.withholding import TWIN, YARDSTICK
+from pybench.report.row_names import short_names
+from pybench.statistics.decision import EQUIVALENT
+from pybench.statistics.withholding import TWIN, YARDSTICK
 
 # What a page is divided into and in which order, and what each part is called.
 HEADINGS = {

@@ -10,8 +10,8 @@ import io
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from pybench.comparison.summary import RowSummary, Summary
 from pybench.report.exports.cells import cell
-from pybench.runner.summary import RowSummary, Summary
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped,unused-ignore]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 
+from pybench.comparison.summary import Summary
+from pybench.records.results import NO_VERDICT
 from pybench.report.exports.errors import ExportError
-from pybench.results import NO_VERDICT
-from pybench.runner.summary import Summary
 
 
 def github_action_json(summary: Summary) -> tuple[str, dict[str, str]]:

@@ -9,11 +9,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pybench.comparison.timings import ProcessTimes, RowTimes, row_times
+from pybench.records.results import (
+    MEASURED,
+    RowStatus,
+    identity_document,
+    statuses_document,
+)
+from pybench.records.run import Run
 from pybench.report.exports.errors import ExportError
-from pybench.report.wording import pytest_name
-from pybench.results import MEASURED, RowStatus, identity_document, statuses_document
-from pybench.runner.record import Run
-from pybench.runner.timings import ProcessTimes, RowTimes, row_times
+from pybench.report.labels import pytest_name
 
 _PYPERF_VERSION = "1.0"
 

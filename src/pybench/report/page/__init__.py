@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pybench.report.charts import HEADINGS, MISSING, charts_of, is_here, javascript
 from pybench.report.contents import Contents
+from pybench.report.labels import LEGEND, facts
 from pybench.report.page.building import (
     counts_of,
     details_data,
@@ -20,7 +21,6 @@ from pybench.report.page.building import (
     script_data,
 )
 from pybench.report.page.packing import inert_json, packed
-from pybench.report.wording import LEGEND, facts
 
 
 def page(contents: Contents) -> str:

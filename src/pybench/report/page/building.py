@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pybench.comparison.pair_details import RowDetail
+from pybench.comparison.summary import RowSummary, Summary
 from pybench.report.charts import (
     CELLS,
     Chart,
@@ -17,10 +19,8 @@ from pybench.report.charts import (
     svg_of,
 )
 from pybench.report.contents import Contents
-from pybench.report.names import short_names
-from pybench.report.wording import SIGNS, duration, interval, point
-from pybench.runner.details import RowDetail
-from pybench.runner.summary import RowSummary, Summary
+from pybench.report.labels import SIGNS, duration, interval, point
+from pybench.report.row_names import short_names
 
 # The verdicts in the order in which they are counted and filtered.
 WORDS = (*SIGNS,)

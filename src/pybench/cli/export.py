@@ -1,0 +1,179 @@
+"""``pybench export``: a result in the formats of other programs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybench.cli.compare import host_needs
+from pybench.cli.output import place, write_whole
+from pybench.cli.status import OK, UsageError, for_terminal
+
+if TYPE_CHECKING:
+    from pybench.comparison.summary import Summary
+    from pybench.records.run import Run
+    from pybench.report.contents import Contents
+
+# What is written, and what was left out of it and why.
+Written = tuple[str | bytes, Mapping[str, str]]
+
+FORMATS = {
+    "csv": "a line per row and side",
+    "parquet": "the same, for data frames (needs pyarrow)",
+    "pytest-benchmark": "one side, for `pytest-benchmark compare`",
+    "pyperf": "one side, for `pyperf compare_to`",
+    "github-action": "ratios, for github-action-benchmark's customSmallerIsBetter",
+    "speedscope": "an import tree, of `pybench profile imports --json`",
+}
+
+
+def add_export(subcommands: Any) -> None:
+    """Add ``pybench export``."""
+    parser = subcommands.add_parser(
+        "export",
+        help="write a result in the format of another program",
+        description="Write a run, its summary or a profile in the format of another "
+        "program. Nothing is measured or judged anew.",
+        epilog="Formats: "
+        + "; ".join(f"{name}: {says}" for name, says in FORMATS.items())
+        + ". Exit status: 0 done, 2 usage.",
+    )
+    parser.add_argument(
+        "results",
+        metavar="RESULTS",
+        type=Path,
+        help="the folder of a run, its summary.json, or a record of profile imports",
+    )
+    parser.add_argument("--to", choices=[*FORMATS], required=True, help="see below")
+    parser.add_argument(
+        "-o", dest="output", metavar="FILE", type=place, required=True,
+        help="written whole or not at all; - for standard output",
+    )  # fmt: skip
+    parser.add_argument(
+        "--side", metavar="NAME",
+        help="whose times, for the formats of one side",
+    )  # fmt: skip
+    parser.set_defaults(command=export)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write one file, and say what is not in it."""
+    host_needs()
+    from pybench.report.contents import ContentsError, read_contents
+    from pybench.report.exports.errors import ExportError
+
+    try:
+        contents = read_contents([options.results])
+        data, left_out = _written(contents, options)
+    except (ContentsError, ExportError) as error:
+        raise UsageError(str(error)) from None
+    except ImportError as error:
+        raise UsageError(
+            f"--to {options.to}: {error.name} is not installed for {sys.executable}: "
+            f"pip install {error.name}"
+        ) from None
+    write_whole(data, options.output, "-o")
+    for note in contents.notes:
+        print(f"pybench: {note}", file=sys.stderr)
+    for row, why in left_out.items():
+        print(f"pybench: left out: {for_terminal(f'{row}: {why}')}", file=sys.stderr)
+    return OK
+
+
+def _written(contents: Contents, options: argparse.Namespace) -> Written:
+    if options.side is not None and options.to not in _OF_A_SIDE:
+        raise UsageError(
+            f"--side means nothing to {options.to}, which has all of them; only to "
+            f"{', '.join(_OF_A_SIDE)}"
+        )
+    if options.to in _OF_A_SIDE:
+        run = _run(contents, options)
+        return _OF_A_SIDE[options.to](run, _side(run, options))
+    if options.to in _OF_A_SUMMARY:
+        return _OF_A_SUMMARY[options.to](_summary(contents, options))
+    return _speedscope(contents, options)
+
+
+def _run(contents: Contents, options: argparse.Namespace) -> Run:
+    if contents.run is None:
+        raise UsageError(
+            f"--to {options.to} needs the times, and {options.results} has none that "
+            "can be written: give the folder of the run"
+        )
+    return contents.run
+
+
+def _side(run: Run, options: argparse.Namespace) -> str:
+    known = ", ".join(run.sides)
+    if options.side is None:
+        raise UsageError(f"--to {options.to} is of one side: --side, one of {known}")
+    if options.side not in run.sides:
+        raise UsageError(f"--side {options.side}: the run has {known}")
+    side: str = options.side
+    return side
+
+
+def _summary(contents: Contents, options: argparse.Namespace) -> Summary:
+    if contents.summary is None:
+        raise UsageError(
+            f"--to {options.to} is of a comparison, and {options.results} is none: "
+            "give the folder of a run or its summary.json"
+        )
+    return contents.summary
+
+
+def _csv(summary: Summary) -> Written:
+    from pybench.report.exports.frames import to_csv
+
+    return to_csv(summary), {}
+
+
+def _parquet(summary: Summary) -> Written:
+    from pybench.report.exports.frames import to_parquet
+
+    return to_parquet(summary), {}
+
+
+def _github_action(summary: Summary) -> Written:
+    from pybench.report.exports.github_action import github_action_json
+
+    return github_action_json(summary)
+
+
+def _pytest_benchmark(run: Run, side: str) -> Written:
+    from pybench.report.exports.stock import pytest_benchmark_json
+
+    return pytest_benchmark_json(run, side)
+
+
+def _pyperf(run: Run, side: str) -> Written:
+    from pybench.report.exports.stock import pyperf_json
+
+    return pyperf_json(run, side)
+
+
+def _speedscope(contents: Contents, options: argparse.Namespace) -> Written:
+    from pybench.report.exports.speedscope import speedscope_json
+
+    # A run's folder may hold several profiles; one file is of one tree.
+    found = [one for one in contents.profiles if one.kind == "imports"]
+    if len(found) != 1:
+        raise UsageError(
+            f"--to speedscope is of one import tree, and {options.results} has "
+            f"{len(found)}: give the record of `pybench profile imports --json`"
+        )
+    return speedscope_json(found[0].document), {}
+
+
+_OF_A_SUMMARY: dict[str, Callable[[Summary], Written]] = {
+    "csv": _csv,
+    "parquet": _parquet,
+    "github-action": _github_action,
+}
+_OF_A_SIDE: dict[str, Callable[[Run, str], Written]] = {
+    "pytest-benchmark": _pytest_benchmark,
+    "pyperf": _pyperf,
+}

@@ -1,0 +1,85 @@
+"""Where a command leaves its record: a file, standard output, or nowhere."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pybench.cli.status import FAILED, OK, UsageError
+from pybench.records.files import check_place, finite, write_file
+from pybench.records.texts import encoded
+
+
+def add_json(parser: argparse.ArgumentParser, *, bare: bool = False) -> None:
+    """Add ``--json PATH``; the folder is looked at before anything is measured.
+
+    With ``bare``, which suits a command without arguments of its own, ``--json`` alone
+    is standard output.
+    """
+    optional: dict[str, Any] = {"nargs": "?", "const": "-"} if bare else {}
+    parser.add_argument(
+        "--json",
+        metavar="PATH",
+        type=place,
+        **optional,
+        help="write the record there; - for standard output, and then only that",
+    )
+
+
+def place(text: str) -> str:
+    """Read the place of a record; an error while nothing is measured yet."""
+    problem = "" if text == "-" else check_place(Path(text))
+    if problem:
+        raise argparse.ArgumentTypeError(f"{text!r}: {problem}")
+    return text
+
+
+def write_record(document: Mapping[str, Any], where: str | None) -> int:
+    """Write a record, whole or not at all; nothing if ``where`` is None.
+
+    What cannot be written is said, and no error: what was measured is still to be
+    shown.
+
+    Returns
+    -------
+    int
+        `OK` or `FAILED`.
+    """
+    if where is None:
+        return OK
+    text = json.dumps(finite(document), indent=1, allow_nan=False) + "\n"
+    try:
+        write_whole(text, where, "--json")
+    except UsageError as error:
+        print(f"pybench: error: {error}", file=sys.stderr)
+        return FAILED
+    return OK
+
+
+def write_whole(data: str | bytes, where: str, option: str) -> None:
+    """Write a file, whole or not at all; ``-`` is standard output.
+
+    Parameters
+    ----------
+    option : str
+        What named the place, for the error.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be written, or bytes are meant for a terminal.
+    """
+    if where == "-":
+        if isinstance(data, str):
+            print(data, end="")
+            return
+        if sys.stdout.isatty():
+            raise UsageError(f"{option} -: not text, and this is a terminal: a file")
+        sys.stdout.buffer.write(data)
+        return
+    try:
+        write_file(Path(where), encoded(data) if isinstance(data, str) else data)
+    except OSError as error:
+        raise UsageError(f"{option} {where}: {error.strerror or error}") from error

@@ -1,0 +1,181 @@
+"""``pybench report``: results as a page, as Markdown, or a folder of runs as a site."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybench.cli.compare import host_needs, share
+from pybench.cli.compare_options import MARGIN
+from pybench.cli.output import place, write_whole
+from pybench.cli.status import FAILED, OK, UsageError
+
+if TYPE_CHECKING:
+    from pybench.report.contents import Contents
+
+PAGE = "report.html"
+SITE = Path("site")
+
+
+def add_report(subcommands: Any) -> None:
+    """Add ``pybench report``."""
+    parser = subcommands.add_parser(
+        "report",
+        help="one page that opens offline, Markdown, or a site of many runs",
+        description="Show results: the folder of a run, its summary.json, files of "
+        "pytest-benchmark and pyperf, records of pybench profile, scenario and doctor. "
+        "Nothing is measured.",
+        epilog="Exit status: 0 done, 2 usage, 4 a run of --index could not be read "
+        "(the others are there).",
+    )
+    parser.add_argument("results", metavar="RESULTS", type=Path, nargs="*")
+    parser.add_argument(
+        "-o", dest="output", metavar="PATH",
+        help=f"file, - for standard output (default {PAGE}; for Markdown -; with "
+        f"--index a folder, default {SITE})",
+    )  # fmt: skip
+    parser.add_argument("--title", help="of the page (default: what is compared)")
+    parser.add_argument("--format", choices=["html", "md"], default="html")
+    parser.add_argument(
+        "--max-chars", metavar="N", type=int, help="of Markdown (default 65000)"
+    )
+    parser.add_argument(
+        "--margin", type=share,
+        help="of a comparison of saved files; a run has its own (default 3%%)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--index", metavar="DIR", type=Path, help="make a site of all runs in a folder"
+    )
+    parser.add_argument("--open", action="store_true", help="in the browser, when done")
+    parser.set_defaults(command=report)
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write one page, one text or one site."""
+    host_needs()
+    _check(options)
+    if options.index is not None:
+        return _index(options)
+    contents = _contents(options)
+    is_markdown = options.format == "md"
+    text = _markdown(contents, options) if is_markdown else _page(contents)
+    where = _place(options)
+    try:
+        write_whole(text, place(where), "-o")
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"-o {where}: {error}") from None
+    for note in [*contents.notes, *([] if is_markdown else _without_charts())]:
+        print(f"pybench: {note}", file=sys.stderr)
+    if where != "-":
+        print(f"pybench: wrote {where}", file=sys.stderr)
+        _show(options, Path(where))
+    return OK
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse by name what would be ignored in the form that is asked for."""
+    is_page = options.format == "html" and options.index is None
+    refused = (
+        ("--max-chars", options.max_chars is not None and options.format != "md",
+         "is of --format md; a page is not cut"),
+        ("--title", options.title is not None and not is_page,
+         "is of a page: a site is called after its folder, and Markdown has no title"),
+        ("--margin", options.margin is not None and options.index is not None,
+         "is of a comparison of saved files; the runs of a site have their own"),
+        ("--open", options.open and _place(options) == "-",
+         "shows a file, and this goes to standard output: name one with -o"),
+    )  # fmt: skip
+    for flag, is_refused, why in refused:
+        if is_refused:
+            raise UsageError(f"{flag} {why}")
+
+
+def _place(options: argparse.Namespace) -> str:
+    """Return where a page or a text is written."""
+    return str(options.output or ("-" if options.format == "md" else PAGE))
+
+
+def _contents(options: argparse.Namespace) -> Contents:
+    from pybench.report.contents import ContentsError, read_contents
+
+    margin = MARGIN if options.margin is None else options.margin
+    try:
+        contents = read_contents(options.results, title=options.title, margin=margin)
+    except ContentsError as error:
+        raise UsageError(str(error)) from None
+    if options.margin is not None and contents.saved is None:
+        raise UsageError(
+            f"--margin {options.margin:g}: of a comparison of saved files, and none is "
+            "in this report; a run is judged by the margin that it was begun with"
+        )
+    return contents
+
+
+def _page(contents: Contents) -> str:
+    try:
+        from pybench.report.page import page
+
+        return page(contents)
+    except ImportError as error:
+        raise UsageError(
+            f"a page needs {error.name}, which is not installed for {sys.executable}: "
+            "pip install 'pybench-native[compare]'"
+        ) from None
+
+
+def _without_charts() -> list[str]:
+    """Say that a page has its tables alone, where nothing can draw its charts."""
+    from pybench.report.charts import MISSING, is_here
+
+    return [] if is_here() else [f"{MISSING}; the page has its tables"]
+
+
+def _markdown(contents: Contents, options: argparse.Namespace) -> str:
+    from pybench.report import markdown, saved_markdown
+    from pybench.report.markdown import MOST_CHARACTERS
+
+    most = MOST_CHARACTERS if options.max_chars is None else options.max_chars
+    try:
+        if contents.summary is not None:
+            return markdown(contents.summary, most_characters=most)
+        if contents.saved is not None:
+            return saved_markdown(contents.saved, most_characters=most)
+    except ValueError as error:
+        raise UsageError(f"--max-chars: {error}") from None
+    raise UsageError(
+        f"--format md is of a comparison, and {contents.title} is none: give the "
+        "folder of a run, or two saved files"
+    )
+
+
+def _index(options: argparse.Namespace) -> int:
+    """Write the site of a folder, and say which of its runs could not be read."""
+    if options.results:
+        raise UsageError(
+            f"--index {options.index} is of a folder; {options.results[0]} would be a "
+            "page of its own: give one or the other"
+        )
+    if options.format == "md":
+        raise UsageError("--index makes pages: leave out --format md")
+    from pybench.report.contents import ContentsError
+    from pybench.report.site import SiteError, read_site, site_files, write_site
+
+    folder = Path(options.output or SITE)
+    try:
+        site = read_site(options.index, _page)
+        write_site(site_files(site), folder)
+    except (ContentsError, SiteError) as error:
+        raise UsageError(str(error)) from None
+    for problem in site.problems:
+        print(f"pybench: {problem.name}: {problem.reason}", file=sys.stderr)
+    print(f"pybench: wrote {folder / 'index.html'}", file=sys.stderr)
+    _show(options, folder / "index.html")
+    return FAILED if site.problems else OK
+
+
+def _show(options: argparse.Namespace, path: Path) -> None:
+    if options.open:
+        webbrowser.open(path.absolute().as_uri())

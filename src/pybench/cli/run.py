@@ -1,0 +1,423 @@
+"""``pybench run``: interpreters one after the other, each in its own table."""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybench.cli.status import FAILED, INTERRUPTED, OK, USAGE, UsageError
+from pybench.records.files import write_file
+
+if TYPE_CHECKING:
+    from pybench.comparison.single_run import Measured
+    from pybench.interpreters import Interpreter, Requested
+    from pybench.profiles.row_detail import RowProfile
+
+# Exit codes of pytest that mean more here than "failed".
+_PYTEST_USAGE = 4
+
+_WIDTH = 110
+
+
+def add_run(subcommands: Any) -> None:
+    """Add ``pybench run``."""
+    parser = subcommands.add_parser(
+        "run",
+        help="measure one or more interpreters, without verdicts",
+        description="Measure interpreters one after the other. Two tables are no "
+        "comparison: each is one process.",
+        epilog="Exit status: 0 done, 2 usage, 4 a row or an interpreter failed (the "
+        "others are saved), 130 interrupted.",
+    )
+    parser.add_argument(
+        "pythons",
+        metavar="PY",
+        nargs="*",
+        help="a path, a name on PATH, or a version found here such as 3.14t; without "
+        "any, the Python that runs this",
+    )
+    parser.add_argument(
+        "--benchmarks",
+        metavar="SELECTOR",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="category/area/operation or the beginning of that; each part may be a "
+        "glob: gil, '*/locks', 'memory/refcount/*'; `pybench list` prints all",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="the rows marked quick, in a minute"
+    )
+    parser.add_argument(
+        "--suite",
+        metavar="PATH",
+        type=Path,
+        default=Path("benchmarks"),
+        help="where the benchmarks are (default: ./benchmarks)",
+    )
+    parser.add_argument(
+        "-o",
+        dest="output",
+        metavar="DIR",
+        type=Path,
+        help="write <version>.json of pytest-benchmark there, per interpreter",
+    )
+    parser.add_argument(
+        "--profile",
+        choices=["detailed"],
+        help="then run each row three more times: under cProfile, for its resident "
+        "memory, and for what Python allocated",
+    )
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, profile if asked to, and say what came of it."""
+    if not options.suite.exists():
+        raise UsageError(
+            f"no benchmarks at {options.suite.absolute()}; run this in a checkout, "
+            "or say where they are: --suite PATH"
+        )
+    labelled, problems = interpreters(options.pythons, to_run=True)
+    output = make_folder(options.output)
+    words = [f"--pybench-select={selector}" for selector in options.benchmarks]
+    words += ["--pybench-quick"] * options.quick
+
+    status = FAILED if problems else OK
+    lines: list[str] = []
+    with alone_in(output) as lock:
+        for name, ready in labelled.items():
+            print(f"pybench: {name} at {ready.interpreter.path}", flush=True)
+            if output:
+                print(replaced(output, name), end="", flush=True)
+            came = run_one(name, ready, options, words, output, lines, lock)
+            status = max(status, came)  # interrupted, failed, usage, ok
+            if came in (USAGE, INTERRUPTED):
+                break
+    print("\npybench: one line per interpreter")
+    print("\n".join([*lines, *problems]))
+    if status == INTERRUPTED:
+        python = str(ready.interpreter.path)
+        rest = [python, *ready.start, str(options.suite)]
+        rest += ["--benchmark-only", "--pybench-resume", *words]
+        if output:
+            rest.append(f"--benchmark-json={output / name}.json")
+        print(f"pybench: interrupted; what is missing: {shlex.join(rest)}")
+    return status
+
+
+def run_one(
+    name: str,
+    ready: "Ready",
+    options: argparse.Namespace,
+    words: Sequence[str],
+    folder: Path | None,
+    lines: list[str],
+    held: Sequence[int] = (),
+) -> int:
+    """Measure one interpreter, add what is to be said at the end, return the status."""
+    from pybench.comparison.single_run import measure
+
+    path = folder / f"{name}.json" if folder else None
+    measured = measure(
+        ready.interpreter,
+        options.suite,
+        words,
+        path,
+        start=ready.start,
+        held=held,
+        # A profile needs to know which rows were measured.
+        is_read=bool(options.profile),
+    )
+    where = ""
+    if options.output:
+        where = f" -> {path}" if measured.document else "; nothing to save"
+    lines.append(f"{name:<12} {outcome(measured)}{where}")
+    if measured.interrupted:
+        return INTERRUPTED
+    if measured.status == _PYTEST_USAGE:
+        # pytest has said why, and would say so again on each of the others.
+        return USAGE
+    if options.profile:
+        profiles = profile(ready, options.suite, measured)
+        print("\n".join(profile_table(profiles)), flush=True)
+        if options.output:
+            lines.append(write_profiles(profiles, name, options.output))
+    return OK if measured.status == OK else FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """An interpreter that can run the suite, and what follows it to start a session."""
+
+    interpreter: "Interpreter"
+    start: tuple[str, ...]
+    # What was put beside its own packages, by name and version.
+    beside: Mapping[str, str] = field(default_factory=dict)
+
+
+def interpreters(
+    words: Sequence[str], *, to_run: bool = False
+) -> tuple[dict[str, Ready], list[str]]:
+    """Find the interpreters and make ready those that lack pybench, as compare does.
+
+    With `to_run` those whose pytest or pytest-benchmark gives no table are refused.
+    Returns each under its name, and a line for each that could not be made ready.
+    """
+    from pybench.comparison.single_run import NotReadyError, check_ready
+    from pybench.interpreters import ProbeError, Requested, RequestError, probe, resolve
+    from pybench.interpreters.prepare import START, PrepareError, refuse_to_run
+
+    labelled: dict[str, Ready] = {}
+    problems: list[str] = []
+    try:
+        found = resolve(words)
+        if not found:
+            # Whatever runs this is to have it: no other one was asked for.
+            here = probe(sys.executable)
+            check_ready(here)
+            found = [Requested(name="", interpreter=here, by_path=True)]
+    except (RequestError, NotReadyError, ProbeError) as error:
+        raise UsageError(str(error)) from error
+    for name, one in label(found).items():
+        try:
+            try:
+                check_ready(one.interpreter)
+                ready = Ready(interpreter=one.interpreter, start=START)
+            except NotReadyError:
+                ready = made_ready(name, one)
+            if to_run and one.by_path:
+                refuse_to_run(one.interpreter, ready.beside)
+            labelled[name] = ready
+        except (UsageError, PrepareError) as error:
+            print(f"pybench: error: {name}: {error}", file=sys.stderr)
+            problems.append(f"{name:<12} FAILED: it could not be prepared")
+    if not labelled:
+        raise UsageError("no interpreter is left to measure")
+    return labelled, problems
+
+
+def one_interpreter(word: str | None) -> Ready:
+    """Find one and make it ready, as compare does; None is this Python."""
+    labelled, _ = interpreters([word] if word else [])
+    (ready,) = labelled.values()
+    return ready
+
+
+def made_ready(name: str, requested: "Requested") -> Ready:
+    """Make an environment of an interpreter, or pybench beside its own packages."""
+    from pybench.interpreters.prepare import PrepareError, prepare
+
+    print(f"pybench: preparing {name}", file=sys.stderr, flush=True)
+    try:
+        made = prepare(requested.interpreter, as_it_is=requested.by_path)
+    except (PrepareError, OSError) as error:  # OSError: of the cache itself
+        raise UsageError(str(error)) from None
+    interpreter = replace(requested.interpreter, path=made.python)
+    return Ready(interpreter=interpreter, start=made.start, beside=made.beside)
+
+
+def label(found: "Sequence[Requested]") -> "dict[str, Requested]":
+    """Name each by its version; the second of a version is ``3.14.0-2``."""
+    named: dict[str, Requested] = {}
+    for one in found:
+        name, number = one.interpreter.label, 2
+        while name in named:
+            name, number = f"{one.interpreter.label}-{number}", number + 1
+        named[name] = one
+    return named
+
+
+def make_folder(folder: Path | None) -> Path | None:
+    """Make the folder of ``-o`` before the first row runs."""
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe_file = folder / ".pybench-probe"
+        probe_file.touch()
+        probe_file.unlink()
+    except OSError as error:
+        raise UsageError(f"-o {folder}: {error.strerror or error}") from error
+    return folder
+
+
+@contextmanager
+def alone_in(folder: Path | None) -> Iterator[tuple[int, ...]]:
+    """Refuse a folder that another run writes to now; yields what keeps others out.
+
+    The lock is the folder's own, so nothing is left of it.
+    """
+    if folder is None or sys.platform == "win32":
+        yield ()
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"-o {folder}: another pybench run is writing there: wait for its end, "
+                "or name another folder"
+            ) from None
+        except OSError:  # a file system without locks
+            yield ()
+            return
+        yield (descriptor,)
+    finally:
+        os.close(descriptor)
+
+
+def replaced(folder: Path, name: str) -> str:
+    """Say which result a run is about to replace, and when it was written."""
+    path = folder / f"{name}.json"
+    try:
+        written = time.localtime(path.stat().st_mtime)
+    except OSError:
+        return ""
+    return (
+        f"pybench: {path}, of {time.strftime('%Y-%m-%d %H:%M:%S', written)}, is "
+        "replaced when this run has saved\n"
+    )
+
+
+def outcome(measured: "Measured") -> str:
+    """Put in words what came of one interpreter."""
+    counts = measured.counts
+    if measured.status == _PYTEST_USAGE:
+        return "FAILED: see the error of pytest above"
+    if not counts:
+        if measured.status < 0:
+            return f"FAILED: pytest was ended by signal {-measured.status}"
+        return f"FAILED: pytest ended with status {measured.status} and left no counts"
+    parts = [f"{counts['rows_measured']} rows measured"]
+    parts += [
+        f"{number} {what}"
+        for what, number in (
+            ("n/a", sum(counts["rows_na"].values())),
+            ("void", counts["rows_void"]),
+            ("disturbed", counts["rows_disturbed"]),
+            ("errors", counts["rows_error"]),
+            ("skipped", counts["rows_skipped"]),
+            ("not run", counts["rows_not_run"]),
+        )
+        if number
+    ]
+    mark = "INTERRUPTED: " if measured.interrupted else "FAILED: "
+    return (mark if measured.status else "") + ", ".join(parts)
+
+
+def profile(ready: "Ready", suite: Path, measured: "Measured") -> "list[RowProfile]":
+    """Profile the rows that were measured, one after the other."""
+    from pybench.profiles.row_detail import profile_row
+
+    rows = measured.document.get("benchmarks", [])
+    found: list[RowProfile] = []
+    began = time.monotonic()
+    for number, row in enumerate(rows, start=1):
+        left = time_left(time.monotonic() - began, len(found), len(rows))
+        said = f"pybench: profile {number} of {len(rows)}{left}: {row['name']}"
+        print(said, flush=True)
+        record = row["extra_info"].get("pybench")
+        facts = record if isinstance(record, dict) else {}
+        found.append(
+            profile_row(
+                ready.interpreter,
+                suite,
+                row["fullname"],
+                is_native="kernel" in facts,
+                kernel=str(facts.get("kernel", "")),
+                loop=str(facts.get("loop", "")),
+                start=ready.start,
+            )
+        )
+    return found
+
+
+def time_left(taken_s: float, done: int, whole: int) -> str:
+    """Say how long the rest takes if it goes on so; nothing before the first."""
+    from pybench.target.programs.scenario_progress import clock
+
+    return f", about {clock(taken_s / done * (whole - done))} left" if done else ""
+
+
+def write_profiles(profiles: "Sequence[RowProfile]", name: str, output: Path) -> str:
+    """Write ``profile-<name>.json``; return the line that says so."""
+    from pybench.profiles.row_detail import profile_document
+
+    path = output / f"profile-{name}.json"
+    document = profile_document(name, profiles)
+    try:
+        write_file(path, (json.dumps(document, indent=1) + "\n").encode(), inside=True)
+    except OSError as error:
+        return f"{name:<12} FAILED: {path}: {error.strerror or error}"
+    return f"{name:<12} {len(profiles)} rows profiled -> {path}"
+
+
+def profile_table(profiles: "Sequence[RowProfile]") -> list[str]:
+    """Lay the profiles out: one line per row, with its dearest function."""
+    head = f"{'memory in KiB':<47} {'peak':>9} {'grown':>8} {'traced':>8}  most time in"
+    lines = ["", head]
+    for one in profiles:
+        sizes = [
+            kibibytes(one.rss_peak_bytes),
+            kibibytes(grown(one.rss_before_bytes, one.rss_peak_bytes)),
+            kibibytes(grown(one.traced_before_bytes, one.traced_peak_bytes)),
+        ]
+        head, bracket, parameters = one.fullname.partition("[")
+        name = head.rpartition("::")[2].removeprefix("test_") + bracket + parameters
+        line = f"{name:<47} {sizes[0]:>9} {sizes[1]:>8} {sizes[2]:>8}  {dearest(one)}"
+        lines.append(line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…")
+        if one.loop:
+            lines.append(f"  kernel {one.kernel}, C function {one.loop}")
+        lines += [f"  {problem}" for problem in one.problems]
+    return lines
+
+
+def dearest(one: "RowProfile") -> str:
+    """Name the function with the most time of its own, and its share."""
+    total = sum(function.own_s for function in one.functions)
+    if not total:
+        return native_loop(one) if one.is_native else "-"
+    first = one.functions[0]
+    return f"{first.own_s / total:.0%} {short_name(first.name)}"
+
+
+def native_loop(one: "RowProfile") -> str:
+    """Name the loop in C that a native row is."""
+    return f"C: {one.loop}" if one.loop else "native kernel"
+
+
+def short_name(name: str) -> str:
+    """Shorten how cProfile writes a function: no folders, no brackets around C.
+
+    Of code that was generated for a row it is the statement.
+    """
+    statement = re.fullmatch(r"<statement: (.*)>:\d+\(.*\)", name, re.DOTALL)
+    if statement:
+        return statement[1]
+    method = re.fullmatch(r"~:0\(<method '(\w+)' of '([\w.]+)' objects>\)", name)
+    if method:
+        return f"{method[2]}.{method[1]}"
+    function = re.fullmatch(r"~:0\(<(?:built-in method )?(.+)>\)", name)
+    return function[1] if function else name.rpartition("/")[2]
+
+
+def grown(before: int | None, peak: int | None) -> int | None:
+    """Return by how much the peak is above what was there; the two may lag a page."""
+    return None if before is None or peak is None else max(0, peak - before)
+
+
+def kibibytes(size: int | None) -> str:
+    """Return a size in KiB, or a dash."""
+    return "-" if size is None else f"{size / 1024:,.0f}"

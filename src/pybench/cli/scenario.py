@@ -1,0 +1,221 @@
+"""``pybench scenario``: threads, processes or interpreters, in rounds of work."""
+
+import argparse
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybench.cli.compare import host_needs, share
+from pybench.cli.output import write_record
+from pybench.cli.status import FAILED, INTERRUPTED, UsageError
+
+if TYPE_CHECKING:
+    from pybench.interpreters import Requested
+    from pybench.profiles.scenario_comparison import Comparison, Side
+    from pybench.target.programs.scenario_settings import Settings
+
+
+def add_scenario(subcommands: Any) -> None:
+    """Add ``pybench scenario``."""
+    from pybench.target.programs.scenario_settings import add_options
+
+    parser = subcommands.add_parser(
+        "scenario",
+        help="run a pool of threads, processes or interpreters",
+        description="Let one pool of workers do rounds of work: the time of a round, "
+        "what a round costs without work, and with --profile memory the memory of the "
+        "whole process tree. With --compare or two --python, take pairs of fresh "
+        "processes until a verdict is settled.",
+        epilog="Exit status: 0 done, 2 usage, 4 a worker or a side was lost and the "
+        "rest is printed and saved, 130 interrupted, likewise.",
+    )
+    add_options(parser)
+    parser.add_argument(
+        "--python", metavar="PY", action="append", default=[],
+        help="as for pybench compare (default: the one that runs this); two of them "
+        "are compared",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compare", nargs=2, metavar=("MODE1", "MODE2"),
+        help="compare two modes; the first is the baseline",
+    )  # fmt: skip
+    parser.add_argument(
+        "--margin", type=share, default=0.03,
+        help="of a comparison: changes below it count as equal (default 3%%)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pairs", type=int, help="exactly so many pairs, decided once at the end"
+    )
+    parser.add_argument("--seed", type=int, help="repeat the draws of another run")
+    parser.set_defaults(command=scenario)
+
+
+def scenario(options: argparse.Namespace) -> int:
+    """Run one side, or compare two."""
+    from pybench.target.programs.scenario_settings import check_json, settings_of
+    from pybench.target.programs.scenario_work import ScenarioError
+
+    try:
+        settings = settings_of(options)
+        check_json(options.json)
+    except ScenarioError as error:
+        raise UsageError(str(error)) from None
+    if options.compare or len(options.python) > 1:
+        return compare(settings, options)
+    given = [name for name in ("pairs", "seed") if getattr(options, name) is not None]
+    if given:
+        raise UsageError(
+            f"--{given[0]} belongs to a comparison: name --compare MODE1 MODE2, or "
+            "--python twice"
+        )
+    # Of the parts that need more than the standard library, only for --python.
+    from pybench.profiles.scenario_child import ended, run_child
+
+    words = settings.words()
+    if options.json:
+        words.append(f"--json={options.json}")
+    status, _ = run_child(python_of(options), words)
+    if status < 0:
+        print(
+            f"pybench: error: the scenario was {ended(status)}, and saved nothing",
+            file=sys.stderr,
+        )
+        return FAILED
+    return status
+
+
+def python_of(options: argparse.Namespace) -> Path:
+    """Return the interpreter that was asked for, or the one that runs this."""
+    if not options.python:
+        return Path(sys.executable)
+    return requested(options)[0].interpreter.path
+
+
+def requested(options: argparse.Namespace) -> "list[Requested]":
+    """Find the interpreters of ``--python``."""
+    from pybench.interpreters import RequestError, resolve
+
+    try:
+        return resolve(options.python)
+    except RequestError as error:
+        raise UsageError(str(error)) from None
+
+
+def compare(settings: "Settings", options: argparse.Namespace) -> int:
+    """Take pairs, and say what they tell."""
+    host_needs()
+    from pybench.profiles.scenario_comparison import Comparison, compare_sides
+    from pybench.statistics.plan import Plan, PlanError
+
+    sides = sides_of(settings, options)
+    try:
+        plan = Plan(margin=options.margin)
+        if options.pairs is not None:
+            plan = plan.for_pairs(options.pairs)
+    except PlanError as error:
+        raise UsageError(str(error)) from None
+    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    comparison = Comparison(sides=sides, seed=seed, plan=plan)
+    began = time.monotonic()
+    compare_sides(comparison, lambda one: tell(one, time.monotonic() - began))
+    status = write_record(comparison.document(), options.json)
+    out = sys.stderr if options.json == "-" else sys.stdout
+    print("\n".join(lines_of(comparison)), file=out, flush=True)
+    if comparison.problem:
+        print(f"pybench: error: {comparison.problem}", file=sys.stderr)
+        status = FAILED
+    return INTERRUPTED if comparison.interrupted else status
+
+
+def sides_of(settings: "Settings", options: argparse.Namespace) -> "tuple[Side, Side]":
+    """Return the two sides, the baseline first."""
+    from dataclasses import replace
+
+    from pybench.profiles.scenario_comparison import Side
+    from pybench.target.programs.scenario_work import ScenarioError
+
+    if len(options.python) > 2 or (options.compare and len(options.python) > 1):
+        raise UsageError(
+            "compare either two modes (--compare MODE1 MODE2, on one --python) or two "
+            "interpreters (--python twice, in one --mode)"
+        )
+    if not options.compare:
+        first, second = (
+            Side(name=one.name, python=one.interpreter.path, settings=settings)
+            for one in requested(options)
+        )
+        return first, second
+    python = python_of(options)
+    same = options.compare[0] == options.compare[1]
+    try:
+        first, second = (
+            Side(
+                # A mode with itself: a comparison of nothing, which is a fine test.
+                name=f"{mode}#{number}" if same else mode,
+                python=python,
+                settings=replace(settings, mode=mode),
+            )
+            for number, mode in enumerate(options.compare, start=1)
+        )
+    except ScenarioError as error:
+        raise UsageError(f"--compare: {error}") from None
+    return first, second
+
+
+def tell(comparison: "Comparison", taken_s: float) -> None:
+    """Say how far it is, and how long it may still take."""
+    from pybench.target.programs.scenario_progress import clock
+
+    first, second = comparison.pairs[-1]
+    done, whole = len(comparison.pairs), comparison.plan.most_pairs
+    left = clock(taken_s / done * (whole - done))
+    a, b = comparison.sides
+    print(
+        f"pybench: pair {done} of {whole} at most: {a.name} {first:.6f} s, "
+        f"{b.name} {second:.6f} s; about {left} left at most",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def lines_of(comparison: "Comparison") -> list[str]:
+    """Say what the pairs tell: the verdict, the ratio and its interval."""
+    from statistics import median
+
+    a, b = comparison.sides
+    lines = [
+        "=== comparison ===",
+        f"scenario: {a.settings.scenario}, of avg_iter_s; baseline {a.name}, "
+        f"contender {b.name}; seed {comparison.seed}",
+    ]
+    verdict = comparison.verdict
+    if verdict is None:
+        return [*lines, "verdict: none, no pair was completed"]
+    middle = median(first for first, _ in comparison.pairs)
+    lines.append(f"{a.name}: {middle:.6f} s, the median of its processes")
+    # Not its own median, which may point another way than the ratio of the pairs.
+    theirs = middle * verdict.ratio
+    lines.append(f"{b.name}: {theirs:.6f} s, that times the ratio")
+    interval = f"95 % interval [{verdict.low:.3f}, {verdict.high:.3f}]"
+    if verdict.low == 0 or verdict.high == float("inf"):
+        interval = "no interval: it takes six pairs"
+    below = ", below the margin" if verdict.below_margin else ""
+    lines += [
+        f"verdict: {b.name} is {phrase(verdict.word)} {a.name}{below}",
+        f"ratio: {verdict.ratio:.3f}, {interval}, below 1 is less time",
+        f"pairs: {len(comparison.pairs)}; margin {verdict.margin:.1%}",
+    ]
+    if verdict.pairs_to_settle is not None:
+        lines.append(f"to settle it: about {verdict.pairs_to_settle} pairs in all")
+    return lines
+
+
+def phrase(word: str) -> str:
+    """Put a verdict between two names."""
+    return {
+        "slower": "slower than",
+        "faster": "faster than",
+        "equivalent": "equivalent to",
+    }.get(word, "not told apart from (inconclusive)")

@@ -1,0 +1,248 @@
+"""``pybench selfcheck``: how often the verdicts are right on this machine."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pybench.cli.compare import (
+    environment,
+    extremes_folder,
+    host_needs,
+    requests,
+    share,
+    shown,
+    suite_of,
+)
+from pybench.cli.progress import Meter
+from pybench.cli.status import FAILED, OK, UsageError
+
+if TYPE_CHECKING:
+    from pybench.comparison.selfcheck.live import Suite
+    from pybench.comparison.selfcheck.tally import Tally
+
+FOLDER = Path(".benchmarks") / "selfcheck"
+
+
+def add_selfcheck(subcommands: Any) -> None:
+    """Add ``pybench selfcheck``."""
+    parser = subcommands.add_parser(
+        "selfcheck",
+        help="compare an interpreter with itself, and find planted changes",
+        description="Measure how often the verdicts of this tool are right on this "
+        "machine. It takes long, and none of it is part of the tests.",
+    )
+    kinds = parser.add_subparsers(title="checks", required=True)
+    live = kinds.add_parser(
+        "live",
+        help="whole suites of an interpreter against itself",
+        description="Measure suites of rows drawn from the benchmarks, both sides the "
+        "same file, some of them with a planted change. Suites that are in -o already "
+        "are read, not measured again.",
+    )
+    live.add_argument("python", metavar="PY", help="as for pybench compare")
+    live.add_argument("--suite", metavar="PATH", type=Path, help="the benchmarks")
+    live.add_argument("--suites", type=int, default=5, help="how many (default 5)")
+    live.add_argument("--rows", type=int, default=240, help="of each (default 240)")
+    live.add_argument(
+        "--planted", type=int, default=0,
+        help="rows that compute 21/20 on one side (default none)",
+    )  # fmt: skip
+    live.add_argument(
+        "--planted-others", type=int, default=0,
+        help="rows of threads or that wait, by twice the margin of their class",
+    )  # fmt: skip
+    live.add_argument("--margin", type=share, default=0.03)
+    live.add_argument("--pairs", type=int, help="exactly so many, as for a replay")
+    live.add_argument("--seed", type=int, default=1, help="draws the rows")
+    live.add_argument("-o", dest="output", metavar="DIR", type=Path, default=FOLDER)
+    live.set_defaults(command=check_live)
+    replay = kinds.add_parser(
+        "replay",
+        help="thousands of suites drawn from recorded pairs",
+        description="Draw suites from the pairs of an interpreter with itself, with "
+        "random signs, and judge each by the tool's own analysis: false verdicts, "
+        "power, coverage, power against time.",
+    )
+    replay.add_argument("runs", metavar="RUN", nargs="+", help="folders of such runs")
+    replay.add_argument("--suites", type=int, default=1000)
+    replay.add_argument("--rows", type=int, default=250)
+    replay.add_argument("--seed", type=int, default=1)
+    replay.set_defaults(command=check_replay)
+    others = kinds.add_parser(
+        "others",
+        help="what other tools say of an interpreter against itself",
+        description="Measure eight functions at four sizes twice on one interpreter, "
+        "by pyperf, by pytest-benchmark and by pybench, and count what each calls "
+        "different.",
+    )
+    others.add_argument("python", metavar="PY", help="as for pybench compare")
+    others.add_argument("--seed", type=int, default=1)
+    others.add_argument(
+        "-o", dest="output", metavar="DIR", type=Path, default=FOLDER / "others"
+    )
+    others.set_defaults(command=check_others)
+
+
+def check_live(options: argparse.Namespace) -> int:
+    """Measure suites, then say what all of them gave."""
+    host_needs()
+    from pybench.comparison.live import ComparisonError, Side
+    from pybench.comparison.selfcheck import live
+    from pybench.records.run import RecordError
+
+    options.benchmarks = []
+    suite = suite_of(options)
+    python = prepared(options.python)
+    sides = [Side(name=name, python=python, environ=environment()) for name in "AB"]
+    found = []
+    try:
+        with Meter() as meter:
+            known = live.try_out(sides[0], suite, options.output, shown(meter))
+        for number in range(1, options.suites + 1):
+            folder = options.output / f"suite-{number}"
+            if not (folder / live.NAME).is_file():
+                with Meter() as meter:
+                    live.measure_suite(
+                        sides,
+                        live.draw_rows(known, options.rows, options.seed + number),
+                        folder,
+                        seed=options.seed + number,
+                        margin=options.margin,
+                        pairs=options.pairs,
+                        planted=(options.planted, options.planted_others),
+                        tell=shown(meter),
+                    )
+            found.append(live.read_suite(folder))
+            print(line_of(number, found[-1]), flush=True)
+            print(remembered(folder, found[-1]), flush=True)
+    except (ComparisonError, RecordError, OSError) as error:
+        print(f"pybench: error: {error}", file=sys.stderr)
+        return FAILED
+    for line in lines_of(found):
+        print(line)
+    return OK
+
+
+def remembered(folder: Path, suite: "Suite") -> str:
+    """Keep how far apart processes of one interpreter lay; return what is said."""
+    from pybench.comparison.process_spread import extreme_of, remember
+    from pybench.records.run import read_run
+
+    extreme = extreme_of(read_run(folder), suite.truth.planted)
+    if extreme is None:
+        return "  no row has two processes that nothing was planted in"
+    path = remember(extreme, extremes_folder())
+    return (
+        f"  two processes of one row differed by {extreme.ratio:.3g} at most "
+        f"({extreme.row}); kept in {path}"
+    )
+
+
+def prepared(word: str, packages: Sequence[str] = ()) -> Path:
+    """Return the Python of an environment of an interpreter."""
+    from pybench.interpreters.prepare import PrepareError, prepare
+
+    requested = requests([word, word])[0]
+    try:
+        return prepare(requested.interpreter, packages=packages).python
+    except PrepareError as error:
+        raise UsageError(str(error)) from None
+
+
+def line_of(number: int, suite: "Suite") -> str:
+    """Put one suite in one line."""
+    rows = sum(tally.rows for tally in suite.tallies.values())
+    false = sum(tally.false for tally in suite.tallies.values())
+    truth = suite.truth
+    mean = suite.geometric_mean
+    said = f"suite {number}: {rows} rows, {false} false"
+    if mean is not None:
+        said += (
+            f", mean {mean.ratio - 1:+.2%} [{mean.low - 1:+.2%}, {mean.high - 1:+.2%}]"
+        )
+    said += (
+        f", {truth.elapsed_s:.0f} s, {truth.elapsed_s / max(rows, 1):.2f} s a row, "
+        f"load {truth.load[0]:.1f} to {truth.load[1]:.1f}"
+    )
+    return said + "".join(f"; withheld: {why}" for why in suite.withheld.values())
+
+
+def lines_of(suites: "Sequence[Suite]") -> list[str]:
+    """Say what all suites gave, class by class."""
+    from pybench.comparison.selfcheck.tally import pooled
+
+    lines = []
+    for kind, tally in pooled(suite.tallies for suite in suites).items():
+        lines += [f"{kind}:", *tally_lines(tally)]
+    false = sum(any(t.false for t in suite.tallies.values()) for suite in suites)
+    return [*lines, f"suites with a false verdict: {false} of {len(suites)}"]
+
+
+def tally_lines(tally: "Tally") -> list[str]:
+    """Say the rates of one class."""
+    from pybench.comparison.selfcheck.tally import rate
+
+    same = sum(tally.same.values()) - tally.same["none"]
+    planted = sum(tally.planted.values()) - tally.planted["none"]
+    lines = [
+        f"  unchanged {same}: equivalent {rate(tally.same['equivalent'], same)}, "
+        f"inconclusive {tally.same['inconclusive']}, false {tally.false} "
+        f"({tally.false_beyond} by the margin or more)"
+    ]
+    if planted:
+        lines.append(
+            f"  planted {planted}: slower {rate(tally.planted['slower'], planted)}, "
+            f"{words(tally.planted)}"
+        )
+    lines.append(
+        f"  intervals that hold the truth: {rate(tally.covered, tally.intervals)}; "
+        f"{tally.pairs / max(tally.rows, 1):.1f} pairs a row"
+    )
+    return lines
+
+
+def words(counts: Mapping[str, int]) -> str:
+    """Count the other words."""
+    others = ("faster", "equivalent", "inconclusive")
+    return ", ".join(f"{counts.get(word, 0)} {word}" for word in others)
+
+
+def check_replay(options: argparse.Namespace) -> int:
+    """Replay records."""
+    host_needs()
+    from pybench.comparison.selfcheck.replay import ReplayError, replay
+    from pybench.records.run import RecordError
+
+    try:
+        for line in replay(options.runs, options.suites, options.rows, options.seed):
+            print(line, flush=True)
+    except (RecordError, ReplayError) as error:
+        raise UsageError(str(error)) from None
+    return OK
+
+
+def check_others(options: argparse.Namespace) -> int:
+    """Ask the other tools, then this one."""
+    host_needs()
+    from pybench.comparison.live import ComparisonError
+    from pybench.comparison.selfcheck import others
+    from pybench.records.run import NAME, RecordError
+
+    folder = options.output.absolute()
+    if (folder / "pybench" / NAME).exists():
+        raise UsageError(f"{folder} has such a check already: another -o")
+    python = prepared(options.python, ["pyperf"])
+    others.write_suite(folder)
+    try:
+        for said in others.ask_all(python, folder, environment(), options.seed):
+            print(
+                f"{said.tool}: {said.different} of {said.rows} rows called different, "
+                f"{said.elapsed_s:.0f} s",
+                flush=True,
+            )
+    except (ComparisonError, RecordError, others.OtherError) as error:
+        print(f"pybench: error: {error}", file=sys.stderr)
+        return FAILED
+    return OK

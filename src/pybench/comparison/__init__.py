@@ -1,0 +1,1 @@
+"""From two interpreters, or two saved files, to verdicts."""

@@ -1,0 +1,490 @@
+"""What saved files say of each row, complete enough for every face of a report.
+
+Nothing in them took turns. `pybench.statistics.unpaired` says what may be told all
+the same, and here that is put beside both times, the ratio and the
+means of the ratios, which are there for every row that both files have.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pybench.comparison.judging import COMPUTATION, PARTS, STARTUP, part_of
+from pybench.comparison.mean_groups import (
+    KINDS_APART,
+    PYTHON,
+    YARDSTICK_GROUP,
+    kind_of,
+)
+from pybench.comparison.mean_groups import STARTUP as STARTUP_KIND
+from pybench.comparison.process_spread import Extreme
+from pybench.comparison.saved_files import PYPERF, Saved, SavedError
+from pybench.comparison.summary import FAIL_ON
+from pybench.interpreters.requests import is_kind
+from pybench.statistics.unpaired import (
+    FASTER,
+    INCONCLUSIVE,
+    SLOWER,
+    Change,
+    changes,
+    drift_of,
+)
+
+SCHEMA = 1
+
+LIMITS = (
+    "These files were measured one after the other: the machine of then and the "
+    "machine of now are in every ratio. `pybench compare PY PY` takes turns."
+)
+
+# What a row is called in which no interpreter takes part: it shows the machine.
+CONTROL = "control"
+
+_NAMED = 3
+
+# Characters of the name of a side, as `pybench.interpreters.requests` takes them.
+_NAME_MOST = 31
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedFile:
+    """One file.
+
+    `drift` is the largest relative change of a row without Python since the first
+    file, of `yardsticks` such rows; None where there are none, and for the first.
+    """
+
+    name: str
+    path: str
+    tool: str
+    interpreter: str
+    rows: int
+    drift: float | None
+    yardsticks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedRowSummary:
+    """One row of one file against the first; a ratio is its time over the first's.
+
+    `word` is slower, faster, inconclusive or control; `explained` is the relative
+    change that spread and drift explain, None where that is not known. A row is
+    unreplicated where both sides are one process; such a row is `beyond` if its ratio
+    is larger than that of any two processes of a self-check of this machine. Times are
+    medians of the processes' medians, in seconds. `kind` is the mean that the row
+    counts in, as in a summary.
+    """
+
+    row: str
+    part: str
+    group: str | None
+    side: str
+    word: str
+    reason: str
+    ratio: float
+    explained: float | None
+    unreplicated: bool
+    beyond: bool
+    baseline_s: float
+    side_s: float
+    baseline_processes: int
+    side_processes: int
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartMean:
+    """The geometric mean of the ratios of one part; controls are left out of it.
+
+    The parts have rows of one thread in which Python computes, and start-up. Rows of
+    several threads and kernels without Python have means of their own, after them.
+    """
+
+    side: str
+    part: str
+    ratio: float
+    rows: int
+    unreplicated: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneSided:
+    """The rows that one of two files has, and the other has not."""
+
+    only_in: str
+    not_in: str
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A row of a file that cannot be compared, and why."""
+
+    file: str
+    row: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedComparison:
+    """What saved files say of one another; the first of them is the baseline.
+
+    `verdict` is one sentence; `limits` says what no row of this can show. `reasons`
+    has per side why rows are inconclusive where that holds for all rows alike, and
+    for how many. `extreme` is that of the machine, with which rows are `beyond`;
+    `command` would give verdicts.
+    """
+
+    verdict: str
+    limits: str
+    counts: Mapping[str, Mapping[str, int]]
+    reasons: Mapping[str, Mapping[str, int]]
+    files: tuple[SavedFile, ...]
+    means: tuple[PartMean, ...]
+    rows: tuple[SavedRowSummary, ...]
+    one_sided: tuple[OneSided, ...]
+    margin: float
+    command: str
+    extreme: Extreme | None = None
+    notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    pybench: str = "saved"
+    schema: int = SCHEMA
+
+
+def compare_saved(
+    files: Sequence[Saved], margin: float = 0.03, extreme: Extreme | None = None
+) -> SavedComparison:
+    """Compare each file with the first one.
+
+    Parameters
+    ----------
+    files : sequence of Saved
+        Two at least.
+    margin : float
+        Changes below it are not told, as a share.
+    extreme : Extreme, optional
+        Of the machine of the first file.
+
+    Raises
+    ------
+    SavedError
+        For fewer than two files, or two that have no row in common.
+    """
+    if len(files) < 2:
+        raise SavedError(
+            f"{', '.join(str(one.path) for one in files)}: one file has nothing to be "
+            "compared with: name another one"
+        )
+    names = _names(files)
+    baseline, first = files[0], names[0]
+    facts = [_file(baseline, first)]
+    rows: list[SavedRowSummary] = []
+    one_sided: list[OneSided] = []
+    notes: list[str] = []
+    for other, name in zip(files[1:], names[1:], strict=True):
+        common = _common(baseline, other)
+        yardsticks = _yardsticks(baseline, other, common)
+        drift = drift_of(yardsticks)
+        facts.append(_file(other, name, drift=drift, yardsticks=len(yardsticks)))
+        unlike = _unlike(baseline, other)
+        if unlike:
+            notes.append(f"{name} was measured on another machine: {unlike}")
+        contenders = len(files) - 1
+        rows += _rows(
+            baseline, other, name, common, yardsticks, margin, contenders, unlike,
+            extreme.ratio if extreme else math.inf,
+        )  # fmt: skip
+        one_sided += _one_sided(baseline, other, first, name)
+    counts = {
+        name: dict(Counter(row.word for row in rows if row.side == name))
+        for name in names[1:]
+    }
+    return SavedComparison(
+        verdict="; ".join(
+            f"{name} against {first}: {_counted(counts[name], _beyond(rows, name))}"
+            for name in names[1:]
+        ),
+        limits=LIMITS,
+        counts=counts,
+        reasons={name: _reasons(rows, name) for name in names[1:]},
+        files=tuple(facts),
+        means=tuple(mean for name in names[1:] for mean in _means(rows, name)),
+        rows=tuple(rows),
+        one_sided=tuple(one_sided),
+        margin=margin,
+        command=_command(files),
+        extreme=extreme,
+        notes=tuple(notes),
+        left_out=tuple(
+            LeftOut(file=name, row=row, reason=reason)
+            for one, name in zip(files, names, strict=True)
+            for row, reason in one.left_out.items()
+        ),
+    )
+
+
+def exit_code(comparison: SavedComparison, *, fail_on: str | None, strict: bool) -> int:
+    """Return the status of `pybench compare` for saved files.
+
+    0 nothing confirmed; 1 confirmed under ``--fail-on``; 3 undecided rows under
+    ``--strict``.
+    """
+    found = {row.word for row in comparison.rows}
+    if fail_on and found & {*FAIL_ON[fail_on]}:
+        return 1
+    return 3 if strict and INCONCLUSIVE in found else 0
+
+
+def _names(files: Sequence[Saved]) -> list[str]:
+    """Name each by its file, by its path where two files share a name."""
+    for names in ([one.path.stem for one in files], [str(one.path) for one in files]):
+        if len({*names}) == len(names):
+            return names
+    return [f"{one.path.stem}#{number}" for number, one in enumerate(files, start=1)]
+
+
+def _common(baseline: Saved, other: Saved) -> list[str]:
+    common = [name for name in baseline.rows if name in other.rows]
+    if common:
+        return common
+    raise SavedError(
+        f"{other.path} and {baseline.path} have no row in common: "
+        f"{_some(other.rows)} there, {_some(baseline.rows)} here; compare files of "
+        "one suite, collected from one folder"
+    )
+
+
+def _some(rows: Mapping[str, object]) -> str:
+    more = len(rows) - _NAMED
+    named = ", ".join([*rows][:_NAMED])
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def _yardsticks(
+    baseline: Saved, other: Saved, common: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Return the times of the rows that show the machine, then and now."""
+    return {
+        name: (
+            statistics.median(baseline.rows[name].times_s),
+            statistics.median(other.rows[name].times_s),
+        )
+        for name in common
+        if baseline.rows[name].group == other.rows[name].group == YARDSTICK_GROUP
+    }
+
+
+def _file(
+    saved: Saved, name: str, *, drift: float | None = None, yardsticks: int = 0
+) -> SavedFile:
+    return SavedFile(
+        name=name,
+        path=str(saved.path),
+        tool=saved.tool,
+        interpreter=saved.interpreter,
+        rows=len(saved.rows),
+        drift=None if drift is None else math.expm1(drift),
+        yardsticks=yardsticks,
+    )
+
+
+def _unlike(baseline: Saved, other: Saved) -> str:
+    """Say in what two machines differ, of what is known of both."""
+    return ", ".join(
+        f"{field} {value!r} there, {baseline.machine[field]!r} here"
+        for field, value in other.machine.items()
+        if baseline.machine.get(field, value) != value
+    )
+
+
+def _rows(
+    baseline: Saved,
+    other: Saved,
+    side: str,
+    common: Sequence[str],
+    yardsticks: Mapping[str, tuple[float, float]],
+    margin: float,
+    contenders: int,
+    unlike: str,
+    widest: float,
+) -> Iterator[SavedRowSummary]:
+    judged = changes(
+        {
+            name: (baseline.rows[name].times_s, other.rows[name].times_s)
+            for name in common
+            if name not in yardsticks
+        },
+        drift_of(yardsticks),
+        margin,
+        contenders,
+    )
+    for name in common:
+        then, now = baseline.rows[name].times_s, other.rows[name].times_s
+        baseline_s, side_s = statistics.median(then), statistics.median(now)
+        change = judged.get(name) or Change(
+            word=CONTROL,
+            reason="",
+            ratio=side_s / baseline_s,
+            explained=math.inf,
+        )
+        if unlike and change.word in (SLOWER, FASTER):
+            reason = f"measured on another machine: {unlike}"
+            change = Change(
+                word=INCONCLUSIVE, reason=reason, ratio=change.ratio, explained=math.inf
+            )
+        unreplicated = len(then) == len(now) == 1
+        is_open = change.word == INCONCLUSIVE and not unlike
+        yield SavedRowSummary(
+            row=name,
+            part=COMPUTATION if baseline.tool == PYPERF else part_of(name),
+            group=baseline.rows[name].group,
+            side=side,
+            word=change.word,
+            reason=change.reason,
+            ratio=change.ratio,
+            explained=change.explained if change.explained < math.inf else None,
+            unreplicated=unreplicated,
+            beyond=is_open and unreplicated and size(change.ratio) > math.log(widest),
+            baseline_s=baseline_s,
+            side_s=side_s,
+            baseline_processes=len(then),
+            side_processes=len(now),
+            kind=_kind(baseline, name),
+        )
+
+
+def _one_sided(
+    baseline: Saved, other: Saved, first: str, name: str
+) -> Iterator[OneSided]:
+    pairs = ((baseline, other, first, name), (other, baseline, name, first))
+    for here, there, has, lacks in pairs:
+        rows = tuple(
+            row
+            for row in here.rows
+            if row not in there.rows and row not in there.left_out
+        )
+        if rows:
+            yield OneSided(only_in=has, not_in=lacks, rows=rows)
+
+
+def _beyond(rows: Sequence[SavedRowSummary], side: str) -> int:
+    return sum(row.beyond for row in rows if row.side == side)
+
+
+def _counted(counts: Mapping[str, int], beyond: int) -> str:
+    words = (SLOWER, FASTER, INCONCLUSIVE, CONTROL)
+    said = [
+        f"{counts[word]} {word}"
+        + f" ({beyond} marked !)" * (word == INCONCLUSIVE and beyond > 0)
+        for word in words
+        if counts.get(word)
+    ]
+    return ", ".join(said)
+
+
+def size(ratio: float) -> float:
+    """Return how large a change is, up or down alike."""
+    return abs(math.log(ratio))
+
+
+def ranked(comparison: SavedComparison) -> list[dict[str, SavedRowSummary]]:
+    """Return the rows by side, the largest changes first.
+
+    What is told or marked comes before what is inconclusive, and controls last; of a
+    row with several sides the largest counts, and more time comes before less.
+    """
+    by_row: dict[str, dict[str, SavedRowSummary]] = {}
+    for row in comparison.rows:
+        by_row.setdefault(row.row, {})[row.side] = row
+    return sorted(by_row.values(), key=lambda sides: min(map(_rank, sides.values())))
+
+
+def _rank(row: SavedRowSummary) -> tuple[int, float, float]:
+    told = row.word in (SLOWER, FASTER) or row.beyond
+    place = 0 if told else 2 if row.word == CONTROL else 1
+    return place, -round(size(row.ratio), 9), -row.ratio
+
+
+def _command(files: Sequence[Saved]) -> str:
+    """Return the command that gives verdicts on the interpreters of these files."""
+    words = [_request(file) for file in files]
+    if len({*words}) < len(words) or not all(words):
+        # Builds of one version have no names that tell them apart.
+        words = [f"{name}=PY" for name in _plain_names(files)]
+    command = ["pybench", "compare", *words]
+    if all(file.tool == PYPERF for file in files):
+        return shlex.join([*command, "--suite", "SUITE"])
+    tops = {PurePosixPath(row.partition("::")[0]).parts[:1] for row in files[0].rows}
+    if tops != {("benchmarks",)}:
+        command += ["--suite", "".join(tops.pop()) if len(tops) == 1 else "."]
+    return shlex.join(command)
+
+
+def _request(file: Saved) -> str:
+    """Return the word that asks for the interpreter of a file, "" if none does."""
+    words = file.interpreter.replace(",", "").split()
+    if words[:1] != ["CPython"] or len(words) < 2:
+        return ""
+    # A build between two releases says so by a plus sign.
+    word = words[1].rstrip("+") + "t" * ("free-threaded" in words)
+    return word if is_kind(word) else ""
+
+
+def _plain_names(files: Sequence[Saved]) -> list[str]:
+    """Return names that a command takes, as like those of the files as may be."""
+    names = [
+        re.sub(r"[^A-Za-z0-9._+-]", "-", file.path.stem).lstrip("._+-")[:_NAME_MOST]
+        for file in files
+    ]
+    if all(names) and len({*names}) == len(names):
+        return names
+    return [f"side{number}" for number, _ in enumerate(files, start=1)]
+
+
+def _reasons(rows: Sequence[SavedRowSummary], side: str) -> dict[str, int]:
+    """Count the reasons that do not depend on the row: those have no number of it."""
+    return dict(
+        Counter(
+            row.reason
+            for row in rows
+            if row.side == side and row.reason and row.explained is None
+        )
+    )
+
+
+def _kind(saved: Saved, name: str) -> str:
+    """Return the kind of a row; that it waits, a saved file does not say."""
+    if saved.tool == PYPERF:
+        return PYTHON
+    row = saved.rows[name]
+    return kind_of(name, row.group, threads=row.threads, waits=False)
+
+
+def _mean_of(row: SavedRowSummary) -> str:
+    """Return the part or kind whose mean a row counts in; empty for a control."""
+    if row.word == CONTROL:
+        return ""
+    if row.kind == STARTUP_KIND:
+        return STARTUP
+    return row.part if row.kind == PYTHON else row.kind
+
+
+def _means(rows: Sequence[SavedRowSummary], side: str) -> Iterator[PartMean]:
+    for part in dict.fromkeys((*PARTS, *KINDS_APART)):
+        of_part = [row for row in rows if row.side == side and _mean_of(row) == part]
+        if of_part:
+            yield PartMean(
+                side=side,
+                part=part,
+                ratio=statistics.geometric_mean(row.ratio for row in of_part),
+                rows=len(of_part),
+                unreplicated=sum(row.unreplicated for row in of_part),
+            )

@@ -1,0 +1,217 @@
+"""Suites of known truth, measured: the user's own path from sessions to verdicts.
+
+Both sides are the same binary file. What is planted is more calls: 21 for each 20, so
+that the true ratio needs no calibration.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pybench import __version__
+from pybench.comparison import schedule
+from pybench.comparison.judging import (
+    CLASS_MARGINS,
+    COMPUTING,
+    class_of,
+    judge,
+)
+from pybench.comparison.live import Comparison, Progress, Side
+from pybench.comparison.mean_groups import YARDSTICK_GROUP
+from pybench.comparison.selfcheck.tally import Tally, tally
+from pybench.comparison.summary import summarise, write_summary
+from pybench.records.checks import UnsoundError, convert, decode
+from pybench.records.files import write_file
+from pybench.records.results import MEASURED, RowRecord
+from pybench.records.run import RecordError, RecordWriter, Run, RunHeader, read_run
+from pybench.statistics.suite import GeometricMean
+
+NAME = "suite.json"
+
+# Rows of the class that the time of a row is stated for: about a sample of 5 ms.
+SAMPLE_MOST_NS = 20e6
+
+# More calls for a row that computes; for the others twice the margin of their class.
+PLANT = (21, 20)
+PLANT_BY_CLASS = {
+    kind: PLANT if kind == COMPUTING else (round(10 * (1 + 2 * margin)), 10)
+    for kind, margin in CLASS_MARGINS.items()
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What the analysis never sees: a file of its own beside the record.
+
+    `planted` has per row how many calls were made for how many; `load` is the system's
+    before and after; `row_pairs` counts what `elapsed_s` was spent on.
+    """
+
+    seed: int
+    planted: Mapping[str, tuple[int, int]]
+    elapsed_s: float
+    row_pairs: int
+    load: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """One suite and what came of it."""
+
+    folder: Path
+    truth: Truth
+    tallies: Mapping[str, Tally]
+    withheld: Mapping[str, str]
+    geometric_mean: GeometricMean | None
+
+
+def try_out(
+    side: Side,
+    suite: Path,
+    folder: Path,
+    tell: Callable[[Progress], None] = lambda progress: None,
+) -> Run:
+    """Run every row of a suite once, on one side; a second call reads what was."""
+    known = folder / "rows"
+    if (known / "run.jsonl").is_file():
+        return read_run(known)
+    run = Run(header=_header(0, 0.03, None, str(suite)))
+    with RecordWriter(known, run.header) as writer:
+        comparison = Comparison(
+            [side],
+            [str(suite)],
+            folder=Path.cwd(),
+            run=run,
+            writer=writer,
+            tell=tell,
+            twin=False,
+        )
+        comparison.try_out()
+    return run
+
+
+def eligible(run: Run) -> dict[str, RowRecord]:
+    """Return the rows that can stand in a suite: measured, and not too long."""
+    usable = run.baseline.identity.usable_cpus
+    return {
+        name: row
+        for name, row in run.rows.items()
+        if {*row.outcomes.values()} == {MEASURED}
+        and row.per_sample_ns <= SAMPLE_MOST_NS
+        and row.threads <= usable
+    }
+
+
+def draw_rows(run: Run, count: int, seed: int) -> list[str]:
+    """Draw the rows of one suite."""
+    rows = sorted(eligible(run))
+    return schedule.generator(seed, "suite").sample(rows, min(count, len(rows)))
+
+
+def draw_plants(
+    run: Run, computing: int, others: int, seed: int
+) -> dict[str, tuple[int, int]]:
+    """Draw the rows in which something is planted.
+
+    Only where it can be: a row of which one call is longer than a sample cannot make a
+    twentieth more calls, nor one that says how many it allows. Never in a row in which
+    no interpreter takes part: verdicts are withheld when one of those moves, and
+    rightly.
+    """
+    rows = {
+        name: class_of(row)
+        for name, row in eligible(run).items()
+        if row.group != YARDSTICK_GROUP
+        and row.rounds is None
+        and (class_of(row) != COMPUTING or row.numbers.get("count", 1) % PLANT[1] == 0)
+    }
+    chance = schedule.generator(seed, "plants")
+    chosen = []
+    for wanted, is_computing in ((computing, True), (others, False)):
+        fit = sorted(
+            r for r, kind in rows.items() if (kind == COMPUTING) == is_computing
+        )
+        chosen += chance.sample(fit, min(wanted, len(fit)))
+    return {row: PLANT_BY_CLASS[rows[row]] for row in chosen}
+
+
+def measure_suite(
+    sides: Sequence[Side],
+    rows: Sequence[str],
+    folder: Path,
+    *,
+    seed: int,
+    margin: float,
+    pairs: int | None,
+    planted: tuple[int, int],
+    tell: Callable[[Progress], None],
+) -> None:
+    """Measure one suite and write it, its summary and its truth.
+
+    Parameters
+    ----------
+    planted : (int, int)
+        How many rows of the class that computes, and of the others.
+    """
+    load = os.getloadavg()[0]
+    started = time.monotonic()
+    run = Run(header=_header(seed, margin, pairs, "rows by name"))
+    with RecordWriter(folder, run.header) as writer:
+        comparison = Comparison(
+            sides, rows, folder=Path.cwd(), run=run, writer=writer, tell=tell
+        )
+        comparison.try_out()
+        # A seed of its own: from the one in the record nothing of this follows.
+        secret = int.from_bytes(os.urandom(4))
+        comparison.plant = draw_plants(run, *planted, secret)
+        judgement = comparison.go()
+    truth = Truth(
+        seed=secret,
+        planted=comparison.plant,
+        elapsed_s=time.monotonic() - started,
+        row_pairs=sum(len(pairs) for pairs in run.pairs.values()),
+        load=(load, os.getloadavg()[0]),
+    )
+    write_summary(summarise(run, judgement), folder)
+    text = json.dumps(asdict(truth), indent=1) + "\n"
+    write_file(folder / NAME, text.encode(), inside=True)
+
+
+def read_suite(folder: Path) -> Suite:
+    """Judge a measured suite again, and count."""
+    try:
+        truth: Truth = convert(decode((folder / NAME).read_bytes()), Truth)
+    except (OSError, UnsoundError) as error:
+        raise RecordError(f"{folder / NAME}: {error}") from None
+    planted = truth.planted
+    for row, (up, of) in planted.items():
+        if min(up, of) < 1:
+            raise RecordError(f"{folder / NAME}: {row}: {up} of {of} calls")
+    run = read_run(folder)
+    judgement = judge(run)
+    cells = [(c.row, class_of(run.rows[c.row]), c.verdict) for c in judgement.cells]
+    return Suite(
+        folder=folder,
+        truth=truth,
+        tallies=tally(cells, {row: up / of for row, (up, of) in planted.items()}),
+        withheld=judgement.withheld,
+        geometric_mean=judgement.means[run.contenders[0].name].get(""),
+    )
+
+
+def _header(seed: int, margin: float, pairs: int | None, suite: str) -> RunHeader:
+    return RunHeader(
+        version=__version__,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=("pybench", "selfcheck", "live"),
+        seed=seed,
+        margin=margin,
+        pairs=pairs,
+        suite=suite,
+    )

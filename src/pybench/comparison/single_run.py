@@ -1,0 +1,201 @@
+"""Run a suite once on one interpreter: pytest in a child process.
+
+The child is that interpreter with the plugin installed in it; nothing of it is
+imported here.  It writes pytest-benchmark's JSON, and the counts of what it did.
+"""
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from pybench.comparison import guard
+from pybench.comparison.guard import OLDER, keep_older
+from pybench.interpreters.prepare import START
+from pybench.interpreters.probe import Interpreter
+from pybench.records.results import parse_json
+from pybench.streams import outlet
+
+# Importing pytest from a cold disk takes a few seconds.
+_READY_TIMEOUT_S = 60.0
+
+_NEEDED = (
+    "import pytest_benchmark, pybench.target.plugin, _pybench; "
+    "import pybench.target.programs.start_pytest; "
+    "_pybench.BUILD"
+)
+
+
+class NotReadyError(Exception):
+    """An interpreter that lacks what the suite needs; the text says how to add it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What came of one run.
+
+    ``status`` is pytest's; negative if a signal ended it.  ``counts`` is empty if it
+    did not come to its end, ``document`` if it saved nothing.
+    """
+
+    status: int
+    interrupted: bool = False
+    counts: dict[str, Any] = field(default_factory=dict)
+    document: dict[str, Any] = field(default_factory=dict)
+
+
+def check_ready(interpreter: Interpreter) -> None:
+    """Raise `NotReadyError` unless the interpreter has pybench and its needs."""
+    command = [str(interpreter.path), "-P", "-c", _NEEDED]
+    try:
+        subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_READY_TIMEOUT_S,
+            check=True,
+        )
+    except subprocess.CalledProcessError as error:
+        reason = [f"exit {error.returncode}", *error.stderr.strip().splitlines()][-1]
+    except subprocess.TimeoutExpired:
+        reason = f"no answer within {_READY_TIMEOUT_S:g} seconds"
+    else:
+        return
+    path = shlex.quote(str(interpreter.path))
+    raise NotReadyError(
+        f"{interpreter.label} at {interpreter.path} cannot run the suite ({reason}). "
+        f"In a checkout, `make setup PYTHON={path}` prepares an environment of it and "
+        "prints the Python to give here; elsewhere install pybench for it: "
+        f"{path} -m pip install -e '.[dev]'"
+    )
+
+
+def measure(
+    interpreter: Interpreter,
+    suite: Path,
+    words: Sequence[str],
+    output: Path | None,
+    *,
+    start: Sequence[str] = START,
+    held: Sequence[int] = (),
+    is_read: bool = False,
+) -> Measured:
+    """Run the suite once; its report goes to this process's terminal.
+
+    Parameters
+    ----------
+    interpreter : Interpreter
+        What runs it.
+    suite : Path
+        The folder, or a file of it.
+    words : sequence of str
+        Further options of pytest.
+    output : Path or None
+        Where the JSON goes; an older file there stays until a run has saved one.
+    start : sequence of str
+        What follows the interpreter to start a session; of an `Environment`.
+    held : sequence of int
+        Descriptors of locks, which are kept as long as pytest runs.
+    is_read : bool
+        Whether the document is wanted also without an output.
+    """
+    folder = output.parent if output else None
+    with tempfile.TemporaryDirectory(prefix=".pybench-", dir=folder) as name:
+        scratch = Path(name)
+        counts = scratch / "counts.json"
+        command = [str(interpreter.path), *start, str(suite)]
+        command += ["--benchmark-only", "--pybench-measured"]
+        command += [f"--pybench-counts={counts}", *words]
+        if output is None and is_read:
+            output = scratch / "document.json"
+        if output is not None:
+            # An older one must not pass for this run's if it ends without saving.
+            if output.exists():
+                output.replace(scratch / OLDER)
+            command.append(f"--benchmark-json={output}")
+        status, interrupted = _run(command, scratch, output, held)
+        document = _read(output) if output else {}
+        if output is not None:
+            keep_older(output, scratch)
+        return Measured(
+            status=status,
+            interrupted=interrupted,
+            counts=_read(counts),
+            document=document,
+        )
+
+
+def _run(
+    command: Sequence[str], scratch: Path, output: Path | None, held: Sequence[int]
+) -> tuple[int, bool]:
+    """Run a command under a guard; return its status and whether Ctrl-C came."""
+    with (
+        outlet(1) as out,
+        outlet(2) as errors,
+        guarded(
+            command, scratch, output, stdout=out, stderr=errors, held=held
+        ) as (child, pipe),
+    ):  # fmt: skip
+        try:
+            return child.wait(), False
+        except KeyboardInterrupt:
+            with contextlib.suppress(BrokenPipeError):  # it has just ended
+                os.write(pipe, guard.INTERRUPT)
+            return child.wait(), True
+
+
+@contextlib.contextmanager
+def guarded(
+    command: Sequence[str],
+    scratch: Path,
+    output: Path | None = None,
+    *,
+    stdout: int | IO[Any] | None,
+    stderr: int | IO[Any] | None,
+    held: Sequence[int] = (),
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start a command under a guard, which outlives us: `pybench.comparison.guard`.
+
+    Yields the guard, which ends as the command does, and a pipe that takes its words.
+    At the end nothing of it is left running.
+    """
+    reading, writing = os.pipe()
+    line = [
+        sys.executable, "-IS", str(Path(guard.__file__)), str(reading),
+        str(os.getpid()), str(scratch), str(output or ""), *command,
+    ]  # fmt: skip
+    try:
+        child = subprocess.Popen(
+            line,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=[reading, *held],
+        )
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
+        os.close(reading)
+    try:
+        yield child, writing
+    finally:
+        # Whatever else came, a second Ctrl-C for one: leave nothing running.
+        os.close(writing)
+        child.wait()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read a JSON object; empty if there is none, since the child may have died."""
+    try:
+        document = parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,383 @@
+"""`summary.json`: what a run decided, verdict first, with a published schema.
+
+The record of the run is the evidence; this is what other programs read.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pybench.comparison.judging import Cell, Judgement, gil_turned_on, kind_in
+from pybench.comparison.mean_groups import category
+from pybench.comparison.timings import operations
+from pybench.interpreters.package_differences import package_differences
+from pybench.records.files import write_file
+from pybench.records.results import (
+    ERROR,
+    MEASURED,
+    NO_VERDICT,
+    VOID,
+    PairRecord,
+    RowRecord,
+)
+from pybench.records.run import Run
+from pybench.statistics.decision import FASTER, INCONCLUSIVE, SLOWER, VERDICTS
+from pybench.statistics.differences import CPU, timed_ns
+from pybench.statistics.suite import GeometricMean
+from pybench.statistics.withholding import TWIN
+
+SCHEMA = 1
+NAME = "summary.json"
+
+# Rows that a note lists by name.
+ONCE_NAMED = 5
+
+# What ``--fail-on`` may be, and which verdicts it means.
+FAIL_ON = {
+    "slower": (SLOWER,),
+    "faster": (FASTER,),
+    "different": (SLOWER, FASTER),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideSummary:
+    """One interpreter."""
+
+    name: str
+    python: str
+    interpreter: str
+    free_threaded: bool
+    gil_enabled: bool
+    build_flags: tuple[str, ...]
+    jit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanSummary:
+    """A geometric mean of ratios.
+
+    Among `means` they are of rows of one thread in which Python computes, by category;
+    "" is all of these. Among `apart` the category is what the rows are instead:
+    "contended and scaling", "start-up", "waiting", "kernels without Python". Among
+    `parts` it is "computation", "memory" or "start-up". Machine controls are in none.
+    """
+
+    side: str
+    category: str
+    ratio: float
+    low: float | None
+    high: float | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowSummary:
+    """One row of one contender; ratios are its time over the baseline's.
+
+    `verdict` is slower, faster, equivalent, inconclusive or none; `reason` says why
+    there is none, or that it is withheld. Times are per operation: `baseline_ns` is
+    the median of all its samples, and `side_ns` is that times the ratio, so that the
+    two never point another way than the ratio does. `side_median_ns` is the median of
+    the side's own samples: where the machine drifted it is off a little. `kind` is the
+    mean that the row counts in: "python", one of `apart`, or "control" for none.
+    """
+
+    row: str
+    category: str
+    group: str | None
+    side: str
+    verdict: str
+    is_regression: bool
+    is_beyond_margin: bool
+    reason: str
+    ratio: float | None
+    low: float | None
+    high: float | None
+    margin: float | None
+    below_margin: bool
+    smallest_visible: float | None
+    pairs: int
+    pairs_to_settle: int | None
+    metric: str
+    oversubscribed: bool
+    baseline_ns: float | None
+    side_ns: float | None
+    side_median_ns: float | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSummary:
+    """What cannot differ: `kind` is a row of the baseline's copy, or a yardstick."""
+
+    row: str
+    kind: str
+    metric: str
+    verdict: str
+    ratio: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a comparison says.
+
+    `verdict` is one sentence; `regressions` counts the rows slower by the margin or
+    more; `noise_floor` is the largest change that a copy of the baseline showed.
+    """
+
+    verdict: str
+    regressions: int
+    counts: dict[str, dict[str, int]]
+    withheld: dict[str, str]
+    sides: tuple[SideSummary, ...]
+    means: tuple[MeanSummary, ...]
+    rows: tuple[RowSummary, ...]
+    noise_floor: float | None
+    smallest_visible: float | None
+    margin: float
+    seed: int
+    started: str
+    command: tuple[str, ...]
+    version: str
+    notes: tuple[str, ...] = ()
+    parts: tuple[MeanSummary, ...] = ()
+    controls: tuple[ControlSummary, ...] = ()
+    apart: tuple[MeanSummary, ...] = ()
+    pybench: str = "summary"
+    schema: int = SCHEMA
+
+
+def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> Summary:
+    """Put a judgement into the form that all faces show."""
+    rows = tuple(_row(run, cell, judgement) for cell in judgement.cells)
+    counts = {
+        side.name: dict(Counter(r.verdict for r in rows if r.side == side.name))
+        for side in run.contenders
+    }
+    visible = [
+        c.verdict.smallest_visible
+        for c in judgement.cells
+        if c.verdict and math.isfinite(c.verdict.smallest_visible)
+    ]
+    floor = [abs(c.verdict.ratio - 1) for c in judgement.controls if c.kind == TWIN]
+    return Summary(
+        verdict=_sentence(run, rows, judgement),
+        regressions=sum(row.is_regression for row in rows),
+        counts=counts,
+        withheld=dict(judgement.withheld),
+        sides=tuple(
+            SideSummary(
+                name=side.name,
+                python=side.python,
+                interpreter=side.identity.interpreter,
+                free_threaded=side.identity.free_threaded,
+                gil_enabled=side.identity.gil_enabled,
+                build_flags=side.identity.build_flags,
+                jit=side.identity.jit,
+            )
+            for side in (run.baseline, *run.contenders)
+        ),
+        means=tuple(
+            _mean(side, name, mean)
+            for side, means in judgement.means.items()
+            for name, mean in means.items()
+        ),
+        apart=tuple(
+            _mean(side, kind, mean)
+            for side, means in judgement.apart.items()
+            for kind, mean in means.items()
+        ),
+        parts=tuple(
+            _mean(side, part, mean)
+            for side, means in judgement.parts.items()
+            for part, mean in means.items()
+        ),
+        controls=tuple(
+            ControlSummary(
+                row=control.row,
+                kind=control.kind,
+                metric=control.metric,
+                verdict=control.verdict.word,
+                ratio=control.verdict.ratio,
+                low=_finite(control.verdict.low),
+                high=_finite(control.verdict.high),
+                pairs=control.verdict.pairs,
+            )
+            for control in judgement.controls
+        ),
+        rows=rows,
+        noise_floor=max(floor) if floor else None,
+        smallest_visible=statistics.median(visible) if visible else None,
+        margin=judgement.plan.margin,
+        seed=run.header.seed,
+        started=run.header.started,
+        command=run.header.command,
+        version=run.header.version,
+        notes=tuple(
+            dict.fromkeys([*package_differences(run), *notes, *_once_notes(run)])
+        ),
+    )
+
+
+def _once_notes(run: Run) -> list[str]:
+    """Name the rows of which a process makes one sample, as they say themselves."""
+    rows = [
+        row
+        for row, record in run.rows.items()
+        if record.rounds == 1 and MEASURED in record.outcomes.values()
+    ]
+    if not rows:
+        return []
+    more = f" and {len(rows) - ONCE_NAMED} more" if len(rows) > ONCE_NAMED else ""
+    return [
+        f"called once a process, as rounds=1 says: {', '.join(rows[:ONCE_NAMED])}{more}"
+        "; a pair is one sample of each side, with no warm-up"
+    ]
+
+
+def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
+    record = run.rows[cell.row]
+    verdict = cell.verdict
+    metric = record.metric or CPU
+    baseline = run.baseline
+    withheld = metric in judgement.withheld
+    over = record.threads > baseline.identity.usable_cpus
+    reason = cell.reason
+    word = verdict.word if verdict else NO_VERDICT
+    if over and verdict:
+        reason = f"oversubscribed: {record.threads} threads on fewer CPUs"
+    if withheld or over:
+        word = NO_VERDICT
+    pairs = [*run.pairs.get(cell.row, {}).values()]
+    baseline_ns = _median_ns(record, pairs, baseline.name)
+    side_median_ns = _median_ns(record, pairs, cell.side)
+    return RowSummary(
+        row=cell.row,
+        category=category(cell.row),
+        group=record.group,
+        side=cell.side,
+        verdict=word,
+        is_regression=bool(verdict and word == SLOWER and verdict.is_beyond_margin),
+        is_beyond_margin=bool(verdict and verdict.is_beyond_margin),
+        reason=reason,
+        ratio=verdict.ratio if verdict else None,
+        low=_finite(verdict.low) if verdict else None,
+        high=_finite(verdict.high) if verdict else None,
+        margin=verdict.margin if verdict else None,
+        below_margin=verdict.below_margin if verdict else False,
+        smallest_visible=_finite(verdict.smallest_visible) if verdict else None,
+        pairs=verdict.pairs if verdict else 0,
+        pairs_to_settle=verdict.pairs_to_settle if verdict else None,
+        metric=metric,
+        oversubscribed=over,
+        baseline_ns=baseline_ns,
+        side_ns=baseline_ns * verdict.ratio
+        if verdict is not None and baseline_ns is not None
+        else side_median_ns,
+        side_median_ns=side_median_ns,
+        kind=kind_in(run, cell.row),
+    )
+
+
+def _median_ns(
+    record: RowRecord, pairs: Sequence[PairRecord], side: str
+) -> float | None:
+    """Return the median time of one operation over all samples of a side."""
+    values = [
+        timed_ns(sample, record.metric or CPU) / operations(record, pair)
+        for pair in pairs
+        for process in pair.timed(side)
+        for sample in process
+    ]
+    return statistics.median(values) if values else None
+
+
+def _mean(side: str, name: str, mean: GeometricMean) -> MeanSummary:
+    return MeanSummary(
+        side=side,
+        category=name,
+        ratio=mean.ratio,
+        low=_finite(mean.low),
+        high=_finite(mean.high),
+        rows=mean.rows,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) and value != 0 else None
+
+
+def _sentence(run: Run, rows: Sequence[RowSummary], judgement: Judgement) -> str:
+    """Say in one sentence what came of it."""
+    if not any(row.ratio is not None for row in rows):
+        return "nothing could be compared"
+    if {row.metric for row in rows if row.ratio is not None} <= {*judgement.withheld}:
+        if gil_turned_on(run):
+            return "no verdicts: the GIL was turned on in a free-threaded build"
+        return "no verdicts: a control moved, so this run cannot be trusted"
+    parts = []
+    for side in run.contenders:
+        found = Counter(row.verdict for row in rows if row.side == side.name)
+        words = [f"{found[word]} {word}" for word in VERDICTS if found[word]]
+        without = found[NO_VERDICT]
+        words += [f"{without} without a verdict"] if without else []
+        mean = judgement.means.get(side.name, {}).get("")
+        quoted = f" ({mean_in_words(mean.ratio, mean.rows)})" if mean else ""
+        said = f"{', '.join(words)}{quoted}"
+        parts.append(f"{side.name} against {run.baseline.name}: {said}")
+    return "; ".join(parts)
+
+
+def mean_in_words(ratio: float, rows: int) -> str:
+    """Return the mean that a verdict quotes."""
+    which = "row" if rows == 1 else "rows"
+    return f"geometric mean {ratio:.3f} of {rows} single-threaded {which} of Python"
+
+
+def exit_code(summary: Summary, *, fail_on: str | None, strict: bool) -> int:
+    """Return the status of `pybench compare`.
+
+    0 nothing confirmed; 1 confirmed under ``--fail-on``; 3 no verdict possible, or
+    undecided rows under ``--strict``; 4 a row failed on a side, the rest is there.
+    """
+    judged = [row for row in summary.rows if row.ratio is not None]
+    words = FAIL_ON[fail_on] if fail_on else ()
+    if any(row.verdict in words and row.is_beyond_margin for row in judged):
+        return 1
+    if not judged or summary.withheld:
+        return 3
+    if strict and any(row.verdict == INCONCLUSIVE for row in judged):
+        return 3
+    failures = (f"{ERROR}:", f"{VOID}:", "lost:")
+    failed = any(word in row.reason for row in summary.rows for word in failures)
+    return 4 if failed else 0
+
+
+def write_summary(summary: Summary, folder: Path) -> Path:
+    """Write the file; the one before it stays until the new one is whole."""
+    path = folder / NAME
+    text = msgspec.json.format(msgspec.json.encode(summary), indent=1)
+    write_file(path, text + b"\n", inside=True)
+    return path
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the file."""
+    document: dict[str, Any] = msgspec.json.schema(Summary)
+    for part in document["$defs"].values():
+        # From 3.13 on docstrings come without their indentation.
+        part["description"] = inspect.cleandoc(part.get("description", ""))
+    return document

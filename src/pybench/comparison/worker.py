@@ -1,0 +1,428 @@
+"""One session of one interpreter under the controller: started, talked to, ended.
+
+What is said is described in `pybench.target.plugin.interleaving`. The controller
+sleeps in `hear` while a turn runs, so it takes nothing from the CPU that is measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from pybench.records.messages import (
+    Ended,
+    MessageError,
+    RowFacts,
+    read_ended,
+    read_facts,
+    read_numbers,
+    read_packages,
+    read_rounds,
+    read_sample,
+)
+from pybench.records.results import (
+    ERROR,
+    MEASURED,
+    SKIPPED,
+    Identity,
+    ResultsError,
+    TurnSample,
+    parse_identity,
+)
+from pybench.records.texts import encodable
+
+# A session that says nothing for so long is stuck. Far above any honest sample, as
+# the rows of startup take a second and a half.
+PATIENCE_S = 60.0
+# All steps of a row in one process take no longer together: with a step at its limit
+# each of a first call, a sizing, two samples and a last call can be made.
+ROW_S = 300.0
+# Collecting a large suite on a slow disk.
+START_PATIENCE_S = 180.0
+END_PATIENCE_S = 10.0
+# So long may what a session started go on after it.
+CHILDREN_PATIENCE_S = 2.0
+
+# Why a row has no samples that has not failed.
+NEVER_CALLED = "it never called benchmark"
+ENDED_EARLY = "it ended in the middle of its turns"
+# What a session did that is there and cannot be talked to any more.
+CLOSED = "closed its socket to pybench, as a row does that closes all files"
+
+_T = TypeVar("_T")
+
+
+class WorkerError(Exception):
+    """A session that ended, hung or said something odd; with its last lines."""
+
+
+class StartError(WorkerError):
+    """A session that did not come as far as its first row."""
+
+
+class RowEndedError(Exception):
+    """A row ended before its turns or in the middle of them; `how` says how."""
+
+    def __init__(self, how: Ended) -> None:
+        super().__init__(how.reason)
+        self.how = how
+
+
+class Worker:
+    """A child process that runs rows when told to.
+
+    Parameters
+    ----------
+    name : str
+        Of the arm, for messages.
+    command : sequence of str
+        ``python -m pytest ...`` without the option of the turns.
+    environ : mapping
+        Its whole environment.
+    folder : Path
+        Its working directory.
+    learn : callable
+        Told the arm's name and the versions of packages that a session has imported.
+    row_s : float, optional
+        Seconds that this side may take for one row, all together; the turns of the
+        others do not count. By default `ROW_S`.
+    clock : callable
+        Returns seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        folder: Path,
+        learn: Callable[[str, Mapping[str, str]], None] = lambda name, packages: None,
+        row_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self._row = ""
+        self._row_s = ROW_S if row_s is None else row_s
+        self._spent_s = 0.0  # of it
+        self._clock = clock
+        self._learn = learn
+        self.rows: dict[str, RowFacts] = {}
+        self.uncollected: dict[str, str] = {}  # files, and why
+        self.chosen: tuple[str, ...] = ()
+        self.identity: Identity | None = None
+        self.gil_enabled: bool | None = None
+        self.overridden: tuple[str, ...] = ()  # the suite's own options of pytest
+        self.root = ""  # the folder that names of rows begin in
+        self.configuration = ""  # pytest's file of settings, if it found one
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
+        ours, theirs = socket.socketpair()
+        self._socket = ours
+        self._reader = ours.makefile("rb")
+        try:
+            self._child = subprocess.Popen(
+                [*command, f"--pybench-turns={theirs.fileno()}"],
+                cwd=folder,
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # so that all it starts can be ended with it
+            )
+        except OSError as error:
+            self._close()
+            self._log.close()
+            raise StartError(f"{name}: cannot be started: {error}") from None
+        finally:
+            theirs.close()
+
+    def __enter__(self) -> Self:
+        """Return it, to be ended at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it, whatever happened."""
+        self.end()
+
+    def await_hello(self) -> None:
+        """Wait until it has collected its rows.
+
+        Raises
+        ------
+        StartError
+            If it ended, hung, collected nothing or is no pybench of this schema.
+        """
+        try:
+            message = self.hear(START_PATIENCE_S, step="its collection")
+        except WorkerError as error:
+            raise StartError(str(error)) from None
+        if message.get("say") != "hello":
+            self.await_end()  # only then it has said why
+            raise StartError(f"{self.name}: collected nothing{self.said()}")
+        rows = message.get("rows")
+        if not isinstance(rows, dict):
+            raise StartError(f"{self.name}: said {rows!r} instead of its rows")
+        self.rows = {encodable(name): _facts(name, said) for name, said in rows.items()}
+        uncollected = message.get("uncollected")
+        if isinstance(uncollected, dict):
+            self.uncollected = {
+                encodable(f): encodable(why) for f, why in uncollected.items()
+            }
+        self.gil_enabled = message.get("gil_enabled")
+        self.root = str(message.get("root") or "")
+        self.configuration = str(message.get("configuration") or "")
+        found = message.get("overridden")
+        self.overridden = (*map(encodable, found),) if isinstance(found, list) else ()
+        try:
+            self.identity = parse_identity(message.get("identity"), self.name)
+        except ResultsError as error:
+            raise StartError(str(error)) from None
+
+    def choose(self, rows: Sequence[str]) -> None:
+        """Tell it which rows to run, in which order."""
+        self.chosen = tuple(rows)
+        self.tell(do="rows", rows=[*rows])
+
+    def pin(self, cpu: int | None) -> None:
+        """Keep it on one CPU, where the system can do that."""
+        if cpu is not None and hasattr(os, "sched_setaffinity"):
+            try:
+                os.sched_setaffinity(self._child.pid, {cpu})
+            except ProcessLookupError:
+                raise self._ended() from None
+
+    def await_row(self, row: str) -> int | None:
+        """Wait until a row is ready; returns how many rounds it may do, None for any.
+
+        Rows before it that this session has nothing to say of any more are passed by.
+
+        Raises
+        ------
+        RowEndedError
+            If it ended instead, as one does that never calls `benchmark`.
+        """
+        self._row, self._spent_s = row, 0.0
+        message = self._hear_of(row)
+        if message.get("say") == "ended":
+            raise RowEndedError(_unmeasured(read_ended(message), NEVER_CALLED, SKIPPED))
+        return self._read(read_rounds, message)
+
+    def size(self, target_ns: float, most: int | None = None) -> dict[str, int]:
+        """Let the waiting row find its count, at most `most` if that is given.
+
+        Raises
+        ------
+        RowEndedError
+            If the row ended instead, as one does that this build cannot run.
+        """
+        self.tell(do="size", target_ns=target_ns, most=most)
+        return self._read(read_numbers, self._answer("sized").get("numbers"))
+
+    def sample(self, numbers: Mapping[str, int]) -> TurnSample:
+        """Let the waiting row run once; `RowEndedError` if it ended instead."""
+        self.tell(do="sample", numbers=dict(numbers))
+        return self._read(read_sample, self._answer("sample").get("sample"))
+
+    def stop_row(self, row: str) -> Ended:
+        """End the waiting row; returns how it ended."""
+        self.tell(do="stop")
+        message = self._hear_of(row)
+        if message.get("say") != "ended":
+            raise self._out_of_turn(message, "ended")
+        return read_ended(message)
+
+    def _hear_of(self, row: str) -> dict[str, Any]:
+        while True:
+            message = self._hear_step()
+            if message.get("row") == row:
+                return message
+            if message.get("say") == "bye":
+                raise self._out_of_turn(message, row)
+
+    def _answer(self, wanted: str) -> dict[str, Any]:
+        message = self._hear_step()
+        said = message.get("say")
+        if said == "ended":
+            raise RowEndedError(_unmeasured(read_ended(message), ENDED_EARLY, ERROR))
+        if said != wanted:
+            raise self._out_of_turn(message, wanted)
+        return message
+
+    def _hear_step(self) -> dict[str, Any]:
+        """Wait for the end of a step, as long as the row's limit allows."""
+        left_s = self._row_s - self._spent_s
+        limit = f"{self._row} may take in one process, {self._row_s:g} s"
+        way_out = "let one call of it do less, or leave the row out with -k"
+        if left_s <= 0:
+            self._kill()
+            raise WorkerError(
+                f"{self.name}: ended after {self._spent_s:g} s, more than all steps of "
+                f"{limit}: {way_out}"
+            )
+        began = self._clock()
+        try:
+            if left_s >= PATIENCE_S:
+                return self.hear(PATIENCE_S)
+            return self.hear(left_s, step=f"is left of {limit} ({way_out}),")
+        finally:
+            self._spent_s += self._clock() - began
+
+    def _out_of_turn(self, message: Mapping[str, Any], wanted: str) -> WorkerError:
+        said = message.get("say")
+        if said == "bye":
+            self.await_end()
+            return WorkerError(
+                f"{self.name}: this row ended its session, as pytest.exit and a "
+                f"KeyboardInterrupt do{self.said()}"
+            )
+        return WorkerError(f"{self.name}: said {said!r} instead of {wanted!r}")
+
+    def _read(self, reader: Callable[[Any], _T], said: Any) -> _T:
+        try:
+            return reader(said)
+        except MessageError as error:
+            raise WorkerError(f"{self.name}: {encodable(error)}") from None
+
+    def tell(self, **message: object) -> None:
+        """Send one message."""
+        try:
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            raise self._ended() from None
+
+    def hear(
+        self, patience_s: float = PATIENCE_S, *, step: str = "one step of a row"
+    ) -> dict[str, Any]:
+        """Wait for one message; `step` says in an error what took too long."""
+        self._socket.settimeout(patience_s)
+        try:
+            line = self._reader.readline()
+        except TimeoutError:
+            self._kill()
+            raise WorkerError(
+                f"{self.name}: silent for {patience_s:g} s, the most that {step} may "
+                f"take, and ended{self.said()}"
+            ) from None
+        except OSError:
+            raise self._ended() from None
+        if not line.endswith(b"\n"):
+            raise self._ended()
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            raise WorkerError(
+                f"{self.name}: said what is no JSON: {line[:300]!r}"
+            ) from None
+        if not isinstance(message, dict):
+            raise WorkerError(f"{self.name}: said what is no message: {line[:300]!r}")
+        if "packages" in message:
+            try:
+                self._learn(self.name, read_packages(message["packages"]))
+            except MessageError as error:
+                raise WorkerError(f"{self.name}: {error}") from None
+        return message
+
+    def hang_up(self) -> None:
+        """Close the socket, at which the session ends by itself."""
+        self._close()
+
+    def end(self) -> None:
+        """Close the socket, which ends the session, and make sure that it did."""
+        self._close()
+        if self._child.poll() is None:
+            try:
+                self._child.wait(END_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._kill()
+        self._await_children()
+        self._log.close()
+
+    def _await_children(self) -> None:
+        """Let what its rows started end by itself, and end what does not.
+
+        A resource tracker and a fork server end when the session that they served has
+        closed its pipes, a moment after it.
+        """
+        deadline = time.monotonic() + CHILDREN_PATIENCE_S
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            while time.monotonic() < deadline:
+                os.killpg(self._child.pid, 0)
+                time.sleep(0.01)
+            os.killpg(self._child.pid, signal.SIGKILL)
+
+    def _close(self) -> None:
+        self._reader.close()
+        self._socket.close()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
+
+    def was_stopped(self) -> bool:
+        """Tell whether it was stopped or continued since this was asked last."""
+        if not hasattr(os, "waitid"):
+            return False
+        states = os.WSTOPPED | os.WCONTINUED | os.WNOHANG
+        found = False
+        # Without WEXITED: how it ends is for `_child` to know.
+        with contextlib.suppress(ChildProcessError):
+            while os.waitid(os.P_PID, self._child.pid, states) is not None:
+                found = True
+        return found
+
+    def await_end(self) -> None:
+        """Wait a little for it to end by itself."""
+        deadline = time.monotonic() + END_PATIENCE_S
+        while self._child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _ended(self) -> WorkerError:
+        self.await_end()
+        status = self._child.poll()
+        how = CLOSED if status is None else _status(status)
+        return WorkerError(f"{self.name}: {how}{self.said()}")
+
+    def said(self) -> str:
+        """Return the last lines of its output, for a message."""
+        self._log.seek(0, os.SEEK_END)
+        size = self._log.tell()
+        self._log.seek(max(0, size - 4000))
+        text = self._log.read().decode(errors="replace")
+        lines = [line for line in text.splitlines() if line.strip()][-12:]
+        return ":\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
+
+
+def _status(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
+
+
+def _facts(name: str, said: object) -> RowFacts:
+    facts = read_facts(said)
+    if encodable(name) != name:
+        reason = "its name has characters that no file can hold"
+        return replace(facts, refused=facts.refused or reason)
+    return facts
+
+
+def _unmeasured(how: Ended, reason: str, outcome: str) -> Ended:
+    """Return how a row ended that says it was measured, and has not been."""
+    if how.outcome != MEASURED:
+        return how
+    return replace(how, outcome=outcome, reason=reason)

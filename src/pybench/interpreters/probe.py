@@ -1,0 +1,193 @@
+"""What is this interpreter?  Asked of the interpreter itself, in a child process.
+
+A file name proves nothing: ``python3.13t`` may be a shim for something else, and a
+free-threaded build may run with the GIL.  So each candidate runs one small program
+that prints one line of JSON; whatever else may happen is a :class:`ProbeError` that
+says in words what did.
+"""
+
+import errno
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybench.records.results import parse_json
+
+# Python 2 and 3 both understand it: an old interpreter shall say its version, not
+# SyntaxError.  For the same reason -E -s and the line on sys.path stand for -I: the
+# user's PYTHON* variables, packages and working directory have no say.
+_QUESTION = r"""
+import sys
+sys.path[:] = [p for p in sys.path if p]
+import json, platform
+try:
+    import sysconfig
+    var = sysconfig.get_config_var
+except ImportError:
+    var = lambda name: None
+try:
+    jit = sys._jit.is_enabled()
+except AttributeError:
+    jit = None
+arguments = var("CONFIG_ARGS") or ""
+flags = " ".join(str(var(n) or "") for n in ("PY_CFLAGS", "PY_CFLAGS_NODIST"))
+print("pybench-probe " + json.dumps({
+    "implementation": platform.python_implementation(),
+    "version": platform.python_version(),
+    "soabi": var("SOABI") or "",
+    "prefix": getattr(sys, "base_prefix", sys.prefix),
+    "free_threaded": bool(var("Py_GIL_DISABLED")),
+    "gil_enabled": getattr(sys, "_is_gil_enabled", lambda: True)(),
+    "jit": jit,
+    "pgo": "-fprofile-use" in flags or "-fprofile-instr-use" in flags
+           or "--enable-optimizations" in arguments,
+    "lto": "-flto" in flags or "--with-lto" in arguments,
+    "debug": hasattr(sys, "gettotalrefcount"),
+}))
+"""
+_MARK = "pybench-probe "
+_KINDS: dict[str, tuple[type, ...]] = {
+    "implementation": (str,),
+    "version": (str,),
+    "soabi": (str,),
+    "prefix": (str,),
+    "free_threaded": (bool,),
+    "gil_enabled": (bool,),
+    "jit": (bool, type(None)),
+    "pgo": (bool,),
+    "lto": (bool,),
+    "debug": (bool,),
+}
+# A cold start from a slow disk takes a few seconds; a program that waits for
+# input or opens a window never answers.
+TIMEOUT_S = 20.0
+
+
+class ProbeError(Exception):
+    """A path that is no working interpreter; the text names the path and says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """One interpreter as it described itself.
+
+    ``gil_enabled`` is the state after a bare start; ``jit`` is None where the
+    build has no JIT to ask about; ``pgo`` and ``lto`` are read from the build's
+    own configuration and are False where that does not say.
+    """
+
+    path: Path
+    implementation: str
+    version: str
+    soabi: str
+    prefix: Path
+    free_threaded: bool
+    gil_enabled: bool
+    jit: bool | None
+    pgo: bool
+    lto: bool
+    debug: bool
+
+    @property
+    def kind(self) -> str:
+        """Name the build as people do: ``3.14``, ``3.13t``."""
+        major, minor = self.version.split(".")[:2]
+        return f"{major}.{minor}{'t' if self.free_threaded else ''}"
+
+    @property
+    def label(self) -> str:
+        """Name it in full: ``3.13.2t``, ``3.14.0rc1``, ``3.13.1d``."""
+        letters = ("t" if self.free_threaded else "") + ("d" if self.debug else "")
+        return self.version + letters
+
+    @property
+    def identity(self) -> tuple[str, str, Path]:
+        """What two paths to the same build have in common."""
+        return (self.version, self.soabi, self.prefix)
+
+
+def probe(path: str | os.PathLike[str], *, timeout_s: float = TIMEOUT_S) -> Interpreter:
+    """Ask one interpreter what it is.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The executable. It is run as it stands: a virtual environment's link is
+        not followed, since following it would leave the environment.
+    timeout_s : float
+        Seconds after which a silent program counts as hanging.
+
+    Returns
+    -------
+    Interpreter
+        Its own description, with ``path`` made absolute.
+
+    Raises
+    ------
+    ProbeError
+        When the path is missing, is not an executable file, is not Python, does
+        not answer in time, or answers something else.
+    """
+    # Path.absolute, not resolve: see above.
+    executable = Path(path).absolute()
+    if not executable.exists():
+        raise ProbeError(f"{executable}: no such file")
+    if not executable.is_file():
+        raise ProbeError(f"{executable}: not a file")
+    if not os.access(executable, os.X_OK):
+        raise ProbeError(f"{executable}: not executable")
+    try:
+        answer = subprocess.run(
+            [str(executable), "-E", "-s", "-c", _QUESTION],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired:
+        raise ProbeError(
+            f"{executable}: no answer within {timeout_s:g} seconds"
+        ) from None
+    except OSError as error:
+        why = " (built for another machine?)" * (error.errno == errno.ENOEXEC)
+        raise ProbeError(
+            f"{executable}: cannot be run: {error.strerror}{why}"
+        ) from None
+    if answer.returncode != 0:
+        reason = last_line(answer.stderr) or last_line(answer.stdout) or "no message"
+        raise ProbeError(f"{executable}: exit {answer.returncode}: {reason}")
+    return _parse(executable, answer.stdout.decode(errors="replace"))
+
+
+def last_line(output: bytes) -> str:
+    """Return the last line that says something, cut to a readable length."""
+    lines = output.decode(errors="replace").split("\n")
+    spoken = [line.strip() for line in lines if line.strip()]
+    return spoken[-1][:200] if spoken else ""
+
+
+def _parse(executable: Path, output: str) -> Interpreter:
+    """Read the answer; a site hook may have printed before or after it."""
+    for line in output.splitlines():
+        if line.startswith(_MARK):
+            break
+    else:
+        said = last_line(output.encode()) or "nothing"
+        raise ProbeError(f"{executable}: not Python: it printed {said!r}")
+    try:
+        facts = parse_json(line.removeprefix(_MARK))
+    except ValueError:
+        raise ProbeError(
+            f"{executable}: its answer is cut off: {line[:200]!r}"
+        ) from None
+    if not isinstance(facts, dict):
+        raise ProbeError(f"{executable}: its answer is no description: {line[:200]!r}")
+    for name, kinds in _KINDS.items():
+        if name not in facts or not isinstance(facts[name], kinds):
+            raise ProbeError(f"{executable}: its answer has no usable {name!r}")
+    version = facts["version"].split(".")
+    if len(version) < 2 or not (version[0].isdigit() and version[1].isdigit()):
+        raise ProbeError(f"{executable}: its version is {facts['version']!r}")
+    known = {name: facts[name] for name in _KINDS}
+    known["prefix"] = Path(facts["prefix"])
+    return Interpreter(path=executable, **known)

@@ -1,0 +1,1 @@
+"""Every document that crosses a process or a disk: fields, reader and writer."""

@@ -1,0 +1,161 @@
+"""What sessions say of their rows, checked where it is heard.
+
+A row says of itself how many operations a call is, how many threads it has, in which
+group it is. A suite may use these words in another sense. A value that makes no sense
+voids that row alone: here it becomes a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from pybench.records.results import ERROR, TurnSample
+from pybench.records.texts import encodable
+
+# More operations, rounds or threads than any row has; larger ones are a mistake, and
+# at some size no record can hold them.
+MOST = 2**53
+
+# What a row says of itself while it runs, and what it says if it says nothing.
+COUNTS = {"operations": 1, "threads": 1}
+
+_SAMPLE = tuple(item.name for item in fields(TurnSample))
+
+
+class MessageError(ValueError):
+    """A value that a session cannot mean; the text names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowFacts:
+    """What is known of a row when it is collected.
+
+    `file` is where it was found, "" if that is not said; `refused` says why it cannot
+    be measured whatever it does, "" if it can.
+    """
+
+    alternate: bool = False
+    margin: float | None = None
+    group: str | None = None
+    file: str = ""
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a row ended: its outcome, the reason, and its counts by name."""
+
+    outcome: str
+    reason: str
+    counts: Mapping[str, int] = field(default_factory=lambda: dict(COUNTS))
+
+
+def read_facts(said: object) -> RowFacts:
+    """Read what a session says of a row that it has collected."""
+    if not isinstance(said, dict):
+        return RowFacts(
+            refused=f"its facts are {_short(said)}, which is not a JSON object"
+        )
+    margin, group = said.get("margin"), said.get("group")
+    refused = encodable(said.get("refused") or "")
+    if margin is not None and not _is_share(margin):
+        refused = refused or f"its margin is {_short(margin)}, not a share such as 0.03"
+        margin = None
+    if group is not None and not _is_text(group):
+        refused = refused or f"its group is {_short(group)}, which UTF-8 cannot hold"
+        group = None
+    return RowFacts(
+        alternate=bool(said.get("alternate")),
+        margin=margin,
+        group=group,
+        file=str(said.get("file") or ""),
+        refused=refused,
+    )
+
+
+def read_ended(message: Mapping[str, Any]) -> Ended:
+    """Read how a row ended; one that says what cannot be ends with an error."""
+    said = message.get("facts")
+    said = said if isinstance(said, dict) else {}
+    counts = {name: said.get(name, least) for name, least in COUNTS.items()}
+    outcome, reason = (
+        encodable(message.get("outcome")),
+        encodable(message.get("reason")),
+    )
+    bad = [name for name, value in counts.items() if not is_count(value)]
+    if bad:
+        name = bad[0]
+        # What it ended with otherwise says more.
+        if outcome == "measured":
+            outcome = ERROR
+            reason = encodable(
+                f"extra_info[{name!r}] is {_short(counts[name])}, and must be a whole "
+                "number of at least 1: correct it, or rename this key"
+            )
+        counts |= {name: COUNTS[name] for name in bad}
+    return Ended(outcome=outcome, reason=reason, counts=counts)
+
+
+def read_rounds(message: Mapping[str, Any]) -> int | None:
+    """Read how many rounds a row that is ready may do in its process.
+
+    Raises
+    ------
+    MessageError
+        If it is neither a count nor None.
+    """
+    rounds = message.get("rounds")
+    if rounds is not None and not is_count(rounds):
+        raise MessageError(f"said {_short(rounds)} instead of its rounds")
+    return rounds
+
+
+def read_packages(said: object) -> dict[str, str]:
+    """Read the versions of packages by name; `MessageError` unless all are texts."""
+    texts = [*said, *said.values()] if isinstance(said, dict) else [None]
+    if not all(isinstance(text, str) for text in texts):
+        raise MessageError(f"said {_short(said)} instead of versions of packages")
+    return dict(said)  # type: ignore[call-overload, no-any-return]
+
+
+def read_numbers(said: object) -> dict[str, int]:
+    """Read what a row found to fill a sample; `MessageError` unless they are counts."""
+    is_said = isinstance(said, dict) and "count" in said
+    if not is_said or not all(map(is_count, said.values())):  # type: ignore[attr-defined]
+        raise MessageError(f"said {_short(said)} instead of the counts of a sample")
+    return dict(said)  # type: ignore[call-overload, no-any-return]
+
+
+def read_sample(said: object) -> TurnSample:
+    """Read what a sample took; `MessageError` unless it is whole nanoseconds."""
+    try:
+        sample = TurnSample(**said)  # type: ignore[arg-type]
+    except TypeError:
+        raise MessageError(f"said {_short(said)} instead of a sample") from None
+    values = {name: getattr(sample, name) for name in _SAMPLE}
+    for name, value in values.items():
+        is_unknown = name == "blocked" and value is None
+        if not is_unknown and (type(value) is not int or abs(value) > MOST):
+            raise MessageError(f"said a sample with {name} {_short(value)}")
+    return sample
+
+
+def is_count(value: object) -> bool:
+    """Tell whether a value is a whole number from 1 on, and no absurd one."""
+    return type(value) is int and 1 <= value <= MOST
+
+
+def _is_share(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 < value < 1  # type: ignore[operator]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and encodable(value) == value
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."

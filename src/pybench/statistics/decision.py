@@ -1,0 +1,314 @@
+"""The look loop: which rows differ, which are equal, which cannot be told.
+
+At each planned number of pairs, in this order: a row is *slower* or *faster* when the
+test of the whole suite rejects that nothing differs; else *equivalent* when two
+one-sided tests reject that it differs by the margin or more; else it goes on, unless
+it would take far more pairs than there will be: then it is given up. What a row was
+called at a look is final, so pairs taken after it change nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from pybench.statistics.plan import Plan
+from pybench.statistics.ranks import Floats, estimate, interval, signed_rank_p
+
+SLOWER = "slower"
+FASTER = "faster"
+EQUIVALENT = "equivalent"
+INCONCLUSIVE = "inconclusive"
+VERDICTS = (SLOWER, FASTER, EQUIVALENT, INCONCLUSIVE)
+
+# The smallest visible change is found this often.
+POWER = 0.9
+# From the second look on (six pairs say little of a spread) a row is given up that, as
+# far as its pairs tell, has less than this chance to be found different at the last
+# look, beside those that were until now, and is far too wide to be found equivalent
+# there, wherever its centre lies. That can turn a verdict into none, not into another.
+GIVEN_UP_FROM = 12
+GIVEN_UP_CHANCE = 0.05
+TOO_WIDE = 2  # times the pairs of the last look
+
+# Precision of the signed-rank test against the t-test for a normal centre: 3 / pi.
+EFFICIENCY = 3 / math.pi
+
+# Once, not for each row at each look.
+_POWER_Z = float(stats.norm.isf(1 - POWER))
+_EQUAL_Z = float(stats.norm.isf(0.01)) + _POWER_Z
+_GIVEN_UP_Z = float(stats.norm.isf(GIVEN_UP_CHANCE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was found of one row; ratios are contender over baseline.
+
+    Parameters
+    ----------
+    word : str
+        One of `VERDICTS`.
+    pairs : int
+        Pairs it was decided on, or all there are if it was not.
+    ratio, low, high : float
+        Hodges-Lehmann estimate and its interval of `Plan.confidence`, for this row
+        alone; 1.05 is 5 % more time. Infinite ends: too few pairs.
+    p : float
+        Smallest p-value over the looks so far, divided by what the look may spend.
+    margin : float
+        The margin of this row.
+    below_margin : bool
+        Slower or faster, but with all of the interval inside the margin.
+    smallest_visible : float
+        Relative change that this many pairs of this spread would have shown nine
+        times in ten as the only one of its suite; infinite if they cannot.
+    pairs_to_settle : int or None
+        Estimate of the pairs in all after which it would be decided, a look of the plan
+        or more than its last; None if it is.
+    is_given_up : bool
+        Inconclusive, and more pairs would hardly change that.
+    """
+
+    word: str
+    pairs: int
+    ratio: float
+    low: float
+    high: float
+    p: float
+    margin: float
+    below_margin: bool
+    smallest_visible: float
+    pairs_to_settle: int | None
+    is_given_up: bool = False
+
+    @property
+    def is_beyond_margin(self) -> bool:
+        """Whether the estimate is a change that matters, in either direction."""
+        return not 1 / (1 + self.margin) < self.ratio < 1 + self.margin
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is a verdict, which more pairs would not change."""
+        return self.word != INCONCLUSIVE
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more pairs are worth their time."""
+        return not (self.is_settled or self.is_given_up)
+
+
+def decide(
+    differences: Mapping[str, Sequence[float]],
+    plan: Plan,
+    margins: Mapping[str, float] | None = None,
+) -> dict[str, Verdict]:
+    """Decide every row of a suite.
+
+    Parameters
+    ----------
+    differences : mapping of str to sequence of float
+        Per row, in the order they were taken, the log ratios of its pairs. Rows may
+        have fewer than others: what is missing counts as not looked at.
+    plan : Plan
+        Looks and what they may spend.
+    margins : mapping of str to float, optional
+        Relative margins of the rows whose margin is not the plan's.
+
+    Returns
+    -------
+    dict of str to Verdict
+        One per row, in the order of `differences`.
+
+    Raises
+    ------
+    ValueError
+        For a difference that is not finite, or a row without pairs.
+    """
+    plan = plan.for_rows(len(differences))
+    margins = margins or {}
+    rows = {name: np.asarray(taken, dtype=float) for name, taken in differences.items()}
+    for name, row in rows.items():
+        if row.ndim != 1 or not len(row):
+            raise ValueError(f"{name}: no pairs to decide on")
+        if not np.isfinite(row).all():
+            raise ValueError(f"{name}: a difference is not finite")
+    log_margins = {
+        name: math.log1p(margins.get(name, plan.margin)) for name in differences
+    }
+    # No verdict spends what is left of a suite's error on rows that are decided.
+    threshold = plan.false_discovery_rate / len(rows) if rows else 1.0
+    smallest_p = dict.fromkeys(rows, 1.0)
+    settled: dict[str, tuple[str, int]] = {}
+    for look, pairs in enumerate(plan.looks):
+        open_rows = [
+            name for name in rows if name not in settled and len(rows[name]) >= pairs
+        ]
+        if not open_rows:
+            continue
+        here = np.stack([rows[name][:pairs] for name in open_rows])
+        if plan.weights[look] > 0:
+            p = signed_rank_p(here) / plan.weights[look]
+            for name, value in zip(open_rows, p, strict=True):
+                smallest_p[name] = min(smallest_p[name], float(value))
+        different = _rejected(smallest_p, plan.false_discovery_rate)
+        equal = _equal(
+            here,
+            np.array([log_margins[name] for name in open_rows]),
+            plan.equivalence_alphas[look],
+        )
+        # One more would be found beside these.
+        critical_z = _critical_z(threshold * (len(different) + 1), plan)
+        for index, name in enumerate(open_rows):
+            if name in different:
+                word = SLOWER if estimate(here[index]) > 0 else FASTER
+                settled[name] = (word, pairs)
+            elif equal[index]:
+                settled[name] = (EQUIVALENT, pairs)
+            elif _is_hopeless(here[index], log_margins[name], plan, critical_z):
+                settled[name] = (INCONCLUSIVE, pairs)
+    return {
+        name: _verdict(
+            row, settled.get(name), smallest_p[name], plan, log_margins[name], threshold
+        )
+        for name, row in rows.items()
+    }
+
+
+def _rejected(p: Mapping[str, float], rate: float) -> set[str]:
+    """Return the rows that Benjamini and Hochberg's step-up rejects, of all rows."""
+    values = np.clip(np.array([*p.values()]), 0, 1)
+    adjusted = stats.false_discovery_control(values, method="bh")
+    return {
+        name for name, value in zip(p, adjusted, strict=True) if float(value) <= rate
+    }
+
+
+def _equal(here: Floats, log_margins: Floats, alpha: float) -> Floats:
+    """Tell for each row whether both one-sided tests lie inside the margin."""
+    below = signed_rank_p(here - log_margins[:, None], "less")
+    above = signed_rank_p(here + log_margins[:, None], "greater")
+    return np.asarray(np.maximum(below, above) <= alpha)
+
+
+def _verdict(
+    row: Floats,
+    settled: tuple[str, int] | None,
+    p: float,
+    plan: Plan,
+    log_margin: float,
+    threshold: float,
+) -> Verdict:
+    word, pairs = settled or (INCONCLUSIVE, len(row))
+    used = row[:pairs]
+    centre = estimate(used)
+    around = interval(used, plan.confidence)
+    differs = word in (SLOWER, FASTER)
+    spread = _spread(used)
+    z = _critical_z(threshold, plan) + _POWER_Z
+    return Verdict(
+        word=word,
+        pairs=pairs,
+        ratio=math.exp(centre),
+        low=math.exp(around.low),
+        high=math.exp(around.high),
+        p=p,
+        margin=math.expm1(log_margin),
+        below_margin=differs and around.lies_within(log_margin),
+        smallest_visible=_smallest_visible(spread, pairs, z),
+        pairs_to_settle=None
+        if word != INCONCLUSIVE
+        else _pairs_to_settle(spread, centre, log_margin, pairs, plan, threshold, z),
+        is_given_up=settled is not None and word == INCONCLUSIVE,
+    )
+
+
+def _is_hopeless(
+    taken: Floats, log_margin: float, plan: Plan, critical_z: float
+) -> bool:
+    """Tell whether a row is out of reach of the looks that are left."""
+    pairs, last = len(taken), plan.most_pairs
+    if not GIVEN_UP_FROM <= pairs < last:
+        return False
+    # Of two estimates from few pairs the one that is easier to please.
+    spread = min(_spread(taken), float(np.std(taken, ddof=1)))
+    if _pairs_to_equal(spread, log_margin) <= TOO_WIDE * last:
+        return False
+    # In standard errors of the last look; what is to come adds its own to them.
+    expected = abs(estimate(taken)) / spread * math.sqrt(last * EFFICIENCY)
+    own = _GIVEN_UP_Z * math.sqrt(last / pairs - 1)
+    return expected + own < critical_z
+
+
+def _spread(row: Floats) -> float:
+    """Return a standard deviation that a few wild pairs do not move."""
+    if len(row) < 2:
+        return math.inf
+    scale = float(stats.median_abs_deviation(row, scale="normal"))
+    return scale if scale > 0 else float(np.std(row, ddof=1))
+
+
+def _critical_z(threshold: float, plan: Plan) -> float:
+    """Return how many standard errors off a row must be found to be different."""
+    return float(stats.norm.isf(threshold * max(plan.weights) / 2))
+
+
+def _smallest_visible(spread: float, pairs: int, z: float) -> float:
+    size = z * spread / math.sqrt(pairs * EFFICIENCY)
+    return math.expm1(size) if size < 50 else math.inf
+
+
+def _pairs_to_settle(
+    spread: float,
+    centre: float,
+    log_margin: float,
+    pairs: int,
+    plan: Plan,
+    threshold: float,
+    z: float,
+) -> int | None:
+    """Return the cheaper of the two ways out: shown different, or shown equal.
+
+    Both end at a look: the next one that the estimate reaches and at which the exact
+    test can say so at all. Beyond the last look it is what a plan with one look takes.
+    """
+    if not math.isfinite(spread):
+        return None
+    ways = []
+    if centre != 0:
+        needed = (z * spread / abs(centre)) ** 2 / EFFICIENCY
+        ways.append(_look_from(needed, pairs, plan, plan.weights, threshold / 2))
+    room = log_margin - abs(centre)
+    if room > 0:
+        needed = _pairs_to_equal(spread, room)
+        ways.append(_look_from(needed, pairs, plan, plan.equivalence_alphas, 1.0))
+    return min(ways) if ways else None
+
+
+def _look_from(
+    needed: float, pairs: int, plan: Plan, spends: Sequence[float], level: float
+) -> int:
+    """Return the look, after so many pairs, at which an estimate comes to a verdict.
+
+    Parameters
+    ----------
+    needed : float
+        Pairs that the estimate asks for.
+    spends : sequence of float
+        What each look of the plan may spend, of `level`, on one side of the test.
+    """
+    for look, spend in zip(plan.looks, spends, strict=True):
+        # The smallest p-value of so many pairs: all signs alike.
+        if look > pairs and look >= needed and 0.5**look <= level * spend:
+            return look
+    # What it has was not enough, whatever the estimate says.
+    least = math.ceil(-math.log2(level * sum(spends)))
+    return max(pairs + 1, plan.most_pairs + 1, math.ceil(needed), least)
+
+
+def _pairs_to_equal(spread: float, room: float) -> float:
+    """Return the pairs that show a row equal which lies so far inside the margin."""
+    return (_EQUAL_Z * spread / room) ** 2 / EFFICIENCY

@@ -1,0 +1,245 @@
+"""Which file a ``--benchmark-compare`` means, and whether it can be compared.
+
+Stock pytest-benchmark knows numbers, paths and globs; here a NAME given to
+``--benchmark-save`` is found again, and a file that is no baseline is refused by name
+before the first row runs instead of by a traceback after the last.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pybench.records.results import (
+    Identity,
+    ResultsError,
+    check_statistics,
+    differences,
+    parse_identity,
+    parse_json,
+)
+
+# Folders of a storage that a message names.
+_FOLDERS_NAMED = 3
+
+_SAVE = re.compile(r"(\d{4})_(.+)\.json")
+
+# Fields of an identity that are the machine's; the others are the build's.
+_OF_MACHINE = ("cpu_model", "machine", "system", "usable_cpus")
+
+# What the stock JSON says of a machine beside the identity, and what of it is stable.
+_MACHINE_FIELDS = ("node", "release", "python_compiler")
+
+
+def storage_folder(option: str) -> Path | None:
+    """Return the folder of ``--benchmark-storage``; None if it is not a folder."""
+    if option.startswith("file://"):
+        option = option[len("file://") :]
+    return None if "://" in option else Path(option).resolve()
+
+
+def list_saves(folder: Path) -> dict[str, list[Path]]:
+    """Return the saves of a folder by name, oldest first."""
+    saves: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.json")):
+        found = _SAVE.fullmatch(path.name)
+        if found:
+            saves.setdefault(found[2], []).append(path)
+    return saves
+
+
+def find_baseline(
+    wanted: str, storage: Path, identity: Identity, stock_name: str = ""
+) -> list[Path]:
+    """Find what the argument of ``--benchmark-compare`` means.
+
+    Parameters
+    ----------
+    wanted : str
+        A path, a number of four digits, a name, or a glob as in stock
+        pytest-benchmark; tried in this order.
+    storage : Path
+        Folder of ``--benchmark-storage``.
+    identity : Identity
+        Whose saves a number or a name means.
+    stock_name : str
+        The folder that pytest-benchmark has without pybench, whose saves are meant
+        where the identity has none of the kind.
+
+    Returns
+    -------
+    list of Path
+        The files; one unless `wanted` is a glob.
+
+    Raises
+    ------
+    ResultsError
+        If nothing matches; names the folder and what is in it.
+    """
+    as_path = Path(wanted)
+    if as_path.is_file():
+        return [as_path.resolve()]
+    folder = storage / identity.folder
+    folders = [folder, storage / stock_name] if stock_name else [folder]
+    for place in folders:
+        found = _numbered(wanted, place) or list_saves(place).get(wanted, [])[-1:]
+        found = found or _stock_matches(wanted, storage, place)
+        if found:
+            return found
+    raise ResultsError(_nothing_found(wanted, storage, folder, list_saves(folder)))
+
+
+def _numbered(wanted: str, folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"{wanted}_*.json")) if _is_number(wanted) else []
+
+
+def _is_number(wanted: str) -> bool:
+    return len(wanted) == 4 and wanted.isdigit()
+
+
+def _stock_matches(wanted: str, storage: Path, folder: Path) -> list[Path]:
+    """Return what stock pytest-benchmark would find for its globs."""
+    parts = Path(wanted).parts
+    if not parts or len(parts) > 2 or Path(wanted).is_absolute():
+        return []
+    pattern = parts[-1].rstrip("*") + "*.json"
+    folders = storage.glob(parts[0]) if len(parts) == 2 else iter((folder, storage))
+    try:
+        found = [path for place in folders for path in place.glob(pattern)]
+    except ValueError:  # not a glob that pathlib takes
+        return []
+    return sorted(found, key=lambda path: (path.name, path.parent))
+
+
+def _nothing_found(
+    wanted: str, storage: Path, folder: Path, saves: Mapping[str, list[Path]]
+) -> str:
+    if saves:
+        names = ", ".join(
+            f"{name} ({', '.join(path.name[:4] for path in paths)})"
+            for name, paths in saves.items()
+        )
+        there = f"there are: {names}"
+    else:
+        there = "there is none for this interpreter yet"
+    message = (
+        f"--benchmark-compare={wanted}: no file and no save of that name "
+        f"in {folder}; {there}"
+    )
+    others = sorted(
+        str(path.relative_to(storage))
+        for other in storage.glob("*/")
+        if other != folder
+        for path in _numbered(wanted, other) or list_saves(other).get(wanted, [])[-1:]
+    )
+    if others:
+        message += f"; other interpreters saved {', '.join(others)}: give the path"
+    elif not saves:
+        places = [other for other in sorted(storage.glob("*/")) if list_saves(other)]
+        named = ", ".join(other.name for other in places[:_FOLDERS_NAMED])
+        if places:
+            message += f"; there are saves of others in {named}: give the path of one"
+    return message
+
+
+def foreign_reason(identity: Identity, theirs: Mapping[str, Any]) -> str:
+    """Say why a baseline is not known to be of this machine, "" if it is.
+
+    Another build on this machine is what somebody may want to compare; of another
+    machine, or of nobody knows which, no change of a time is the code's.
+
+    Parameters
+    ----------
+    identity : Identity
+        This process.
+    theirs : mapping
+        The ``machine_info`` of the baseline.
+    """
+    if "pybench" not in theirs:
+        return "the baseline was written without pybench: its machine is unknown"
+    try:
+        other = parse_identity(theirs["pybench"], "the baseline's identity")
+    except ResultsError:
+        return "the baseline's identity cannot be read: its machine is unknown"
+    fields = [
+        f"{name}: {getattr(identity, name)!r} here, {getattr(other, name)!r} there"
+        for name in _OF_MACHINE
+        if getattr(identity, name) != getattr(other, name)
+    ]
+    return f"the baseline is of another machine: {', '.join(fields)}" if fields else ""
+
+
+def newest_save(folder: Path) -> Path | None:
+    """Return the newest save of a folder, None if there is none."""
+    paths = [path for found in list_saves(folder).values() for path in found]
+    return max(paths, key=lambda path: path.name, default=None)
+
+
+def check_baseline(path: Path) -> None:
+    """Raise `ResultsError` unless the file can be compared against.
+
+    Everything that the stock table reads is looked at, so that what passes here does
+    not end in a traceback after the last row.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"baseline {path} cannot be read: {error}") from error
+    if not text.strip():
+        raise ResultsError(f"baseline {path} is empty")
+    try:
+        document = parse_json(text)
+    except ValueError as error:
+        raise ResultsError(
+            f"baseline {path} is truncated or not JSON: {error}"
+        ) from error
+    rows = document.get("benchmarks") if isinstance(document, dict) else None
+    if not isinstance(rows, list) or not isinstance(document.get("machine_info"), dict):
+        raise ResultsError(
+            f"baseline {path} is not a file of pytest-benchmark: "
+            "it needs 'machine_info' and 'benchmarks'"
+        )
+    for number, row in enumerate(rows, start=1):
+        source = f"baseline {path}: row {number}"
+        if not isinstance(row, dict) or not isinstance(row.get("stats"), dict):
+            raise ResultsError(f"{source} is not a benchmark with 'stats'")
+        if not isinstance(row.get("fullname"), str):
+            raise ResultsError(f"{source} has no 'fullname'")
+        check_statistics(row["stats"], source)
+        if not isinstance(row["stats"].get("outliers"), str):
+            raise ResultsError(f"{source} has no 'outliers' in stats")
+
+
+def unlike(
+    identity: Identity, ours: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> list[str]:
+    """Say what differs between this process and the one that wrote a baseline.
+
+    Parameters
+    ----------
+    identity : Identity
+        This process.
+    ours, theirs : mapping
+        The ``machine_info`` of both.
+
+    Returns
+    -------
+    list of str
+        Sentences; empty if the two may be compared.
+    """
+    if "pybench" not in theirs:
+        return [
+            "the baseline was written without pybench: "
+            "its build, GIL state and CPUs are unknown"
+        ]
+    try:
+        other = parse_identity(theirs["pybench"], "the baseline's identity")
+    except ResultsError as error:
+        return [f"{error}: its build, GIL state and CPUs are unknown"]
+    said = differences(identity, other)
+    said += [
+        f"{name}: {ours.get(name)!r} here, {theirs.get(name)!r} there"
+        for name in _MACHINE_FIELDS
+        if ours.get(name) != theirs.get(name)
+    ]
+    return said

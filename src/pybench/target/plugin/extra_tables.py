@@ -1,0 +1,132 @@
+"""What is known of rows beside their times, listed after the table.
+
+A row says it in ``extra_info``: ``bytes`` is a mapping of what was weighed to its
+size, ``scaling`` one with ``threads``, ``speedup`` and the interval ``low`` to
+``high``. Anything else in it is listed behind. What memory it takes is not the row's
+to say: `pybench.target.plugin.memory` looks at that.
+"""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+
+from pybench.records.results import JournalRow
+
+WIDTH = 110
+
+_UNITS = ("B", "KiB", "MiB", "GiB")
+_COLUMNS = ("threads", "speedup", "low", "high")
+_MEMORY_COLUMNS = {
+    "rss_peak_bytes": "rss peak",
+    "rss_grown_bytes": "rss left",
+    "traced_peak_bytes": "traced peak",
+    "blocks_grown": "blocks left",
+}
+
+
+def size_lines(rows: Iterable[JournalRow]) -> list[str]:
+    """List the sizes, a line per row, or more where they do not fit."""
+    found = list(_rows_with(rows, "bytes"))
+    width = max((len(name) for name, _ in found), default=0)
+    lines = []
+    for name, sizes in found:
+        pairs = [f"{what} {size_text(size)}" for what, size in sizes.items()]
+        lines += _wrapped(name, width, pairs)
+    return lines
+
+
+def scaling_lines(rows: Iterable[JournalRow]) -> list[str]:
+    """List the speedups in columns, under a head."""
+    found = list(_rows_with(rows, "scaling"))
+    if not found:
+        return []
+    width = max(len(name) for name, _ in found)
+    lines = ["".join([" " * width, *(f"{what:>9}" for what in _COLUMNS)])]
+    for name, facts in found:
+        numbers = [_number_text(facts.get(what)) for what in _COLUMNS]
+        head = "".join([f"{name:<{width}}", *(f"{number:>9}" for number in numbers)])
+        rest = [
+            f"{what} {_number_text(value)}"
+            for what, value in facts.items()
+            if what not in _COLUMNS
+        ]
+        lines += _wrapped(head, len(head), rest)
+    return lines
+
+
+def memory_lines(
+    rows: Iterable[JournalRow], memory: Mapping[str, Mapping[str, int]]
+) -> list[str]:
+    """List what rows took, by their full names, under a head."""
+    found = [
+        (row.name.removeprefix("test_"), memory[row.fullname])
+        for row in sorted(rows, key=lambda row: row.name)
+        if row.fullname in memory
+    ]
+    if not found:
+        return []
+    width = max(len(name) for name, _ in found)
+    heads = "".join(f"{head:>13}" for head in _MEMORY_COLUMNS.values())
+    lines = [
+        "above what there was before the row; processes of their own, after the times",
+        " " * width + heads,
+    ]
+    for name, numbers in found:
+        cells = "".join(f"{_memory_text(numbers, key):>13}" for key in _MEMORY_COLUMNS)
+        lines.append(f"{name:<{width}}{cells}")
+    return lines
+
+
+def size_text(size: float) -> str:
+    """Write a size with the unit in which it has one to four digits."""
+    unit = 0
+    while abs(size) >= 1024 and unit + 1 < len(_UNITS):
+        size, unit = size / 1024, unit + 1
+    digits = 0 if float(size).is_integer() else 1
+    return f"{size:.{digits}f} {_UNITS[unit]}"
+
+
+def _memory_text(numbers: Mapping[str, int], key: str) -> str:
+    if key not in numbers:
+        return "n/a"
+    return size_text(numbers[key]) if key.endswith("bytes") else f"{numbers[key]:,}"
+
+
+def _number_text(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.2f}"
+
+
+def _rows_with(
+    rows: Iterable[JournalRow], key: str
+) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Yield name and numbers of the rows that have them, in the order of names."""
+    for row in sorted(rows, key=lambda row: row.name):
+        # Only rows of a suite that asks for our record: elsewhere the same word may
+        # mean another thing.
+        is_ours = isinstance(row.extra_info.get("pybench"), dict)
+        facts = row.extra_info.get(key)
+        if not is_ours or not isinstance(facts, dict):
+            continue
+        numbers = {
+            str(what): value
+            for what, value in facts.items()
+            if isinstance(value, (int, float)) and not isinstance(value, bool)
+        }
+        if numbers:
+            yield row.name.removeprefix("test_"), numbers
+
+
+def _wrapped(head: str, width: int, pairs: list[str]) -> list[str]:
+    """Put the pairs behind the head, and below each other where they do not fit."""
+    # A pair is not torn apart: its space only looks like one.
+    text = "  ".join(pair.replace(" ", "\0") for pair in pairs)
+    lines = textwrap.wrap(
+        text,
+        width=WIDTH,
+        initial_indent=f"{head:<{width}}  ",
+        subsequent_indent=" " * (width + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\0", " ") for line in lines] or [head]

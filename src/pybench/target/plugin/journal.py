@@ -1,0 +1,314 @@
+"""Each finished row on disk at once, so that a killed run loses one row at most.
+
+A journal is JSON Lines: a header, one line per finished row, and a last line when the
+run came to its end. Every line is flushed and synced before the next row starts.
+
+A session keeps its journal locked while it runs, so that a second one in the same
+folder takes the next name: ``journal.jsonl``, ``journal.2.jsonl`` and so on.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system: two sessions at once share a journal there
+    fcntl = None  # type: ignore[assignment]
+
+from pybench.records.results import (
+    Identity,
+    JournalHeader,
+    JournalRow,
+    ResultsError,
+    differences,
+    header_document,
+    parse_header,
+    parse_json,
+    parse_row,
+    row_document,
+)
+from pybench.target.plugin.json_values import held
+
+NAME = "journal.jsonl"
+PREVIOUS = "journal.previous.jsonl"
+_NAMES = re.compile(r"journal(\.\d+)?\.jsonl")
+_MOST_SESSIONS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """What a journal holds; of several lines for one row the last one counts."""
+
+    path: Path
+    header: JournalHeader
+    rows: Mapping[str, JournalRow]
+    is_finished: bool
+    torn: str
+    sound_bytes: int
+
+
+def read_journal(path: Path) -> Journal:
+    """Read a journal; a torn last line is left out and named.
+
+    Raises
+    ------
+    ResultsError
+        If the file cannot be read, or any line but the last is not sound.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultsError(f"{path}: {error.strerror or error}") from error
+    lines = content.split(b"\n")
+    torn = lines.pop()
+    documents = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            documents.append(parse_json(line))
+        except ValueError as error:
+            raise ResultsError(f"{path}: line {number} is damaged: {error}") from error
+    if not documents:
+        raise ResultsError(f"{path}: it has no complete line, so nothing to resume")
+    header = parse_header(documents[0], f"{path}: line 1")
+    rows: dict[str, JournalRow] = {}
+    is_finished = False
+    for number, document in enumerate(documents[1:], start=2):
+        is_finished = document == {"finished": True}
+        if not is_finished:
+            row = parse_row(document, f"{path}: line {number}")
+            rows.pop(row.fullname, None)
+            rows[row.fullname] = row
+    return Journal(
+        path=path,
+        header=header,
+        rows=rows,
+        is_finished=is_finished,
+        torn=f"line {len(lines) + 1} ({len(torn)} bytes)" if torn else "",
+        sound_bytes=len(content) - len(torn),
+    )
+
+
+def find_journal(storage: Path, identity: Identity) -> Journal:
+    """Find the journal to resume: the newest unfinished, else the newest.
+
+    Parameters
+    ----------
+    storage : Path
+        Folder of ``--benchmark-storage``.
+    identity : Identity
+        This process.
+
+    Raises
+    ------
+    ResultsError
+        If there is none, it is that of a running session, or it was written under
+        another identity.
+    """
+    paths = _journals(storage / identity.folder)
+    if not paths:
+        others = sorted({path.parent.name for path in storage.glob("*/journal*.jsonl")})
+        message = f"no journal to resume for {identity.folder} in {storage}"
+        if others:
+            message += f"; there are journals of {', '.join(others)}: a run is "
+            message += "resumed by the interpreter, GIL state and CPUs it began with"
+        raise ResultsError(message)
+    idle = [path for path in paths if not _is_in_use(path)]
+    if not idle:
+        raise ResultsError(f"{paths[0]} is the journal of a session that is running")
+    journals = [read_journal(path) for path in idle]
+    journal = max(journals, key=lambda one: (not one.is_finished, one.header.started))
+    if journal.header.identity != identity:
+        unlike = "; ".join(differences(identity, journal.header.identity))
+        raise ResultsError(
+            f"{journal.path} was written by {journal.header.identity.folder}, "
+            f"this is {identity.folder}: {unlike}"
+        )
+    return journal
+
+
+def _journals(folder: Path) -> list[Path]:
+    found = folder.glob("journal*.jsonl")
+    return sorted(path for path in found if _NAMES.fullmatch(path.name))
+
+
+def _is_in_use(path: Path) -> bool:
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False  # reading it will say why
+    try:
+        return not _lock(fd, alone=False)
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int, *, alone: bool) -> bool:
+    """Lock a journal until its file is closed; False if a session holds it."""
+    try:
+        if fcntl is not None:
+            kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+            fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system without locks: as on a system without them
+    return True
+
+
+def _is_new(fd: int, path: Path) -> bool:
+    """Tell whether a journal is empty, and was not put aside before it was locked."""
+    opened = os.fstat(fd)
+    try:
+        return opened.st_size == 0 and os.path.samestat(opened, path.stat())
+    except FileNotFoundError:
+        return False
+
+
+class JournalWriter:
+    """Append rows, and keep those that the disk does not take.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the journal is made, with the first row, so that a session without rows
+        leaves none.
+    header : JournalHeader
+        Its first line.
+    resumed : Journal or None
+        The journal to go on with; its torn last line is cut off.
+    say : callable
+        Told when the journal cannot be written; the run goes on.
+
+    Raises
+    ------
+    ResultsError
+        If another session goes on with the journal already.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        header: JournalHeader,
+        *,
+        resumed: Journal | None,
+        say: Callable[[str], None],
+    ) -> None:
+        self.path = resumed.path if resumed else folder / NAME
+        self._pending = [] if resumed else [_line(header_document(header))]
+        self._sound_bytes = resumed.sound_bytes if resumed else 0
+        self._fd: int | None = None
+        self._say = say
+        self._is_begun = resumed is not None
+        self._has_failed = False
+        if resumed is not None:
+            # At once: a second session must not begin the same rows meanwhile.
+            try:
+                self._fd = self._open()
+            except OSError as error:
+                self._complain(error)
+
+    def append(self, row: JournalRow) -> None:
+        """Write one row; it is on disk when this returns, if the disk takes it."""
+        self._pending.append(_line(row_document(row)))
+        self._write()
+
+    def finish(self) -> None:
+        """Mark the run as complete, if it has a journal at all."""
+        if self._is_begun:
+            self._pending.append(_line({"finished": True}))
+            self._write()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _write(self) -> None:
+        try:
+            if self._fd is None:
+                self._fd = self._open()
+            while self._pending:
+                rest = memoryview(self._pending[0])
+                while rest:
+                    rest = rest[os.write(self._fd, rest) :]
+                os.fsync(self._fd)
+                self._sound_bytes += len(self._pending.pop(0))
+        except OSError as error:
+            self._cut_off()
+            self._complain(error)
+
+    def _complain(self, error: OSError) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            self._say(
+                f"the journal {self.path} cannot be written "
+                f"({error.strerror or error}): the run goes on, and "
+                "--pybench-resume will miss the rows from here on"
+            )
+
+    def _open(self) -> int:
+        if not self._is_begun:
+            fd = self._begin()
+            self._is_begun = True
+            return fd
+        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        if not _lock(fd, alone=True):
+            os.close(fd)
+            raise ResultsError(f"{self.path} is the journal of a session that runs")
+        os.ftruncate(fd, self._sound_bytes)
+        return fd
+
+    def _begin(self) -> int:
+        """Put the journals of ended sessions aside and take the first free name."""
+        folder = self.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in _journals(folder):
+            self._set_aside(path)
+        for number in range(1, _MOST_SESSIONS + 1):
+            path = folder / (NAME if number == 1 else f"journal.{number}.jsonl")
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            if _lock(fd, alone=True) and _is_new(fd, path):
+                self.path = path
+                return fd
+            os.close(fd)
+        raise OSError(f"{_MOST_SESSIONS} sessions are running in {folder}")
+
+    def _set_aside(self, path: Path) -> None:
+        fd = os.open(path, os.O_RDWR)
+        try:
+            if not _lock(fd, alone=True):
+                return
+            kept = path.with_suffix(f".previous{path.suffix}")
+            try:
+                older = read_journal(path)
+            except ResultsError:
+                older = None
+            path.replace(kept)
+        finally:
+            os.close(fd)
+        if older is not None and not older.is_finished:
+            self._say(
+                f"the journal of the interrupted run of {older.header.started} "
+                f"({len(older.rows)} rows) is now {kept}"
+            )
+
+    def _cut_off(self) -> None:
+        """Take back half a line, so that a later row does not follow on it."""
+        if self._fd is not None:
+            try:
+                os.ftruncate(self._fd, self._sound_bytes)
+            except OSError:
+                # Not a regular file, or gone: nothing to repair.
+                self.close()
+
+
+def _line(document: Mapping[str, Any]) -> bytes:
+    # The stock JSON turns what it cannot express into text as well.
+    text = json.dumps(held(document), allow_nan=False)
+    return text.encode() + b"\n"

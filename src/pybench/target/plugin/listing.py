@@ -1,0 +1,102 @@
+"""What rows there are, for ``pybench list``: written as JSON, and nothing is run.
+
+`needs` of a row is what its markers say: libraries, the GIL off. Whether this process
+has a library is asked by its name alone; a row may still find out that it cannot run.
+"""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pybench.target.plugin.aliases import read_aliases
+from pybench.target.plugin.marking import is_kernel_row, is_row, thread_count
+from pybench.target.plugin.selectors import matches, place_of
+from pybench.target.plugin.summary import na_reason
+
+OPTION = "--pybench-list-to"
+
+
+class Listing:
+    """Writes what was collected when the collection is at its end.
+
+    Parameters
+    ----------
+    path : Path
+        The JSON that is written.
+    say_problem : callable
+        Told if it cannot be.
+    """
+
+    def __init__(self, path: Path, say_problem: Callable[[str], None]) -> None:
+        self._path = path
+        self._say_problem = say_problem
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Write the rows and the aliases."""
+        rows = [item for item in session.items if is_row(item)]
+        document = {"rows": [*map(described, rows)], "aliases": aliases_of(rows)}
+        try:
+            self._path.write_text(json.dumps(document) + "\n", encoding="utf-8")
+        except OSError as error:
+            self._say_problem(f"{OPTION}={self._path}: {error.strerror or error}")
+
+
+def described(item: pytest.Item) -> dict[str, Any]:
+    """Return what is listed of a row."""
+    category, area, operation = place_of(item)
+    function = getattr(item, "function", None)
+    text = (getattr(function, "__doc__", None) or "").strip()
+    needs = [str(what) for marker in item.iter_markers("needs") for what in marker.args]
+    return {
+        "id": item.nodeid,
+        "category": category,
+        "area": area,
+        "operation": operation,
+        "text": text.partition("\n")[0],
+        "needs": needs + ["the GIL off"] * bool(item.get_closest_marker("requires_ft")),
+        "lacks": lacks(item, needs),
+        "threads": thread_count(item),
+        "kernel": is_kernel_row(item),
+        "quick": item.get_closest_marker("quick") is not None,
+    }
+
+
+def lacks(item: pytest.Item, needs: list[str]) -> str | None:
+    """Return why a row is known to be n/a here, None if nothing speaks against it."""
+    for marker in item.iter_markers("skip"):
+        reason = str(marker.kwargs.get("reason") or "".join(map(str, marker.args[:1])))
+        return na_reason(reason) or reason or "it is skipped"
+    for marker in item.iter_markers("skipif"):
+        # A text is a condition that only pytest evaluates, when the row runs.
+        if any(not isinstance(value, str) and value for value in marker.args):
+            reason = str(marker.kwargs.get("reason", ""))
+            return na_reason(reason) or reason or "it is skipped"
+    missing = [name for name in needs if not has(name)]
+    return f"{' and '.join(missing)} not installed" if missing else None
+
+
+def has(module: str) -> bool:
+    """Tell whether a module is there to be imported; an empty folder is none."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None
+
+
+def aliases_of(rows: list[pytest.Item]) -> dict[str, dict[str, Any]]:
+    """Return per alias the selector it stands for and the number of rows it means."""
+    found: dict[str, dict[str, Any]] = {}
+    for suite in dict.fromkeys(item.path.parent.parent for item in rows):
+        for alias, selector in read_aliases(suite).items():
+            number = sum(
+                matches(selector, place_of(item))
+                for item in rows
+                if item.path.parent.parent == suite
+            )
+            found[alias] = {"selector": selector, "rows": number}
+    return found

@@ -1,0 +1,191 @@
+"""``--pybench-processes``: the session again, in fresh processes, one after another.
+
+Two processes of one interpreter differ by more than the rounds inside either: hash
+seed, where things lie in memory. A baseline of one process does not know by how much.
+"""
+
+import argparse
+import json
+import secrets
+import tempfile
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+import pytest
+
+from pybench.records.results import (
+    ResultsError,
+    differences,
+    identity_document,
+    parse_identity,
+)
+from pybench.target.plugin.rerun import (
+    how_ended,
+    last_line,
+    read_found,
+    run_again,
+    show,
+)
+from pybench.target.plugin.session import Session
+
+OPTION = "--pybench-processes"
+
+# For the processes of ours alone: the file for what they measured.
+REPETITION_OPTION = "--pybench-repetition"
+
+# PYTHONHASHSEED takes 32 bits.
+_HASH_SEEDS = 2**32
+
+# Rows that a note lists by name.
+_NAMED = 5
+
+
+def process_count(text: str) -> int:
+    """Read the value of ``--pybench-processes``.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is not a whole number from 1.
+    """
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of processes: say a whole number from 2, "
+            "such as 8, or 1 for this one alone"
+        )
+    return count
+
+
+class RepetitionError(Exception):
+    """A process that gave nothing, or not what was asked for; says why."""
+
+
+class Processes:
+    """Repeats the session after its own last row, before anything is saved.
+
+    Parameters
+    ----------
+    session : Session
+        Whose rows are repeated, and which gets the medians of each process.
+    wanted : int
+        Processes in all, this one included.
+    """
+
+    def __init__(self, session: Session, wanted: int) -> None:
+        self._session = session
+        self._config = session.config
+        self._wanted = wanted
+        self._ended = 1
+
+    # Around everything that other plugins do to the loop: their work is done then.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Repeat what was measured; an interrupt keeps what is there."""
+        try:
+            result = yield
+            if self._has_measured():
+                self._repeat()
+            return result
+        finally:
+            if self._has_measured():
+                self._session.say(
+                    f"{self._ended} of {self._wanted} processes measured; the table "
+                    "is of the first, the medians of each are in what is saved"
+                )
+
+    def _has_measured(self) -> bool:
+        # A resumed session has rows of the journal also if it only collects.
+        is_run = not self._config.getoption("collectonly")
+        return is_run and bool(self._session.measured_medians())
+
+    def _repeat(self) -> None:
+        own = self._session.measured_medians()
+        medians = self._session.process_medians
+        medians.update((name, (median,)) for name, median in own.items())
+        for number in range(2, self._wanted + 1):
+            name = f"process {number} of {self._wanted}"
+            show(self._config, f"pybench: {name}")
+            try:
+                found = self._run(name)
+            except RepetitionError as error:
+                self._session.say_problem(str(error))
+                continue
+            self._ended += 1
+            for row in medians.keys() & found.keys():
+                medians[row] += (found[row],)
+        self._say_fewer(medians)
+
+    def _say_fewer(self, medians: Mapping[str, tuple[float, ...]]) -> None:
+        """Name the rows that some of the processes did not measure."""
+        fewer = [row for row, values in medians.items() if len(values) < self._ended]
+        if fewer:
+            more = f" and {len(fewer) - _NAMED} more" if len(fewer) > _NAMED else ""
+            self._session.say(
+                f"fewer medians than processes: {', '.join(fewer[:_NAMED])}{more}; "
+                "where others have no row of that name, give its parameters ids that "
+                "stay the same"
+            )
+
+    def _run(self, name: str) -> dict[str, float]:
+        """Run one process and return the median of each of its rows, in seconds."""
+        with tempfile.TemporaryDirectory(
+            prefix="pybench-", ignore_cleanup_errors=True
+        ) as folder:
+            results, said = Path(folder, "results.json"), Path(folder, "said")
+            try:
+                seed = {"PYTHONHASHSEED": str(secrets.randbelow(_HASH_SEEDS))}
+                option = f"{REPETITION_OPTION}={results}"
+                status = run_again(self._config, option, said, environ=seed)
+                found = read_found(results)
+            except OSError as error:
+                raise RepetitionError(
+                    f"{name} cannot be run: {error.strerror or error}"
+                ) from error
+            if found is None:
+                ended = f"{name} gave no results, it {how_ended(status)}"
+                raise RepetitionError(ended + last_line(said))
+            if status != 0:
+                # Rows that it measured count: one failing test does not undo them.
+                self._session.say_problem(
+                    f"{name} {how_ended(status)}{last_line(said)}"
+                )
+        try:
+            identity = parse_identity(found["identity"], name)
+        except ResultsError as error:
+            raise RepetitionError(str(error)) from error
+        unlike = differences(self._session.identity, identity)
+        if unlike:
+            raise RepetitionError(
+                f"{name} was not like this one and is left out: {'; '.join(unlike)}"
+            )
+        medians: dict[str, float] = found["medians"]
+        return medians
+
+
+class Repetition:
+    """The other end: a session that saves nothing but its medians.
+
+    Parameters
+    ----------
+    session : Session
+        Whose rows are told.
+    results : Path
+        Where to.
+    """
+
+    def __init__(self, session: Session, results: Path) -> None:
+        self._session = session
+        self._results = results
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Write what was measured."""
+        document = {
+            "identity": identity_document(self._session.identity),
+            "medians": self._session.measured_medians(),
+        }
+        self._results.write_text(json.dumps(document), encoding="utf-8")

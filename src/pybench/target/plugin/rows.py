@@ -1,0 +1,480 @@
+"""The benchmark rows of a session: marked, watched, journaled, resumed, saved.
+
+Registered only beside pytest-benchmark, whose hooks it uses. What it takes of that
+package's private side is here and in `kernel`: the session object, its list of
+benchmarks and the fixture's options.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from pybench.records.results import (
+    ERROR,
+    MEASURED,
+    NOT_AVAILABLE,
+    VOID,
+    JournalHeader,
+    JournalRow,
+    ResultsError,
+    statuses_document,
+)
+from pybench.target.plugin.journal import Journal, JournalWriter, find_journal
+from pybench.target.plugin.json_values import (
+    can_be_told,
+    described,
+    held,
+    is_stock_document,
+)
+from pybench.target.plugin.kernel import REFUSED_OPTIONS, Floor, read_budget
+from pybench.target.plugin.marking import (
+    data_limit,
+    is_kernel_row,
+    is_row,
+    label_threads,
+    thread_count,
+)
+from pybench.target.plugin.operations import divide_by_operations
+from pybench.target.plugin.options import said_value
+from pybench.target.plugin.restored_rows import restore
+from pybench.target.plugin.saving import guard_saving
+from pybench.target.plugin.selection import cut_budget
+from pybench.target.plugin.session import Session
+from pybench.target.plugin.statuses import error_reason, na_of, skip_reason
+from pybench.target.plugin.table import TableDefaults, thin
+from pybench.target.plugin.unmeasured_folders import named_folders, unmeasured_lines
+from pybench.target.process.identity import extension
+from pybench.target.process.iterations import IterationStore, machine_folder
+from pybench.target.process.rounds import Budget
+
+_RESUME = "--pybench-resume"
+
+
+class Rows:
+    """The rows of this session and the hooks that need pytest-benchmark.
+
+    Raises
+    ------
+    pytest.UsageError
+        If what is to be resumed cannot be.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        storage: Path | None,
+        table: TableDefaults,
+        words: Sequence[str],
+    ) -> None:
+        self.session = session
+        self.config = session.config
+        self.storage = storage
+        self.floor = Floor()
+        self.store = IterationStore(self._iterations_path(), session.say)
+        self._table = table
+        self._words = words
+        self._expected: set[str] = set()
+        self._ended: set[str] = set()
+        self._is_collected = False
+        self._void: dict[str, str] = {}
+        # Rows whose markers say what cannot be, where that ends no session.
+        self.refused: dict[str, str] = {}
+        self._failed: set[str] = set()
+        self._limits: dict[str, int] = {}
+        self._threads: dict[str, int] = {}
+        self._collection_line = ""
+        self._restored: list[Any] = []
+        self._resumed = self._find_resumed()
+        self._journal = self._make_journal()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the saves and the journal of this identity are."""
+        return self.storage and self.storage / self.session.identity.folder
+
+    def _iterations_path(self) -> Path | None:
+        if self.storage is None:
+            return None
+        identity = self.session.identity
+        machine = machine_folder(identity.cpu_model, identity.machine)
+        # Two levels down: the stock list takes every *.json above for a save.
+        return self.storage / "machines" / machine / "iterations.json"
+
+    # Before the first row
+
+    def _find_resumed(self) -> Journal | None:
+        if not self.config.getoption("pybench_resume"):
+            return None
+        if self.storage is None:
+            raise pytest.UsageError(f"{_RESUME} needs a --benchmark-storage on disk")
+        try:
+            journal = find_journal(self.storage, self.session.identity)
+            self._restored = [
+                restore(row) for row in journal.rows.values() if row.outcome == MEASURED
+            ]
+        except ResultsError as error:
+            raise pytest.UsageError(f"{_RESUME}: {error}") from error
+        if journal.torn:
+            self.session.say(
+                f"{journal.path}: {journal.torn} is torn, its row runs again"
+            )
+        return journal
+
+    def _make_journal(self) -> JournalWriter | None:
+        if self.folder is None:
+            return None
+        arguments = [str(word) for word in self.config.invocation_params.args]
+        header = JournalHeader(
+            identity=self.session.identity,
+            arguments=tuple(word for word in arguments if word != _RESUME),
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        try:
+            return JournalWriter(
+                self.folder, header, resumed=self._resumed, say=self.session.say
+            )
+        except ResultsError as error:
+            raise pytest.UsageError(f"{_RESUME}: {error}") from error
+
+    def pytest_sessionstart(self) -> None:
+        """Guard the saving, now that the stock session exists."""
+        folder = self.folder
+        guard_saving(
+            self._benchmarks,
+            folder,
+            is_collected=lambda: self._is_collected,
+            has_rows=lambda: bool(self.session.collected),
+            say=self.session.say_problem,
+        )
+
+    @property
+    def _benchmarks(self) -> Any:
+        return self.config._benchmarksession  # type: ignore[attr-defined]
+
+    # Collection
+
+    def mark(self, items: Sequence[pytest.Item]) -> None:
+        """Mark kernel rows, give them their clock, and note limits of raw data."""
+        native = extension()
+        is_own_budget = said_value(self._words, "--benchmark-max-time") is not None
+        is_cut = self.config.getoption("pybench_quick") and not is_own_budget
+        takes_turns = self.config.getoption("pybench_turns") is not None
+        for item in items:
+            if not is_row(item):
+                continue
+            try:
+                self._mark(item, native, is_cut=is_cut)
+            except pytest.UsageError as error:
+                if not takes_turns:
+                    raise
+                self.refused[item.nodeid] = str(error)
+
+    def _mark(self, item: pytest.Item, native: Any, *, is_cut: bool) -> None:
+        limit = data_limit(item)
+        if limit is not None:
+            self._table.is_wanted = True
+            self._limits[item.nodeid] = limit
+        threads = thread_count(item)
+        if threads is not None:
+            self._threads[item.nodeid] = threads
+        if is_cut:
+            cut_budget(item)
+        if not is_kernel_row(item):
+            return
+        self._table.is_wanted = True
+        item.add_marker("kernel")
+        marker = item.get_closest_marker("benchmark")
+        settings = dict(marker.kwargs) if marker else {}
+        refused = [name for name in REFUSED_OPTIONS if name in settings]
+        if refused:
+            raise pytest.UsageError(
+                f"{item.nodeid}: a kernel row has its own clock and rounds; "
+                f"take {', '.join(refused)} out of its benchmark marker"
+            )
+        if native is not None:
+            settings["timer"] = native.stopwatch
+            marker_with_clock = pytest.mark.benchmark(**settings)
+            item.add_marker(marker_with_clock, append=False)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Refuse what kernel rows cannot obey; leave out what is in the journal."""
+        if not self._benchmarks.disabled and not self._benchmarks.skip:
+            self._refuse_options(items)
+        self.session.collected = [item.nodeid for item in items if is_row(item)]
+        if self._resumed is not None:
+            self._resume(items, self._resumed)
+        self._expected = {item.nodeid for item in items if is_row(item)}
+        self._is_collected = True
+
+    def _refuse_options(self, items: list[pytest.Item]) -> None:
+        if not any(item.get_closest_marker("kernel") for item in items):
+            return
+        for option in REFUSED_OPTIONS.values():
+            if said_value(self._words, option) is not None:
+                raise pytest.UsageError(
+                    f"{option} does not work with kernel rows, which have their own "
+                    'clock and rounds; leave them out with -m "not kernel"'
+                )
+
+    def _resume(self, items: list[pytest.Item], journal: Journal) -> None:
+        if self._benchmarks.disabled:
+            raise pytest.UsageError(f"{_RESUME}: benchmarks are disabled")
+        # A void or failed row has no value yet, so it is still missing.
+        done = {
+            row.fullname
+            for row in journal.rows.values()
+            if row.outcome not in (VOID, ERROR)
+        }
+        left_out = [item for item in items if item.nodeid in done]
+        items[:] = [item for item in items if item.nodeid not in done]
+        if left_out:
+            self.config.hook.pytest_deselected(items=left_out)
+        # What runs again has no status until it has ended again.
+        again = {item.nodeid for item in items}
+        self.session.rows.update(
+            (name, row) for name, row in journal.rows.items() if name not in again
+        )
+        self.session.resumed = done
+        self._benchmarks.benchmarks.extend(self._restored)
+        missing = sum(map(is_row, items))
+        self._collection_line = (
+            f"pybench: resuming the run of {journal.header.started} "
+            f"(pytest {' '.join(journal.header.arguments)}): {len(done)} rows are in "
+            f"the journal, {missing or 'nothing'} {'are' if missing > 1 else 'is'} "
+            "missing"
+        )
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """Say what is resumed."""
+        return [self._collection_line] if self._collection_line else []
+
+    # Each row
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """Void a row if the GIL came on before or while it ran."""
+        watch = self.session.watch
+        if not is_row(item) or self._benchmarks.disabled:
+            return (yield)
+        if watch.is_broken:
+            self._fail_void(item, "before this row")
+        try:
+            result = yield
+        except (Exception, pytest.skip.Exception, pytest.fail.Exception) as error:
+            watch.see_warning(str(error))
+            if watch.is_broken:
+                self._fail_void(item, "while this row ran")
+            raise
+        if watch.is_broken:
+            self._fail_void(item, "while this row ran")
+        self._divide(item)
+        self._label_threads(item)
+        return result
+
+    def _label_threads(self, item: pytest.Item) -> None:
+        """Say of a row that it has more threads than usable CPUs."""
+        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        declared = self._threads.get(item.nodeid)
+        # Without the marker, the word in a row of ours; elsewhere it may mean
+        # something else.
+        is_said = declared is not None or item.nodeid in self._limits
+        if is_said and fixture is not None and fixture.stats:
+            usable_cpus = self.session.identity.usable_cpus
+            label_threads(fixture.extra_info, declared, usable_cpus)
+
+    def _divide(self, item: pytest.Item) -> None:
+        """Show the time of one operation, in rows of suites that ask for our table."""
+        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        if item.nodeid not in self._limits or fixture is None or not fixture.stats:
+            return
+        try:
+            divide_by_operations(fixture.stats)
+        except ValueError as error:
+            pytest.fail(str(error), pytrace=False)
+
+    def _fail_void(self, item: pytest.Item, when: str) -> NoReturn:
+        culprit = self.session.watch.culprit()
+        self._void[item.nodeid] = culprit
+        pytest.fail(
+            f"void: the GIL was turned on by {culprit} {when}; every later row of "
+            "this process is void too (run it in a process of its own, or with "
+            "PYTHON_GIL=1 if the GIL is wanted)",
+            pytrace=False,
+        )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Iterator[pytest.TestReport]:
+        """Journal a row as soon as it is known how it ended."""
+        report: pytest.TestReport = yield  # type: ignore[misc, assignment]
+        if is_row(item):
+            row = self._ended_row(item, report, call)
+            if row is not None:
+                self.session.rows[item.nodeid] = row
+                if self._journal is not None and not self._benchmarks.disabled:
+                    self._journal.append(row)
+            elif report.skipped:
+                self.session.skipped[item.nodeid] = skip_reason(report)
+            if report.when == "teardown":
+                self._ended.add(item.nodeid)
+        return report  # type: ignore[return-value]
+
+    def _ended_row(
+        self, item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]
+    ) -> JournalRow | None:
+        """Return the row if it just ended in one of the four ways."""
+        fullname = item.nodeid
+        if report.failed or (report.skipped and report.when == "call"):
+            self._drop_value(item)
+        if report.failed:
+            if fullname in self._failed:
+                return None  # what failed first is the reason
+            self._failed.add(fullname)
+            if fullname in self._void:
+                outcome, reason = VOID, self._void[fullname]
+            else:
+                error = call.excinfo.value if call.excinfo else Exception("unknown")
+                outcome, reason = ERROR, error_reason(report, error)
+            return JournalRow(fullname=fullname, outcome=outcome, reason=reason)
+        na = na_of(report)
+        if na is not None:
+            return JournalRow(fullname=fullname, outcome=NOT_AVAILABLE, reason=na)
+        if report.when != "call" or not report.passed:
+            return None
+        if self._benchmarks.disabled:
+            self.session.unmeasured.add(fullname)
+            return None
+        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        if fixture is None or not fixture.stats:
+            self.session.skipped[fullname] = "it did not use the fixture benchmark"
+            return None
+        return self._measured_row(fixture.stats)
+
+    def _drop_value(self, item: pytest.Item) -> None:
+        """Take out of table and files what a row had measured before it failed.
+
+        Stock keeps it: an assertion about the result, after the timing, would leave
+        the time of a wrong one.
+        """
+        kept = self._benchmarks.benchmarks
+        kept[:] = [one for one in kept if one.fullname != item.nodeid]
+        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        if fixture is not None:
+            fixture.has_error = True
+            # Else stock complains, as a second error, that the row did not use it.
+            fixture._mode = fixture._mode or "failed"
+
+    def _measured_row(self, metadata: Any) -> JournalRow:
+        row = metadata.as_dict()
+        limit = self._limits.get(metadata.fullname)
+        if limit is not None:
+            self._thin(row, limit)
+        info = row["extra_info"]  # a suite may have put anything in its place
+        return JournalRow(
+            fullname=row["fullname"],
+            outcome=MEASURED,
+            name=row["name"],
+            group=row["group"],
+            param=row["param"],
+            params=row["params"],
+            extra_info=info if isinstance(info, dict) else {"extra_info": info},
+            options=row["options"],
+            stats=row["stats"],
+        )
+
+    @staticmethod
+    def _thin(row: dict[str, Any], limit: int) -> None:
+        """Cut the raw data of one row; its statistics are of all of it."""
+        data = row["stats"]["data"]
+        record = row["extra_info"].setdefault("pybench", {})
+        if isinstance(record, dict):
+            # A row out of the journal has been cut already: keep its first count.
+            record.setdefault("raw_values", len(data))
+        row["stats"]["data"] = thin(data, limit)
+
+    def budget(self, item: pytest.Item, benchmark: Any) -> Budget:
+        """Return what a kernel row may spend."""
+        marker = item.get_closest_marker("benchmark")
+        in_marker = marker.kwargs.get("warmup") if marker else None
+        said = said_value(self._words, "--benchmark-warmup")
+        is_off = in_marker is False or (
+            in_marker is None
+            and not benchmark._warmup
+            and said is not None
+            and said.strip().lower() != "auto"
+        )
+        return read_budget(benchmark, is_warmup_off=is_off)
+
+    # After the last row
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        """Mark a complete run in the journal; nothing missing is a success."""
+        if self._journal is not None and not self._benchmarks.disabled:
+            if self._expected <= self._ended:
+                self._journal.finish()
+            self._journal.close()
+        self._say_unmeasured()
+        yield
+        nothing_ran = session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+        if nothing_ran and self.session.resumed:
+            session.exitstatus = pytest.ExitCode.OK
+
+    def _say_unmeasured(self) -> None:
+        """Fail for a folder that was named and in which every row is n/a."""
+        stock = self._benchmarks
+        # One process of a comparison says what became of each row.
+        in_turns = self.config.getoption("pybench_turns") is not None
+        if stock.disabled or stock.skip or in_turns or self.config.option.collectonly:
+            return
+        folders = named_folders(self.config)
+        statuses = self.session.statuses()
+        for line in unmeasured_lines(folders, statuses, self.config.rootpath):
+            self.session.say_problem(line)
+
+    # Files
+
+    # Around those of the suite and ours, so that what all of them add can be held.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_benchmark_update_json(
+        self, output_json: Any
+    ) -> Generator[None, object, object]:
+        """Say what became of every row; put a text for what JSON cannot hold."""
+        if not is_stock_document(self.config, output_json):
+            self.session.say(
+                "the JSON has the shape that a hook of the suite gives it, and is "
+                "written as it is: without what pybench adds to pytest-benchmark's"
+            )
+            return (yield)
+        self._add(output_json)
+        result = yield
+        kept = held(output_json)
+        output_json.clear()
+        output_json.update(kept)
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_benchmark_group_stats(
+        self, benchmarks: list[dict[str, Any]]
+    ) -> Generator[None, object, object]:
+        """Put a text for what the table cannot put into words."""
+        for row in benchmarks:
+            if not can_be_told(row["group"]):
+                row["group"] = described(row["group"])
+            row["params"] = row["params"] and {
+                name: value if can_be_told(value) else described(value)
+                for name, value in row["params"].items()
+            }
+        return (yield)
+
+    def _add(self, output_json: dict[str, Any]) -> None:
+        output_json["pybench"] = statuses_document(self.session.statuses())
+        for row in output_json["benchmarks"]:
+            limit = self._limits.get(row["fullname"])
+            if limit is not None and row["stats"].get("data"):
+                self._thin(row, limit)

@@ -1,0 +1,149 @@
+"""One pytest session as this plugin sees it: its identity, notes and counts.
+
+Everything here works without pytest-benchmark; `rows` adds what needs it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pybench.records.results import MEASURED, JournalRow, RowStatus, SessionCounts
+from pybench.target.plugin.extra_tables import memory_lines, scaling_lines, size_lines
+from pybench.target.plugin.statuses import row_statuses
+from pybench.target.plugin.summary import count_rows, counts_document, summary_lines
+from pybench.target.process.gil import watch_for_process
+from pybench.target.process.identity import (
+    gil_enabled,
+    header_line,
+    read_identity,
+    read_load,
+)
+
+
+class Session:
+    """What is known of this session, and the hooks that every session gets."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        # First: importing anything may already turn the GIL on.
+        self.watch = watch_for_process()
+        self.watch.start()
+        self.identity = read_identity()
+        self.rows: dict[str, JournalRow] = {}
+        self.resumed: set[str] = set()
+        self.unmeasured: set[str] = set()
+        self.collected: list[str] = []
+        self.skipped: dict[str, str] = {}
+        self.process_medians: dict[str, tuple[float, ...]] = {}
+        self.memory: dict[str, dict[str, int]] = {}
+        self._notes: list[str] = []
+        self._outcomes: dict[str, str] = {}
+        self._has_problem = False
+
+    def say(self, text: str) -> None:
+        """Note something the user must see; said in the header and the summary."""
+        if text not in self._notes:
+            self._notes.append(text)
+
+    def say_problem(self, text: str) -> None:
+        """Note that something asked for was not done; the session then fails."""
+        self._has_problem = True
+        self.say(text)
+
+    def statuses(self) -> list[RowStatus]:
+        """Return what became of every row that was to be measured, so far."""
+        names = [name for name in self.collected if name not in self.unmeasured]
+        return [
+            replace(
+                status, process_medians_s=self.process_medians.get(status.fullname, ())
+            )
+            for status in row_statuses(names, self.rows, self.skipped)
+        ]
+
+    def measured_medians(self) -> dict[str, float]:
+        """Return the median of each measured row, in seconds."""
+        return {
+            name: float(row.stats["median"])
+            for name, row in self.rows.items()
+            if row.outcome == MEASURED
+        }
+
+    def counts(self) -> SessionCounts:
+        """Count what the session has done so far."""
+        broken = self.watch.is_broken
+        return count_rows(
+            self.identity,
+            self.rows.values(),
+            self.statuses(),
+            gil_on=gil_enabled(),
+            resumed=len(self.resumed),
+            void_modules=[self.watch.culprit()] if broken else [],
+            outcomes=self._outcomes,
+            unmeasured=len(self.unmeasured),
+        )
+
+    def pytest_report_header(self) -> list[str]:
+        """Say what is measured on what, and what is odd about it."""
+        lines = [header_line(self.identity, read_load())]
+        return lines + [f"pybench: {note}" for note in self._notes]
+
+    def pytest_warning_recorded(self, warning_message: object) -> None:
+        """Catch the warning about the GIL from imports during collection."""
+        self.watch.see_warning(str(getattr(warning_message, "message", "")))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Count a file that cannot be collected as a failed test."""
+        if report.failed:
+            self._outcomes[report.nodeid] = "failed"
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count the tests."""
+        if report.failed:
+            self._outcomes[report.nodeid] = "failed"
+        elif report.skipped or report.when == "call":
+            self._outcomes.setdefault(report.nodeid, report.outcome)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        """Write the counts; a session that could not do what was asked fails."""
+        self._write_counts()
+        yield
+        if self._has_problem and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    # The innermost wrapper: after the tables, before pytest's short summary.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: "pytest.TerminalReporter"
+    ) -> Iterator[None]:
+        """Say what was measured and what was not, also when a gate has raised."""
+        try:
+            yield
+        finally:
+            for title, lines in (
+                ("sizes", size_lines(self.rows.values())),
+                ("scaling", scaling_lines(self.rows.values())),
+                ("memory", memory_lines(self.rows.values(), self.memory)),
+            ):
+                if lines:
+                    terminalreporter.section(title, "-")
+                    terminalreporter.write_line("\n".join(lines))
+            if self.rows or self.unmeasured or self._notes:
+                terminalreporter.section("pybench")
+                lines = summary_lines(self.counts())
+                for line in lines + [f"  note: {note}" for note in self._notes]:
+                    terminalreporter.write_line(line)
+
+    def _write_counts(self) -> None:
+        path: Path | None = self.config.getoption("pybench_counts")
+        # Under xdist only the controller knows all tests.
+        if path is None or hasattr(self.config, "workerinput"):
+            return
+        text = json.dumps(counts_document(self.counts()), indent=1) + "\n"
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            self.say_problem(f"--pybench-counts={path}: {error.strerror or error}")

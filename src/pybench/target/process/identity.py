@@ -1,0 +1,306 @@
+"""Which interpreter, on how much of which machine: the identity of this process.
+
+Reads the interpreter (`sys`, `sysconfig`), the extension's `BUILD`, the CPU model,
+the affinity and the cgroup's CPU quota. Nothing that moves by itself is read: a clock
+frequency in here would give every run an identity of its own.
+"""
+
+import importlib
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+
+from pybench.records.results import ExtensionBuild, Identity, ResultsError, parse_build
+
+BUILD_COMMAND = "`make bench` or `pip install -e .`"
+
+
+def extension() -> ModuleType | None:
+    """Return the module `_pybench`, or None if it was not built.
+
+    The folder of its C sources imports as an empty namespace package, hence the look
+    at a real attribute.
+    """
+    try:
+        module = importlib.import_module("_pybench")
+    except ImportError:
+        return None
+    return module if getattr(module, "BUILD", None) is not None else None
+
+
+def extension_missing() -> str:
+    """Say in one sentence that `_pybench` is missing, why, and how to build it."""
+    try:
+        importlib.import_module("_pybench")
+    except ImportError as error:
+        reason = f"does not import ({error})"
+    else:
+        reason = "is not built for this interpreter"
+    return f"the extension _pybench {reason}; build it with {BUILD_COMMAND}"
+
+
+def gil_enabled() -> bool:
+    """Tell whether the GIL is on now; always on where it cannot be off."""
+    ask = getattr(sys, "_is_gil_enabled", None)
+    return True if ask is None else bool(ask())
+
+
+def is_free_threaded() -> bool:
+    """Tell whether this is a free-threaded build, whatever its GIL is now."""
+    return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+
+def read_identity() -> Identity:
+    """Read the identity of this process."""
+    return Identity(
+        implementation=platform.python_implementation(),
+        version=platform.python_version(),
+        soabi=str(sysconfig.get_config_var("SOABI") or sys.implementation.cache_tag),
+        build_flags=read_build_flags(),
+        free_threaded=is_free_threaded(),
+        gil_enabled=gil_enabled(),
+        jit=read_jit(),
+        extension=read_extension_build(),
+        cpu_model=read_cpu_model(),
+        machine=platform.machine(),
+        system=platform.system(),
+        affinity=count_affinity(),
+        quota=read_quota(),
+    )
+
+
+def read_build_flags() -> tuple[str, ...]:
+    """Return what `sysconfig` knows of how this interpreter was built."""
+    return build_flags(
+        config_args=str(sysconfig.get_config_var("CONFIG_ARGS") or ""),
+        cflags=str(sysconfig.get_config_var("PY_CORE_CFLAGS") or ""),
+        tail_call=bool(sysconfig.get_config_var("Py_TAIL_CALL_INTERP")),
+        debug=bool(sysconfig.get_config_var("Py_DEBUG")),
+    )
+
+
+def build_flags(
+    *, config_args: str, cflags: str, tail_call: bool, debug: bool
+) -> tuple[str, ...]:
+    """Name the build options that move numbers.
+
+    Parameters
+    ----------
+    config_args, cflags : str
+        The arguments of ``configure`` and the flags the core was compiled with; a
+        distribution may set either without the other.
+    tail_call, debug : bool
+        What the build's header says.
+
+    Returns
+    -------
+    tuple of str
+        Out of debug, lto, pgo, tail_call, in this order.
+    """
+    arguments = [word.partition("=") for word in shlex.split(config_args)]
+    chosen = {name for name, _, value in arguments if value != "no"}
+    found = {
+        "debug": debug,
+        "lto": "--with-lto" in chosen or "-flto" in cflags,
+        "pgo": "--enable-optimizations" in chosen or "-fprofile-use" in cflags,
+        "tail_call": tail_call or "--with-tail-call-interp" in chosen,
+    }
+    return tuple(name for name, present in found.items() if present)
+
+
+def read_jit() -> str:
+    """Return "absent", "off" or "on"; "unknown" before 3.14, which cannot say."""
+    jit = getattr(sys, "_jit", None)
+    if jit is None:
+        return "unknown"
+    if not jit.is_available():
+        return "absent"
+    return "on" if jit.is_enabled() else "off"
+
+
+def read_extension_build() -> ExtensionBuild | None:
+    """Return what `_pybench` was compiled with, None if it was not."""
+    module = extension()
+    if module is None:
+        return None
+    try:
+        return parse_build(module.BUILD, "_pybench.BUILD")
+    except ResultsError:
+        # An extension of another age: it must not share the folder of ours.
+        return ExtensionBuild(
+            compiler="unknown",
+            flags=repr(module.BUILD),
+            flavour="unknown",
+            free_threaded=is_free_threaded(),
+            mutant=False,
+        )
+
+
+def read_cpu_model(proc: Path = Path("/proc")) -> str:
+    """Return the CPU's name as the system gives it."""
+    try:
+        text = (proc / "cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    return parse_cpu_model(text) or _darwin_cpu_model() or platform.processor()
+
+
+def parse_cpu_model(cpuinfo: str) -> str:
+    """Find the CPU's name in the text of ``/proc/cpuinfo``; "" if it has none."""
+    known: dict[str, str] = {}
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        known.setdefault(name.strip(), value.strip())
+    if "model name" in known:
+        return known["model name"]
+    # Arm gives numbers for maker and part instead of a name.
+    arm = [known.get(f"CPU {word}", "") for word in ("implementer", "part", "variant")]
+    return f"implementer {arm[0]} part {arm[1]} variant {arm[2]}" if arm[1] else ""
+
+
+def _darwin_cpu_model() -> str:
+    if platform.system() != "Darwin":
+        return ""
+    command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+    try:
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()
+
+
+def count_affinity() -> int:
+    """Count the CPUs this process may be scheduled on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def read_quota(root: Path = Path("/")) -> float | None:
+    """Read how many CPUs' worth of time the cgroups allow; None if unlimited.
+
+    A limit anywhere between this process's group and the top holds, so the whole
+    path is read and the least wins.
+
+    Parameters
+    ----------
+    root : Path
+        Where ``proc`` and ``sys`` are; another place in tests.
+    """
+    try:
+        groups = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    quotas: list[float] = []
+    for line in groups:
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers == "":
+            read, kind = _quota_v2, ("cgroup2", "")
+        elif "cpu" in controllers.split(","):
+            read, kind = _quota_v1, ("cgroup", "cpu")
+        else:
+            continue
+        for top, mounted in _mounts(mounts, *kind):
+            for folder in _group_folders(root, top, mounted, path):
+                quota = read(folder)
+                if quota is not None:
+                    quotas.append(quota)
+    return min(quotas, default=None)
+
+
+def _mounts(
+    mountinfo: str, filesystem: str, controller: str
+) -> Iterator[tuple[PurePosixPath, PurePosixPath]]:
+    """Yield (root within the hierarchy, where it is mounted) of matching mounts."""
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        place, kind = before.split(), after.split()
+        if len(place) < 5 or len(kind) < 3 or kind[0] != filesystem:
+            continue
+        if controller and controller not in kind[2].split(","):
+            continue
+        yield PurePosixPath(place[3]), PurePosixPath(place[4])
+
+
+def _group_folders(
+    root: Path, top: PurePosixPath, mounted: PurePosixPath, path: str
+) -> Iterator[Path]:
+    """Yield the group's folder and its parents up to the mount."""
+    group = PurePosixPath(path or "/")
+    # In a container the mount may begin inside the hierarchy; a group outside of
+    # what is mounted shows its limits at the mount's top only.
+    inside = group.relative_to(top) if group.is_relative_to(top) else PurePosixPath()
+    start = root / mounted.relative_to("/")
+    yield start / inside
+    for parent in inside.parents:
+        if parent != inside:
+            yield start / parent
+
+
+def _quota_v2(folder: Path) -> float | None:
+    words = _words(folder / "cpu.max")
+    if len(words) != 2 or words[0] == "max":
+        return None
+    return _ratio(*words)
+
+
+def _quota_v1(folder: Path) -> float | None:
+    quota = _words(folder / "cpu.cfs_quota_us")
+    period = _words(folder / "cpu.cfs_period_us")
+    if len(quota) != 1 or len(period) != 1:
+        return None
+    return _ratio(quota[0], period[0])
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except OSError:
+        return []
+
+
+def _ratio(quota: str, period: str) -> float | None:
+    try:
+        ratio = int(quota) / int(period)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return ratio if ratio > 0 else None
+
+
+def header_line(identity: Identity, load: tuple[float, ...] | None) -> str:
+    """Say in one line what is measured and on how much of a machine."""
+    quota = "no quota" if identity.quota is None else f"quota {identity.quota:g}"
+    usable = identity.usable_cpus
+    build = "free-threaded build" if identity.free_threaded else "GIL build"
+    debug = ", debug build" if "debug" in identity.build_flags else ""
+    if identity.extension is None:
+        native = f"_pybench not built: {BUILD_COMMAND}"
+    else:
+        mutant = ", MUTANT" if identity.extension.mutant else ""
+        native = f"_pybench built ({identity.extension.flavour}{mutant})"
+    parts = [
+        f"{identity.implementation} {identity.version}, {build}{debug}, "
+        f"{identity.gil_state}",
+        f"{usable} CPU{'s' if usable != 1 else ''} usable "
+        f"(affinity {identity.affinity}, {quota})",
+        f"load {load[0]:.2f}" if load else "load unknown",
+        native,
+    ]
+    return "pybench: " + "; ".join(parts)
+
+
+def read_load() -> tuple[float, ...] | None:
+    """Return the load averages, None where the system has none."""
+    try:
+        return os.getloadavg()
+    except (AttributeError, OSError):
+        return None

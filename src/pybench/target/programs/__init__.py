@@ -1,0 +1,1 @@
+"""One file per child program, started by its path."""

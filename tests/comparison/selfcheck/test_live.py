@@ -1,0 +1,105 @@
+"""Suites of known truth: drawn, measured, read back."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pybench.comparison.judging import CLASS_MARGINS, COMPUTING
+from pybench.comparison.live import Side
+from pybench.comparison.mean_groups import YARDSTICK_GROUP
+from pybench.comparison.selfcheck import live
+
+ROWS = """
+import pytest
+
+@pytest.mark.parametrize("number", range(4))
+def test_row(benchmark, number):
+    benchmark(sum, range(200))
+
+def test_elsewhere(benchmark):
+    pytest.skip("n/a: not here")
+"""
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write five rows, one of which cannot run."""
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    (folder / "test_rows.py").write_text(ROWS)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def side(name: str) -> Side:
+    """Return this Python as a side."""
+    return Side(name=name, python=Path(sys.executable), environ=dict(os.environ))
+
+
+def test_a_suite_is_measured_and_its_truth_kept_apart(
+    suite: Path, tmp_path: Path
+) -> None:
+    """What was planted is in no file that the analysis reads."""
+    known = live.try_out(side("A"), suite, tmp_path / "out")
+    assert len(live.eligible(known)) == 4
+    rows = live.draw_rows(known, 3, 7)
+    assert len({*rows}) == 3
+    assert rows == live.draw_rows(known, 3, 7)
+
+    folder = tmp_path / "out" / "suite-1"
+    live.measure_suite(
+        [side("A"), side("B")],
+        rows,
+        folder,
+        seed=7,
+        margin=0.03,
+        pairs=2,
+        planted=(1, 0),
+        tell=lambda progress: None,
+    )
+    found = live.read_suite(folder)
+
+    assert len(found.truth.planted) == 1
+    assert {*found.truth.planted} < {*rows}
+    assert found.truth.row_pairs == 6
+    assert sum(t.rows for t in found.tallies.values()) == 3
+    assert sum(t.planted.total() for t in found.tallies.values()) == 1
+    record = (folder / "run.jsonl").read_text()
+    assert "plant" not in record
+    assert str(found.truth.seed) not in record
+    assert "plant" in json.dumps(json.loads((folder / live.NAME).read_text()))
+
+
+def test_rows_are_tried_out_once(suite: Path, tmp_path: Path) -> None:
+    """The second suite of a folder reads what the first found."""
+    first = live.try_out(side("A"), suite, tmp_path / "out")
+    (suite / "test_rows.py").unlink()
+
+    assert live.try_out(side("A"), suite, tmp_path / "out").rows == first.rows
+
+
+def test_nothing_is_planted_where_no_interpreter_takes_part(
+    suite: Path, tmp_path: Path
+) -> None:
+    known = live.try_out(side("A"), suite, tmp_path / "out")
+    *others, last = live.eligible(known)
+    controls = {
+        name: replace(known.rows[name], group=YARDSTICK_GROUP) for name in others
+    }
+
+    planted = live.draw_plants(replace(known, rows=known.rows | controls), 4, 4, 1)
+
+    assert {*planted} == {last}
+
+
+def test_what_is_planted_is_a_twentieth_or_twice_the_margin() -> None:
+    """Ratios of whole numbers, so that they are exact."""
+    for kind, (up, of) in live.PLANT_BY_CLASS.items():
+        expected = 0.05 if kind == COMPUTING else 2 * CLASS_MARGINS[kind]
+        assert up / of == pytest.approx(1 + expected)

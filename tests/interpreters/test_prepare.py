@@ -1,0 +1,228 @@
+"""What an environment is made from, and that an interpreter's own packages come first.
+
+No package is downloaded: pip is a stand-in that notes what it is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pybench.interpreters import prepare
+from pybench.interpreters.prepare import PrepareError, Range
+from pybench.interpreters.probe import probe
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of a virtual environment without any package."""
+    folder = tmp_path_factory.mktemp("own") / "env"
+    line = [sys.executable, "-I", "-m", "venv", "--without-pip", str(folder)]
+    subprocess.run(line, check=True)
+    return folder / "bin" / "python"
+
+
+def add(python: Path, name: str, version: str) -> Path:
+    """Put the metadata of a distribution into an environment."""
+    (site,) = python.parent.parent.glob("lib/python*/site-packages")
+    folder = site / f"{name}-{version}.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
+    return folder
+
+
+@pytest.fixture
+def asked_pip(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> list[tuple[list[str], dict[str, str]]]:
+    """Replace the tools: what pip is asked for, and a report that it would write."""
+    lines: list[tuple[list[str], dict[str, str]]] = []
+
+    def entry(name: str, version: str, *, requested: bool = True) -> dict[str, Any]:
+        return {
+            "metadata": {"name": name, "version": version},
+            "download_info": {"url": "https://files.invalid/x.whl"},
+            "is_direct": False,
+            "requested": requested,
+        }
+
+    def run(self: Any, command: Sequence[str], step: str, **variables: str) -> None:
+        line = [*command]
+        lines.append((line, variables))
+        if "--report" in line:
+            wanted = line[line.index("--report") + 2 :]
+            lacking = [
+                entry(word.partition("=")[0].partition(">")[0], "7.7")
+                for word in wanted
+                if not word.startswith(("-", ":", "/")) and "pluggy" not in word
+            ]
+            report = Path(line[line.index("--report") + 1])
+            report.write_text(json.dumps({"install": lacking}))
+
+    monkeypatch.setattr(prepare._Making, "run", run)
+    wheel = tmp_path / "pybench_native-0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("pybench/target/programs/start_pytest.py", "")
+    monkeypatch.setattr(prepare, "_wheel", lambda *_: wheel)
+    monkeypatch.setattr(prepare, "_builder", lambda *_: Path("builder/python"))
+    return lines
+
+
+def test_interpreter_with_packages_is_run_itself(
+    venv: Path, tmp_path: Path, asked_pip: list[tuple[list[str], dict[str, str]]]
+) -> None:
+    """What it has constrains pip; nothing is installed anywhere but beside it."""
+    added = [add(venv, "Some.Package", "1.5"), add(venv, "pluggy", "1.3.0")]
+    before = sorted(venv.parent.parent.rglob("*"))
+    made = prepare.prepare(
+        probe(venv), packages=["extra==2"], as_it_is=True, cache=tmp_path
+    )
+
+    assert made.python == venv
+    folder = Path(made.start[-1])
+    assert made.start[:2] == (
+        "-P",
+        f"{folder}/ours/pybench/target/programs/start_pytest.py",
+    )
+    constraints = (folder / "constraints.txt").read_text().splitlines()
+    assert {"some-package==1.5", "pluggy==1.3.0", "extra==7.7"} <= {*constraints}
+    for line, _ in asked_pip:
+        assert line[line.index("--python") + 1] == str(venv)
+        if "--dry-run" not in line:
+            assert Path(line[line.index("--target") + 1]).parent == folder
+    assert made.asked == ("extra",)
+    assert made.beside == {"pytest": "7.7", "pytest-benchmark": "7.7", "psutil": "7.7"}
+    assert sorted(venv.parent.parent.rglob("*")) == before
+    again = prepare.prepare(
+        probe(venv), packages=["extra==2"], as_it_is=True, cache=tmp_path
+    )
+    assert not again.made
+    assert again.beside == made.beside
+    # Another version in it is another environment.
+    (added[0] / "METADATA").write_text("Name: some_package\nVersion: 1.6\n")
+    upgraded = prepare.prepare(
+        probe(venv), packages=["extra==2"], as_it_is=True, cache=tmp_path
+    )
+    assert upgraded.made
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("pytest", "6.2.5"), ("pytest-benchmark", "3.4.1"), ("pluggy", "0.13.1")],
+)
+def test_packages_out_of_the_range_are_refused_by_name(
+    tmp_path: Path, venv: Path, monkeypatch: pytest.MonkeyPatch, name: str, version: str
+) -> None:
+    has = {"pytest": "8.0.0", "pytest-benchmark": "4.0.0", name: version}
+    monkeypatch.setattr(prepare, "_packages_of", lambda *_: has)
+    with pytest.raises(PrepareError) as refused:
+        prepare.prepare(probe(venv), as_it_is=True, cache=tmp_path)
+
+    said = str(refused.value)
+    for r in prepare.SUPPORTED_PACKAGES:
+        assert f"{r.name} {has.get(r.name)}" in said or f"no {r.name}" in said
+        assert f"'{r.requirement}'" in said
+    assert not [*tmp_path.iterdir()]
+
+
+def test_range_holds_its_least_and_its_newest() -> None:
+    known = {r.name: r for r in prepare.SUPPORTED_PACKAGES}
+
+    assert [known["pytest"].holds(v) for v in ("7.3.2", "7.4.0", "9.2.0", "10.0")] == [
+        False, True, True, False,
+    ]  # fmt: skip
+    benchmark = known["pytest-benchmark"]
+    assert [benchmark.holds(v) for v in ("3.4.1", "4.0.0", "5.3.1", "6.0.0")] == [
+        False, True, True, False,
+    ]  # fmt: skip
+    odd = Range(name="x", least=(1, 2), below=(2,))
+    assert [odd.holds(v) for v in ("1.10.dev3+g12", "1.2rc1", "unknown")] == [
+        True, True, False,
+    ]  # fmt: skip
+
+
+def test_report_of_pip_is_read_word_by_word() -> None:
+    def entry(name: str, direct: bool, **origin: object) -> dict[str, object]:
+        return {
+            "metadata": {"name": name, "version": "1"},
+            "download_info": {"url": "file:///p", **origin},
+            "is_direct": direct,
+            "requested": True,
+        }
+
+    report = {
+        "install": [
+            entry("index", False),
+            entry("folder", True, dir_info={}),
+            entry("edited", True, dir_info={"editable": True}),
+            entry("git", True, vcs_info={"vcs": "git", "commit_id": "12ab"}),
+            entry("part", True, subdirectory="sub"),
+        ]
+    }
+    found = prepare._found(report)
+
+    assert [(one.word, one.is_editable) for one in found] == [
+        ("index==1", False),
+        ("folder @ file:///p", False),
+        ("file:///p", True),
+        ("git @ git+file:///p@12ab", False),
+        ("part @ file:///p#subdirectory=sub", False),
+    ]
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    """Half-made folders and temporary files, but for those that are being made now."""
+    for name in ("made", "half", "half.tmp", "busy", "busy.tmp"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "made" / "ready").touch()
+    with prepare._lock(tmp_path / "busy"):
+        prepare._sweep(tmp_path, "ready")
+
+        left = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
+        assert left == ["busy", "busy.tmp", "made"]
+
+
+def test_tools_leave_their_temporary_files_in_our_folder(tmp_path: Path) -> None:
+    """And hold the lock while they run, should this process be killed."""
+    program = (
+        "import os, pathlib, tempfile; tempfile.mkdtemp();"
+        "pathlib.Path(os.environ['NOTE']).write_text(tempfile.gettempdir())"
+    )
+    with prepare._lock(tmp_path / "env") as making:
+        line = [sys.executable, "-I", "-c", program]
+        making.run(line, "a step", NOTE=str(tmp_path / "note"))
+        with pytest.raises(PrepareError, match=r"a step failed:[^$]*no such thing"):
+            making.run(
+                [sys.executable, "-c", "raise OSError('no such thing')"], "a step"
+            )
+
+    assert (tmp_path / "note").read_text() == str(tmp_path / "env.tmp")
+    assert not (tmp_path / "env.tmp").exists()
+
+
+def test_failed_making_leaves_no_folder(
+    venv: Path,
+    tmp_path: Path,
+    asked_pip: list[tuple[list[str], dict[str, str]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Interrupted as well: half of an environment is of no use to anybody."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prepare, "_fill", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prepare.prepare(probe(venv), cache=tmp_path)
+
+    environments = tmp_path / "environments"
+    assert [path for path in environments.iterdir() if path.is_dir()] == []

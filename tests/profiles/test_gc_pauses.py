@@ -1,0 +1,308 @@
+"""Pauses by heap: which collector it is, what a process says, what is made of it."""
+
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pybench.interpreters import probe
+from pybench.profiles import gc_pauses as pauses
+from pybench.profiles.gc_pauses import COLLECTIONS, COMPARABLE_NS, Cell, Run
+from pybench.statistics.intervals import mean_of, percentile
+
+pytest.importorskip("_pybench")
+CELL = Cell(shape="lists", size=10_000, mode="on")
+PYTHON = Path(sys.executable)
+FREE = not getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+@pytest.mark.parametrize(
+    ("version", "free_threaded", "kind"),
+    [
+        ("3.11.7", False, "generational"),
+        ("3.12.1", False, "generational"),
+        ("3.13.0", False, "generational"),
+        ("3.13.15", True, "whole-heap"),
+        ("3.14.0rc1", False, "incremental"),
+        ("3.14.0", False, "incremental"),
+        ("3.14.4", False, "incremental"),
+        ("3.14.4+", False, "incremental"),
+        ("3.14.4", True, "whole-heap"),
+        ("3.14.5", False, "generational"),
+        ("3.14.10", False, "generational"),
+        ("3.15.0a8", False, "incremental"),
+        ("3.15.0b1", False, "generational"),
+        ("3.15.0", False, "generational"),
+        ("3.15.0", True, "whole-heap"),
+    ],
+)
+def test_collector_follows_from_the_exact_version(
+    version: str, free_threaded: bool, kind: str
+) -> None:
+    """3.14 is not one collector."""
+    assert pauses.collector_kind(version, free_threaded=free_threaded)[0] == kind
+
+
+@pytest.mark.parametrize("version", ["3.14", "three", ""])
+def test_collector_of_half_a_version_is_refused(version: str) -> None:
+    with pytest.raises(ValueError, match="full version"):
+        pauses.collector_kind(version, free_threaded=False)
+
+
+def test_interpreter_with_the_extension_is_ready(tmp_path: Path) -> None:
+    assert pauses.is_ready(PYTHON)
+
+
+@pytest.mark.parametrize("shape", pauses.SHAPES)
+def test_each_shape_is_recorded(shape: str) -> None:
+    """Collections happen by themselves, and as often as they are asked for."""
+    cell = Cell(shape=shape, size=20_000, mode="on")
+
+    run = pauses.run_cell(PYTHON, cell, True, free=FREE, timeout_s=60)
+
+    assert run.problem == ""
+    answer = run.answer
+    asked = [p for p in answer["pauses"] if p[0] >= answer["stop_ns"]]
+    assert len(asked) == COLLECTIONS
+    # A whole-heap collector need not have found it worth while.
+    assert FREE or len(answer["pauses"]) > COLLECTIONS
+    assert answer["pauses_lost"] == 0
+    assert answer["naps"] is not FREE
+
+
+def test_collector_that_is_off_collects_when_asked_only() -> None:
+    cell = Cell(shape="cycles", size=20_000, mode="off")
+
+    run = pauses.run_cell(PYTHON, cell, False, free=FREE, timeout_s=60)
+
+    assert len(run.answer["pauses"]) == COLLECTIONS
+    # The first of them finds all that was left.
+    assert run.answer["pauses"][0][3] >= 20_000
+
+
+def test_raised_threshold_is_raised() -> None:
+    low, high = (
+        pauses.run_cell(
+            PYTHON,
+            Cell(shape="lists", size=10_000, mode=mode),
+            *(False,),
+            free=FREE,
+            timeout_s=60,
+        ).answer["thresholds"]
+        for mode in ("on", "thresholds")
+    )
+
+    assert high[0] == 10 * low[0]
+    assert high[1:] == low[1:]
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ({"what": "record", "shape": "ball", "size": 1, "mode": "on"}, "no shape"),
+        ({"what": "nothing"}, "KeyError"),
+    ],
+)
+def test_child_that_fails_says_why(order: dict[str, Any], reason: str) -> None:
+    with pytest.raises(pauses.ChildError, match=reason):
+        pauses.ask(PYTHON, order, 60)
+
+
+def test_child_that_does_not_end_is_ended() -> None:
+    run = pauses.run_cell(PYTHON, CELL, False, free=FREE, timeout_s=0.001)
+
+    assert "no end within 0.001 seconds" in run.problem
+    assert "--timeout" in run.problem
+
+
+def test_child_that_is_killed_is_told_so(tmp_path: Path) -> None:
+    """As the system does it to whoever has too much memory."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -9 $$\n")
+    python.chmod(0o755)
+
+    with pytest.raises(pauses.ChildError, match=r"signal 9 \(out of memory\?\)"):
+        pauses.ask(python, {}, 60)
+
+
+def test_every_heap_has_one_process_that_is_watched() -> None:
+    cells = pauses.cells_of(["lists"], [10_000], ["off", "on"])
+
+    runs = list(pauses.run_cells(probe(sys.executable), cells, 2, 60))
+
+    found = [(run.cell.mode, run.watched) for run in runs]
+    once = [("off", False), ("off", True), ("on", False)]
+    assert found == 2 * ([("off", True), ("on", True)] if FREE else once)
+
+
+MS = COMPARABLE_NS
+
+
+def answer(**other: Any) -> dict[str, Any]:
+    """Return a made-up answer: one automatic collection, and one that was asked for."""
+    return {
+        "pauses": [[10 * MS, 14 * MS, 2, 0, 0], [110 * MS, 112 * MS, 2, 0, 0]],
+        "pauses_lost": 0,
+        "gaps": [
+            [9 * MS, 11 * MS, 1],  # the first stop of the first collection
+            [12 * MS, 14 * MS, 2],  # its second stop
+            [13 * MS, 13 * MS + 5, 0],  # in it, but the CPU was taken away
+            [50 * MS, 51 * MS, 1],  # nothing was collected
+            [110 * MS, 112 * MS, 1],
+        ],
+        "gaps_lost": 0,
+        "start_ns": 0,
+        "stop_ns": 100 * MS,
+        "thresholds": [700, 10, 10],
+        "rss_before_bytes": 1000,
+        "rss_after_bytes": 1500,
+        "rss_peak_bytes": 1800,
+    } | other
+
+
+def summary_of(*runs: Run, free: bool) -> pauses.CellSummary:
+    """Summarise the runs of one cell."""
+    (found,) = pauses.summarise(runs, free=free)
+    return found
+
+
+def test_with_the_gil_the_recorder_counts_and_the_victim_is_held_against_it() -> None:
+    plain = Run(cell=CELL, watched=False, answer=answer())
+    watched = Run(cell=CELL, watched=True, answer=answer())
+
+    found = summary_of(plain, watched, free=False)
+
+    assert found.observer == "callback"
+    assert found.automatic is not None
+    assert found.asked is not None
+    assert (found.automatic.count, found.automatic.max_ns) == (1, 4 * MS)
+    assert (found.asked.count, found.asked.p50_ns) == (1, 2 * MS)
+    assert found.share is not None
+    assert found.share.value == pytest.approx(0.04)
+    assert found.per_million is not None
+    assert found.per_million.value == pytest.approx(100)
+    assert found.overshoot_bytes is not None
+    assert found.overshoot_bytes.value == 300
+    assert found.other_gaps == 2
+    assert found.agreement is not None
+    assert (found.agreement.count, found.agreement.seen) == (2, 2)
+
+
+def test_without_the_gil_only_stops_of_the_victim_are_pauses() -> None:
+    found = summary_of(Run(cell=CELL, watched=True, answer=answer()), free=True)
+
+    assert found.observer == "victim"
+    assert found.automatic is not None
+    # One collection, though it has two stops; the share is of both.
+    assert (found.automatic.count, found.automatic.max_ns) == (1, 2 * MS)
+    assert found.share is not None
+    assert found.share.value == pytest.approx(0.04)
+    assert found.per_million is not None
+    assert found.per_million.value == pytest.approx(100)
+
+
+def test_gaps_count_as_stops_where_nobody_knows_of_waits() -> None:
+    gaps = [[a, b, -1] for a, b, _ in answer()["gaps"]]
+
+    assert pauses.stopped_ns(answer(), free=True) == 4 * MS
+    assert pauses.stopped_ns(answer(gaps=gaps), free=True) == 4 * MS + 5
+
+
+def test_pause_without_the_gil_is_the_longest_stop_of_a_collection() -> None:
+    """A median over all stops would be that of the short ones."""
+    gaps = [[10 * MS, 13 * MS, 1], [13 * MS + 5, 13 * MS + 25, 1]]
+    gaps += [[110 * MS, 110 * MS + 20, 1], [111 * MS, 112 * MS, 1]]
+
+    found = summary_of(
+        Run(cell=CELL, watched=True, answer=answer(gaps=gaps)), free=True
+    )
+
+    assert found.automatic is not None
+    assert found.asked is not None
+    assert (found.automatic.count, found.automatic.p50_ns) == (1, 3 * MS)
+    assert (found.asked.count, found.asked.p50_ns) == (1, MS)
+
+
+def test_garbage_overshoots_what_was_there_before() -> None:
+    cell = Cell(shape="cycles", size=10_000, mode="on")
+
+    found = summary_of(Run(cell=cell, watched=False, answer=answer()), free=False)
+
+    assert found.overshoot_bytes is not None
+    assert found.overshoot_bytes.value == 800
+
+
+def test_what_cannot_be_had_is_none_with_its_reason() -> None:
+    silent = answer(rss_before_bytes=None, pauses=[], pauses_lost=3)
+
+    found = summary_of(
+        Run(cell=CELL, watched=False, answer=silent),
+        Run(cell=CELL, watched=False, answer={}, problem="it broke"),
+        free=False,
+    )
+
+    assert (found.automatic, found.asked, found.overshoot_bytes) == (None,) * 3
+    assert found.agreement is None
+    assert found.problems == (
+        "it broke",
+        "3 pauses or gaps had no room",
+        "resident memory: the system does not tell",
+    )
+
+
+def test_cell_without_any_answer_has_its_problem_only() -> None:
+    found = summary_of(
+        Run(cell=CELL, watched=False, answer={}, problem="it broke"), free=False
+    )
+
+    assert (found.share, found.per_million, found.thresholds) == (None,) * 3
+    assert found.problems == ("it broke",)
+
+
+@pytest.mark.parametrize("shape", list(pauses.OVERHEAD_SHAPES))
+def test_overhead_has_both_ratios(shape: str) -> None:
+    found = pauses.measure_overhead(PYTHON, shape, 10_000, 6, 60)
+
+    assert (found.shape, found.pairs) == (shape, 6)
+    assert 0 < found.whole.low <= found.whole.value <= found.whole.high < math.inf
+    assert 0 < found.own.low <= found.own.value <= found.own.high < math.inf
+
+
+def test_document_has_no_number_that_json_lacks() -> None:
+    runs = [Run(cell=CELL, watched=False, answer=answer())]
+
+    document = pauses.profile_document(
+        probe(sys.executable), pauses.summarise(runs, free=False), [], complete=True
+    )
+
+    (cell,) = document["cells"]
+    assert document["pybench"] == "profile-gc"
+    assert document["schema"] == 1
+    assert cell["cell"] == {"shape": "lists", "size": 10_000, "mode": "on"}
+    assert cell["share"]["low"] is None
+
+
+def test_mean_has_students_interval() -> None:
+    found = mean_of([1.0, 2.0, 3.0])
+
+    # Of two degrees of freedom: 4.3027.
+    assert (found.value, found.repeats) == (2.0, 3)
+    assert found.half_width == pytest.approx(4.3027 / math.sqrt(3), abs=1e-4)
+    assert mean_of([1.0]).high == math.inf
+    with pytest.raises(ValueError, match="no values"):
+        mean_of([])
+
+
+@pytest.mark.parametrize(
+    ("share", "value"), [(0.0, 1), (0.5, 2), (0.51, 3), (0.99, 4), (1.0, 4)]
+)
+def test_percentile_is_a_value_that_occurred(share: float, value: int) -> None:
+    assert percentile([4, 2, 3, 1], share) == value
+
+
+@pytest.mark.parametrize(("values", "share"), [([], 0.5), ([1], 1.1), ([1], -0.1)])
+def test_bad_percentiles_are_refused(values: list[float], share: float) -> None:
+    with pytest.raises(ValueError, match=r"percentile|share"):
+        percentile(values, share)

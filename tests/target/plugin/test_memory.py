@@ -1,0 +1,233 @@
+"""`--pybench-memory`: columns of memory, from processes that come after the times."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pybench.target.plugin.memory import differences_of
+
+Run = Callable[..., pytest.RunResult]
+
+SIZE = 8_000_000
+# Every execution of a row leaves a line: whose process, timed or not, traced or not.
+SUITE = f"""
+import os
+import tracemalloc
+import pytest
+
+HELD = []
+
+def note(name, benchmark):
+    with open("log", "a") as log:
+        print(name, os.getpid(), benchmark.disabled, tracemalloc.is_tracing(), file=log)
+
+def test_big(benchmark):
+    note("big", benchmark)
+    benchmark.pedantic(lambda: HELD.append(bytearray({SIZE})), rounds=1)
+
+def test_small(benchmark):
+    note("small", benchmark)
+    benchmark(int)
+
+def test_lacking(benchmark):
+    pytest.skip("n/a: too old")
+
+def test_plain():
+    with open("plain", "a") as file:
+        file.write("x")
+"""
+IN_PASS = """
+import sys
+
+if any(word.startswith("--pybench-memory-pass") for word in sys.argv):
+"""
+
+
+def saved(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what rows have in a file of pytest-benchmark, by their names."""
+    rows = json.loads(path.read_text())["benchmarks"]
+    return {row["name"]: row["extra_info"].get("pybench_memory", {}) for row in rows}
+
+
+def log(folder: Path) -> list[list[str]]:
+    """Return the words of each line that a row left."""
+    return [line.split() for line in (folder / "log").read_text().splitlines()]
+
+
+def test_columns_are_printed_and_saved(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    """Of the rows that were measured, also under --benchmark-only."""
+    pytester.makepyfile(test_suite=SUITE)
+
+    result = run_process(
+        "--pybench-memory", "--benchmark-only", "--benchmark-json=out.json"
+    )
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "pybench: resident memory, in a process of its own",
+            "pybench: allocated memory, in a process of its own",
+            "*benchmark: 2 tests*",
+            "-* memory -*",
+            "*rss peak *rss left *traced peak *blocks left",
+            "big * MiB * MiB * 7.6 MiB *",
+            "small *",
+            "=* pybench =*",
+        ]
+    )
+    rows = saved(pytester.path / "out.json")
+    assert {*rows} == {"test_big", "test_small"}
+    assert rows["test_big"]["traced_peak_bytes"] == pytest.approx(SIZE, rel=0.1)
+    assert rows["test_big"]["rss_peak_bytes"] == pytest.approx(SIZE, rel=0.3)
+    assert rows["test_small"]["traced_peak_bytes"] < SIZE / 10
+    assert abs(rows["test_small"]["blocks_grown"]) < 60  # pytest's are taken off
+
+
+def test_timed_process_is_not_observed_and_the_others_are_not_timed(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    """Each row: timed, then once for what is resident, then once traced."""
+    pytester.makepyfile(test_suite=SUITE)
+
+    run_process("--pybench-memory")
+
+    lines = log(pytester.path)
+    assert [line[0] for line in lines] == ["big", "small"] * 3
+    assert [line[2:] for line in lines[::2]] == [
+        ["False", "False"],
+        ["True", "False"],
+        ["True", "True"],
+    ]
+    assert len({line[1] for line in lines}) == 3
+    assert (pytester.path / "plain").read_text() == "x"
+
+
+def test_further_processes_are_timed_before(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    """And words of the ini file reach those processes, and do nothing there."""
+    pytester.makepyfile(test_suite=SUITE)
+    pytester.makeini(
+        "[pytest]\naddopts = --pybench-memory --pybench-processes=2 "
+        "--benchmark-save=base"
+    )
+
+    result = run_process()
+
+    assert result.ret == 0
+    assert [line[2] for line in log(pytester.path)[::2]] == [
+        *("False", "False", "True", "True")
+    ]
+    (path,) = pytester.path.glob(".benchmarks/*/0001_base.json")
+    assert all(saved(path).values())
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "option", ["--benchmark-disable", "--collect-only", "--benchmark-skip"]
+)
+def test_nothing_is_looked_at_where_nothing_is_measured(
+    pytester: pytest.Pytester, run: Run, option: str
+) -> None:
+    pytester.makepyfile(test_suite=SUITE)
+
+    result = run("--pybench-memory", option)
+
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*resident memory*")
+    result.stdout.no_fnmatch_line("*- memory -*")
+
+
+def test_process_that_dies_costs_its_columns_alone(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    death = """
+    if not tracemalloc.is_tracing():
+        os.abort()
+"""
+    pytester.makepyfile(test_suite=SUITE + IN_PASS + death)
+
+    result = run_process("--pybench-memory", "--benchmark-json=out.json")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["big * n/a * n/a * MiB * n/a", "*the process for resident memory*SIGABRT*"]
+    )
+    assert {*saved(pytester.path / "out.json")["test_big"]} == {"traced_peak_bytes"}
+
+
+@pytest.mark.once
+def test_row_that_fails_untimed_is_told(
+    pytester: pytest.Pytester, run_process: Run
+) -> None:
+    failing = """
+    def test_small(benchmark):
+        raise ValueError("not here")
+"""
+    pytester.makepyfile(test_suite=SUITE + IN_PASS + failing)
+
+    result = run_process("--pybench-memory", "--benchmark-json=out.json")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["*note: the process for resident memory ended with exit status 1: 1 failed*"]
+    )
+    assert saved(pytester.path / "out.json")["test_big"]
+
+
+@pytest.mark.once
+def test_interrupt_keeps_the_times(pytester: pytest.Pytester) -> None:
+    wait = """
+    import time
+    with open("child", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("child", "pid")
+    time.sleep(600)
+"""
+    pytester.makepyfile(test_suite=SUITE + IN_PASS + wait)
+    options = ("--pybench-memory", "--benchmark-json=out.json")
+    session = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--benchmark-max-time=0.01", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        # Where this run is a job of a shell, an interrupt may be ignored for good.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    pid = pytester.path / "pid"
+    while not pid.exists() and session.poll() is None:
+        time.sleep(0.01)
+    session.send_signal(signal.SIGINT)
+    session.communicate(timeout=60)
+
+    assert session.returncode == pytest.ExitCode.INTERRUPTED
+    assert {*saved(pytester.path / "out.json")} == {"test_big", "test_small"}
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
+@pytest.mark.once
+def test_needs_pytest_benchmark(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_nothing(): pass")
+
+    result = pytester.runpytest_subprocess("-p", "no:benchmark", "--pybench-memory")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --pybench-memory needs pytest-benchmark"])
+
+
+def test_only_what_is_known_has_a_number() -> None:
+    """Another system than Linux has no mark to set back, and no size now."""
+    assert differences_of({"rss_before_bytes": 5, "rss_peak_bytes": 7}) == {
+        "rss_peak_bytes": 2
+    }
+    assert differences_of({}) == {}
