@@ -2,6 +2,7 @@
 #
 #   make bench PYTHON=/path/to/python      another interpreter
 #   make bench ARGS="-k refcount"          further options of pytest
+#   make test-one ARGS=tests/docs         some tests on one interpreter
 #
 # Written for GNU make 3.81 (macOS) and later.
 
@@ -19,11 +20,12 @@ command -v "$(PYTHON)" >/dev/null 2>&1 || { \
 python=$$("$(PYTHON)" scripts/environment.py $(1)) || exit 1
 endef
 
-.PHONY: help setup bench test reference lint clean
+.PHONY: help setup bench test test-one reference lint clean
 
 help:
 	@echo 'make bench       set up, then pytest benchmarks/ --benchmark-only'
 	@echo 'make test        set up, then the tests, on each kind of interpreter found'
+	@echo 'make test-one    set up, then the tests that ARGS names, on one interpreter'
 	@echo 'make reference   the kernels beside the same operations in plain C'
 	@echo 'make lint        ruff, mypy, and C without warnings'
 	@echo 'make setup       only set up; prints the Python of the environment'
@@ -40,6 +42,9 @@ bench:
 
 test:
 	@$(call checked,--optional faces); exec "$$python" scripts/test_matrix.py -- $(ARGS)
+
+test-one:
+	@$(call checked,--optional host); exec "$$python" -m pytest $(ARGS)
 
 reference:
 	@$(call checked); exec "$$python" benchmarks/reference/run.py $(ARGS)

@@ -1,5 +1,4 @@
-/* areas.h - one line per area, and per part of one (<area>_<part>.c): the
-   function that adds its kernels. */
+/* areas.h - one line per area: the function that adds its kernels. */
 
 #ifndef PB_AREAS_H
 #define PB_AREAS_H
@@ -13,10 +12,7 @@ int pb_counters_add(PyObject *module);
 int pb_gil_add(PyObject *module);
 int pb_locks_add(PyObject *module);
 int pb_ordering_add(PyObject *module);
-int pb_ordering_objects_add(PyObject *module);
-int pb_ordering_threads_add(PyObject *module);
 int pb_pauses_add(PyObject *module);
-int pb_pauses_watch_add(PyObject *module);
 int pb_refcount_add(PyObject *module);
 int pb_subinterpreters_add(PyObject *module);
 int pb_yardstick_add(PyObject *module);

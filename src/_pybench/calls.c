@@ -30,7 +30,7 @@
    Every call must return, or the kernel raises. */
 
 #include "areas.h"
-#include "entries.h"
+#include "arguments.h"
 #include "loop.h"
 #include "threads.h"
 
@@ -70,29 +70,10 @@ static const char calls_source[] =
     "    def __call__(self): pass\n"
     "instance = Class()\n";
 
-/* A thing that is called, by its name in calls_source, and the name that is
-   looked up in it. */
-struct calls_what {
-    const char *target;
-    const char *name;
-};
-static const struct calls_what call_whats[] = {
-    [KIND_C] = {"instance", NULL},        [KIND_NOARGS] = {"noargs", NULL},
-    [KIND_ONE] = {"one", NULL},           [KIND_KEYWORDS] = {"keywords", NULL},
-    [KIND_PYTHON] = {"python", NULL},     [KIND_ARGUMENT] = {"argument", NULL},
-    [KIND_METHOD] = {"instance", "method"},
-    [KIND_INSTANCE] = {"instance", NULL}, [KIND_TYPE] = {"type", NULL},
-};
-static const struct calls_what attribute_whats[] = {
-    [ATTRIBUTE_FOUND] = {"instance", "found"},
-    [ATTRIBUTE_OF_CLASS] = {"instance", "of_class"},
-    [ATTRIBUTE_MISSING] = {"instance", "missing"},
-};
-
 /* Arguments of a call; read-only for the workers. */
 struct calls_shared {
     PyObject *names;  // what calls_source has defined; NULL: each its own
-    const struct calls_what *what;
+    const char *wanted;
 };
 
 struct calls_worker {
@@ -172,18 +153,50 @@ calls_prepare(struct pb_worker *worker)
     if (names == NULL) {
         return -1;
     }
-    const char *wanted = shared->what->target;
-    PyObject *target = PyDict_GetItemString(names, wanted);
+    PyObject *target = PyDict_GetItemString(names, shared->wanted);
     local->target = Py_XNewRef(target);
     Py_DECREF(names);
     if (target == NULL) {
-        PyErr_Format(PyExc_SystemError, "calls: '%s' is not defined", wanted);
+        PyErr_Format(PyExc_SystemError, "calls: '%s' is not defined",
+                     shared->wanted);
         return -1;
     }
-    if (shared->what->name != NULL) {
-        local->name = PyUnicode_InternFromString(shared->what->name);
+    return 0;
+}
+
+static int
+calls_named_prepare(struct pb_worker *worker, const char *name)
+{
+    struct calls_worker *local = worker->local;
+    if (calls_prepare(worker) < 0) {
+        return -1;
     }
-    return shared->what->name != NULL && local->name == NULL ? -1 : 0;
+    local->name = PyUnicode_InternFromString(name);
+    return local->name == NULL ? -1 : 0;
+}
+
+static int
+calls_method_prepare(struct pb_worker *worker)
+{
+    return calls_named_prepare(worker, "method");
+}
+
+static int
+calls_found_prepare(struct pb_worker *worker)
+{
+    return calls_named_prepare(worker, "found");
+}
+
+static int
+calls_class_prepare(struct pb_worker *worker)
+{
+    return calls_named_prepare(worker, "of_class");
+}
+
+static int
+calls_missing_prepare(struct pb_worker *worker)
+{
+    return calls_named_prepare(worker, "missing");
 }
 
 static void
@@ -248,93 +261,147 @@ CALLS_LOOP(missing, PyObject *result = PyObject_GetAttr(target, name);
 
 #undef CALLS_LOOP
 
-#define CALLS_KERNEL(loop_)                                                   \
-    {.attached = true, .block = CALLS_BLOCK,                                  \
-     .local_size = sizeof(struct calls_worker), .prepare = calls_prepare,     \
+#define CALLS_KERNEL(name_, prepare_, loop_)                                  \
+    {.name = name_, .attached = true, .block = CALLS_BLOCK,                   \
+     .local_size = sizeof(struct calls_worker), .prepare = prepare_,          \
      PB_LOOP_FUNCTION(loop_), .finish = calls_finish}
 
 static const struct pb_kernel call_kernels[] = {
-    [KIND_C] = CALLS_KERNEL(calls_c_loop),
-    [KIND_NOARGS] = CALLS_KERNEL(calls_plain_loop),
-    [KIND_ONE] = CALLS_KERNEL(calls_argument_loop),
-    [KIND_KEYWORDS] = CALLS_KERNEL(calls_plain_loop),
-    [KIND_PYTHON] = CALLS_KERNEL(calls_plain_loop),
-    [KIND_ARGUMENT] = CALLS_KERNEL(calls_argument_loop),
-    [KIND_METHOD] = CALLS_KERNEL(calls_method_loop),
-    [KIND_INSTANCE] = CALLS_KERNEL(calls_plain_loop),
-    [KIND_TYPE] = CALLS_KERNEL(calls_plain_loop),
+    [KIND_C] = CALLS_KERNEL("calls_call", calls_prepare, calls_c_loop),
+    [KIND_NOARGS] = CALLS_KERNEL("calls_call", calls_prepare,
+                                 calls_plain_loop),
+    [KIND_ONE] = CALLS_KERNEL("calls_call", calls_prepare,
+                              calls_argument_loop),
+    [KIND_KEYWORDS] = CALLS_KERNEL("calls_call", calls_prepare,
+                                   calls_plain_loop),
+    [KIND_PYTHON] = CALLS_KERNEL("calls_call", calls_prepare,
+                                 calls_plain_loop),
+    [KIND_ARGUMENT] = CALLS_KERNEL("calls_call", calls_prepare,
+                                   calls_argument_loop),
+    [KIND_METHOD] = CALLS_KERNEL("calls_call", calls_method_prepare,
+                                 calls_method_loop),
+    [KIND_INSTANCE] = CALLS_KERNEL("calls_call", calls_prepare,
+                                   calls_plain_loop),
+    [KIND_TYPE] = CALLS_KERNEL("calls_call", calls_prepare, calls_plain_loop),
+};
+static const char *const call_targets[] = {
+    [KIND_C] = "instance",        [KIND_NOARGS] = "noargs",
+    [KIND_ONE] = "one",           [KIND_KEYWORDS] = "keywords",
+    [KIND_PYTHON] = "python",     [KIND_ARGUMENT] = "argument",
+    [KIND_METHOD] = "instance",   [KIND_INSTANCE] = "instance",
+    [KIND_TYPE] = "type",
 };
 static const struct pb_kernel attribute_kernels[] = {
-    [ATTRIBUTE_FOUND] = CALLS_KERNEL(calls_attribute_loop),
-    [ATTRIBUTE_OF_CLASS] = CALLS_KERNEL(calls_attribute_loop),
-    [ATTRIBUTE_MISSING] = CALLS_KERNEL(calls_missing_loop),
+    [ATTRIBUTE_FOUND] = CALLS_KERNEL("calls_attribute", calls_found_prepare,
+                                     calls_attribute_loop),
+    [ATTRIBUTE_OF_CLASS] = CALLS_KERNEL("calls_attribute",
+                                        calls_class_prepare,
+                                        calls_attribute_loop),
+    [ATTRIBUTE_MISSING] = CALLS_KERNEL("calls_attribute",
+                                       calls_missing_prepare,
+                                       calls_missing_loop),
 };
 
-/* Both kernels have the options `kind`, which decides what is called, and
-   `layout`. */
 static PyObject *
-calls_run(struct pb_call *call, const struct calls_what *whats)
+calls_run(PyObject *module, struct pb_plan *plan, int layout,
+          const char *wanted)
 {
-    struct calls_shared shared = {.what = &whats[call->options[0]]};
-    if (call->options[1] == LAYOUT_SHARED) {
+    struct calls_shared shared = {.wanted = wanted};
+    if (layout == LAYOUT_SHARED) {
         shared.names = calls_define();
         if (shared.names == NULL) {
             return NULL;
         }
     }
-    PyObject *results = pb_call_run(call, &shared);
+    plan->shared = &shared;
+    PyObject *results = pb_run(module, plan);
     Py_XDECREF(shared.names);
     return results;
 }
 
-static PyObject *
-calls_call_run(struct pb_call *call)
-{
-    return calls_run(call, call_whats);
-}
+PyDoc_STRVAR(calls_call_doc,
+"calls_call($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"           kind='python', layout='private')\n--\n\n"
+"Call something from C, by the public protocol for its kind.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"kind: 'c' (a C function, no Python), 'noargs', 'one', 'keywords' (built-in\n"
+"functions), 'python', 'argument' (Python functions), 'method', 'instance'\n"
+"(with __call__), 'type' (object()). layout: 'private', 'shared'.");
 
 static PyObject *
-calls_attribute_run(struct pb_call *call)
+calls_call(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    return calls_run(call, attribute_whats);
+    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "layout", NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *kind_name = "python", *layout_name = "private";
+    struct pb_plan plan = {0};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT "ss:calls_call", names,
+            PB_ARGUMENTS_TARGETS(common), &kind_name, &layout_name)
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    int kind = pb_choice("kind", kind_name, kind_names);
+    if (kind < 0) {
+        return NULL;
+    }
+    int layout = pb_choice("layout", layout_name, layout_names);
+    if (layout < 0) {
+        return NULL;
+    }
+    plan.kernel = &call_kernels[kind];
+    return calls_run(module, &plan, layout, call_targets[kind]);
 }
 
-static const struct pb_entry calls_call_entry = {
-    .name = "calls_call",
-    .doc = "Call something from C, by the public protocol for its kind.",
-    .options = {{"kind", kind_names, .otherwise = KIND_PYTHON,
-                 .doc = "c: a C function, no Python; noargs, one, keywords: "
-                        "built-in functions;\n    python, argument: Python "
-                        "functions; instance: has __call__; type: object()."},
-                {"layout", layout_names,
-                 .doc = "What is called: each thread its own, or one for "
-                        "all."}},
-    .kernels = call_kernels,
-    .chosen_by = 1,
-    .run = calls_call_run,
-};
-PB_FUNCTION(calls_call)
+PyDoc_STRVAR(calls_attribute_doc,
+"calls_attribute($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"                kind='found', layout='private')\n--\n\n"
+"Look an attribute of an instance up from C.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"kind: 'found' (in its dict), 'of_class', 'missing' (and the error is\n"
+"cleared). layout: 'private' (an instance for each thread), 'shared'.");
 
-static const struct pb_entry calls_attribute_entry = {
-    .name = "calls_attribute",
-    .doc = "Look an attribute of an instance up from C.",
-    .options = {{"kind", attribute_names,
-                 .doc = "In its dict, in that of its class, or nowhere (the "
-                        "error is cleared)."},
-                {"layout", layout_names,
-                 .doc = "An instance for each thread, or one for all."}},
-    .kernels = attribute_kernels,
-    .chosen_by = 1,
-    .run = calls_attribute_run,
+static PyObject *
+calls_attribute(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "layout", NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *kind_name = "found", *layout_name = "private";
+    struct pb_plan plan = {0};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT "ss:calls_attribute", names,
+            PB_ARGUMENTS_TARGETS(common), &kind_name, &layout_name)
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    int kind = pb_choice("kind", kind_name, attribute_names);
+    if (kind < 0) {
+        return NULL;
+    }
+    int layout = pb_choice("layout", layout_name, layout_names);
+    if (layout < 0) {
+        return NULL;
+    }
+    plan.kernel = &attribute_kernels[kind];
+    return calls_run(module, &plan, layout, "instance");
+}
+
+static PyMethodDef calls_methods[] = {
+    {"calls_call", (PyCFunction)(void (*)(void))calls_call,
+     METH_VARARGS | METH_KEYWORDS, calls_call_doc},
+    {"calls_attribute", (PyCFunction)(void (*)(void))calls_attribute,
+     METH_VARARGS | METH_KEYWORDS, calls_attribute_doc},
+    {NULL, NULL, 0, NULL},
 };
-PB_FUNCTION(calls_attribute)
+
+static const struct pb_listing calls_listings[] = {
+    {.name = "calls_call", .attached = true},
+    {.name = "calls_attribute", .attached = true},
+    {NULL, false, NULL},
+};
 
 int
 pb_calls_add(PyObject *module)
 {
-    static const struct pb_method methods[] = {
-        PB_METHOD(calls_call),
-        PB_METHOD(calls_attribute),
-    };
-    return pb_entries_add(module, methods, Py_ARRAY_LENGTH(methods));
+    return pb_area_add(module, "calls", calls_methods, calls_listings);
 }

@@ -19,12 +19,14 @@
    churn_create.  One iteration is one object.  Inside the window: making,
    dropping, and with a batch of more than one a store and a load of its
    pointer.  Outside: the types and the array of pointers.  Contents are left
-   as the allocation leaves them.  batch=1 is the friendliest case: the same
-   memory again and again, mostly from a free list; a large batch leaves those
-   lists (80 floats, 2000 tuples of a size) for the allocator, and then the
-   cache.  Tuples, lists and dicts are entered with the garbage collector; the
-   rows run with it disabled, a call by hand does not, and before 3.12 the
-   making of an object may then collect.
+   as the allocation leaves them (items NULL, characters unset): this is about
+   the object, not about filling it.  batch=1 is the friendliest case there is,
+   the same memory again and again, hot, mostly from a free list; a large batch
+   leaves those lists (80 floats, 2000 tuples of a size) for the allocator, and
+   then the cache.  Tuples, lists and dicts are entered with the garbage
+   collector.  The rows run with it disabled (the `kernel` fixture sees to
+   that); a call by hand does not, and before 3.12 the making of an object may
+   then collect.
 
    Threads share nothing but the allocator, which is per thread on a
    free-threaded build.  The exception is `heap`: tp_alloc counts the new
@@ -34,25 +36,26 @@
    size.  heap_private has that atomic without the others.
 
    churn_handover.  One iteration is one last reference dropped by a thread
-   that does not own the object.  A background worker, the owner, makes
-   `iterations` objects while the measured one sleeps; then the measured one,
-   the dropper, drops them while the owner sleeps, detached; then the owner
-   calls an empty Python function.  Only the dropping is in the window, and
-   KernelResult.threads is 1.  On a GIL build to drop is to destroy.  On a
-   free-threaded one it is to put the object into its owner's queue (biased
-   reference counting, PEP 703; Python/brc.c): the destructors run when the
-   owner next runs bytecode.  Hence detail, of the whole round: enqueue_ns, the
-   dropper's window; drain_ns, the owner's one call (with nothing queued, a few
-   microseconds); destroyed_before_drain and destroyed, counted by the
-   destructor.  A round in which not every object was destroyed once is an
-   error.
+   that does not own the object.  Two threads: a background worker, the owner,
+   makes `iterations` objects while the measured one sleeps; then the measured
+   worker, the dropper, drops them while the owner sleeps, detached; then the
+   owner calls an empty Python function.  Only the dropping is in the window,
+   and the owner is no measured thread, so ns_per_operation is the dropper's
+   alone and KernelResult.threads is 1.  On a GIL build to drop is to destroy.
+   On a free-threaded one it is to put the object into its owner's queue
+   (biased reference counting, PEP 703; Python/brc.c): the destructors run when
+   the owner next runs bytecode.  Hence detail, of the whole round: enqueue_ns,
+   the dropper's window; drain_ns, the owner's one call (with nothing queued,
+   a few microseconds: the owner has just been woken); destroyed_before_drain
+   and destroyed, counted by the destructor.  A round in which not every object
+   was destroyed once is an error.
 
    Not shown: destruction by the collector, objects with contents, an owner
    that runs, or has ended, while its objects are dropped. */
 
 #include "areas.h"
+#include "arguments.h"
 #include "clock.h"
-#include "entries.h"
 #include "loop.h"
 #include "state.h"
 #include "threads.h"
@@ -148,11 +151,16 @@ churn_plain_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
+static PyType_Slot churn_plain_slots[] = {
+    {Py_tp_dealloc, churn_plain_dealloc},
+    {0, NULL},
+};
+
 static PyType_Spec churn_plain_spec = {
     .name = "_pybench.ChurnObject",
     .basicsize = sizeof(PyObject),
     .flags = Py_TPFLAGS_DEFAULT,
-    .slots = (PyType_Slot[]){{Py_tp_dealloc, churn_plain_dealloc}, {0, NULL}},
+    .slots = churn_plain_slots,
 };
 
 struct counted {
@@ -163,6 +171,7 @@ struct counted {
 static void
 churn_counted_dealloc(PyObject *self)
 {
+    PyTypeObject *type = Py_TYPE(self);
     _Atomic int64_t *destroyed = ((struct counted *)self)->destroyed;
     /* With the GIL this runs in the dropper's window, and a plain addition is
        enough; without it, in the owner's drain, and two threads may meet when
@@ -173,15 +182,21 @@ churn_counted_dealloc(PyObject *self)
     int64_t count = atomic_load_explicit(destroyed, memory_order_relaxed);
     atomic_store_explicit(destroyed, count + 1, memory_order_relaxed);
 #endif
-    churn_plain_dealloc(self);
+    type->tp_free(self);
+    Py_DECREF(type);
 }
+
+static PyType_Slot churn_counted_slots[] = {
+    {Py_tp_dealloc, churn_counted_dealloc},
+    {0, NULL},
+};
 
 static PyType_Spec churn_counted_spec = {
     .name = "_pybench.CountedObject",
     .basicsize = sizeof(struct counted),
     /* One made from Python would have nothing to count in. */
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .slots = (PyType_Slot[]){{Py_tp_dealloc, churn_counted_dealloc}, {0, NULL}},
+    .slots = churn_counted_slots,
 };
 
 /* churn_create */
@@ -306,22 +321,25 @@ CHURN_LOOPS(instance, local->type->tp_new(local->type, local->arguments, NULL))
 
 #undef CHURN_LOOPS
 
-/* A kernel's loop and what it is found by, by kind, then by whether there is a
-   batch. */
-static const struct churn_form {
-    int (*loop)(struct pb_worker *worker, int64_t iterations);
+typedef int (*churn_loop)(struct pb_worker *, int64_t);
+
+struct churn_form {
+    churn_loop loop;
     const char *name;
-} churn_forms[][2] = {
+};
+
+/* By kind, then by whether there is a batch. */
 #define LOOPS(kind)                                                           \
     {{churn_##kind##_loop, "churn_" #kind "_loop"},                           \
      {churn_##kind##_batch_loop, "churn_" #kind "_batch_loop"}}
+static const struct churn_form churn_forms[][2] = {
     [KIND_INT] = LOOPS(int),         [KIND_FLOAT] = LOOPS(float),
     [KIND_STR] = LOOPS(str),         [KIND_BYTES] = LOOPS(bytes),
     [KIND_TUPLE] = LOOPS(tuple),     [KIND_LIST] = LOOPS(list),
     [KIND_DICT] = LOOPS(dict),       [KIND_OBJECT] = LOOPS(instance),
     [KIND_HEAP] = LOOPS(instance),   [KIND_HEAP_PRIVATE] = LOOPS(instance),
-#undef LOOPS
 };
+#undef LOOPS
 
 /* churn_handover */
 
@@ -343,13 +361,23 @@ struct handover {
     _Atomic int64_t destroyed;
 };
 
+struct handover_shared {
+    struct handover *handover;
+};
+
 enum { NOTE_ENQUEUE, NOTE_DRAIN, NOTE_BEFORE_DRAIN, NOTE_DESTROYED };
 
-/* The one thing of a call that its workers write to. */
 static struct handover *
 handover_of(const struct pb_worker *worker)
 {
-    return (struct handover *)(uintptr_t)worker->shared;
+    return ((const struct handover_shared *)worker->shared)->handover;
+}
+
+/* Sleeps until something may have changed; the lock is held. */
+static void
+handover_sleep(struct handover *handover)
+{
+    pb_condition_wait(&handover->changed, &handover->lock, HANDOVER_LOOK_NS);
 }
 
 /* The attached dropper asks the owner for something and sleeps until it is
@@ -363,8 +391,7 @@ handover_ask(const struct pb_worker *worker, enum request request)
     handover->request = request;
     pthread_cond_signal(&handover->changed);
     while (handover->request != REQUEST_NONE && !pb_stopping(worker)) {
-        pb_condition_wait(&handover->changed, &handover->lock,
-                          HANDOVER_LOOK_NS);
+        handover_sleep(handover);
     }
     pthread_mutex_unlock(&handover->lock);
     Py_END_ALLOW_THREADS
@@ -378,6 +405,19 @@ handover_served(struct handover *handover)
     handover->request = REQUEST_NONE;
     pthread_cond_signal(&handover->changed);
     pthread_mutex_unlock(&handover->lock);
+}
+
+/* Calls the empty Python function: a safepoint, and where what is queued for
+   this thread is destroyed.  0, or -1 with an exception. */
+static int
+handover_run_bytecode(const struct handover *handover)
+{
+    PyObject *answer = PyObject_CallNoArgs(handover->drain);
+    if (answer == NULL) {
+        return -1;
+    }
+    Py_DECREF(answer);
+    return 0;
 }
 
 /* The owner, attached, makes the round's objects, or some of them when the
@@ -402,7 +442,7 @@ handover_make(const struct pb_worker *worker)
             if (pb_stopping(worker)) {
                 return 0;
             }
-            if (pb_safepoint(handover->drain) < 0) {
+            if (handover_run_bytecode(handover) < 0) {
                 return -1;
             }
         }
@@ -423,8 +463,7 @@ handover_owner(struct pb_worker *worker)
         pthread_mutex_lock(&handover->lock);
         while (handover->request == REQUEST_NONE
                && !pb_background_over(worker)) {
-            pb_condition_wait(&handover->changed, &handover->lock,
-                              HANDOVER_LOOK_NS);
+            handover_sleep(handover);
         }
         request = handover->request;
         pthread_mutex_unlock(&handover->lock);
@@ -438,7 +477,7 @@ handover_owner(struct pb_worker *worker)
         }
         else {
             int64_t begin_ns = pb_clock_ns();
-            status = pb_safepoint(handover->drain);
+            status = handover_run_bytecode(handover);
             handover->drain_ns = pb_clock_ns() - begin_ns;
         }
         handover_served(handover);
@@ -488,7 +527,8 @@ handover_round_finish(struct pb_worker *worker)
     if (pb_stopping(worker)) {
         return 0;
     }
-    sample->note[NOTE_ENQUEUE] = sample->wall_ns;
+    sample->note[NOTE_ENQUEUE] =
+        sample->stop_ns - sample->start_ns - sample->safepoint_wait_ns;
     sample->note[NOTE_DRAIN] = handover->drain_ns;
     sample->note[NOTE_BEFORE_DRAIN] = before;
     sample->note[NOTE_DESTROYED] = destroyed;
@@ -507,7 +547,19 @@ handover_round_finish(struct pb_worker *worker)
     return 0;
 }
 
+
+/* Kernels. */
+
+static const struct pb_kernel churn_create_kernel = {
+    .name = "churn_create",
+    .attached = true,
+    .local_size = sizeof(struct churn_worker),
+    .prepare = churn_prepare,
+    .finish = churn_finish,
+};
+
 static const struct pb_kernel churn_handover_kernel = {
+    .name = "churn_handover",
     .attached = true,
     .block = CHURN_BLOCK,
     .notes = {[NOTE_ENQUEUE] = "enqueue_ns",
@@ -520,94 +572,35 @@ static const struct pb_kernel churn_handover_kernel = {
     .background = handover_owner,
 };
 
-static PyObject *
-churn_handover_run(struct pb_call *call)
-{
-    struct handover handover = {.request = REQUEST_NONE};
-    PyObject *results = NULL;
-    /* The owner is no measured thread: see the head of this file. */
-    call->plan.threads = 1;
-    call->plan.background = 1;
-    handover.slots =
-        malloc((size_t)call->plan.iterations * sizeof(PyObject *));
-    if (handover.slots == NULL) {
-        return PyErr_NoMemory();
-    }
-    handover.type = PyType_FromSpec(&churn_counted_spec);
-    if (handover.type == NULL) {
-        goto done;
-    }
-    handover.drain = pb_get_state(call->module)->safepoint;
-    pthread_mutex_init(&handover.lock, NULL);
-    pb_condition_init(&handover.changed);
-    results = pb_call_run(call, &handover);
-    /* A call that ended early has not dropped all.  What it queued was
-       destroyed with the owner's thread state, so nothing counts after this.
-       */
-    while (handover.dropped < handover.made) {
-        Py_DECREF(handover.slots[handover.dropped++]);
-    }
-    pthread_cond_destroy(&handover.changed);
-    pthread_mutex_destroy(&handover.lock);
+/* Entries. */
 
-done:
-    Py_XDECREF(handover.type);
-    free(handover.slots);
-    return results;
-}
-
-static const struct pb_entry churn_handover_entry = {
-    .name = "churn_handover",
-    .doc = "Drop the last reference to an object that another thread made.",
-    .more = "RuntimeError also when not every object was destroyed once. "
-            "detail: enqueue_ns\n(to drop all), drain_ns (the owner's next "
-            "call of a Python function), and of\nthe destructors "
-            "destroyed_before_drain and destroyed.",
-    .iterations = {"iterations", .least = 1, .most = HANDOVER_ITERATIONS_MAX,
-                   .doc = "Objects in one round.",
-                   .reason = "whose objects are all alive at once"},
-    .threads = {"threads", .least = 2, .most = 2, .otherwise = 2,
-                .doc = "The owner and the dropper; only the dropper is "
-                       "measured.",
-                .reason = "an owner and a dropper"},
-    .kernels = &churn_handover_kernel,
-    .run = churn_handover_run,
-};
-PB_FUNCTION(churn_handover)
-
-/* churn_create, its entry */
-
-static const struct pb_kernel churn_create_kernel = {
-    .attached = true,
-    .local_size = sizeof(struct churn_worker),
-    .prepare = churn_prepare,
-    .finish = churn_finish,
-};
-
-/* What size=0 stands for, or the size; -1 with a ValueError set. */
-static Py_ssize_t
-churn_size(enum kind kind, int64_t size)
+/* The size that `size_object` asks for; 0, or -1 with an exception set. */
+static int
+churn_size(enum kind kind, PyObject *size_object, Py_ssize_t *size)
 {
     const struct churn_sizes *sizes = &churn_sizes[kind];
-    if (size == 0) {
-        return (Py_ssize_t)sizes->otherwise;
-    }
-    if (sizes->most == 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "size must be 0 with kind='%s', which has none, not %lld",
-                     kind_names[kind], (long long)size);
+    int64_t number;
+    if (pb_whole_number("size", size_object, 0, CHURN_SIZE_MAX, 0, &number)
+        < 0) {
         return -1;
     }
-    if (size < sizes->least) {
+    if (number != 0 && sizes->most == 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "size must be 0 with kind='%s', which has none, not %lld",
+                     kind_names[kind], (long long)number);
+        return -1;
+    }
+    if (number != 0 && number < sizes->least) {
         PyErr_Format(PyExc_ValueError,
                      "size must be 0 (for %lld) or from %lld to %lld with "
                      "kind='%s', not %lld: smaller ones may be cached",
                      (long long)sizes->otherwise, (long long)sizes->least,
                      (long long)sizes->most, kind_names[kind],
-                     (long long)size);
+                     (long long)number);
         return -1;
     }
-    return (Py_ssize_t)size;
+    *size = (Py_ssize_t)(number != 0 ? number : sizes->otherwise);
+    return 0;
 }
 
 /* The block for a call, whole batches; 0 with a ValueError set when a batch is
@@ -616,7 +609,8 @@ static int64_t
 churn_block(const struct churn_shared *shared, int threads)
 {
     int64_t items = shared->size * churn_sizes[shared->kind].item;
-    int64_t alive = (CHURN_OBJECT_BYTES + items) * shared->batch;
+    int64_t bytes = CHURN_OBJECT_BYTES + items;
+    int64_t alive = bytes * shared->batch;
     if (alive > CHURN_ALIVE_MAX || alive * threads > CHURN_ALIVE_ALL_MAX) {
         PyErr_Format(PyExc_ValueError,
                      "batch must be smaller: %lld objects of size %zd on %d "
@@ -634,69 +628,160 @@ churn_block(const struct churn_shared *shared, int threads)
     return Py_MAX(block / shared->batch, 1) * shared->batch;
 }
 
-enum { OPTION_KIND, OPTION_ORDER, OPTION_BATCH, OPTION_SIZE };
+PyDoc_STRVAR(churn_create_doc,
+"churn_create($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"             kind='list', order='lifo', batch=1, size=0)\n--\n\n"
+"Make an object and destroy it.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"kind: 'int', 'float', 'str', 'bytes', 'tuple', 'list', 'dict', 'object',\n"
+"'heap' (one heap type for all threads) or 'heap_private' (one for each).\n"
+"batch: how many are alive before the first is dropped, 1..65536. order:\n"
+"drop the youngest first ('lifo') or the oldest ('fifo'). size: characters,\n"
+"bytes or items of a str, bytes (2..2**20), tuple (1..2**20) or list\n"
+"(0..2**20); 0 stands for 16, 16, 3 and 0. A batch may take 32 MiB on a\n"
+"thread and 1 GiB on all.");
 
 static PyObject *
-churn_create_run(struct pb_call *call)
+churn_create(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    struct churn_shared shared = {
-        .kind = (enum kind)call->options[OPTION_KIND],
-        .order = (enum order)call->options[OPTION_ORDER],
-        .batch = call->options[OPTION_BATCH],
-    };
-    const struct churn_form *form =
-        &churn_forms[shared.kind][shared.batch > 1];
-    call->kernel.loop = form->loop;
-    call->kernel.loop_name = form->name;
-    shared.size = churn_size(shared.kind, call->options[OPTION_SIZE]);
-    if (shared.size < 0) {
+    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "order", "batch",
+                            "size", NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *kind_name = "list", *order_name = "lifo";
+    PyObject *batch_object = NULL, *size_object = NULL;
+    struct churn_shared shared = {0};
+    struct pb_kernel kernel = churn_create_kernel;
+    struct pb_plan plan = {.kernel = &kernel, .shared = &shared};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT "ssOO:churn_create", names,
+            PB_ARGUMENTS_TARGETS(common), &kind_name, &order_name,
+            &batch_object, &size_object)
+        || pb_plan_set(&plan, &common) < 0) {
         return NULL;
     }
-    call->kernel.block = churn_block(&shared, call->plan.threads);
-    if (call->kernel.block == 0) {
+    int kind = pb_choice("kind", kind_name, kind_names);
+    if (kind < 0) {
         return NULL;
     }
-    if (shared.kind == KIND_HEAP) {
+    int order = pb_choice("order", order_name, order_names);
+    if (order < 0
+        || pb_whole_number("batch", batch_object, 1, CHURN_BATCH_MAX, 1,
+                           &shared.batch) < 0
+        || churn_size((enum kind)kind, size_object, &shared.size) < 0) {
+        return NULL;
+    }
+    shared.kind = (enum kind)kind;
+    shared.order = (enum order)order;
+    const struct churn_form *form = &churn_forms[kind][shared.batch > 1];
+    kernel.loop = form->loop;
+    kernel.loop_name = form->name;
+    kernel.block = churn_block(&shared, plan.threads);
+    if (kernel.block == 0) {
+        return NULL;
+    }
+    if (kind == KIND_HEAP) {
         shared.type = PyType_FromSpec(&churn_plain_spec);
         if (shared.type == NULL) {
             return NULL;
         }
     }
-    PyObject *results = pb_call_run(call, &shared);
+    PyObject *results = pb_run(module, &plan);
     Py_XDECREF(shared.type);
     return results;
 }
 
-static const struct pb_entry churn_create_entry = {
-    .name = "churn_create",
-    .doc = "Make an object and destroy it.",
-    .more = "A batch may take 32 MiB on a thread and 1 GiB on all.",
-    .options = {[OPTION_KIND] = {"kind", kind_names, .otherwise = KIND_LIST,
-                                 .doc = "heap: one heap type for all threads; "
-                                        "heap_private: one for each."},
-                [OPTION_ORDER] = {"order", order_names,
-                                  .doc = "Drop the youngest of a batch first, "
-                                         "or the oldest."},
-                [OPTION_BATCH] = {"batch", .least = 1, .most = CHURN_BATCH_MAX,
-                                  .otherwise = 1,
-                                  .doc = "How many are alive before the first "
-                                         "is dropped."},
-                [OPTION_SIZE] = {"size", .most = CHURN_SIZE_MAX,
-                                 .doc = "Characters, bytes or items of a str "
-                                        "or bytes (from 2), tuple (from 1) "
-                                        "or\n    list; 0 stands for 16, 16, 3 "
-                                        "and 0."}},
-    .kernels = &churn_create_kernel,
-    .run = churn_create_run,
+PyDoc_STRVAR(churn_handover_doc,
+"churn_handover($module, /, iterations, *, rounds=1, threads=2, pin=True)\n"
+"--\n\n"
+"Drop the last reference to an object that another thread made.\n\n"
+"iterations: objects in one round, 1..10**6: all are alive at once. rounds:\n"
+"1..100000. threads: 2, the owner and the dropper; only the dropper is\n"
+"measured. pin: keep the dropper on its CPU where the system allows it.\n"
+"Returns a list with one KernelResult per round; detail: enqueue_ns (to drop\n"
+"all), drain_ns (the owner's next call of a Python function), and of the\n"
+"destructors destroyed_before_drain and destroyed. Raises TypeError or\n"
+"ValueError for a bad argument, RuntimeError when a thread cannot start or\n"
+"not every object was destroyed once.");
+
+static PyObject *
+churn_handover(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {PB_ARGUMENTS_NAMES, NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    struct handover handover = {.request = REQUEST_NONE};
+    struct handover_shared shared = {.handover = &handover};
+    struct pb_plan plan = {.kernel = &churn_handover_kernel,
+                           .shared = &shared};
+    PyObject *results = NULL;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT ":churn_handover", names,
+            PB_ARGUMENTS_TARGETS(common))
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    if (common.threads != NULL && plan.threads != 2) {
+        PyErr_Format(PyExc_ValueError,
+                     "threads must be 2 for churn_handover, an owner and a "
+                     "dropper, not %d",
+                     plan.threads);
+        return NULL;
+    }
+    if (plan.iterations > HANDOVER_ITERATIONS_MAX) {
+        PyErr_Format(PyExc_ValueError,
+                     "iterations must be from 1 to %d for churn_handover, "
+                     "whose objects are all alive at once, not %lld",
+                     HANDOVER_ITERATIONS_MAX, (long long)plan.iterations);
+        return NULL;
+    }
+    /* The owner is no measured thread: see the head of this file. */
+    plan.threads = 1;
+    plan.background = 1;
+
+    handover.slots = malloc((size_t)plan.iterations * sizeof(PyObject *));
+    if (handover.slots == NULL) {
+        return PyErr_NoMemory();
+    }
+    handover.type = PyType_FromSpec(&churn_counted_spec);
+    if (handover.type == NULL) {
+        goto done;
+    }
+    handover.drain = pb_get_state(module)->safepoint;
+    pthread_mutex_init(&handover.lock, NULL);
+    pb_condition_init(&handover.changed);
+    results = pb_run(module, &plan);
+    /* A call that ended early has not dropped all.  What it queued was
+       destroyed with the owner's thread state, so nothing counts after this.
+       */
+    while (handover.dropped < handover.made) {
+        Py_DECREF(handover.slots[handover.dropped++]);
+    }
+    pthread_cond_destroy(&handover.changed);
+    pthread_mutex_destroy(&handover.lock);
+
+done:
+    Py_XDECREF(handover.type);
+    free(handover.slots);
+    return results;
+}
+
+#define CHURN_METHOD(name)                                                    \
+    {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS,  \
+     name##_doc}
+
+static PyMethodDef churn_methods[] = {
+    CHURN_METHOD(churn_create),
+    CHURN_METHOD(churn_handover),
+    {NULL, NULL, 0, NULL},
 };
-PB_FUNCTION(churn_create)
+
+static const struct pb_listing churn_listings[] = {
+    {.name = "churn_create", .attached = true},
+    {.name = "churn_handover", .attached = true},
+    {NULL, false, NULL},
+};
 
 int
 pb_churn_add(PyObject *module)
 {
-    static const struct pb_method methods[] = {
-        PB_METHOD(churn_create),
-        PB_METHOD(churn_handover),
-    };
-    return pb_entries_add(module, methods, Py_ARRAY_LENGTH(methods));
+    return pb_area_add(module, "churn", churn_methods, churn_listings);
 }

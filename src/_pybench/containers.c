@@ -29,7 +29,7 @@
    Each call ends by looking: what the containers hold is what was put there. */
 
 #include "areas.h"
-#include "entries.h"
+#include "arguments.h"
 #include "loop.h"
 #include "threads.h"
 
@@ -76,15 +76,17 @@ containers_key(Py_ssize_t index)
     return key;
 }
 
-/* An object that keeps attributes in a dict; every version has this one. */
+/* An object that keeps attributes in a dict: an instance of a class without
+   slots.  types.SimpleNamespace is one that every version has. */
 static PyObject *
 containers_new_instance(void)
 {
     PyObject *types = PyImport_ImportModule("types");
-    PyObject *instance =
-        types == NULL ? NULL
-                      : PyObject_CallMethod(types, "SimpleNamespace", NULL);
-    Py_XDECREF(types);
+    if (types == NULL) {
+        return NULL;
+    }
+    PyObject *instance = PyObject_CallMethod(types, "SimpleNamespace", NULL);
+    Py_DECREF(types);
     return instance;
 }
 
@@ -201,16 +203,49 @@ containers_missing(const struct pb_worker *worker, int missing)
     if (missing) {
         PyErr_Format(PyExc_RuntimeError,
                      "%s: an item was not there in the window",
-                     worker->plan->name);
+                     worker->plan->kernel->name);
         return -1;
     }
     return 0;
 }
 
-/* One loop per operation and kind: they have to be known to the compiler. */
-#define CONTAINERS_LOOP(name_, ...)                                           \
-    static int containers_##name_(struct pb_worker *worker,                   \
-                                  int64_t iterations)                         \
+/* One read loop per kind: the operation has to be known to the compiler. */
+#define CONTAINERS_READ_LOOP(kind_, ...)                                      \
+    static int containers_read_##kind_(struct pb_worker *worker,              \
+                                       int64_t iterations)                    \
+    {                                                                         \
+        const struct containers_worker *local = worker->local;                \
+        PyObject *container = local->container, *key = local->key;            \
+        int missing = 0;                                                      \
+        (void)container;                                                      \
+        (void)key;                                                            \
+        PB_LOOP(iterations, {                                                 \
+            PB_OP(__VA_ARGS__)                                                \
+            pb_clobber();                                                     \
+        });                                                                   \
+        return containers_missing(worker, missing);                           \
+    }
+
+CONTAINERS_READ_LOOP(list, PyObject *item;
+                     missing |= pb_list_get(container, CONTAINERS_INDEX,
+                                            &item) != 1;
+                     Py_XDECREF(item);)
+CONTAINERS_READ_LOOP(dict, PyObject *item = NULL;
+                     missing |= pb_dict_get(container, key, &item) != 1;
+                     Py_XDECREF(item);)
+CONTAINERS_READ_LOOP(attribute,
+                     PyObject *item = PyObject_GetAttr(container, key);
+                     missing |= item == NULL; Py_XDECREF(item);)
+CONTAINERS_READ_LOOP(tuple, PyObject *item = Py_XNewRef(
+                         PyTuple_GetItem(container, CONTAINERS_INDEX));
+                     missing |= item == NULL; Py_XDECREF(item);)
+CONTAINERS_READ_LOOP(set, missing |= PySet_Contains(container, key) != 1;)
+
+#undef CONTAINERS_READ_LOOP
+
+#define CONTAINERS_WRITE_LOOP(kind_, ...)                                     \
+    static int containers_write_##kind_(struct pb_worker *worker,             \
+                                        int64_t iterations)                   \
     {                                                                         \
         const struct containers_worker *local = worker->local;                \
         PyObject *container = local->container, *key = local->key;            \
@@ -226,52 +261,35 @@ containers_missing(const struct pb_worker *worker, int missing)
         return containers_missing(worker, missing);                           \
     }
 
-CONTAINERS_LOOP(read_list,
-                PyObject *item;
-                missing |= pb_list_get(container, CONTAINERS_INDEX, &item) != 1;
-                Py_XDECREF(item);)
-CONTAINERS_LOOP(read_dict,
-                PyObject *item = NULL;
-                missing |= pb_dict_get(container, key, &item) != 1;
-                Py_XDECREF(item);)
-CONTAINERS_LOOP(read_attribute,
-                PyObject *item = PyObject_GetAttr(container, key);
-                missing |= item == NULL;
-                Py_XDECREF(item);)
-CONTAINERS_LOOP(read_tuple,
-                PyObject *item = Py_XNewRef(
-                    PyTuple_GetItem(container, CONTAINERS_INDEX));
-                missing |= item == NULL;
-                Py_XDECREF(item);)
-CONTAINERS_LOOP(read_set, missing |= PySet_Contains(container, key) != 1;)
+CONTAINERS_WRITE_LOOP(list, missing |= PyList_SetItem(container,
+                                                      CONTAINERS_INDEX,
+                                                      Py_NewRef(value)) < 0;)
+CONTAINERS_WRITE_LOOP(dict, missing |= PyDict_SetItem(container, key, value)
+                                       < 0;)
+CONTAINERS_WRITE_LOOP(attribute, missing |= PyObject_SetAttr(container, key,
+                                                             value) < 0;)
 
-CONTAINERS_LOOP(write_list,
-                missing |= PyList_SetItem(container, CONTAINERS_INDEX,
-                                          Py_NewRef(value)) < 0;)
-CONTAINERS_LOOP(write_dict,
-                missing |= PyDict_SetItem(container, key, value) < 0;)
-CONTAINERS_LOOP(write_attribute,
-                missing |= PyObject_SetAttr(container, key, value) < 0;)
+#undef CONTAINERS_WRITE_LOOP
 
-#undef CONTAINERS_LOOP
-
-#define CONTAINERS_KERNEL(loop_)                                              \
-    {.attached = true, .block = CONTAINERS_BLOCK,                             \
+#define CONTAINERS_KERNEL(name_, loop_)                                       \
+    {.name = name_, .attached = true, .block = CONTAINERS_BLOCK,              \
      .local_size = sizeof(struct containers_worker),                          \
-     .prepare = containers_prepare, PB_LOOP_FUNCTION(loop_),                  \
+     .prepare = containers_prepare, PB_LOOP_FUNCTION(loop_),                            \
      .finish = containers_finish}
 
 static const struct pb_kernel read_kernels[] = {
-    [KIND_LIST] = CONTAINERS_KERNEL(containers_read_list),
-    [KIND_DICT] = CONTAINERS_KERNEL(containers_read_dict),
-    [KIND_ATTRIBUTE] = CONTAINERS_KERNEL(containers_read_attribute),
-    [KIND_TUPLE] = CONTAINERS_KERNEL(containers_read_tuple),
-    [KIND_SET] = CONTAINERS_KERNEL(containers_read_set),
+    [KIND_LIST] = CONTAINERS_KERNEL("containers_read", containers_read_list),
+    [KIND_DICT] = CONTAINERS_KERNEL("containers_read", containers_read_dict),
+    [KIND_ATTRIBUTE] = CONTAINERS_KERNEL("containers_read",
+                                         containers_read_attribute),
+    [KIND_TUPLE] = CONTAINERS_KERNEL("containers_read", containers_read_tuple),
+    [KIND_SET] = CONTAINERS_KERNEL("containers_read", containers_read_set),
 };
 static const struct pb_kernel write_kernels[] = {
-    [KIND_LIST] = CONTAINERS_KERNEL(containers_write_list),
-    [KIND_DICT] = CONTAINERS_KERNEL(containers_write_dict),
-    [KIND_ATTRIBUTE] = CONTAINERS_KERNEL(containers_write_attribute),
+    [KIND_LIST] = CONTAINERS_KERNEL("containers_write", containers_write_list),
+    [KIND_DICT] = CONTAINERS_KERNEL("containers_write", containers_write_dict),
+    [KIND_ATTRIBUTE] = CONTAINERS_KERNEL("containers_write",
+                                         containers_write_attribute),
 };
 
 /* 0 when the shared container still holds `value` where it was put; else -1
@@ -300,83 +318,131 @@ containers_check(const struct containers_shared *shared, PyObject *value)
 }
 
 static PyObject *
-containers_run(struct pb_call *call, enum value kind_of_value,
-               enum layout layout)
+containers_run(PyObject *module, struct pb_plan *plan, enum layout layout,
+               struct containers_shared *shared)
 {
-    struct containers_shared shared = {.kind = (enum kind)call->options[0],
-                                       .value = kind_of_value};
     PyObject *results = NULL;
-    PyObject *value = containers_new_value(shared.value);
+    PyObject *value = containers_new_value(shared->value);
     if (value == NULL) {
         return NULL;
     }
     if (layout == LAYOUT_SHARED) {
-        shared.container = containers_new(shared.kind, value);
-        if (shared.container == NULL) {
+        shared->container = containers_new(shared->kind, value);
+        if (shared->container == NULL) {
             goto done;
         }
     }
-    results = pb_call_run(call, &shared);
-    if (results != NULL && containers_check(&shared, value) < 0) {
+    plan->shared = shared;
+    results = pb_run(module, plan);
+    if (results != NULL && containers_check(shared, value) < 0) {
         Py_CLEAR(results);
     }
 done:
-    Py_XDECREF(shared.container);
+    Py_XDECREF(shared->container);
     Py_DECREF(value);
     return results;
 }
 
+PyDoc_STRVAR(containers_read_doc,
+"containers_read($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"                kind='list', value='mortal', layout='private')\n--\n\n"
+"Read one item of a container, by the C API, and drop it.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"kind: 'list', 'dict', 'tuple', 'set' (is it in it?), 'attribute'. value:\n"
+"'mortal', 'immortal' (None; NotImplementedError before 3.12). layout:\n"
+"'private' (a container for each thread), 'shared' (one for all).");
+
 static PyObject *
-containers_read_run(struct pb_call *call)
+containers_read(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    enum value value = (enum value)call->options[1];
+    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "value", "layout",
+                            NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *kind_name = "list", *value_name = "mortal";
+    const char *layout_name = "private";
+    struct pb_plan plan = {0};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT "sss:containers_read", names,
+            PB_ARGUMENTS_TARGETS(common), &kind_name, &value_name,
+            &layout_name)
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    int kind = pb_choice("kind", kind_name, read_names);
+    if (kind < 0) {
+        return NULL;
+    }
+    int value = pb_choice("value", value_name, value_names);
+    if (value < 0) {
+        return NULL;
+    }
+    int layout = pb_choice("layout", layout_name, layout_names);
+    if (layout < 0) {
+        return NULL;
+    }
     if (value == VALUE_IMMORTAL && !PB_HAVE_IMMORTAL) {
         PyErr_SetString(PyExc_NotImplementedError,
                         "no object is immortal before CPython 3.12");
         return NULL;
     }
-    return containers_run(call, value, (enum layout)call->options[2]);
+    struct containers_shared shared = {.kind = (enum kind)kind,
+                                       .value = (enum value)value};
+    plan.kernel = &read_kernels[kind];
+    return containers_run(module, &plan, (enum layout)layout, &shared);
 }
+
+PyDoc_STRVAR(containers_write_doc,
+"containers_write($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"                 kind='list', layout='private')\n--\n\n"
+"Store an object where one is already, by the C API.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"kind: 'list', 'dict', 'attribute'. layout: 'private' (a container for each\n"
+"thread), 'shared' (one for all, the same place in it).");
 
 static PyObject *
-containers_write_run(struct pb_call *call)
+containers_write(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    return containers_run(call, VALUE_MORTAL, (enum layout)call->options[1]);
+    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "layout", NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *kind_name = "list", *layout_name = "private";
+    struct pb_plan plan = {0};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT "ss:containers_write", names,
+            PB_ARGUMENTS_TARGETS(common), &kind_name, &layout_name)
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    int kind = pb_choice("kind", kind_name, write_names);
+    if (kind < 0) {
+        return NULL;
+    }
+    int layout = pb_choice("layout", layout_name, layout_names);
+    if (layout < 0) {
+        return NULL;
+    }
+    struct containers_shared shared = {.kind = (enum kind)kind,
+                                       .value = VALUE_MORTAL};
+    plan.kernel = &write_kernels[kind];
+    return containers_run(module, &plan, (enum layout)layout, &shared);
 }
 
-static const struct pb_entry containers_read_entry = {
-    .name = "containers_read",
-    .doc = "Read one item of a container, by the C API, and drop it.",
-    .options = {{"kind", read_names, .doc = "set: is it in it?"},
-                {"value", value_names, .otherwise = VALUE_MORTAL,
-                 .doc = "immortal: None; NotImplementedError before 3.12."},
-                {"layout", layout_names,
-                 .doc = "A container for each thread, or one for all."}},
-    .kernels = read_kernels,
-    .chosen_by = 1,
-    .run = containers_read_run,
+static PyMethodDef containers_methods[] = {
+    {"containers_read", (PyCFunction)(void (*)(void))containers_read,
+     METH_VARARGS | METH_KEYWORDS, containers_read_doc},
+    {"containers_write", (PyCFunction)(void (*)(void))containers_write,
+     METH_VARARGS | METH_KEYWORDS, containers_write_doc},
+    {NULL, NULL, 0, NULL},
 };
-PB_FUNCTION(containers_read)
 
-static const struct pb_entry containers_write_entry = {
-    .name = "containers_write",
-    .doc = "Store an object where one is already, by the C API.",
-    .options = {{"kind", write_names, .otherwise = KIND_LIST},
-                {"layout", layout_names,
-                 .doc = "A container for each thread, or one for all, and the "
-                        "same place in it."}},
-    .kernels = write_kernels,
-    .chosen_by = 1,
-    .run = containers_write_run,
+static const struct pb_listing containers_listings[] = {
+    {.name = "containers_read", .attached = true},
+    {.name = "containers_write", .attached = true},
+    {NULL, false, NULL},
 };
-PB_FUNCTION(containers_write)
 
 int
 pb_containers_add(PyObject *module)
 {
-    static const struct pb_method methods[] = {
-        PB_METHOD(containers_read),
-        PB_METHOD(containers_write),
-    };
-    return pb_entries_add(module, methods, Py_ARRAY_LENGTH(methods));
+    return pb_area_add(module, "containers", containers_methods,
+                       containers_listings);
 }

@@ -30,12 +30,13 @@
    allocator. */
 
 #include "areas.h"
-#include "entries.h"
+#include "arguments.h"
 #include "loop.h"
 #include "threads.h"
 
 #include <stdatomic.h>  // _Atomic, atomic_fetch_add_explicit
-#include <stdlib.h>     // free
+#include <stdlib.h>     // free, posix_memalign
+#include <string.h>     // memset
 
 /* Block of a 0.2 to 100 ns operation: 3 us to 1.6 ms between two looks. */
 enum { COUNTERS_BLOCK = 16384 };
@@ -149,17 +150,40 @@ counters_cas_loop(struct pb_worker *worker, int64_t iterations)
     return 0;
 }
 
-#define COUNTERS_KERNEL(loop_, ...)                                           \
-    {.block = COUNTERS_BLOCK, .local_size = sizeof(struct counters_worker),   \
-     PB_LOOP_FUNCTION(loop_), .notes = {__VA_ARGS__}}
+#define COUNTERS_KERNEL(loop_)                                                \
+    .name = "counters_increment", .block = COUNTERS_BLOCK,                    \
+    .local_size = sizeof(struct counters_worker), PB_LOOP_FUNCTION(loop_)
 
 static const struct pb_kernel counters_kernels[] = {
-    [OPERATION_STORE] = COUNTERS_KERNEL(counters_store_loop, "counter"),
-    [OPERATION_RELAXED] = COUNTERS_KERNEL(counters_relaxed_loop, "counter"),
-    [OPERATION_ACQ_REL] = COUNTERS_KERNEL(counters_acq_rel_loop, "counter"),
-    [OPERATION_SEQ_CST] = COUNTERS_KERNEL(counters_seq_cst_loop, "counter"),
-    [OPERATION_CAS] = COUNTERS_KERNEL(counters_cas_loop, "counter", "retries"),
+    [OPERATION_STORE] = {COUNTERS_KERNEL(counters_store_loop),
+                         .notes = {"counter"}},
+    [OPERATION_RELAXED] = {COUNTERS_KERNEL(counters_relaxed_loop),
+                           .notes = {"counter"}},
+    [OPERATION_ACQ_REL] = {COUNTERS_KERNEL(counters_acq_rel_loop),
+                           .notes = {"counter"}},
+    [OPERATION_SEQ_CST] = {COUNTERS_KERNEL(counters_seq_cst_loop),
+                           .notes = {"counter"}},
+    [OPERATION_CAS] = {COUNTERS_KERNEL(counters_cas_loop),
+                       .notes = {"counter", "retries"}},
 };
+
+/* Zeroed counters for the plan's threads; 0, or -1 with an exception set. */
+static int
+counters_allocate(struct counters_shared *shared, int threads)
+{
+    void *memory = NULL;
+    size_t bytes = shared->stride * (size_t)threads;
+    /* To whole boundaries: what the allocator puts behind the last counter
+       must not be on its line. */
+    bytes = (bytes / PB_ALIGNMENT + 1) * PB_ALIGNMENT;
+    if (posix_memalign(&memory, PB_ALIGNMENT, bytes) != 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    memset(memory, 0, bytes);
+    shared->base = memory;
+    return 0;
+}
 
 /* 0 when the counters hold exactly what the plan's threads have done, else -1
    with a RuntimeError.  The threads have been joined. */
@@ -191,101 +215,117 @@ counters_check(const struct counters_shared *shared,
     return 0;
 }
 
-enum { OPTION_OPERATION, OPTION_LAYOUT, OPTION_STRIDE };
-
-/* Bytes from one thread's counter to the next; 0, or -1 with a ValueError. */
+/* Bytes from one thread's counter to the next; 0 or -1 with a ValueError or
+   TypeError. */
 static int
-counters_stride(const struct pb_call *call, size_t *stride)
+counters_stride(enum layout layout, PyObject *asked, size_t *stride)
 {
     static const size_t of_layout[] = {[LAYOUT_PADDED] = PB_ALIGNMENT,
                                        [LAYOUT_UNPADDED] = sizeof(counter),
                                        [LAYOUT_SHARED] = 0};
-    int64_t layout = call->options[OPTION_LAYOUT];
-    int64_t asked = call->options[OPTION_STRIDE];
+    if (asked == Py_None) {
+        asked = NULL;
+    }
     if (layout != LAYOUT_STRIDED) {
-        *stride = of_layout[layout];
-        if (asked != PB_NONE) {
+        if (asked != NULL) {
             PyErr_Format(PyExc_ValueError,
                          "stride is only for layout='strided', not for "
-                         "layout='%s' (stride=%lld)",
-                         layout_names[layout], (long long)asked);
+                         "layout='%s' (stride=%R)",
+                         layout_names[layout], asked);
             return -1;
         }
+        *stride = of_layout[layout];
         return 0;
     }
-    if (asked == PB_NONE) {
+    if (asked == NULL) {
         PyErr_SetString(PyExc_ValueError,
                         "stride must be given with layout='strided': 8, 16, "
                         "32, 64, 128 or 256");
         return -1;
     }
-    if ((asked & (asked - 1)) != 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "stride must be 8, 16, 32, 64, 128 or 256, not %lld",
-                     (long long)asked);
+    int64_t bytes;
+    if (pb_whole_number("stride", asked, STRIDE_LEAST, STRIDE_MOST, 0, &bytes)
+        < 0) {
         return -1;
     }
-    *stride = (size_t)asked;
+    if ((bytes & (bytes - 1)) != 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "stride must be 8, 16, 32, 64, 128 or 256, not %lld",
+                     (long long)bytes);
+        return -1;
+    }
+    *stride = (size_t)bytes;
     return 0;
 }
 
+PyDoc_STRVAR(counters_increment_doc,
+"counters_increment($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"                   operation='relaxed', layout='padded', stride=None)\n"
+"--\n\n"
+"Add one to a 64-bit counter in memory, on native threads without Python.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"operation: 'store' (plain store of an own running count, no\n"
+"read-modify-write), 'relaxed', 'acq_rel', 'seq_cst' (atomic addition of\n"
+"that order; one instruction on x86-64), 'cas' (compare-and-exchange loop).\n"
+"layout: 'padded' (a counter per thread, 256 bytes apart), 'unpadded' (8\n"
+"bytes apart), 'strided' (`stride` bytes apart: 8, 16, 32, 64, 128 or 256),\n"
+"'shared' (one counter for all). detail: 'counter', what the thread's\n"
+"counter held after the round, counting on from round to round; for 'cas'\n"
+"also 'retries', exchanges that another thread made fail.\n"
+"RuntimeError when at the end an update is missing.");
+
 static PyObject *
-counters_increment_run(struct pb_call *call)
+counters_increment(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    struct counters_shared shared;
-    if (counters_stride(call, &shared.stride) < 0) {
+    static char *names[] = {PB_ARGUMENTS_NAMES, "operation", "layout",
+                            "stride", NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *operation_name = "relaxed", *layout_name = "padded";
+    PyObject *stride = NULL;
+    struct pb_plan plan = {0};
+    struct counters_shared shared = {0};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT "ssO:counters_increment", names,
+            PB_ARGUMENTS_TARGETS(common), &operation_name, &layout_name,
+            &stride)
+        || pb_plan_set(&plan, &common) < 0) {
         return NULL;
     }
-    shared.base =
-        pb_allocate(1, shared.stride * (size_t)call->plan.threads);
-    if (shared.base == NULL) {
+    int operation = pb_choice("operation", operation_name, operation_names);
+    if (operation < 0) {
         return NULL;
     }
-    PyObject *results = pb_call_run(call, &shared);
+    int layout = pb_choice("layout", layout_name, layout_names);
+    if (layout < 0
+        || counters_stride((enum layout)layout, stride, &shared.stride) < 0
+        || counters_allocate(&shared, plan.threads) < 0) {
+        return NULL;
+    }
+    plan.kernel = &counters_kernels[operation];
+    plan.shared = &shared;
+    PyObject *results = pb_run(module, &plan);
     if (results != NULL
-        && counters_check(&shared, &call->plan,
-                          (enum operation)call->options[OPTION_OPERATION])
-               < 0) {
+        && counters_check(&shared, &plan, (enum operation)operation) < 0) {
         Py_CLEAR(results);
     }
     free(shared.base);
     return results;
 }
 
-static const struct pb_entry counters_increment_entry = {
-    .name = "counters_increment",
-    .doc = "Add one to a 64-bit counter in memory, on native threads without "
-           "Python.",
-    .more = "RuntimeError also when at the end an update is missing. detail: "
-            "counter, what the\nthread's counter held after the round, "
-            "counting on from round to round; for cas\nalso retries, "
-            "exchanges that another thread made fail.",
-    .options = {[OPTION_OPERATION] =
-                    {"operation", operation_names,
-                     .otherwise = OPERATION_RELAXED,
-                     .doc = "store: a plain store of an own running count; "
-                            "relaxed, acq_rel, seq_cst:\n    atomic addition "
-                            "of that order (one instruction on x86-64); "
-                            "cas:\n    compare-and-exchange loop."},
-                [OPTION_LAYOUT] =
-                    {"layout", layout_names,
-                     .doc = "padded: a counter per thread, 256 bytes apart; "
-                            "unpadded: 8 bytes apart;\n    strided: `stride` "
-                            "bytes apart; shared: one counter for all."},
-                [OPTION_STRIDE] =
-                    {"stride", .least = STRIDE_LEAST, .most = STRIDE_MOST,
-                     .otherwise = PB_NONE, .doc = "8, 16, 32, 64, 128 or 256; "
-                                                  "with layout='strided' "
-                                                  "alone."}},
-    .kernels = counters_kernels,
-    .chosen_by = 1,
-    .run = counters_increment_run,
+static PyMethodDef counters_methods[] = {
+    {"counters_increment", (PyCFunction)(void (*)(void))counters_increment,
+     METH_VARARGS | METH_KEYWORDS, counters_increment_doc},
+    {NULL, NULL, 0, NULL},
 };
-PB_FUNCTION(counters_increment)
+
+static const struct pb_listing counters_listings[] = {
+    {.name = "counters_increment", .attached = false},
+    {NULL, false, NULL},
+};
 
 int
 pb_counters_add(PyObject *module)
 {
-    static const struct pb_method methods[] = {PB_METHOD(counters_increment)};
-    return pb_entries_add(module, methods, Py_ARRAY_LENGTH(methods));
+    return pb_area_add(module, "counters", counters_methods,
+                       counters_listings);
 }

@@ -10,7 +10,6 @@
 #include "result.h"
 #include "sampler.h"
 #include "state.h"
-#include "stopwatch.h"
 #include "threads.h"
 
 /* setup.py passes what it compiled with; a build without it is not ours and
@@ -55,22 +54,15 @@ static int
 module_exec(PyObject *module)
 {
     static int (*const add[])(PyObject *) = {
-        module_add_build,        pb_clock_add,
-        pb_histogram_add,        pb_result_add,
-        pb_sampler_add,          pb_stopwatch_add,
-        pb_threads_add,          pb_calls_add,
-        pb_churn_add,            pb_containers_add,
-        pb_counters_add,         pb_gil_add,
-        pb_locks_add,            pb_ordering_add,
-        pb_ordering_objects_add, pb_ordering_threads_add,
-        pb_pauses_add,           pb_pauses_watch_add,
-        pb_refcount_add,         pb_subinterpreters_add,
-        pb_yardstick_add,
+        module_add_build, pb_clock_add,   pb_histogram_add, pb_result_add,
+        pb_threads_add,   pb_calls_add,   pb_churn_add,    pb_containers_add,
+        pb_counters_add,  pb_gil_add,     pb_locks_add,    pb_ordering_add,
+        pb_pauses_add,    pb_refcount_add,  pb_subinterpreters_add,
+        pb_yardstick_add, pb_sampler_add,
     };
     struct pb_state *state = pb_get_state(module);
     state->kernels = PyDict_New();
-    state->docs = PyList_New(0);
-    if (state->kernels == NULL || state->docs == NULL
+    if (state->kernels == NULL
         || PyModule_AddObjectRef(module, "KERNELS", state->kernels) < 0) {
         return -1;
     }
@@ -106,7 +98,6 @@ static void
 module_free(void *module)
 {
     (void)module_clear((PyObject *)module);
-    Py_CLEAR(pb_get_state((PyObject *)module)->docs);
 }
 
 static PyModuleDef_Slot module_slots[] = {

@@ -39,7 +39,7 @@
    concern the interpreter's stack and not Py_INCREF. */
 
 #include "areas.h"
-#include "entries.h"
+#include "arguments.h"
 #include "loop.h"
 #include "threads.h"
 
@@ -224,25 +224,47 @@ refcount_weakref_loop(struct pb_worker *worker, int64_t iterations)
     return 0;
 }
 
-#define REFCOUNT_WORD_LOOP(name, up, down)                                    \
-    static int name(struct pb_worker *worker, int64_t iterations)             \
-    {                                                                         \
-        struct refcount_word *word = worker->local;                           \
-        (void)word;                                                           \
-        PB_LOOP(iterations, {                                                 \
-            PB_OP(word->up++;)                                                \
-            pb_clobber();                                                     \
-            PB_OP(word->down--;)                                              \
-            pb_clobber();                                                     \
-        });                                                                   \
-        return 0;                                                             \
-    }
+static int
+refcount_word_whole_loop(struct pb_worker *worker, int64_t iterations)
+{
+    struct refcount_word *word = worker->local;
+    (void)word;
+    PB_LOOP(iterations, {
+        PB_OP(word->whole++;)
+        pb_clobber();
+        PB_OP(word->whole--;)
+        pb_clobber();
+    });
+    return 0;
+}
 
-REFCOUNT_WORD_LOOP(refcount_word_whole_loop, whole, whole)
-REFCOUNT_WORD_LOOP(refcount_word_half_loop, half, half)
-REFCOUNT_WORD_LOOP(refcount_word_mixed_loop, half, whole)
+static int
+refcount_word_half_loop(struct pb_worker *worker, int64_t iterations)
+{
+    struct refcount_word *word = worker->local;
+    (void)word;
+    PB_LOOP(iterations, {
+        PB_OP(word->half++;)
+        pb_clobber();
+        PB_OP(word->half--;)
+        pb_clobber();
+    });
+    return 0;
+}
 
-#undef REFCOUNT_WORD_LOOP
+static int
+refcount_word_mixed_loop(struct pb_worker *worker, int64_t iterations)
+{
+    struct refcount_word *word = worker->local;
+    (void)word;
+    PB_LOOP(iterations, {
+        PB_OP(word->half++;)
+        pb_clobber();
+        PB_OP(word->whole--;)
+        pb_clobber();
+    });
+    return 0;
+}
 
 #if PB_HAVE_TRY_INCREF
 static int
@@ -282,35 +304,45 @@ refcount_try_loop(struct pb_worker *worker, int64_t iterations)
     }
     return 0;
 }
-#else
-#  define refcount_try_prepare NULL
-#  define refcount_try_loop NULL
 #endif
 
 #define REFCOUNT_KERNEL(prepare_, loop_)                                      \
-    {.attached = true, .block = REFCOUNT_BLOCK,                               \
-     .local_size = sizeof(struct refcount_worker), .prepare = prepare_,       \
-     PB_LOOP_FUNCTION(loop_), .finish = refcount_finish}
+    .attached = true, .block = REFCOUNT_BLOCK,                                \
+    .local_size = sizeof(struct refcount_worker), .prepare = prepare_,        \
+    PB_LOOP_FUNCTION(loop_), .finish = refcount_finish
 
-static const struct pb_kernel pair_kernels[] = {
-    [FORM_PAIRED] = REFCOUNT_KERNEL(refcount_prepare, refcount_paired_loop),
-    [FORM_CHAINED] = REFCOUNT_KERNEL(refcount_prepare, refcount_chained_loop),
-    [FORM_STRIDED] = REFCOUNT_KERNEL(refcount_prepare, refcount_strided_loop),
+static const struct pb_kernel refcount_pair_kernels[] = {
+    [FORM_PAIRED] = {.name = "refcount_pair",
+                     REFCOUNT_KERNEL(refcount_prepare, refcount_paired_loop)},
+    [FORM_CHAINED] = {.name = "refcount_pair",
+                      REFCOUNT_KERNEL(refcount_prepare,
+                                      refcount_chained_loop)},
+    [FORM_STRIDED] = {.name = "refcount_pair",
+                      REFCOUNT_KERNEL(refcount_prepare,
+                                      refcount_strided_loop)},
 };
-static const struct pb_kernel weakref_kernel =
-    REFCOUNT_KERNEL(refcount_weakref_prepare, refcount_weakref_loop);
-static const struct pb_kernel try_incref_kernel =
-    REFCOUNT_KERNEL(refcount_try_prepare, refcount_try_loop);
+static const struct pb_kernel refcount_stress_kernel = {
+    .name = "refcount_stress",
+    REFCOUNT_KERNEL(refcount_prepare, refcount_paired_loop)};
+static const struct pb_kernel refcount_weakref_kernel = {
+    .name = "refcount_weakref",
+    REFCOUNT_KERNEL(refcount_weakref_prepare, refcount_weakref_loop)};
 
 #define REFCOUNT_WORD_KERNEL(loop_)                                           \
-    {.block = REFCOUNT_BLOCK, .local_size = sizeof(struct refcount_word),     \
-     PB_LOOP_FUNCTION(loop_)}
+    {.name = "refcount_word", .block = REFCOUNT_BLOCK,                        \
+     .local_size = sizeof(struct refcount_word), PB_LOOP_FUNCTION(loop_)}
 
-static const struct pb_kernel word_kernels[] = {
+static const struct pb_kernel refcount_word_kernels[] = {
     [WIDTH_WHOLE] = REFCOUNT_WORD_KERNEL(refcount_word_whole_loop),
     [WIDTH_HALF] = REFCOUNT_WORD_KERNEL(refcount_word_half_loop),
     [WIDTH_MIXED] = REFCOUNT_WORD_KERNEL(refcount_word_mixed_loop),
 };
+
+#if PB_HAVE_TRY_INCREF
+static const struct pb_kernel refcount_try_kernel = {
+    .name = "refcount_try_incref",
+    REFCOUNT_KERNEL(refcount_try_prepare, refcount_try_loop)};
+#endif
 
 /* The objects that the calling thread makes for the workers. */
 static PyObject *
@@ -333,7 +365,7 @@ refcount_caller_objects(enum target target, int threads)
 }
 
 static PyObject *
-refcount_run(struct pb_call *call, enum target target)
+refcount_run(PyObject *module, struct pb_plan *plan, enum target target)
 {
     struct refcount_shared shared = {.target = target};
     if (target == TARGET_IMMORTAL && !PB_HAVE_IMMORTAL) {
@@ -341,105 +373,188 @@ refcount_run(struct pb_call *call, enum target target)
                         "no object is immortal before CPython 3.12");
         return NULL;
     }
-    shared.objects = refcount_caller_objects(target, call->plan.threads);
+    shared.objects = refcount_caller_objects(target, plan->threads);
     if (shared.objects == NULL) {
         return NULL;
     }
-    PyObject *results = pb_call_run(call, &shared);
+    plan->shared = &shared;
+    PyObject *results = pb_run(module, plan);
     Py_DECREF(shared.objects);
     return results;
 }
 
-static PyObject *
-refcount_pair_run(struct pb_call *call)
-{
-    call->kernel = pair_kernels[call->options[1]];
-    return refcount_run(call, (enum target)call->options[0]);
-}
-
-static const struct pb_entry refcount_pair_entry = {
-    .name = "refcount_pair",
-    .doc = "Take and drop one reference: Py_INCREF and Py_DECREF in C.",
-    .options = {{"target", target_names,
-                 .doc = "owned: made by the counting thread; foreign: made by "
-                        "another; immortal: None\n    (NotImplementedError "
-                        "before 3.12); shared: one foreign object for all "
-                        "threads."},
-                {"form", form_names,
-                 .doc = "chained: each pair waits for the last; strided: 64 "
-                        "increfs, then 64 decrefs."}},
-    .kernels = pair_kernels,
-    .run = refcount_pair_run,
-};
-PB_FUNCTION(refcount_pair)
+PyDoc_STRVAR(refcount_pair_doc,
+"refcount_pair($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"              target='owned', form='paired')\n--\n\n"
+"Take and drop one reference: Py_INCREF and Py_DECREF in C.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"target: 'owned' (made by the counting thread), 'foreign' (made by another),\n"
+"'immortal' (None; NotImplementedError before 3.12), 'shared' (one foreign\n"
+"object for all threads). form: 'paired', 'chained' (each pair waits for the\n"
+"last), 'strided' (64 increfs, then 64 decrefs).");
 
 static PyObject *
-refcount_stress_run(struct pb_call *call)
+refcount_pair(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    return refcount_run(call, call->options[0] == 0 ? TARGET_SHARED
-                                                    : TARGET_OWNED);
+    static char *names[] = {PB_ARGUMENTS_NAMES, "target", "form", NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *target_name = "owned", *form_name = "paired";
+    struct pb_plan plan = {0};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT "ss:refcount_pair", names,
+            PB_ARGUMENTS_TARGETS(common), &target_name, &form_name)
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    int target = pb_choice("target", target_name, target_names);
+    if (target < 0) {
+        return NULL;
+    }
+    int form = pb_choice("form", form_name, form_names);
+    if (form < 0) {
+        return NULL;
+    }
+    plan.kernel = &refcount_pair_kernels[form];
+    return refcount_run(module, &plan, (enum target)target);
 }
 
-static const struct pb_entry refcount_stress_entry = {
-    .name = "refcount_stress",
-    .doc = "Count references from all threads at once: the atomic refcount "
-           "stress.",
-    .options = {{"layout", layout_names,
-                 .doc = "All threads on one object that none of them owns, or "
-                        "each on its own."}},
-    .kernels = &pair_kernels[FORM_PAIRED],
-    .run = refcount_stress_run,
-};
-PB_FUNCTION(refcount_stress)
-
-static const struct pb_entry refcount_weakref_entry = {
-    .name = "refcount_weakref",
-    .doc = "Make a strong reference from a weak one and drop it.",
-    .more = "PyWeakref_GetRef from 3.13; before, PyWeakref_GetObject and "
-            "Py_INCREF.",
-    .kernels = &weakref_kernel,
-};
-PB_FUNCTION(refcount_weakref)
+PyDoc_STRVAR(refcount_stress_doc,
+"refcount_stress($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"                layout='shared')\n--\n\n"
+"Count references from all threads at once: the atomic refcount stress.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"layout: 'shared' (all threads on one object that none of them owns) or\n"
+"'private' (each on an object of its own: the share-nothing control).");
 
 static PyObject *
-refcount_try_incref_run(struct pb_call *call)
+refcount_stress(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    return refcount_run(call, TARGET_OWNED);
+    static char *names[] = {PB_ARGUMENTS_NAMES, "layout", NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *layout_name = "shared";
+    struct pb_plan plan = {.kernel = &refcount_stress_kernel};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT "s:refcount_stress", names,
+            PB_ARGUMENTS_TARGETS(common), &layout_name)
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    int layout = pb_choice("layout", layout_name, layout_names);
+    if (layout < 0) {
+        return NULL;
+    }
+    return refcount_run(module, &plan,
+                        layout == 0 ? TARGET_SHARED : TARGET_OWNED);
 }
 
-static const struct pb_entry refcount_try_incref_entry = {
-    .name = "refcount_try_incref",
-    .doc = "Try to take a reference to a live object, and drop it.",
-    .more = "NotImplementedError before 3.14. On a GIL build the API is a "
-            "plain incref.",
-    .kernels = &try_incref_kernel,
-    .missing = PB_HAVE_TRY_INCREF
-                   ? NULL
-                   : "PyUnstable_TryIncRef came with CPython 3.14",
-    .run = refcount_try_incref_run,
-};
-PB_FUNCTION(refcount_try_incref)
+PyDoc_STRVAR(refcount_weakref_doc,
+"refcount_weakref($module, /, " PB_ARGUMENTS_SIGNATURE ")\n--\n\n"
+"Make a strong reference from a weak one and drop it.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"PyWeakref_GetRef from 3.13; before, PyWeakref_GetObject and Py_INCREF.");
 
-static const struct pb_entry refcount_word_entry = {
-    .name = "refcount_word",
-    .doc = "Add one to a word of plain memory and subtract it again: no "
-           "Python in it.",
-    .options = {{"width", width_names,
-                 .doc = "whole: 64 bits, as CPython counts until 3.11; half: "
-                        "32 bits, as from 3.14;\n    mixed: 32 up and 64 "
-                        "down, as in 3.12 and 3.13."}},
-    .kernels = word_kernels,
-    .chosen_by = 1,
+static PyObject *
+refcount_weakref(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {PB_ARGUMENTS_NAMES, NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    struct pb_plan plan = {.kernel = &refcount_weakref_kernel};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT ":refcount_weakref", names,
+            PB_ARGUMENTS_TARGETS(common))
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    return pb_run(module, &plan);
+}
+
+PyDoc_STRVAR(refcount_try_incref_doc,
+"refcount_try_incref($module, /, " PB_ARGUMENTS_SIGNATURE ")\n--\n\n"
+"Try to take a reference to a live object, and drop it.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"NotImplementedError before 3.14. On a GIL build the API is a plain incref.");
+
+static PyObject *
+refcount_try_incref(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {PB_ARGUMENTS_NAMES, NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    struct pb_plan plan = {0};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT ":refcount_try_incref", names,
+            PB_ARGUMENTS_TARGETS(common))
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+#if PB_HAVE_TRY_INCREF
+    plan.kernel = &refcount_try_kernel;
+    return refcount_run(module, &plan, TARGET_OWNED);
+#else
+    (void)module;
+    PyErr_SetString(PyExc_NotImplementedError,
+                    "PyUnstable_TryIncRef came with CPython 3.14");
+    return NULL;
+#endif
+}
+
+PyDoc_STRVAR(refcount_word_doc,
+"refcount_word($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"              width='whole')\n--\n\n"
+"Add one to a word of plain memory and subtract it again: no Python in it.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"width: 'whole' (64 bits, as CPython counts until 3.11), 'half' (32 bits, as\n"
+"from 3.14), 'mixed' (32 up and 64 down, as in 3.12 and 3.13).");
+
+static PyObject *
+refcount_word(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {PB_ARGUMENTS_NAMES, "width", NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *width_name = "whole";
+    struct pb_plan plan = {0};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, PB_ARGUMENTS_FORMAT "s:refcount_word", names,
+            PB_ARGUMENTS_TARGETS(common), &width_name)
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    int width = pb_choice("width", width_name, width_names);
+    if (width < 0) {
+        return NULL;
+    }
+    plan.kernel = &refcount_word_kernels[width];
+    return pb_run(module, &plan);
+}
+
+#define REFCOUNT_METHOD(name)                                                 \
+    {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS,  \
+     name##_doc}
+
+static PyMethodDef refcount_methods[] = {
+    REFCOUNT_METHOD(refcount_pair),
+    REFCOUNT_METHOD(refcount_stress),
+    REFCOUNT_METHOD(refcount_try_incref),
+    REFCOUNT_METHOD(refcount_weakref),
+    REFCOUNT_METHOD(refcount_word),
+    {NULL, NULL, 0, NULL},
 };
-PB_FUNCTION(refcount_word)
+
+static const struct pb_listing refcount_listings[] = {
+    {.name = "refcount_pair", .attached = true},
+    {.name = "refcount_stress", .attached = true},
+    {.name = "refcount_try_incref",
+     .attached = true,
+     .missing = PB_HAVE_TRY_INCREF
+                    ? NULL
+                    : "PyUnstable_TryIncRef came with CPython 3.14"},
+    {.name = "refcount_weakref", .attached = true},
+    {.name = "refcount_word"},
+    {NULL, false, NULL},
+};
 
 int
 pb_refcount_add(PyObject *module)
 {
-    static const struct pb_method methods[] = {
-        PB_METHOD(refcount_pair),    PB_METHOD(refcount_stress),
-        PB_METHOD(refcount_try_incref), PB_METHOD(refcount_weakref),
-        PB_METHOD(refcount_word),
-    };
-    return pb_entries_add(module, methods, Py_ARRAY_LENGTH(methods));
+    return pb_area_add(module, "refcount", refcount_methods,
+                       refcount_listings);
 }

@@ -96,6 +96,12 @@ round_sample(const struct round *round, int thread)
                            + round->index];
 }
 
+static int64_t
+sample_wall_ns(const struct pb_sample *sample)
+{
+    return sample->stop_ns - sample->start_ns - sample->safepoint_wait_ns;
+}
+
 /* A tuple of one int64_t member over the threads. */
 static PyObject *
 round_tuple(const struct round *round, size_t offset)
@@ -106,6 +112,39 @@ round_tuple(const struct round *round, size_t offset)
         const char *sample = (const char *)round_sample(round, i);
         int64_t value = *(const int64_t *)(const void *)(sample + offset);
         PyObject *item = PyLong_FromLongLong(value);
+        if (item == NULL) {
+            Py_CLEAR(tuple);
+            break;
+        }
+        PyTuple_SET_ITEM(tuple, i, item);
+    }
+    return tuple;
+}
+
+static PyObject *
+round_wall(const struct round *round)
+{
+    int threads = round->plan->threads;
+    PyObject *tuple = PyTuple_New(threads);
+    for (int i = 0; tuple != NULL && i < threads; i++) {
+        PyObject *item =
+            PyLong_FromLongLong(sample_wall_ns(round_sample(round, i)));
+        if (item == NULL) {
+            Py_CLEAR(tuple);
+            break;
+        }
+        PyTuple_SET_ITEM(tuple, i, item);
+    }
+    return tuple;
+}
+
+static PyObject *
+round_cpus(const struct round *round)
+{
+    int threads = round->plan->threads;
+    PyObject *tuple = PyTuple_New(threads);
+    for (int i = 0; tuple != NULL && i < threads; i++) {
+        PyObject *item = PyLong_FromLong(round_sample(round, i)->cpu);
         if (item == NULL) {
             Py_CLEAR(tuple);
             break;
@@ -153,18 +192,18 @@ struct summary {
 };
 
 static struct summary
-round_summary(const struct round *round, const struct pb_conditions *during)
+round_summary(const struct round *round, bool gil_enabled)
 {
     const struct pb_plan *plan = round->plan;
     int threads = plan->threads;
+    int cpus = pb_cpus_allowed();
     int busy = threads;
-    if (plan->kernel->busy_background && !during->gil_enabled) {
+    if (plan->kernel->busy_background && !gil_enabled) {
         busy += plan->background;
     }
     struct summary summary = {
-        .serialised =
-            plan->kernel->attached && during->gil_enabled && threads > 1,
-        .oversubscribed = during->cpus > 0 && busy > during->cpus,
+        .serialised = plan->kernel->attached && gil_enabled && threads > 1,
+        .oversubscribed = cpus > 0 && busy > cpus,
     };
     const struct pb_sample *first = round_sample(round, 0);
     int64_t first_start = first->start_ns, last_start = first->start_ns;
@@ -175,7 +214,7 @@ round_summary(const struct round *round, const struct pb_conditions *during)
     for (int i = 0; i < threads; i++) {
         const struct pb_sample *sample = round_sample(round, i);
         double operations = (double)sample->operations;
-        int64_t wall_ns = sample->wall_ns;
+        int64_t wall_ns = sample_wall_ns(sample);
         summary.wall_ns_per_operation += (double)wall_ns / operations;
         summary.cpu_ns_per_operation += (double)sample->cpu_ns / operations;
         double rate = operations / (double)(wall_ns > 0 ? wall_ns : 1);
@@ -219,11 +258,11 @@ round_summary(const struct round *round, const struct pb_conditions *during)
 
 static PyObject *
 round_result(const struct pb_state *state, const struct round *round,
-             const struct pb_conditions *during)
+             bool gil_enabled, double clock_cost_ns)
 {
     const struct pb_plan *plan = round->plan;
     const char *loop = plan->kernel->loop_name;
-    struct summary summary = round_summary(round, during);
+    struct summary summary = round_summary(round, gil_enabled);
     PyObject *result = PyStructSequence_New(state->result_type);
     if (result == NULL) {
         return NULL;
@@ -240,18 +279,18 @@ round_result(const struct pb_state *state, const struct round *round,
         [FIELD_OPERATIONS] = TUPLE(operations),
         [FIELD_START_NS] = TUPLE(start_ns),
         [FIELD_STOP_NS] = TUPLE(stop_ns),
-        [FIELD_WALL_NS] = TUPLE(wall_ns),
+        [FIELD_WALL_NS] = round_wall(round),
         [FIELD_CPU_NS] = TUPLE(cpu_ns),
         [FIELD_ATTACH_WAIT_NS] = TUPLE(attach_wait_ns),
         [FIELD_INVOLUNTARY_SWITCHES] = TUPLE(switches),
-        [FIELD_CPUS] = TUPLE(cpu),
+        [FIELD_CPUS] = round_cpus(round),
         [FIELD_OVERLAP] = PyFloat_FromDouble(summary.overlap),
         [FIELD_FAIRNESS] = PyFloat_FromDouble(summary.fairness),
         [FIELD_ATTACHED] = PyBool_FromLong(plan->kernel->attached),
         [FIELD_SERIALISED] = PyBool_FromLong(summary.serialised),
         [FIELD_OVERSUBSCRIBED] = PyBool_FromLong(summary.oversubscribed),
         [FIELD_DISTURBED] = PyUnicode_FromString(summary.disturbed),
-        [FIELD_CLOCK_COST_NS] = PyFloat_FromDouble(during->clock_cost_ns),
+        [FIELD_CLOCK_COST_NS] = PyFloat_FromDouble(clock_cost_ns),
         [FIELD_DETAIL] = round_detail(round),
         [FIELD_LOOP] = PyUnicode_FromString(loop != NULL ? loop : ""),
     };
@@ -270,14 +309,15 @@ round_result(const struct pb_state *state, const struct round *round,
 
 PyObject *
 pb_results(PyObject *module, const struct pb_plan *plan,
-           const struct pb_sample *samples,
-           const struct pb_conditions *during)
+           const struct pb_sample *samples, bool gil_enabled,
+           double clock_cost_ns)
 {
     const struct pb_state *state = pb_get_state(module);
     PyObject *results = PyList_New(plan->rounds);
     for (int64_t i = 0; results != NULL && i < plan->rounds; i++) {
         struct round round = {.plan = plan, .samples = samples, .index = i};
-        PyObject *result = round_result(state, &round, during);
+        PyObject *result =
+            round_result(state, &round, gil_enabled, clock_cost_ns);
         if (result == NULL) {
             Py_CLEAR(results);
             break;

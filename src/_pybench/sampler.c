@@ -30,8 +30,8 @@
 
 #include "sampler.h"
 
+#include "arguments.h"
 #include "clock.h"
-#include "options.h"
 
 #ifdef __linux__
 
@@ -64,6 +64,10 @@ enum { SAMPLER_THREADS = 512, SAMPLER_COPIES = 64, SAMPLER_WORDS = 8 };
 enum { SAMPLER_DEPTH = 32 };
 /* Ranges of the loop; frames of C that are looked at to learn them. */
 enum { SAMPLER_LOOP = 3, SAMPLER_CHAIN = 16, SAMPLER_FUNCTION_MOST = 1 << 17 };
+enum { CAPACITY_MOST = 1000000 };
+
+#define INTERVAL_LEAST_NS INT64_C(100000)
+#define INTERVAL_MOST_NS INT64_C(1000000000)
 
 /* Where the interrupted machine code lies. */
 enum { PLACE_LOOP = 0, PLACE_OWN = 1, PLACE_LIBRARY = 2 };
@@ -910,15 +914,11 @@ sampler_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
         return NULL;
     }
 #ifdef __linux__
-    static const struct pb_option capacity_option = {
-        "capacity", .least = 1, .most = 1000000, .otherwise = 100000};
-    static const struct pb_option interval_option = {
-        "interval_ns", .least = 100000, .most = 1000000000,
-        .otherwise = 1000000};
     int64_t capacity, interval_ns;
-    if (pb_option_read(&capacity_option, NULL, given_capacity, &capacity) < 0
-        || pb_option_read(&interval_option, NULL, given_interval,
-                          &interval_ns) < 0) {
+    if (pb_whole_number("capacity", given_capacity, 1, CAPACITY_MOST, 100000,
+                        &capacity) < 0
+        || pb_whole_number("interval_ns", given_interval, INTERVAL_LEAST_NS,
+                           INTERVAL_MOST_NS, 1000000, &interval_ns) < 0) {
         return NULL;
     }
     enum sampler_status status = sampler_enter();

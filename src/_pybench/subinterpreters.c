@@ -20,7 +20,7 @@
    interpreters.  Source: PEP 684 (a GIL each, 3.12), PEP 734. */
 
 #include "areas.h"
-#include "entries.h"
+#include "arguments.h"
 #include "loop.h"
 #include "threads.h"
 
@@ -30,6 +30,11 @@ enum { CREATE_BLOCK = 1, SWITCH_BLOCK = 2048 };
 
 enum gil { GIL_OWN, GIL_SHARED };
 static const char *const gil_names[] = {"own", "shared", NULL};
+
+/* Arguments of a call; read-only for the workers. */
+struct subinterpreters_shared {
+    enum gil gil;
+};
 
 struct subinterpreters_worker {
     PyThreadState *other;  // of the second interpreter, detached
@@ -58,23 +63,15 @@ subinterpreters_new(enum gil gil)
 }
 
 static int
-subinterpreters_failed(const struct pb_worker *worker)
-{
-    PyErr_Format(PyExc_RuntimeError, "%s: an interpreter could not be made",
-                 worker->plan->name);
-    return -1;
-}
-
-static int
 subinterpreters_create_loop(struct pb_worker *worker, int64_t iterations)
 {
-    const enum gil gil = *(const enum gil *)worker->shared;
+    const struct subinterpreters_shared *shared = worker->shared;
     PyThreadState *own = PyThreadState_Get();
     int failed = 0;
     for (int64_t i = 0; i < iterations && !failed; i++) {
         PB_OP(
             (void)PyThreadState_Swap(NULL);
-            PyThreadState *made = subinterpreters_new(gil);
+            PyThreadState *made = subinterpreters_new(shared->gil);
             if (made != NULL) {
                 Py_EndInterpreter(made);
             }
@@ -83,19 +80,32 @@ subinterpreters_create_loop(struct pb_worker *worker, int64_t iterations)
         )
         pb_clobber();
     }
-    (void)gil;
+    (void)shared;
     (void)own;
-    return failed ? subinterpreters_failed(worker) : 0;
+    if (failed) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "subinterpreters_create: an interpreter could not be "
+                        "made");
+        return -1;
+    }
+    return 0;
 }
 
 static int
 subinterpreters_switch_prepare(struct pb_worker *worker)
 {
+    const struct subinterpreters_shared *shared = worker->shared;
     struct subinterpreters_worker *local = worker->local;
     PyThreadState *own = PyThreadState_Swap(NULL);
-    local->other = subinterpreters_new(*(const enum gil *)worker->shared);
+    local->other = subinterpreters_new(shared->gil);
     (void)PyThreadState_Swap(own);
-    return local->other == NULL ? subinterpreters_failed(worker) : 0;
+    if (local->other == NULL) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "subinterpreters_switch: an interpreter could not be "
+                        "made");
+        return -1;
+    }
+    return 0;
 }
 
 static void
@@ -137,12 +147,14 @@ subinterpreters_switch_loop(struct pb_worker *worker, int64_t iterations)
 #endif
 
 static const struct pb_kernel create_kernel = {
+    .name = "subinterpreters_create",
     .attached = true,
     .waits = true,  // it starts and ends with other locks than its own
     .block = CREATE_BLOCK,
     PB_LOOP_FUNCTION(subinterpreters_create_loop),
 };
 static const struct pb_kernel switch_kernel = {
+    .name = "subinterpreters_switch",
     .attached = true,
     .block = SWITCH_BLOCK,
     .local_size = sizeof(struct subinterpreters_worker),
@@ -151,46 +163,86 @@ static const struct pb_kernel switch_kernel = {
     .finish = subinterpreters_switch_finish,
 };
 
+static const char subinterpreters_missing[]
+    = "Py_NewInterpreterFromConfig came with CPython 3.12";
+
 static PyObject *
-subinterpreters_run(struct pb_call *call)
+subinterpreters_run(PyObject *module, PyObject *args, PyObject *kwargs,
+                    const char *format, const struct pb_kernel *kernel)
 {
-    const enum gil gil = (enum gil)call->options[0];
-    return pb_call_run(call, &gil);
+    static char *names[] = {PB_ARGUMENTS_NAMES, "gil", NULL};
+    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
+    const char *gil_name = "own";
+    struct pb_plan plan = {.kernel = kernel};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names,
+                                     PB_ARGUMENTS_TARGETS(common), &gil_name)
+        || pb_plan_set(&plan, &common) < 0) {
+        return NULL;
+    }
+    int gil = pb_choice("gil", gil_name, gil_names);
+    if (gil < 0) {
+        return NULL;
+    }
+    if (!PB_HAVE_INTERPRETER_CONFIG) {
+        PyErr_SetString(PyExc_NotImplementedError, subinterpreters_missing);
+        return NULL;
+    }
+    struct subinterpreters_shared shared = {.gil = (enum gil)gil};
+    plan.shared = &shared;
+    return pb_run(module, &plan);
 }
 
-#define SUBINTERPRETERS_MISSING                                               \
-    (PB_HAVE_INTERPRETER_CONFIG                                               \
-         ? NULL                                                               \
-         : "Py_NewInterpreterFromConfig came with CPython 3.12")
+PyDoc_STRVAR(subinterpreters_create_doc,
+"subinterpreters_create($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"                       gil='own')\n--\n\n"
+"Make an interpreter and destroy it.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"gil: 'own' or 'shared'. NotImplementedError before 3.12.");
 
-static const struct pb_entry subinterpreters_create_entry = {
-    .name = "subinterpreters_create",
-    .doc = "Make an interpreter and destroy it.",
-    .more = "NotImplementedError before 3.12.",
-    .options = {{"gil", gil_names, .doc = "Of the new one."}},
-    .kernels = &create_kernel,
-    .missing = SUBINTERPRETERS_MISSING,
-    .run = subinterpreters_run,
-};
-PB_FUNCTION(subinterpreters_create)
+static PyObject *
+subinterpreters_create(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    return subinterpreters_run(module, args, kwargs,
+                               PB_ARGUMENTS_FORMAT "s:subinterpreters_create",
+                               &create_kernel);
+}
 
-static const struct pb_entry subinterpreters_switch_entry = {
-    .name = "subinterpreters_switch",
-    .doc = "Attach to another interpreter and come back.",
-    .more = "NotImplementedError before 3.12.",
-    .options = {{"gil", gil_names, .doc = "Of the other one."}},
-    .kernels = &switch_kernel,
-    .missing = SUBINTERPRETERS_MISSING,
-    .run = subinterpreters_run,
+PyDoc_STRVAR(subinterpreters_switch_doc,
+"subinterpreters_switch($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
+"                       gil='own')\n--\n\n"
+"Attach to another interpreter and come back.\n\n"
+PB_ARGUMENTS_DOC "\n"
+"gil: of the other one, 'own' or 'shared'. NotImplementedError before 3.12.");
+
+static PyObject *
+subinterpreters_switch(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    return subinterpreters_run(module, args, kwargs,
+                               PB_ARGUMENTS_FORMAT "s:subinterpreters_switch",
+                               &switch_kernel);
+}
+
+static PyMethodDef subinterpreters_methods[] = {
+    {"subinterpreters_create",
+     (PyCFunction)(void (*)(void))subinterpreters_create,
+     METH_VARARGS | METH_KEYWORDS, subinterpreters_create_doc},
+    {"subinterpreters_switch",
+     (PyCFunction)(void (*)(void))subinterpreters_switch,
+     METH_VARARGS | METH_KEYWORDS, subinterpreters_switch_doc},
+    {NULL, NULL, 0, NULL},
 };
-PB_FUNCTION(subinterpreters_switch)
+
+static const struct pb_listing subinterpreters_listings[] = {
+    {.name = "subinterpreters_create", .attached = true,
+     .missing = PB_HAVE_INTERPRETER_CONFIG ? NULL : subinterpreters_missing},
+    {.name = "subinterpreters_switch", .attached = true,
+     .missing = PB_HAVE_INTERPRETER_CONFIG ? NULL : subinterpreters_missing},
+    {NULL, false, NULL},
+};
 
 int
 pb_subinterpreters_add(PyObject *module)
 {
-    static const struct pb_method methods[] = {
-        PB_METHOD(subinterpreters_create),
-        PB_METHOD(subinterpreters_switch),
-    };
-    return pb_entries_add(module, methods, Py_ARRAY_LENGTH(methods));
+    return pb_area_add(module, "subinterpreters", subinterpreters_methods,
+                       subinterpreters_listings);
 }
