@@ -91,9 +91,7 @@ EXCEPTIONS = {
 }
 # The same for the other rules; each list may only become shorter.
 RAW_PROCESSES = {
-    "comparison/guard.py",
     "comparison/selfcheck/others.py",
-    "comparison/single_run.py",
     "comparison/suite_rows.py",
     "comparison/worker.py",
     "interpreters/find.py",
@@ -101,10 +99,8 @@ RAW_PROCESSES = {
     "interpreters/prepare.py",
     "interpreters/probe.py",
     "notebook/isolated.py",
-    "profiles/experiments.py",
     "profiles/extensions.py",
     "profiles/gc_pauses.py",
-    "profiles/imports.py",
     "profiles/memory.py",
     "profiles/scenario_child.py",
     "target/plugin/rerun.py",

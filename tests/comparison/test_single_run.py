@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pybench.comparison import guard
+from pybench import children
 from pybench.comparison.single_run import NotReadyError, check_ready, measure
 from pybench.interpreters import Interpreter, probe
 
@@ -165,7 +165,13 @@ def test_guard_ends_as_its_command_did(tmp_path: Path) -> None:
     for ending, status in (("sys.exit(3)", 3), ("os.kill(os.getpid(), 9)", -9)):
         reading, writing = os.pipe()
         command = [sys.executable, "-c", f"import os, sys; {ending}"]
-        line = [sys.executable, "-IS", guard.__file__, str(reading), str(os.getpid())]
+        line = [
+            sys.executable,
+            "-IS",
+            children.__file__,
+            str(reading),
+            str(os.getpid()),
+        ]
         done = subprocess.run(
             [*line, str(tmp_path), "", *command], pass_fds=[reading], check=False
         )
@@ -182,5 +188,5 @@ def test_command_that_cannot_be_started_is_named(
     python = fake_pytest("exit 0")
     python.path.write_bytes(b"\x7fELF no program")
 
-    assert measure(python, tmp_path, [], None).status == guard.CANNOT_RUN
+    assert measure(python, tmp_path, [], None).status == children.CANNOT_RUN
     assert f"pybench: {python.path}: " in capfd.readouterr().err

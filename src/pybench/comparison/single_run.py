@@ -7,16 +7,14 @@ imported here.  It writes pytest-benchmark's JSON, and the counts of what it did
 import contextlib
 import os
 import shlex
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from pybench.comparison import guard
-from pybench.comparison.guard import OLDER, keep_older
+from pybench import children
+from pybench.children import INTERRUPT, OLDER, guarded, keep_older
 from pybench.interpreters.prepare import START
 from pybench.interpreters.probe import Interpreter
 from pybench.records.results import parse_json
@@ -53,21 +51,10 @@ class Measured:
 def check_ready(interpreter: Interpreter) -> None:
     """Raise `NotReadyError` unless the interpreter has pybench and its needs."""
     command = [str(interpreter.path), "-P", "-c", _NEEDED]
-    try:
-        subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_READY_TIMEOUT_S,
-            check=True,
-        )
-    except subprocess.CalledProcessError as error:
-        reason = [f"exit {error.returncode}", *error.stderr.strip().splitlines()][-1]
-    except subprocess.TimeoutExpired:
-        reason = f"no answer within {_READY_TIMEOUT_S:g} seconds"
-    else:
+    child = children.run(command, timeout_s=_READY_TIMEOUT_S)
+    if not child.problem:
         return
+    reason = child.last_line if child.stderr.strip() else child.problem
     path = shlex.quote(str(interpreter.path))
     raise NotReadyError(
         f"{interpreter.label} at {interpreter.path} cannot run the suite ({reason}). "
@@ -147,49 +134,8 @@ def _run(
             return child.wait(), False
         except KeyboardInterrupt:
             with contextlib.suppress(BrokenPipeError):  # it has just ended
-                os.write(pipe, guard.INTERRUPT)
+                os.write(pipe, INTERRUPT)
             return child.wait(), True
-
-
-@contextlib.contextmanager
-def guarded(
-    command: Sequence[str],
-    scratch: Path,
-    output: Path | None = None,
-    *,
-    stdout: int | IO[Any] | None,
-    stderr: int | IO[Any] | None,
-    held: Sequence[int] = (),
-) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Start a command under a guard, which outlives us: `pybench.comparison.guard`.
-
-    Yields the guard, which ends as the command does, and a pipe that takes its words.
-    At the end nothing of it is left running.
-    """
-    reading, writing = os.pipe()
-    line = [
-        sys.executable, "-IS", str(Path(guard.__file__)), str(reading),
-        str(os.getpid()), str(scratch), str(output or ""), *command,
-    ]  # fmt: skip
-    try:
-        child = subprocess.Popen(
-            line,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            pass_fds=[reading, *held],
-        )
-    except BaseException:
-        os.close(writing)
-        raise
-    finally:
-        os.close(reading)
-    try:
-        yield child, writing
-    finally:
-        # Whatever else came, a second Ctrl-C for one: leave nothing running.
-        os.close(writing)
-        child.wait()
 
 
 def _read(path: Path) -> dict[str, Any]:

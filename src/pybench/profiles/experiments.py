@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pybench.children import end_group, group_runs, reap
+from pybench.children import Child, group_runs, start
 from pybench.interpreters import Interpreter
 from pybench.records.results import parse_json
 from pybench.target.programs.profile_target import unfinished
@@ -354,13 +354,12 @@ def run(
         words = _words(target, condition, report, timeout_s, extension)
         begun_ns = time.monotonic_ns()
         with log.open("wb") as said:
-            child = subprocess.Popen(
+            child = start(
                 [str(interpreter.path), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
                 env=os.environ | dict(condition.environ),
-                start_new_session=True,  # what it starts is ended with it
             )
         try:
             status, cpu_ns, queued_ns = _wait(child, timeout_s)
@@ -416,9 +415,7 @@ def _words(
     return [*condition.switches, "-P", str(SUBJECT), json.dumps(settings)]
 
 
-def _wait(
-    child: subprocess.Popen[bytes], timeout_s: float
-) -> tuple[int | None, int, int]:
+def _wait(child: Child, timeout_s: float) -> tuple[int | None, int, int]:
     """Wait for the end; return its status, its CPU time, and how long it had no CPU.
 
     The status is None after too long. What its main thread waited for a CPU can be
@@ -434,14 +431,14 @@ def _wait(
     return ended
 
 
-def _burial(child: subprocess.Popen[bytes]) -> tuple[int, int, int] | None:
+def _burial(child: Child) -> tuple[int, int, int] | None:
     queued_ns = 0
     if hasattr(os, "waitid"):  # macOS has it from 3.13 on, and no schedstat
         looking = os.WEXITED | os.WNOWAIT | os.WNOHANG
         if os.waitid(os.P_PID, child.pid, looking) is None:
             return None
         queued_ns = _queued_ns(child.pid)
-    reaped = reap(child, os.WNOHANG)
+    reaped = child.reap(os.WNOHANG)
     return None if reaped is None else (*reaped, queued_ns)
 
 
@@ -452,13 +449,13 @@ def _queued_ns(pid: int) -> int:
         return 0
 
 
-def _end(child: subprocess.Popen[bytes]) -> bool:
+def _end(child: Child) -> bool:
     """End the child and its session; return whether there was something to end.
 
     What it left gets a moment to end by itself.
     """
     if child.returncode is None:
-        end_group(child)
+        child.end_group()
         with contextlib.suppress(ChildProcessError):
             child.wait()
         return True
@@ -467,7 +464,7 @@ def _end(child: subprocess.Popen[bytes]) -> bool:
         time.sleep(0.002)
     if not group_runs(child.pid):
         return False
-    return end_group(child)
+    return child.end_group()
 
 
 def _read(path: Path) -> dict[str, Any]:

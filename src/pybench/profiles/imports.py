@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pybench.children import end_group, reap
+from pybench.children import Child, start
 from pybench.interpreters.probe import Interpreter
 from pybench.profiles.importtime import Estimate, Module, Tree, estimate, merge, parse
 
@@ -628,19 +628,18 @@ class _Processes:
         with self._said.open("wb") as said, self._trace.open("wb") as trace:
             is_traced = "importtime" in switches
             start_ns = time.perf_counter_ns()
-            child = subprocess.Popen(
+            child = start(
                 command,
                 env=self._environ,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=trace if is_traced else said,
-                start_new_session=True,  # so that what it forks can be ended with it
             )
             late = threading.Event()
 
             def end() -> None:
                 late.set()
-                end_group(child)
+                child.end_group()
 
             # Not wait(timeout): that looks every 50 ms, and so would the times.
             timer = threading.Timer(self._timeout_s, end)
@@ -652,8 +651,8 @@ class _Processes:
                 wall_ns = time.perf_counter_ns() - start_ns
             finally:
                 timer.cancel()
-                end_group(child)
-                status, cpu_ns = reaped or reap(child) or (0, 0)
+                child.end_group()
+                status, cpu_ns = reaped or child.reap() or (0, 0)
         return (None if late.is_set() else status), wall_ns, cpu_ns
 
     def _read_report(self) -> dict[str, Any] | None:
@@ -713,13 +712,13 @@ class _Processes:
         return f": {lines[-1][:200]}" if lines else ""
 
 
-def _await_end(child: subprocess.Popen[bytes]) -> tuple[int, int] | None:
+def _await_end(child: Child) -> tuple[int, int] | None:
     """Wait until it ends, without taking its status where the system can do that.
 
     As long as that is not taken its number belongs to it, and what it left behind in
     its group can be ended by it.
     """
     if not hasattr(os, "waitid"):
-        return reap(child)
+        return child.reap()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     return None

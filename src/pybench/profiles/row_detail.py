@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pybench.comparison.guard import INTERRUPT
-from pybench.comparison.single_run import guarded
+from pybench.children import INTERRUPT, guarded
 from pybench.interpreters import Interpreter
 from pybench.interpreters.prepare import START
 from pybench.records.results import parse_json
