@@ -287,6 +287,45 @@ def test_no_script_of_a_workflow_has_a_person_s_words_in_it(name: str) -> None:
     assert [script for script in scripts if "${{" in script] == []
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in WORKFLOWS.glob("*.yml")))
+def test_actions_are_pinned_by_commit(name: str) -> None:
+    """With the version behind it; one that is not has a line above that says why."""
+    lines = (WORKFLOWS / name).read_text().splitlines()
+    uses = [number for number, line in enumerate(lines) if "uses: " in line]
+    pinned = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+
+    assert uses
+    assert [
+        lines[number]
+        for number in uses
+        if not pinned.search(lines[number])
+        and not lines[number - 1].strip().startswith("#")
+    ] == []
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in WORKFLOWS.glob("*.yml")))
+def test_paths_that_workflows_name_exist(name: str) -> None:
+    text = (WORKFLOWS / name).read_text()
+    folders = r"(?:src|tests|benchmarks|scripts|docs|\.github)"
+    named = re.findall(rf"(?<![\w./-]){folders}/[\w./-]+", text)
+
+    assert [path for path in named if not (ROOT / path.rstrip("/")).exists()] == []
+
+
+def test_forms_of_issues_are_valid() -> None:
+    """GitHub drops a form without these without a word."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML has no wheel for this build")
+    forms = [*(ROOT / ".github" / "ISSUE_TEMPLATE").glob("[!c]*.yml")]
+
+    assert forms
+    for form in forms:
+        document = yaml.safe_load(form.read_text())
+        assert {"name", "description", "body"} <= set(document)
+        ids = [field["id"] for field in document["body"]]
+        assert len({*ids}) == len(ids)
+        assert all(field["attributes"]["label"] for field in document["body"])
+
+
 def test_runs_are_kept_on_a_branch_of_their_own(tmp_path: Path) -> None:
     """The script of the workflow, run twice: the branch is made, then added to."""
     steps = parsed("benchmarks.yml")["jobs"]["keep"]["steps"]
