@@ -14,6 +14,7 @@ guard::
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -147,7 +148,8 @@ def run(
             pass_fds=pass_fds,
         )
     except OSError as error:
-        problem = f"cannot be started: {error.strerror or error}"
+        why = " (built for another machine?)" * (error.errno == errno.ENOEXEC)
+        problem = f"cannot be started: {error.strerror or error}{why}"
         return ChildResult(status=None, stdout="", stderr="", problem=problem)
     status: int | None
     try:

@@ -8,11 +8,11 @@ same build reached over several paths counts once.  Nothing is downloaded here.
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pybench.children import run
 from pybench.interpreters.probe import Interpreter, ProbeError, probe
 from pybench.records.results import parse_json
 
@@ -150,17 +150,10 @@ def _from_uv(environ: Mapping[str, str]) -> Iterator[Path]:
     uv = shutil.which("uv", path=environ.get("PATH"))
     if uv:
         command = [uv, "python", "list", "--only-installed", "--output-format", "json"]
+        listing = run(command, timeout_s=30, env=environ)
         try:
-            listing = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=30,
-                check=True,
-                env=dict(environ),
-            )
-            entries = parse_json(listing.stdout)
-        except (OSError, subprocess.SubprocessError, ValueError):
+            entries = [] if listing.problem else parse_json(listing.stdout)
+        except ValueError:
             entries = []  # an old uv without JSON: the folder below still serves
         for entry in entries:
             if isinstance(entry, dict) and isinstance(entry.get("path"), str):

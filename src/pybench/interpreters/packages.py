@@ -11,11 +11,12 @@ import hashlib
 import os
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from pybench.children import run
 
 # Options of pip with a file of requirements, with a folder; long and short.
 _FILES = ("-r", "--requirement", "-c", "--constraint")
@@ -237,17 +238,9 @@ def _names_by_git(folder: Path) -> list[str] | None:
 def _git(folder: Path, *words: str) -> str | None:
     # Variables such as GIT_DIR, which a hook has set, would mean another repository.
     environ = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environ,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return os.fsdecode(done.stdout)
+    command = ["git", "-C", str(folder), *words]
+    done = run(command, env=environ, errors="surrogateescape")
+    return None if done.problem else done.stdout
 
 
 def _names_by_walk(folder: Path) -> Iterator[str]:

@@ -18,7 +18,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +25,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pybench import children
 from pybench.interpreters.packages import PackagesError, read_packages
-from pybench.interpreters.probe import Interpreter, last_line
+from pybench.interpreters.probe import Interpreter
 
 if sys.platform != "win32":
     import fcntl
@@ -257,21 +257,12 @@ def _packages_of(interpreter: Interpreter) -> dict[str, str]:
     """Ask an interpreter for its packages: the version of each by its normal name."""
     # As its sessions see them: with the user's own folder where that is in use.
     line = [str(interpreter.path), "-E", "-P", "-c", _WHAT_IT_HAS]
-    try:
-        done = subprocess.run(
-            line, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER_S
-        )
-    except subprocess.TimeoutExpired:
-        raise PrepareError(
-            f"{interpreter.path}: did not list its packages within {_ANSWER_S:g} s"
-        ) from None
-    except OSError as error:
-        raise PrepareError(f"{interpreter.path}: {error.strerror or error}") from None
-    for text in done.stdout.decode(errors="replace").splitlines():
+    child = children.run(line, timeout_s=_ANSWER_S)
+    for text in child.stdout.splitlines():
         if text.startswith(_MARK):
             found: dict[str, str] = json.loads(text.removeprefix(_MARK))
             return found
-    reason = last_line(done.stderr) or last_line(done.stdout) or "no message"
+    reason = child.problem if child.status is None else child.last_line
     raise PrepareError(f"{interpreter.path}: its packages cannot be listed: {reason}")
 
 
@@ -498,8 +489,7 @@ def _installer(python: Path) -> list[str]:
 
 
 def _has_pip(python: Path) -> bool:
-    line = [str(python), "-I", "-c", "import pip"]
-    return subprocess.run(line, capture_output=True).returncode == 0
+    return not children.run([python, "-I", "-c", "import pip"]).problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -572,28 +562,22 @@ class _Making:
         # The user's own settings of pip that contradict a folder.
         settings = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
         try:
-            done = subprocess.run(
+            tool = children.run(
                 command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=TIMEOUT_S,
+                merged=True,
+                timeout_s=TIMEOUT_S,
                 env=os.environ | settings | {"TMPDIR": str(scratch)} | variables,
                 pass_fds=[self.lock],
             )
-        except subprocess.TimeoutExpired:
-            raise PrepareError(f"{step}: not done after {TIMEOUT_S:g} s") from None
-        except OSError as error:
-            raise PrepareError(f"{step}: {error}") from None
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        if done.returncode != 0:
-            raise PrepareError(f"{step} failed:\n{_telling(done.stdout)}")
+        if tool.status is None:
+            raise PrepareError(f"{step}: {command[0]} {tool.problem}")
+        if tool.problem:
+            raise PrepareError(f"{step} failed:\n{_reasons(tool.stdout)}")
 
 
-def _telling(output: str) -> str:
+def _reasons(output: str) -> str:
     """Return the lines that say why: the compiler's errors, else the last ones."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if re.search(r"\b(error|ERROR)\b", line)]

@@ -6,12 +6,11 @@ that prints one line of JSON; whatever else may happen is a :class:`ProbeError` 
 says in words what did.
 """
 
-import errno
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from pybench.children import last_line, run
 from pybench.records.results import parse_json
 
 # Python 2 and 3 both understand it: an old interpreter shall say its version, not
@@ -137,33 +136,13 @@ def probe(path: str | os.PathLike[str], *, timeout_s: float = TIMEOUT_S) -> Inte
         raise ProbeError(f"{executable}: not a file")
     if not os.access(executable, os.X_OK):
         raise ProbeError(f"{executable}: not executable")
-    try:
-        answer = subprocess.run(
-            [str(executable), "-E", "-s", "-c", _QUESTION],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-        )
-    except subprocess.TimeoutExpired:
-        raise ProbeError(
-            f"{executable}: no answer within {timeout_s:g} seconds"
-        ) from None
-    except OSError as error:
-        why = " (built for another machine?)" * (error.errno == errno.ENOEXEC)
-        raise ProbeError(
-            f"{executable}: cannot be run: {error.strerror}{why}"
-        ) from None
-    if answer.returncode != 0:
-        reason = last_line(answer.stderr) or last_line(answer.stdout) or "no message"
-        raise ProbeError(f"{executable}: exit {answer.returncode}: {reason}")
-    return _parse(executable, answer.stdout.decode(errors="replace"))
-
-
-def last_line(output: bytes) -> str:
-    """Return the last line that says something, cut to a readable length."""
-    lines = output.decode(errors="replace").split("\n")
-    spoken = [line.strip() for line in lines if line.strip()]
-    return spoken[-1][:200] if spoken else ""
+    command = [str(executable), "-E", "-s", "-c", _QUESTION]
+    answer = run(command, timeout_s=timeout_s)
+    if answer.problem:
+        # With the last line of a Python that failed; what cannot run printed nothing.
+        reason = f": {answer.last_line}" if answer.status else ""
+        raise ProbeError(f"{executable} {answer.problem}{reason}")
+    return _parse(executable, answer.stdout)
 
 
 def _parse(executable: Path, output: str) -> Interpreter:
@@ -172,8 +151,8 @@ def _parse(executable: Path, output: str) -> Interpreter:
         if line.startswith(_MARK):
             break
     else:
-        said = last_line(output.encode()) or "nothing"
-        raise ProbeError(f"{executable}: not Python: it printed {said!r}")
+        printed = last_line(output) or "nothing"
+        raise ProbeError(f"{executable}: not Python: it printed {printed!r}")
     try:
         facts = parse_json(line.removeprefix(_MARK))
     except ValueError:
