@@ -155,6 +155,10 @@ COMMANDS = re.findall(
 )
 
 
+# Commands that have kinds and do nothing without one.
+GROUPS = {command.rpartition(" ")[0] for command in COMMANDS} - {*COMMANDS, "pybench"}
+
+
 def options_in(lines: Iterator[str]) -> set[str]:
     """Collect the options in lines; those of help are said once for all commands."""
     found = {option for line in lines for option in OPTION.findall(line)}
@@ -203,6 +207,33 @@ def test_options_of_the_plugin_are_in_the_reference(
 
     assert shown
     assert options_in(line.split("|")[1] for line in page if "| `--" in line) == shown
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.stem != "CHANGELOG"], ids=named)
+def test_commands_that_are_shown_have_their_options(page: Path) -> None:
+    """What the reference lists; a test above holds it against the commands."""
+    text = page.read_text()
+    shown = [
+        line.split("#")[0].strip()
+        for block in SHELL.findall(text)
+        for line in block.replace("\\\n", " ").splitlines()
+    ]
+    shown += re.findall(r"`(pybench [a-z][^`]*)`", text)
+    unknown = []
+    for line in shown:
+        words = line.split(" >> ")[0].split(" -- ")[0]
+        if not words.startswith("pybench ") or words in GROUPS:
+            continue
+        known = [c for c in COMMANDS if f"{words} ".startswith(f"{c} ")]
+        command = max(known, key=len, default="")
+        if not command:
+            unknown.append(words)
+            continue
+        listed = section(REFERENCE / "commands.md", f"## {command}").splitlines()
+        options = options_in(line.split("|")[1] for line in listed if "| `-" in line)
+        unknown += [f"{words}: {o}" for o in options_in(iter([words])) - options]
+
+    assert unknown == []
 
 
 def shell_block(page: Path, heading: str) -> list[str]:
