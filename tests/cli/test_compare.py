@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -196,26 +195,6 @@ def test_pythons_lists_this_one(pybench: Pybench) -> None:
     assert done.returncode == status.OK, done.stderr
     versions = {one["version"] for one in json.loads(done.stdout)}
     assert sys.version.split()[0] in versions
-
-
-@pytest.mark.parametrize(
-    ("text", "value"), [("3%", 0.03), ("0.05", 0.05), ("12.5%", 0.125)]
-)
-def test_shares(text: str, value: float) -> None:
-    assert comparing.share(text) == pytest.approx(value)
-
-
-@pytest.mark.parametrize("text", ["3", "0", "100%", "-1%", "nan", "much"])
-def test_what_is_no_share(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError):
-        comparing.share(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"), [("90s", 90), ("10m", 600), ("1.5h", 5400), ("45", 45)]
-)
-def test_times(text: str, value: float) -> None:
-    assert comparing.seconds(text) == value
 
 
 def test_packages_are_dealt_out() -> None:

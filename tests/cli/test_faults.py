@@ -17,6 +17,7 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 from pybench import cli
 from pybench.cli import compare as comparing
 from pybench.cli import status
+from pybench.cli.options import host_needs
 from pybench.interpreters import prepare
 
 pytestmark = pytest.mark.once
@@ -101,7 +102,7 @@ def test_a_library_that_cannot_be_loaded_is_not_called_missing(
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(status.UsageError, match=says) as caught:
-        comparing.host_needs()
+        host_needs()
 
     is_missing = isinstance(error, ModuleNotFoundError)
     assert ("not installed" in str(caught.value)) is is_missing

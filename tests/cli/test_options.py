@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pybench.cli import make_parser
+from pybench.cli import make_parser, options
 from pybench.cli.options import Parser
 from pybench.cli.status import USAGE
 
@@ -90,7 +90,7 @@ def test_the_kind_reads_the_value_by_its_own_rules(
 ) -> None:
     """One repeat is enough for `profile run`, and not for an interval."""
     assert came(["profile", "--repeat", "1", "imports", "json"]) == USAGE
-    assert "2 at least" in capsys.readouterr().err
+    assert "'1' is no whole number from 2 on" in capsys.readouterr().err
     found = came(["profile", "--repeat", "1", "run", "mod:function"])
     assert isinstance(found, dict)
     assert found["repeat"] == 1
@@ -124,3 +124,41 @@ def test_unknown_option_before_a_command_is_refused(
 ) -> None:
     assert came(["profile", "--repeat", "2", "memory", "--bogus"]) == USAGE
     assert "--bogus" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3%", 0.03), ("0.05", 0.05), ("12.5%", 0.125)]
+)
+def test_shares(text: str, value: float) -> None:
+    assert options.share(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["3", "0", "100%", "-1%", "nan", "much"])
+def test_what_is_no_share(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        options.share(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("90s", 90), ("10m", 600), ("1.5h", 5400), ("45", 45)]
+)
+def test_times(text: str, value: float) -> None:
+    assert options.seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "0s", "-1", "nan", "inf", "s", "9999h"])
+def test_what_is_no_time(text: str) -> None:
+    """Nor what no system call can wait for."""
+    with pytest.raises(argparse.ArgumentTypeError, match="is no time: say 90s"):
+        options.seconds(text)
+
+
+def test_whole_numbers_have_bounds() -> None:
+    size = options.whole(10**4, 10**7)
+
+    assert [size("10000"), size("1e5")] == [10_000, 100_000]
+    for text in ("9999", "1e8", "10000.5", "nan", "inf", "x", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match=r"from 10000 to 1e\+07"):
+            size(text)
+    with pytest.raises(argparse.ArgumentTypeError, match="number from 2 on"):
+        options.whole(2)("1")

@@ -163,7 +163,7 @@ def test_interrupt_prints_and_saves_what_there_is(folder: Path) -> None:
     [
         (["nothing/like/this"], "no benchmark matches 'nothing/like/this'"),
         (["--suite", "nowhere"], "no benchmarks at"),
-        (["--repeats", "0"], "'0' is no number"),
+        (["--repeats", "0"], "'0' is no whole number"),
         (["--only", "some"], "some"),
         (["--python", "9.9"], "9.9"),
         (["--json", "no/such/m.json"], "there is no folder"),

@@ -37,10 +37,10 @@ def pybench(*words: str) -> subprocess.CompletedProcess[str]:
         (["run", "--", "-v"], "-v does not exist"),
         (["run", "nothing_like_it:run"], "nothing_like_it"),
         (["run", "json:dumps", "--python", "9.9"], "--python '9.9'"),
-        (["run", "json:dumps", "--repeat", "0"], "'0' is not a number"),
+        (["run", "json:dumps", "--repeat", "0"], "'0' is no whole number from 1 on"),
         (
             ["run", "json:dumps", "--timeout", "never"],
-            "'never' is no number of seconds",
+            "'never' is no time",
         ),
     ],
 )

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 import secrets
 import shlex
 import sys
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli import compare_options
-from pybench.cli.progress import Meter
+from pybench.cli.options import host_needs, seconds, share
 from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
+from pybench.progress import Meter
 
 if TYPE_CHECKING:
     from pybench.comparison.live import Progress, Side
@@ -29,8 +29,6 @@ RUNS = Path(".benchmarks") / "runs"
 INTERPRETER = "an interpreter"
 RUN = "a run, which took turns"
 SAVED = "a saved file"
-
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "": 1}
 
 
 def add_compare(subcommands: Any) -> None:
@@ -103,45 +101,6 @@ def add_compare(subcommands: Any) -> None:
         "may have)",
     )  # fmt: skip
     parser.set_defaults(command=compare)
-
-
-def share(text: str) -> float:
-    """Read ``3%`` or ``0.03``."""
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share: say 3% or 0.03")
-    return value
-
-
-def seconds(text: str) -> float:
-    """Read ``90s``, ``10m``, ``1.5h`` or a number of seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
-    if match is None or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: say 90s, 10m or 1h")
-    return float(match[1]) * _UNITS_S[match[2]]
-
-
-def host_needs() -> None:
-    """Raise `UsageError` unless what decides and shows is installed."""
-    try:
-        import msgspec  # noqa: F401
-        import rich  # noqa: F401
-
-        # All of it, now: what Ctrl-C ends in the middle cannot be imported again.
-        import scipy.stats  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"{error.name} is not installed for {sys.executable}: pip install "
-            "'pybench-native[compare]', or '.[compare]' in a checkout"
-        ) from None
-    except ImportError as error:
-        # It is there, and cannot be loaded: little memory, or built for another one.
-        raise UsageError(
-            f"{error.name or 'a library'} cannot be loaded by {sys.executable}: {error}"
-        ) from None
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -491,7 +450,7 @@ def shown(meter: Meter) -> "Callable[[Progress], None]":
     """Return what shows the progress of a comparison on a meter."""
 
     def tell(progress: "Progress") -> None:
-        meter.tell(
+        meter.update(
             progress.stage,
             progress.done,
             progress.whole,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.compare import host_needs
+from pybench.cli.options import host_needs
 from pybench.cli.output import place, write_whole
 from pybench.cli.status import OK, UsageError, for_terminal
 

@@ -1,25 +1,142 @@
-"""A parser whose nested commands take the options before their name; ``--timeout``."""
+"""What options say: one reader for each kind of value, and a parser that nests.
+
+A reader is a ``type=`` of `argparse`; what several commands look up or require before
+they measure is here as well, and raises `UsageError`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-# A year: what the system can wait is bounded.
-_MOST_SECONDS = 3.2e7
+from pybench.cli.status import UsageError
+from pybench.records.texts import duration_s
+
+if TYPE_CHECKING:
+    from pybench.interpreters import Interpreter, Requested
+
+SUITE = Path("benchmarks")
 
 
-def timeout(text: str) -> float:
-    """Read ``--timeout``: seconds, with or without an ``s``."""
+def seconds(text: str) -> float:
+    """Read ``90s``, ``10m``, ``1.5h`` or a number of seconds."""
     try:
-        value = float(text.removesuffix("s"))
+        return duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def share(text: str) -> float:
+    """Read ``3%`` or ``0.03``."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
-        value = 0.0
-    if not 0 < value < _MOST_SECONDS:  # and nan is neither
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+        value = -1.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: say 3% or 0.03")
     return value
+
+
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return the reader of a whole number: ``100000``, or ``1e5``."""
+
+    def read(text: str) -> int:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not (least <= value <= (most or sys.maxsize) and value.is_integer()):
+            bounds = f"{least:g} on" if most is None else f"{least:g} to {most:g}"
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is no whole number from {bounds}"
+            )
+        return int(value)
+
+    return read
+
+
+def one_of(what: str, choices: Callable[[], Sequence[str]]) -> Callable[[str], str]:
+    """Return the reader of a word; its choices are asked for when one is read.
+
+    So a command that is not run imports nothing for its choices.
+    """
+
+    def read(text: str) -> str:
+        if text not in choices():
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is no {what}: one of {', '.join(choices())}"
+            )
+        return text
+
+    return read
+
+
+def add_timeout(parser: argparse.ArgumentParser, default_s: float) -> None:
+    """Add ``--timeout`` of each process."""
+    parser.add_argument(
+        "--timeout", metavar="S", type=seconds, default=default_s,
+        help=f"end a process after so many seconds (default {default_s:g})",
+    )  # fmt: skip
+
+
+def add_suite(parser: argparse.ArgumentParser) -> None:
+    """Add ``--suite``; `check_suite` tells whether it is there."""
+    parser.add_argument(
+        "--suite", metavar="PATH", type=Path, default=SUITE,
+        help=f"where the benchmarks are (default: ./{SUITE})",
+    )  # fmt: skip
+
+
+def check_suite(suite: Path) -> None:
+    """Raise `UsageError` unless the benchmarks are there."""
+    if not suite.exists():
+        raise UsageError(
+            f"no benchmarks at {suite.absolute()}; run this in a checkout, or say "
+            "where they are: --suite PATH"
+        )
+
+
+def find_interpreters(words: Sequence[str]) -> list[Requested]:
+    """Find the interpreters that are asked for."""
+    from pybench.interpreters import RequestError, resolve
+
+    try:
+        return resolve(words)
+    except RequestError as error:
+        raise UsageError(str(error)) from None
+
+
+def find_interpreter(word: str | None) -> Interpreter:
+    """Find the interpreter of ``--python``; without it, the one that runs this."""
+    from pybench.interpreters import ProbeError, RequestError, probe, resolve
+
+    try:
+        return probe(sys.executable) if word is None else resolve([word])[0].interpreter
+    except (ProbeError, RequestError) as error:
+        raise UsageError(f"--python {error}" if word else str(error)) from None
+
+
+def host_needs() -> None:
+    """Raise `UsageError` unless what decides and shows is installed."""
+    try:
+        import msgspec  # noqa: F401
+        import rich  # noqa: F401
+
+        # All of it, now: what Ctrl-C ends in the middle cannot be imported again.
+        import scipy.stats  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{error.name} is not installed for {sys.executable}: pip install "
+            "'pybench-native[compare]', or '.[compare]' in a checkout"
+        ) from None
+    except ImportError as error:
+        # It is there, and cannot be loaded: little memory, or built for another one.
+        raise UsageError(
+            f"{error.name or 'a library'} cannot be loaded by {sys.executable}: {error}"
+        ) from None
 
 
 class _Kinds(argparse._SubParsersAction):  # type: ignore[type-arg]  # no public name

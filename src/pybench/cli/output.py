@@ -1,14 +1,13 @@
 """Where a command leaves its record: a file, standard output, or nowhere."""
 
 import argparse
-import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pybench.cli.status import FAILED, OK, UsageError
-from pybench.records.files import check_place, finite, write_file
+from pybench.records.files import check_place, json_text, write_file
 from pybench.records.texts import encoded
 
 
@@ -36,7 +35,22 @@ def place(text: str) -> str:
     return text
 
 
-def write_record(document: Mapping[str, Any], where: str | None) -> int:
+def beside(where: str | None) -> TextIO:
+    """Return the stream of what is for people: standard output is the record's."""
+    return sys.stderr if where == "-" else sys.stdout
+
+
+def print_lines(lines: Iterable[str], out: TextIO | None = None) -> None:
+    """Print lines at once, and see that they are out before a child writes."""
+    print("\n".join(lines), file=out, flush=True)
+
+
+def print_error(text: object) -> None:
+    """Print what went wrong, where the command goes on."""
+    print(f"pybench: error: {text}", file=sys.stderr)
+
+
+def write_record(document: Mapping[str, Any] | Sequence[Any], where: str | None) -> int:
     """Write a record, whole or not at all; nothing if ``where`` is None.
 
     What cannot be written is said, and no error: what was measured is still to be
@@ -49,11 +63,10 @@ def write_record(document: Mapping[str, Any], where: str | None) -> int:
     """
     if where is None:
         return OK
-    text = json.dumps(finite(document), indent=1, allow_nan=False) + "\n"
     try:
-        write_whole(text, where, "--json")
+        write_whole(json_text(document), where, "--json")
     except UsageError as error:
-        print(f"pybench: error: {error}", file=sys.stderr)
+        print_error(error)
         return FAILED
     return OK
 

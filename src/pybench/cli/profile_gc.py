@@ -6,10 +6,16 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pybench.cli.options import timeout
-from pybench.cli.output import add_json, write_record
-from pybench.cli.progress import Meter
-from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
+from pybench.cli.options import (
+    add_timeout,
+    find_interpreter,
+    host_needs,
+    one_of,
+    whole,
+)
+from pybench.cli.output import add_json, beside, write_record
+from pybench.cli.status import FAILED, INTERRUPTED, OK
+from pybench.progress import Meter
 
 if TYPE_CHECKING:
     from pybench.interpreters import Interpreter
@@ -37,87 +43,48 @@ def add_gc(kinds: Any) -> None:
         "--python", metavar="PY", help="as for pybench compare (default: this one)"
     )
     parser.add_argument(
-        "--shapes", metavar="SHAPE", nargs="+", type=shape,
+        "--shapes", metavar="SHAPE", nargs="+", type=one_of("shape", _shapes),
         help="of the heap: tree chain lists dicts cycles (default: all)",
     )  # fmt: skip
     parser.add_argument(
-        "--sizes", metavar="N", nargs="+", type=size, default=[100_000],
+        "--sizes", metavar="N", nargs="+", type=whole(10**4, 10**7), default=[100_000],
         help="objects of the heap, 1e4 to 1e7 (default 1e5)",
     )  # fmt: skip
     parser.add_argument(
-        "--modes", metavar="MODE", nargs="+", type=mode,
+        "--modes", metavar="MODE", nargs="+", type=one_of("mode", _modes),
         help="of the collector: on off frozen thresholds (default: all)",
     )  # fmt: skip
     parser.add_argument(
-        "--repeats", metavar="N", type=whole, default=3,
+        "--repeats", metavar="N", type=whole(1, 1000), default=3,
         help="fresh processes of each (default 3)",
     )  # fmt: skip
     parser.add_argument(
-        "--pairs", metavar="N", type=whole, default=150,
+        "--pairs", metavar="N", type=whole(1, 1000), default=150,
         help="of runs with the recorder and without (default 150)",
     )  # fmt: skip
-    parser.add_argument(
-        "--timeout", metavar="S", type=timeout, default=_TIMEOUT_S,
-        help=f"seconds for each process (default {_TIMEOUT_S:g})",
-    )  # fmt: skip
+    add_timeout(parser, _TIMEOUT_S)
     add_json(parser)
     parser.set_defaults(command=profile_gc)
 
 
-def shape(text: str) -> str:
-    """Read the name of a shape."""
+def _shapes() -> Sequence[str]:
     from pybench.profiles.gc_pauses import SHAPES
 
-    return among("shape", text, SHAPES)
+    return SHAPES
 
 
-def mode(text: str) -> str:
-    """Read the name of a mode."""
+def _modes() -> Sequence[str]:
     from pybench.profiles.gc_pauses import MODES
 
-    return among("mode", text, MODES)
-
-
-def among(what: str, text: str, choices: Sequence[str]) -> str:
-    """Return it if it is one of the choices."""
-    if text not in choices:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no {what}: one of {', '.join(choices)}"
-        )
-    return text
-
-
-def size(text: str) -> int:
-    """Read ``100000`` or ``1e5``."""
-    from pybench.profiles.gc_pauses import SIZE_LEAST, SIZE_MOST
-
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (SIZE_LEAST <= value <= SIZE_MOST and value == int(value)):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no size: a whole number from 1e4 to 1e7"
-        )
-    return int(value)
-
-
-def whole(text: str) -> int:
-    """Read a number of repeats."""
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1000):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 1000")
-    return int(text)
+    return MODES
 
 
 def profile_gc(options: argparse.Namespace) -> int:
     """Run the cells, print what came of them, save it."""
-    from pybench.cli.compare import host_needs
-
     host_needs()
     from pybench.profiles import gc_pauses as pauses
 
-    # Standard output is the record's where it is asked for there.
-    out = sys.stderr if options.json == "-" else sys.stdout
+    out = beside(options.json)
     interpreter = ready(options.python)
     free = interpreter.free_threaded and not interpreter.gil_enabled
     cells = pauses.cells_of(
@@ -133,7 +100,7 @@ def profile_gc(options: argparse.Namespace) -> int:
     try:
         with Meter() as meter:
             several = whole + len(pauses.OVERHEAD_SHAPES)
-            meter.tell("process", 0, several, more="what the recorder costs")
+            meter.update("process", 0, several, more="what the recorder costs")
             size = min(options.sizes)
             for shape in pauses.OVERHEAD_SHAPES:
                 overheads.append(
@@ -157,7 +124,7 @@ def profile_gc(options: argparse.Namespace) -> int:
                         status = FAILED
                         meter.close()
                         print(f"pybench: {run.cell}: {run.problem}", file=sys.stderr)
-                    meter.tell("process", len(runs), whole)
+                    meter.update("process", len(runs), whole)
     except KeyboardInterrupt:
         status = INTERRUPTED
     summaries = pauses.summarise(runs, free=free)
@@ -183,24 +150,20 @@ def once(words: Sequence[Word]) -> list[Word]:
 
 def ready(word: str | None) -> "Interpreter":
     """Return the interpreter, or an environment of it that has the extension."""
-    from pybench.interpreters import ProbeError, RequestError, probe, resolve
     from pybench.profiles.gc_pauses import is_ready
 
-    try:
-        found = resolve([word])[0].interpreter if word else probe(sys.executable)
-        if is_ready(found.path):
-            return found
-        print(
-            f"pybench: {found.label} at {found.path} has no such extension; "
-            "preparing an environment of it",
-            file=sys.stderr,
-            flush=True,
-        )
-        from pybench.cli.selfcheck import prepared
+    found = find_interpreter(word)
+    if is_ready(found.path):
+        return found
+    print(
+        f"pybench: {found.label} at {found.path} has no such extension; "
+        "preparing an environment of it",
+        file=sys.stderr,
+        flush=True,
+    )
+    from pybench.cli.selfcheck import prepared
 
-        return probe(prepared(str(found.path)))
-    except (RequestError, ProbeError) as error:
-        raise UsageError(str(error)) from None
+    return find_interpreter(str(prepared(str(found.path))))
 
 
 def head(interpreter: "Interpreter") -> list[str]:

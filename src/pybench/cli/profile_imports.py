@@ -6,13 +6,12 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.options import timeout
+from pybench.cli.options import add_timeout, find_interpreter, whole
 from pybench.cli.output import add_json, write_record
-from pybench.cli.progress import SHOWN_AFTER_S, Meter
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
+from pybench.progress import SHOWN_AFTER_S, Meter
 
 if TYPE_CHECKING:
-    from pybench.interpreters import Interpreter
     from pybench.profiles.imports import ImportsProfile, Saving, Times
     from pybench.profiles.importtime import Cost, Estimate, Module
 
@@ -54,31 +53,16 @@ def add_imports(kinds: Any) -> None:
     parser.add_argument(
         "--repeat",
         metavar="N",
-        type=repeats,
+        type=whole(2),
         default=REPEATS,
         help=f"processes of each kind (default: {REPEATS}; 2 at least)",
     )
-    parser.add_argument(
-        "--timeout",
-        metavar="S",
-        type=timeout,
-        default=60.0,
-        help="end a process after so many seconds (default: 60)",
-    )
+    add_timeout(parser, 60.0)
     parser.add_argument(
         "--all", action="store_true", help="the whole tree, not from 1 %% on"
     )
     add_json(parser)
     parser.set_defaults(command=imports)
-
-
-def repeats(text: str) -> int:
-    """Read a number of repeats."""
-    if not text.isdecimal() or int(text) < 2:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} repeats: an interval needs a whole number, 2 at least"
-        )
-    return int(text)
 
 
 def imports(options: argparse.Namespace) -> int:
@@ -96,14 +80,14 @@ def imports(options: argparse.Namespace) -> int:
     except NoSuchModuleError as error:
         raise UsageError(str(error)) from error
     measurement = ImportsMeasurement(
-        interpreter_of(options.python), options.module, timeout_s=options.timeout
+        find_interpreter(options.python), options.module, timeout_s=options.timeout
     )
     status = OK
     try:
         with Meter(after_s=SHOWN_AFTER_S) as meter:
             measurement.measure(
                 options.repeat,
-                lambda done, total: meter.tell("repeat", done, total),
+                lambda done, total: meter.update("repeat", done, total),
             )
     except NoSuchModuleError as error:
         raise UsageError(str(error)) from error
@@ -123,18 +107,6 @@ def imports(options: argparse.Namespace) -> int:
             print(f"only {profile.repeats} of {options.repeat} repeats were done")
         print("\n".join(lines(profile, everything=options.all)))
     return max(status, saved)
-
-
-def interpreter_of(request: str | None) -> "Interpreter":
-    """Find the interpreter that was asked for, else the one that runs this."""
-    from pybench.interpreters import ProbeError, RequestError, probe, resolve
-
-    try:
-        if request is None:
-            return probe(sys.executable)
-        return resolve([request])[0].interpreter
-    except (ProbeError, RequestError) as error:
-        raise UsageError(str(error)) from error
 
 
 def lines(profile: "ImportsProfile", *, everything: bool = False) -> Iterator[str]:

@@ -6,11 +6,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.options import timeout
-from pybench.cli.output import add_json, write_record
-from pybench.cli.profile_gc import whole
-from pybench.cli.progress import SHOWN_AFTER_S, Meter
+from pybench.cli.options import (
+    add_suite,
+    add_timeout,
+    check_suite,
+    host_needs,
+    whole,
+)
+from pybench.cli.output import add_json, beside, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
+from pybench.progress import SHOWN_AFTER_S, Meter
 
 if TYPE_CHECKING:
     from pybench.cli.run import Ready
@@ -48,15 +53,12 @@ def add_memory(kinds: Any) -> None:
         "selectors", metavar="SELECTOR", nargs="*",
         help="category/area/operation, as for pybench run (default: all rows)",
     )  # fmt: skip
-    parser.add_argument(
-        "--suite", metavar="PATH", type=Path, default=Path("benchmarks"),
-        help="where the benchmarks are (default: ./benchmarks)",
-    )  # fmt: skip
+    add_suite(parser)
     parser.add_argument(
         "--python", metavar="PY", help="as for pybench run (default: this one)"
     )
     parser.add_argument(
-        "--repeats", metavar="N", type=whole, default=3,
+        "--repeats", metavar="N", type=whole(1, 1000), default=3,
         help="fresh processes for each number (default 3)",
     )  # fmt: skip
     parser.add_argument(
@@ -67,35 +69,26 @@ def add_memory(kinds: Any) -> None:
         "--flamegraph", metavar="DIR", type=Path,
         help="write memray's page for each row there, where it is installed",
     )  # fmt: skip
-    parser.add_argument(
-        "--timeout", metavar="S", type=timeout, default=_TIMEOUT_S,
-        help=f"seconds for each process (default {_TIMEOUT_S:g})",
-    )  # fmt: skip
+    add_timeout(parser, _TIMEOUT_S)
     add_json(parser)
     parser.set_defaults(command=profile_memory)
 
 
 def profile_memory(options: argparse.Namespace) -> int:
     """Measure rows, then the kinds; print what came of them, save it."""
-    from pybench.cli.compare import host_needs
-
     host_needs()
     from pybench.cli.run import make_folder, one_interpreter
     from pybench.profiles import memory
     from pybench.profiles.gc_pauses import ChildError
     from pybench.report.row_names import short_names
 
-    out = sys.stderr if options.json == "-" else sys.stdout
+    out = beside(options.json)
     ready = one_interpreter(options.python)
     interpreter = ready.interpreter
     print(f"pybench: {interpreter.label} at {interpreter.path}", file=out, flush=True)
     names: list[str] = []
     if options.only != "each":
-        if not options.suite.exists():
-            raise UsageError(
-                f"no benchmarks at {options.suite.absolute()}; run this in a checkout, "
-                "or say where they are: --suite PATH"
-            )
+        check_suite(options.suite)
         try:
             names = memory.rows_of(
                 interpreter, options.suite, options.selectors, start=ready.start
@@ -115,7 +108,7 @@ def profile_memory(options: argparse.Namespace) -> int:
 
     def tell() -> None:
         whole = len(names) + len(kinds)
-        meter.tell("part", len(rows) + len(each), whole)
+        meter.update("part", len(rows) + len(each), whole)
 
     try:
         called = short_names(names, longest=31)

@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.options import timeout
+from pybench.cli.options import add_timeout, find_interpreter, host_needs, whole
 from pybench.cli.output import add_json, write_record
-from pybench.cli.progress import SHOWN_AFTER_S, Meter
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
+from pybench.progress import SHOWN_AFTER_S, Meter
 
 if TYPE_CHECKING:
     from pybench.interpreters import Interpreter
@@ -75,21 +75,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="what runs it, as for pybench compare (default: the Python of pybench)",
     )  # fmt: skip
     parser.add_argument(
-        "--repeat", metavar="N", type=repeats, default=REPEAT,
+        "--repeat", metavar="N", type=whole(1), default=REPEAT,
         help=f"processes of each condition (default {REPEAT})",
     )  # fmt: skip
-    parser.add_argument(
-        "--timeout", metavar="S", type=timeout, default=TIMEOUT_S,
-        help=f"seconds that one process may take (default {TIMEOUT_S:g})",
-    )  # fmt: skip
+    add_timeout(parser, TIMEOUT_S)
     add_json(parser)
-
-
-def repeats(word: str) -> int:
-    """Read --repeat."""
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a number from 1 on")
-    return int(word)
 
 
 def profile_target(options: argparse.Namespace) -> int:
@@ -111,7 +101,8 @@ def profile_target(options: argparse.Namespace) -> int:
             raise UsageError("name a TARGET, or -m MODULE")
     except TargetMissingError as error:
         raise UsageError(str(error)) from None
-    interpreter = chosen(options.python)
+    host_needs()
+    interpreter = find_interpreter(options.python)
     findings, runs, status = found(interpreter, target, options)
     saved = write_record(record(interpreter, findings, runs), options.json)
     if options.json != "-":
@@ -124,7 +115,8 @@ def profile_workloads(options: argparse.Namespace) -> int:
     from pybench.profiles.experiments import Target
     from pybench.target.programs import workloads
 
-    interpreter = chosen(options.python)
+    host_needs()
+    interpreter = find_interpreter(options.python)
     path = workloads.__file__
     targets = {
         "Tight Loop": Target(kind="function", name=f"{path}:tight_loop"),
@@ -143,21 +135,6 @@ def profile_workloads(options: argparse.Namespace) -> int:
             break
     document = {"pybench": "bottleneck", "schema": SCHEMA, "targets": records}
     return max(status, write_record(document, options.json))
-
-
-def chosen(word: str | None) -> Interpreter:
-    """Find what runs the target."""
-    from pybench.cli.compare import host_needs
-
-    host_needs()
-    from pybench.interpreters import ProbeError, RequestError, probe, resolve
-
-    try:
-        if word is None:
-            return probe(sys.executable)
-        return resolve([word])[0].interpreter
-    except (RequestError, ProbeError) as error:
-        raise UsageError(f"--python {error}") from None
 
 
 def found(
@@ -189,7 +166,7 @@ def found(
                 threads = bool(runs[0].report.get("takes_threads"))
                 listed = conditions(interpreter, target, takes_threads=threads)
                 whole = process_count(listed, options.repeat)
-                meter.tell("process", len(runs), whole, more=one.condition)
+                meter.update("process", len(runs), whole, more=one.condition)
     except KeyboardInterrupt:
         status = INTERRUPTED
     if runs and runs[0].kind == "missing":

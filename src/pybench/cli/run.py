@@ -346,7 +346,7 @@ def profile(ready: "Ready", suite: Path, measured: "Measured") -> "list[RowProfi
 
 def time_left(taken_s: float, done: int, whole: int) -> str:
     """Say how long the rest takes if it goes on so; nothing before the first."""
-    from pybench.target.programs.scenario_progress import clock
+    from pybench.progress import clock
 
     return f", about {clock(taken_s / done * (whole - done))} left" if done else ""
 

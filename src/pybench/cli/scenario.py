@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.compare import host_needs, share
+from pybench.cli.options import host_needs, share
 from pybench.cli.output import write_record
 from pybench.cli.status import FAILED, INTERRUPTED, UsageError
 
@@ -166,7 +166,7 @@ def sides_of(settings: "Settings", options: argparse.Namespace) -> "tuple[Side, 
 
 def tell(comparison: "Comparison", taken_s: float) -> None:
     """Say how far it is, and how long it may still take."""
-    from pybench.target.programs.scenario_progress import clock
+    from pybench.progress import clock
 
     first, second = comparison.pairs[-1]
     done, whole = len(comparison.pairs), comparison.plan.most_pairs

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pybench.cli.compare import (
     environment,
     extremes_folder,
-    host_needs,
     requests,
-    share,
     shown,
     suite_of,
 )
-from pybench.cli.progress import Meter
+from pybench.cli.options import host_needs, share
 from pybench.cli.status import FAILED, OK, UsageError
+from pybench.progress import Meter
 
 if TYPE_CHECKING:
     from pybench.comparison.selfcheck.live import Suite

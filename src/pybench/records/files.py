@@ -6,6 +6,7 @@ its target is written. Both planes use this, and it imports only the standard li
 
 import contextlib
 import errno
+import json
 import math
 import os
 import secrets
@@ -124,6 +125,11 @@ def _replace(target: Path, data: bytes, there: os.stat_result | None) -> None:
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def json_text(document: Any) -> str:
+    """Return the text of a document, as every record is saved."""
+    return json.dumps(finite(document), indent=1, allow_nan=False) + "\n"
 
 
 def finite(value: Any) -> Any:

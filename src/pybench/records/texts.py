@@ -7,6 +7,29 @@ character. Both planes use this, and it imports only the standard library.
 from collections.abc import Mapping
 from typing import Any
 
+_UNITS_S = {"s": 1, "m": 60, "h": 3600}
+
+# More milliseconds than 32 bits hold cannot be waited for by `select.poll`.
+_LONGEST_S = 2e6
+
+
+def duration_s(text: str) -> float:
+    """Read ``90s``, ``10m``, ``1.5h`` or a number: seconds, above 0.
+
+    Raises
+    ------
+    ValueError
+        For anything else; says what to write.
+    """
+    unit_s = _UNITS_S.get(text[-1:])
+    try:
+        value = float(text[:-1] if unit_s else text) * (unit_s or 1)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < _LONGEST_S:  # and nan is neither
+        raise ValueError(f"{text!r} is no time: say 90s, 10m or 1h, below 23 days")
+    return value
+
 
 def printable(text: str, keep: str = "") -> str:
     """Escape the characters that move a cursor or change colours.

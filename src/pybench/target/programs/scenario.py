@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pybench import streams
+from pybench.progress import SHOWN_AFTER_S, Meter
 from pybench.records.files import write_file
 from pybench.records.texts import encoded
 from pybench.target.programs.scenario_interpreters import interpreters_api
@@ -30,7 +32,6 @@ from pybench.target.programs.scenario_pools import (
     refuse_threads,
     shared_object,
 )
-from pybench.target.programs.scenario_progress import Progress
 from pybench.target.programs.scenario_record import (
     FAILED,
     INTERRUPTED,
@@ -57,7 +58,7 @@ _EMPTY_ROUNDS = 200
 def run(
     settings: Settings,
     record: Record | None = None,
-    progress: Progress | None = None,
+    meter: Meter | None = None,
 ) -> Record:
     """Run a scenario in this process.
 
@@ -67,8 +68,8 @@ def run(
         What to run.
     record : Record, optional
         Is filled as results come, so that the caller has them after Ctrl-C.
-    progress : Progress, optional
-        Is told between rounds.
+    meter : Meter, optional
+        Is updated between rounds, never within one.
 
     Returns
     -------
@@ -81,7 +82,7 @@ def run(
         If it cannot run here.
     """
     record = record or Record(settings)
-    progress = progress or Progress(is_wanted=False)
+    meter = meter or Meter(after_s=math.inf)
     check(settings)
     sampler = None
     if settings.profile == "memory":
@@ -91,13 +92,13 @@ def run(
             raise ScenarioError(f"--profile memory: {error}") from None
     try:
         if settings.scenario == "server":
-            run_server(record, sampler, progress)
+            run_server(record, sampler, meter)
         else:
-            _run_rounds(record, sampler, progress)
+            _run_rounds(record, sampler, meter)
     except KeyboardInterrupt:
         record.interrupted = record.abandoned = True
     finally:
-        progress.close()
+        meter.close()
         record.end_sampling(sampler)
         record.environment["gil_enabled_after"] = getattr(
             sys, "_is_gil_enabled", lambda: True
@@ -121,7 +122,7 @@ def check(settings: Settings) -> None:
         refuse_threads()
 
 
-def _run_rounds(record: Record, sampler: Sampler | None, progress: Progress) -> None:
+def _run_rounds(record: Record, sampler: Sampler | None, meter: Meter) -> None:
     settings = record.settings
     elements = range(settings.work_iters)
     shared = shared_object(settings.scenario, settings.mode, elements)
@@ -133,8 +134,8 @@ def _run_rounds(record: Record, sampler: Sampler | None, progress: Progress) -> 
             record.overhead_s = _overhead(record, pool)
             if sampler is not None:
                 sampler.begin()
-            progress.begin()
-            _rounds(record, pool, elements, progress)
+            meter.begin()
+            _rounds(record, pool, elements, meter)
         finally:
             record.total_s = time.perf_counter() - record.began
             record.end_sampling(sampler)
@@ -142,9 +143,7 @@ def _run_rounds(record: Record, sampler: Sampler | None, progress: Progress) -> 
     record.abandoned |= pool.abandoned
 
 
-def _rounds(
-    record: Record, pool: Pool, elements: Sequence[int], progress: Progress
-) -> None:
+def _rounds(record: Record, pool: Pool, elements: Sequence[int], meter: Meter) -> None:
     settings = record.settings
     values: dict[int, Any] = {}
     warmup, iterations = settings.warmup or 0, settings.iterations or 0
@@ -175,7 +174,8 @@ def _rounds(
                 record.holds_s.append(hold_s)
         if hold_s is None:
             _hold(settings)
-        progress.tell("round", number + warmup, iterations + warmup)
+        if number < iterations:  # the results say that it is over
+            meter.update("round", number + warmup, iterations + warmup)
 
 
 def _hold(settings: Settings) -> float:
@@ -259,7 +259,8 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
         # With the record on stdout, the lines for people go beside it.
         out = sys.stderr if options.json == "-" else sys.stdout
         _print(environment_lines(record.environment), out)
-        run(settings, record, Progress(is_wanted=not options.quiet))
+        after_s = math.inf if options.quiet else SHOWN_AFTER_S
+        run(settings, record, Meter(name="scenario", after_s=after_s, draw_every_s=0.5))
     except ScenarioError as error:
         _print([f"scenario: error: {error}"], sys.stderr)
         sys.exit(USAGE)

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pybench.progress import Meter
 from pybench.target.programs.scenario_memory import Sampler
 from pybench.target.programs.scenario_pools import Pool, make_pool
-from pybench.target.programs.scenario_progress import Progress
 from pybench.target.programs.scenario_record import Record, quantile
 from pybench.target.programs.scenario_settings import jobs_of
 
@@ -27,7 +27,7 @@ _EMPTY_REQUESTS = 100
 _EMPTY_RATE = 500.0
 
 
-def run_server(record: Record, sampler: Sampler | None, progress: Progress) -> None:
+def run_server(record: Record, sampler: Sampler | None, meter: Meter) -> None:
     """Fill a record with the latencies of the requests."""
     settings = record.settings
     jobs = jobs_of(settings)
@@ -57,7 +57,7 @@ def run_server(record: Record, sampler: Sampler | None, progress: Progress) -> N
             if sampler is not None:
                 sampler.begin()
             asked = (settings.warmup or 0) + (settings.iterations or 0)
-            progress.announce(f"{asked} requests", asked / settings.rate)
+            meter.announce(f"{asked} requests", asked / settings.rate)
             record.began = time.perf_counter()
             _take(record, run)
         finally:

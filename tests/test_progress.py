@@ -6,20 +6,19 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 
 import pytest
 
-pytest.importorskip("rich", reason="n/a: rich is not installed here")
-
-from pybench.cli.progress import Meter
-from pybench.target.programs.scenario_progress import clock
+from pybench.progress import LINE_EVERY_S, SHOWN_AFTER_S, Meter, clock
 
 TELLS = """
 import sys, threading
-from pybench.cli.progress import Meter
+from pybench.progress import Meter
 with Meter() as meter:
     for done in range(1, 4):
-        meter.tell("pair", done, 3, more="1 of 2 rows settled")
+        meter.update("pair", done, 3, more="1 of 2 rows settled")
         assert threading.active_count() == 1
 print("the result")
 """
@@ -64,7 +63,7 @@ def test_a_file_has_the_first_line_and_the_last(
     """The ones between came too soon after it."""
     with Meter(is_live=False) as meter:
         for done in range(1, 6):
-            meter.tell("pair", done, 5)
+            meter.update("pair", done, 5)
 
     out = capsys.readouterr()
     assert out.out == ""
@@ -76,16 +75,16 @@ def test_a_file_has_the_first_line_and_the_last(
 
 def test_what_is_short_may_show_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with Meter(is_live=False, after_s=3600) as meter:
-        meter.tell("pair", 1, 2)
-        meter.tell("pair", 2, 2)
+        meter.update("pair", 1, 2)
+        meter.update("pair", 2, 2)
 
     assert capsys.readouterr() == ("", "")
 
 
 def test_the_time_that_is_known_is_believed(capsys: pytest.CaptureFixture[str]) -> None:
     with Meter(is_live=False) as meter:
-        meter.tell("pair", 0, 5)
-        meter.tell("pair", 5, 5, left_s=125)
+        meter.update("pair", 0, 5)
+        meter.update("pair", 5, 5, left_s=125)
 
     first, last = capsys.readouterr().err.splitlines()
     assert "left" not in first
@@ -115,10 +114,10 @@ def test_what_has_only_begun_is_no_measure_of_the_time_left(
 ) -> None:
     """And no zero is shown while something is going on."""
     times = iter([0.0, 30.0])
-    monkeypatch.setattr("pybench.cli.progress.time.monotonic", lambda: next(times))
+    monkeypatch.setattr("pybench.progress.time.monotonic", lambda: next(times))
 
     with Meter(is_live=False) as meter:
-        meter.tell("side", done, 2, left_s=left_s, is_begun=is_begun)
+        meter.update("side", done, 2, left_s=left_s, is_begun=is_begun)
 
     said = capsys.readouterr().err
     assert f"side {done} of 2" in said
@@ -152,10 +151,86 @@ def test_nothing_draws_by_itself() -> None:
     before = threading.active_count()
 
     with Meter(is_live=True) as meter:
-        meter.tell("pair", 1, 5)
+        meter.update("pair", 1, 5)
         assert threading.active_count() == before
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0, "0:00"), (65.9, "1:05")])
 def test_clock(seconds: float, said: str) -> None:
     assert clock(seconds) == said
+
+
+Pass = Callable[[float], None]
+
+
+@pytest.fixture
+def let_pass(monkeypatch: pytest.MonkeyPatch) -> Pass:
+    """Stop the clock, and return what moves it on."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def move(duration_s: float) -> None:
+        now[0] += duration_s
+
+    return move
+
+
+def test_what_is_short_says_nothing(
+    let_pass: Pass, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meter = Meter(is_live=True, after_s=SHOWN_AFTER_S)
+
+    for done in range(1, 5):
+        let_pass(SHOWN_AFTER_S / 5)
+        meter.update("round", done, 4)
+    meter.announce("9 requests", SHOWN_AFTER_S)
+    meter.close()
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_lines_come_now_and_then_with_the_time_left(
+    let_pass: Pass, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meter = Meter(name="scenario", is_live=False, after_s=SHOWN_AFTER_S)
+
+    for done in range(1, 26):
+        let_pass(1.0)
+        meter.update("round", done, 100)
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
+        "scenario: round 2 of 100, 0:02, about 1:38 left",
+        "scenario: round 12 of 100, 0:12, about 1:28 left",
+        "scenario: round 22 of 100, 0:22, about 1:18 left",
+    ]
+    assert LINE_EVERY_S == 10
+
+
+def test_terminal_has_one_line_that_goes_away(
+    let_pass: Pass,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Cut to the width of the terminal: one that wraps could not be drawn over."""
+    monkeypatch.setenv("COLUMNS", "54")
+    meter = Meter(is_live=True, draw_every_s=2.0)
+
+    for done in (1, 2, 3):
+        let_pass(1.0)
+        meter.update("round", done, 4)
+    meter.close()
+    meter.close()
+
+    assert capsys.readouterr().err == (
+        f"\r\x1b[K{'━' * 5:<20} round 1 of 4, 0:01, about 0:03 l"
+        f"\r\x1b[K{'━' * 15:<20} round 3 of 4, 0:03, about 0:01 l"
+        "\r\x1b[K"
+    )
+
+
+def test_time_that_is_known_is_announced(capsys: pytest.CaptureFixture[str]) -> None:
+    Meter(name="scenario", is_live=False).announce("1005 requests", 65.9)
+
+    assert capsys.readouterr().err == "scenario: 1005 requests, about 1:05 left\n"
