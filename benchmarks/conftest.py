@@ -100,7 +100,7 @@ def marker_settings(item: pytest.Item) -> dict[str, Any]:
 
 
 def user_set_max_time(config: pytest.Config) -> bool:
-    """Tell whether somebody asked for a budget of their own.
+    """Tell whether the user gave a budget.
 
     The option's value cannot tell: its default, 1 s, may also be asked for.
     """
@@ -215,7 +215,7 @@ def crew(benchmark: BenchmarkFixture) -> Iterator[Callable[..., Task]]:
 
     Each thread keeps to a CPU of its own, where the platform allows it and there
     are enough. Left alone, threads that are woken together often share a CPU for
-    longer than the window, and the row would tell the scheduler's mood. For the
+    longer than the window, and the row would measure the scheduler. For the
     same reason `crew(..., together=True)`, for threads that only wait for each
     other, keeps them to one CPU: waking another one costs ten times the hand-off.
     """
@@ -295,7 +295,7 @@ class Crew:
                 task()
             except BaseException as failure:  # raised in the caller, whatever it is
                 self._failure = failure
-                # The others may wait for this one: nobody waits for them.
+                # The others may wait for this one: no thread waits for them.
                 for lock in self._finishes:
                     if lock.locked():
                         lock.release()

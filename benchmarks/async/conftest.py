@@ -26,7 +26,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
     Debug mode is off whatever the environment says: it multiplies every cost. An
     error in a callback, which asyncio would only log, stops the loop and the row:
-    somebody may be waiting for what the callback should have done.
+    a task may be waiting for what the callback should have done.
     """
     event_loop = asyncio.new_event_loop()
     event_loop.set_debug(False)

@@ -15,7 +15,7 @@ TimeBatch = Callable[..., None]
 def test_benchmark_async_queue_nowait(time_batch: TimeBatch) -> None:
     """Put into a queue and get from it, in one task.
 
-    One operation is `put_nowait` and `get_nowait`; nobody waits. Expect 0.3 to
+    One operation is `put_nowait` and `get_nowait`; no task waits. Expect 0.3 to
     1 us, all of it Python.
     """
 
@@ -67,9 +67,9 @@ def test_benchmark_async_lock_uncontended(time_batch: TimeBatch) -> None:
 
 
 def test_benchmark_async_lock_contended(time_batch: TimeBatch) -> None:
-    """Take a lock that another task holds while it gives way once.
+    """Take a lock that another task holds while it yields once.
 
-    One operation is one turn as the holder, between two tasks that both want it:
+    One operation is one turn as the holder, between two tasks that contend for it:
     wait, wake, hold during one turn of the loop, release. Expect 5 to 15 us.
     """
 

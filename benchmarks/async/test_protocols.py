@@ -97,7 +97,7 @@ def test_benchmark_async_context_generator(time_batch: TimeBatch) -> None:
 
 
 def test_benchmark_async_generator_suspended(time_batch: TimeBatch) -> None:
-    """Go through an async generator that gives way before every value.
+    """Go through an async generator that yields to the loop before every value.
 
     One operation is one value and one turn of the loop. Expect `generator` and
     `task_switch` together.

@@ -94,7 +94,7 @@ def test_benchmark_async_task_eager(
 
 
 def test_benchmark_async_task_switch(time_batch: TimeBatch) -> None:
-    """Give way to the loop with `sleep(0)`, as the only task.
+    """Yield to the loop with `sleep(0)`, as the only task.
 
     One operation is one turn of the loop: suspend, schedule, `select` with a time
     of zero, resume. Expect 1 to 3 us, half of it the system call.
@@ -108,7 +108,7 @@ def test_benchmark_async_task_switch(time_batch: TimeBatch) -> None:
 
 
 def test_benchmark_async_task_switch_many(time_batch: TimeBatch) -> None:
-    """Give way to the loop with `sleep(0)`, among a hundred tasks.
+    """Yield to the loop with `sleep(0)`, among a hundred tasks.
 
     One operation is one switch from a task to the next; a `select` is shared by a
     hundred. Making the tasks is inside, once per ten switches. Expect half of

@@ -20,7 +20,7 @@ async def nothing() -> None:
 def test_benchmark_async_semaphore_free(time_batch: TimeBatch) -> None:
     """Enter and leave a semaphore that has room.
 
-    One operation is one `async with`. Expect 0.2 to 0.6 us: nobody waits, and the
+    One operation is one `async with`. Expect 0.2 to 0.6 us: no task waits, and the
     loop is not involved.
     """
 

@@ -101,7 +101,7 @@ def test_benchmark_gil_own_object(
     """Two threads at an attribute, at new objects or at a deque, each of its own.
 
     One operation is one turn of one thread. Expect what `own` expects; a deque takes
-    its own lock without the GIL, which nobody else wants.
+    its own lock without the GIL, which is uncontended.
     """
     benchmark.extra_info["operations"] = OPERATIONS
     benchmark(crew(WORK[kind], WORK[kind]))

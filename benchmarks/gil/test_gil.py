@@ -1,4 +1,4 @@
-"""What it costs to let go of the interpreter and to come back, alone and with rivals.
+"""What detaching from the interpreter and attaching again costs, alone and contended.
 
 Native rows. One iteration of `release` and `ensure` is one pair of calls in a C loop;
 of `handoff` one turn taken over; of `reacquire` one request. Thread states, threads
@@ -87,7 +87,7 @@ def test_benchmark_gil_ensure_transient_allocate(kernel: Kernel) -> None:
 
 
 def test_benchmark_gil_handoff(kernel: Kernel) -> None:
-    """Take the GIL over from a thread that lets go of it, asleep until then.
+    """Take the GIL over from a thread that releases it, asleep until then.
 
     From the giver's release to the taker being attached; excluded is the time in which
     the next taker falls asleep. Expect 5 to 100 us: waking a thread on another CPU,
@@ -98,7 +98,7 @@ def test_benchmark_gil_handoff(kernel: Kernel) -> None:
 
 
 def test_benchmark_gil_reacquire_idle(kernel: Kernel) -> None:
-    """Attach every 200 us with nobody else about: the control of the rows with hogs.
+    """Attach every 200 us with no other thread: the control of the rows with hogs.
 
     From a deadline to being attached. Expect 0.1 to 10 us, in which being late for the
     deadline and caches gone cold are included; the percentiles are in the detail.

@@ -1,4 +1,4 @@
-"""Threads that compute beside threads that wait: who makes whom wait, and how fairly.
+"""Threads that compute beside threads that wait: delays and fairness.
 
 A hog computes in Python until the measured thread is done. With the GIL, a thread that
 comes back from a wait has to ask for it, and is given it a switch interval later at

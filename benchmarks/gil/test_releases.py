@@ -78,7 +78,7 @@ def test_benchmark_gil_pbkdf2(
 def test_benchmark_gil_hash_small(
     benchmark: BenchmarkFixture, crew: MakeCrew, threads: int
 ) -> None:
-    """Hash texts of 64 bytes, split among threads: too short to let the GIL go.
+    """Hash texts of 64 bytes, split among threads: too short to release the GIL.
 
     One operation is one SHA-256 of so little that hashlib keeps the GIL (below 2 048
     bytes). With the GIL expect the same time for two threads.
@@ -180,7 +180,7 @@ def test_benchmark_gil_channel(
 ) -> None:
     """Write 4 KiB into a pipe or socket pair and read it back, each thread its own.
 
-    One operation is both calls; nobody waits. Each lets the GIL go for a few
+    One operation is both calls; no thread waits. Each releases the GIL for a few
     microseconds. With the GIL expect two threads to gain little or to lose: they hand
     it to each other twice an operation.
     """

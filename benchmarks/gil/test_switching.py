@@ -1,4 +1,4 @@
-"""What threads gain from a second CPU, and what taking turns costs them.
+"""What threads gain from a second CPU, and what alternating costs them.
 
 Every row times a `crew`: its threads exist, and the window goes from letting them
 go to the end of the last. Work is split among the threads, so that rows of one

@@ -34,7 +34,7 @@ class Answering:
     """An instance that has every name: a class apart, since 3.11 specializes none."""
 
     def __getattr__(self, name: str) -> str:
-        """Answer for a name that nobody has."""
+        """Answer for a missing name."""
         return name
 
 
@@ -95,7 +95,7 @@ def test_benchmark_interpreter_read_property(
 def test_benchmark_interpreter_read_missing(
     benchmark: BenchmarkFixture, unrolled: Unrolled
 ) -> None:
-    """Read a name nobody has, answered by `__getattr__`.
+    """Read a missing name, answered by `__getattr__`.
 
     One operation is the search of instance and classes, in vain, and the Python
     call. Expect a hundred nanoseconds or more above `read_property` where, as on

@@ -223,7 +223,7 @@ def test_benchmark_interpreter_calls_type(kernel: Kernel) -> None:
 def test_benchmark_interpreter_calls_method_two(kernel: Kernel, layout: str) -> None:
     """Call a Python method from C on two threads, of one instance or one for each.
 
-    A native row; with the GIL the threads take turns. Expect the shared one to cost
+    A native row; with the GIL the threads are serialised. Expect the shared one to cost
     two times and more on a free-threaded build: the instance's count is contended.
     """
     kernel("calls_call", kind="method", layout=layout, threads=2)

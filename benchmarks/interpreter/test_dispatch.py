@@ -30,7 +30,7 @@ def test_benchmark_interpreter_dispatch(
 
 
 def test_benchmark_interpreter_loop_for(benchmark: BenchmarkFixture) -> None:
-    """One turn of `for` over a `range`, with an empty body.
+    """One step of `for` over a `range`, with an empty body.
 
     One operation is the next number and the jump back; making the range is inside,
     once per 1000. Expect 5 to 15 ns: a number above 256 is made every turn.
@@ -45,10 +45,10 @@ def test_benchmark_interpreter_loop_for(benchmark: BenchmarkFixture) -> None:
 
 
 def test_benchmark_interpreter_loop_while(benchmark: BenchmarkFixture) -> None:
-    """One turn of `while` that counts to a limit.
+    """One step of `while` that counts to a limit.
 
     One operation is an addition, a comparison and the jump back, which also looks
-    whether somebody wants the interpreter's attention. Expect one and a half to
+    whether the interpreter is interrupted. Expect one and a half to
     three times `loop_for`: the counting is done by instructions instead of in C.
     """
 

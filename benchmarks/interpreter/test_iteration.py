@@ -80,7 +80,7 @@ def test_benchmark_interpreter_iterate_dict(benchmark: BenchmarkFixture) -> None
     """Take a pair from `dict.items()`.
 
     One operation is the pair, its unpacking into the loop variable excluded. Expect 5
-    to 20 ns: the tuple is used again where nobody kept it.
+    to 20 ns: the tuple is reused where no reference to it was kept.
     """
     table = dict.fromkeys(range(ITEMS))
     time_items(benchmark, table.items)

@@ -1,4 +1,4 @@
-"""What everybody's program does with the standard library.
+"""What common operations of the standard library cost.
 
 Whole calls, on inputs made outside the timing; most of each is C.
 """

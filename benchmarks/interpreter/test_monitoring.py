@@ -1,4 +1,4 @@
-"""What watching a program costs it: profilers, tracers and sys.monitoring.
+"""What monitoring a program costs it: profilers, tracers and sys.monitoring.
 
 Each row runs the same small function under one kind of watcher that does nothing, and
 takes it away again even if the row fails. Compare with `monitoring_off`.
@@ -88,7 +88,7 @@ def time_watched(benchmark: BenchmarkFixture, before: Watcher, after: Watcher) -
 
 
 def test_benchmark_interpreter_monitoring_off(benchmark: BenchmarkFixture) -> None:
-    """Call a function of three lines that nobody watches.
+    """Call a function of three lines without monitoring.
 
     One operation is the call and its three lines. Expect 30 to 80 ns.
     """

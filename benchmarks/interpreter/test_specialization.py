@@ -126,7 +126,7 @@ def test_benchmark_interpreter_special_add(
 def test_benchmark_interpreter_special_add_place(
     benchmark: BenchmarkFixture, kinds: str
 ) -> None:
-    """Add at one place: floats alone, or a float and an int in turns.
+    """Add at one place: floats alone, or a float and an int alternately.
 
     One operation is a turn of a loop over 160 numbers and the sum of one with itself.
     Expect the turns to cost more: whatever the instruction is made for, the next

@@ -3,7 +3,7 @@
 Rows about allocation run with the garbage collector off: it would run in the middle
 of them, over the hundred thousand objects that pytest holds. Rows about the collector,
 and about the memory of a process, use a child instead (`serve.py`), which starts
-with an empty heap and whose collector nobody has to put back.
+with an empty heap and whose collector need not be restored.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def start(child_environment: dict[str, str]) -> Iterator[Callable[..., Child]]:
     """Return a function that starts an interpreter which obeys the letters p, a, r.
 
     `start(argument, ...)` hands the arguments to the interpreter. The child is
-    killed when the row has ended: nobody wants it to free a million objects.
+    killed when the row has ended, so that it need not free a million objects.
     """
     with ExitStack() as stack:
 

@@ -142,7 +142,7 @@ def collect_garbage(kind: str, count: int) -> Thing:
 
 
 def cycles(count: int) -> None:
-    """Make lists that contain themselves and nobody else has."""
+    """Make lists that only refer to themselves."""
     for _ in repeat(None, count):
         cycle: list[object] = []
         cycle.append(cycle)
@@ -239,7 +239,7 @@ def hold_objects(expression: str, prepare: str, batch: int) -> Thing:
                 traced.append(tracemalloc.get_traced_memory()[0])
         finally:
             tracemalloc.stop()
-        # The first batch also uses up the free lists, which nobody sees allocated.
+        # The first batch also uses up the free lists, whose allocation is not seen.
         return {"sizeof": sys.getsizeof(held[0]), "traced": traced[1:]}
 
     return Thing(prepare=make, report=report, act=nothing)
@@ -314,7 +314,7 @@ def transient(left: str, count: int) -> Thing:
 
 
 def peak_rss_bytes() -> int | None:
-    """Read the largest RSS this process has had; None where nobody has written it.
+    """Read the largest RSS this process has had; None where it was not written.
 
     Not `ru_maxrss`: Linux hands that of the parent on to the child, and pytest's is
     larger than any of ours.

@@ -65,7 +65,7 @@ def test_benchmark_memory_allocation_drop(
 def test_benchmark_memory_allocation_fresh(
     benchmark: BenchmarkFixture, time_prepared: TimePrepared, split: Split
 ) -> None:
-    """Make 100,000 objects of 112 bytes in memory that nobody uses.
+    """Make 100,000 objects of 112 bytes in memory that was not used before.
 
     One operation is one object: its block, the copying of 64 bytes, and its share of
     the list that holds it. Expect 30 to 80 ns: the pages have mostly been given back

@@ -2,7 +2,7 @@
 
 Native rows. One iteration is one object made and destroyed in a C loop, its contents
 left unset; types are made outside the window and the garbage collector is off. With
-the GIL on, rows of two threads take turns and show CPU time.
+the GIL on, rows of two threads are serialised and show CPU time.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""What the garbage collector costs: by generation, by heap, by garbage, and unasked.
+"""What the garbage collector costs: by generation, heap and garbage, and on its own.
 
 Every row but the last has a child with a heap of its own, so that neither pytest's
 objects nor the state of another row's collector are in it, and nothing has to be put

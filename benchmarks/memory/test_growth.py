@@ -171,7 +171,7 @@ def test_benchmark_memory_growth_set_add(benchmark: BenchmarkFixture) -> None:
 def test_benchmark_memory_growth_str_append(
     benchmark: BenchmarkFixture, unrolled: Unrolled
 ) -> None:
-    """Append a character to a string that nobody else refers to.
+    """Append a character to a string that has no other reference.
 
     One operation is `text += 'x'` on a local variable, up to 1000 characters. The
     interpreter extends the string in place. Expect 15 to 50 ns, a reallocation.
@@ -182,7 +182,7 @@ def test_benchmark_memory_growth_str_append(
 def test_benchmark_memory_growth_str_copied(
     benchmark: BenchmarkFixture, unrolled: Unrolled
 ) -> None:
-    """Append a character to a string that somebody else refers to.
+    """Append a character to a string that has another reference.
 
     One operation is `longer = text + 'x'` with 10,000 characters, all of which are
     copied. Expect 0.1 to 1 us, in proportion to the length: what makes a loop of

@@ -1,4 +1,4 @@
-"""What it costs that objects die on another thread than the one that made them.
+"""What freeing objects costs on another thread than the one that made them.
 
 The Python side of the native row `churn_handover`. With the GIL on, whoever drops an
 object frees it. On a free-threaded build the memory belongs to the thread that made

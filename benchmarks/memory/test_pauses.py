@@ -1,4 +1,4 @@
-"""What it costs to note the collector's pauses.
+"""What it costs to record the collector's pauses.
 
 A native row of the recorder that `pybench profile gc` puts into `gc.callbacks`. What a
 callback in Python costs is `memory_collector_callback`.

@@ -3,7 +3,7 @@
 Native rows: one iteration is one Py_INCREF and one Py_DECREF in a C loop, or, as the
 control, the same two stores without CPython.  The objects are made outside the window.
 Expect all owners alike on a GIL build; on a free-threaded build the owner counts
-without atomics and everybody else with two.
+without atomics and the other threads with two.
 """
 
 import pytest
@@ -39,7 +39,7 @@ def test_benchmark_memory_refcount_owned_strided(kernel: Kernel) -> None:
 
 
 def test_benchmark_memory_refcount_foreign(kernel: Kernel) -> None:
-    """Count an object that another thread made; nobody else touches it meanwhile.
+    """Count an object that another thread made; no other thread uses it meanwhile.
 
     Expect the price of `owned` on a GIL build and two uncontended compare-and-swap
     loops, 8 to 25 ns, on a free-threaded build.
@@ -57,7 +57,7 @@ def test_benchmark_memory_refcount_foreign_strided(kernel: Kernel) -> None:
 
 
 def test_benchmark_memory_refcount_immortal(kernel: Kernel) -> None:
-    """Count None, which 3.12 and later leave alone: the price of the check.
+    """Count None, which 3.12 and later do not count: the cost of the check.
 
     Expect under 1 ns. n/a before 3.12, where None is an object like any other.
     """
@@ -69,7 +69,7 @@ def test_benchmark_memory_refcount_shared(kernel: Kernel, threads: int) -> None:
     """The atomic stress: all threads count one object that none of them owns.
 
     Expect `foreign` with one thread; with two, on a free-threaded build, several times
-    that: the cache line goes to and fro. With the GIL on the threads take turns.
+    that: the cache line moves to and fro. With the GIL on the threads are serialised.
     """
     kernel("refcount_stress", threads=threads, layout="shared")
 
@@ -93,7 +93,7 @@ def test_benchmark_memory_refcount_weakref(kernel: Kernel, threads: int) -> None
 
 
 def test_benchmark_memory_refcount_try_incref(kernel: Kernel) -> None:
-    """Try to count an object that may be dying (PyUnstable_TryIncRef), and drop it.
+    """Try to count an object that may be freed (PyUnstable_TryIncRef), and drop it.
 
     Expect the price of `owned`. n/a before 3.14; a plain count on GIL builds.
     """

@@ -1,4 +1,4 @@
-"""What weak references cost: making, following, and being told of a death.
+"""What weak references cost: making and following them, and their callbacks.
 
 Objects that rows refer to exist before the timing, unless the row is about their end.
 The collector is off; nothing here is part of a cycle.
@@ -90,7 +90,7 @@ def test_benchmark_memory_weakref_proxy(
 def test_benchmark_memory_weakref_cleared(
     benchmark: BenchmarkFixture, unrolled: Unrolled
 ) -> None:
-    """Let an object die that has a weak reference.
+    """Free an object that has a weak reference.
 
     One operation makes an object without attributes and a reference to it, and drops
     the object first, so that the reference is cleared. Expect 60 to 200 ns:
@@ -108,7 +108,7 @@ def test_benchmark_memory_weakref_cleared(
 def test_benchmark_memory_weakref_callback(
     benchmark: BenchmarkFixture, unrolled: Unrolled
 ) -> None:
-    """Let an object die whose weak reference has a callback.
+    """Free an object whose weak reference has a callback.
 
     One operation is that of `weakref_cleared` and the call of an empty Python function
     with the dead reference. Expect 30 to 120 ns more.
@@ -126,7 +126,7 @@ def test_benchmark_memory_weakref_callback(
 def test_benchmark_memory_weakref_finalize(
     benchmark: BenchmarkFixture, unrolled: Unrolled
 ) -> None:
-    """Let an object die that has a `weakref.finalize`.
+    """Free an object that has a `weakref.finalize`.
 
     One operation makes an object, registers a function for its end and drops it, so
     that it is called. Expect 0.5 to 4 us: a registry, an object and a callback, all in
@@ -158,7 +158,7 @@ def test_benchmark_memory_weakref_value_get(
 def test_benchmark_memory_weakref_value_set(
     benchmark: BenchmarkFixture, unrolled: Unrolled
 ) -> None:
-    """Store an object in a `WeakValueDictionary` that dies when the next one comes.
+    """Store an object in a `WeakValueDictionary` that is freed by the next one.
 
     One operation makes an object and stores it under a key, whose former object is
     dropped right after: the table is told and removes its entry, or finds it taken

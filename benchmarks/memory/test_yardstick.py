@@ -1,4 +1,4 @@
-"""Did the machine move? Pure C, no Python object: rows that no interpreter can change.
+"""Did the machine change? Pure C, without Python: rows that no interpreter can change.
 
 One iteration is one step, load, line or call as the row says; filling memory is
 outside the window. When these rows differ between two runs, the machine

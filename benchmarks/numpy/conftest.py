@@ -191,7 +191,7 @@ def packages(pytestconfig: pytest.Config) -> Packages:
 def blas_held_to(threads: int, packages: Packages) -> Iterator[dict[str, Any]]:
     """Hold BLAS to a number of threads; gives what `extra_info["blas"]` gets.
 
-    Skips a row of more threads than one where nobody can set them.
+    Skips a row of more than one thread where their number cannot be set.
     """
     threadpoolctl = packages.threadpoolctl
     if threadpoolctl is None:

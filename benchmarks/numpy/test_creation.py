@@ -34,7 +34,7 @@ def test_benchmark_numpy_empty_small(
 def test_benchmark_numpy_zeros_large(
     benchmark: BenchmarkFixture, np: ModuleType
 ) -> None:
-    """Make an array of 64 MiB of zeros that nobody looks at, and drop it.
+    """Make an array of 64 MiB of zeros that is never read, and drop it.
 
     One operation is `zeros`: pages are asked for and given back, none is touched.
     Expect 2 to 20 us: the kernel promises zeros, and keeps no promise before it

@@ -128,7 +128,7 @@ def test_benchmark_numpy_threads_input(
     One operation is one addition of 8 floats into the thread's own result.
     `layout=own` is the control, in which the ufunc object is shared all the same.
     With a GIL expect no difference; without it twice as much for `shared`, because
-    both threads count references to the operands in one place, though nobody writes
+    both threads count references to the operands in one place, though no thread writes
     an element.
     """
     common: Any = np.arange(float(SMALL))

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.benchmark(group="deferred", max_time=0.15)
 
 Unrolled = Callable[..., Callable[[], object]]
 
-FRESH = 100  # classes whose annotations nobody has read
+FRESH = 100  # classes whose annotations were never read
 
 BARE = "class Record:\n    pass\n"
 FIELDS = ["int", "str", "float", "bytes", "bool", "object"]

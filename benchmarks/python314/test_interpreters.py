@@ -194,7 +194,7 @@ def test_benchmark_python314_interp_queue(
 ) -> None:
     """Put something into a cross-interpreter queue and get it out again.
 
-    One operation is both, in one interpreter, with nobody waiting: what the queue
+    One operation is both, in one interpreter, without waiting: what the queue
     itself costs. Expect 0.4 to 2 us for a tuple that can be shared, which is copied
     nevertheless, and three times that for a dict, which is pickled.
     """

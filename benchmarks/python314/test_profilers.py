@@ -92,7 +92,7 @@ def test_benchmark_python314_profiled(
     One operation is one turn with its call. Expect 40 to 200 ns alone, two to eight
     times that under `cProfile`, which is called at each call and return; and nothing
     more for `profiling.sampling` at 1 kHz (3.15), which reads the child's memory from
-    a process of its own and stops nobody, as long as it has a CPU of its own.
+    a process of its own and stops no thread, as long as it has a CPU of its own.
     """
     child = start_child("profiled-calls" if by == "cprofile" else "calls")
     if by == "sampling":

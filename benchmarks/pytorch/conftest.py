@@ -40,7 +40,7 @@ def package() -> ModuleType:
             # As an error it would leave a torch that was loaded by half, and a GIL
             # that is on all the same.
             warnings.filterwarnings("default", message="The global interpreter lock")
-            # No row needs numpy, which torch looks for and may miss aloud.
+            # No row needs numpy, which torch looks for and may warn about.
             warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
             module = importlib.import_module("torch")
     except ModuleNotFoundError as error:

@@ -1,9 +1,9 @@
-"""Does a pattern get faster with a second thread? Both are measured in turns.
+"""Does a pattern get faster with a second thread? Both are measured alternately.
 
 A row here is one pattern, done by two threads at once. Its one-thread time is measured
 in the same row, round by round, on the same harness: the ratio of neighbours is what
 scaling is, and its spread is published with it. A single sample of each, taken one
-after the other, would show the machine's mood.
+after the other, would also show how the machine changed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def speedups(one_ns: Sequence[float], two_ns: Sequence[float]) -> list[float]:
 
 @pytest.fixture
 def scale(benchmark: BenchmarkFixture) -> Iterator[Scale]:
-    """Return what measures a task on one thread and on two, in turns.
+    """Return what measures a task on one thread and on two, alternately.
 
     `scale(first, second, operations=1000)` gives each thread a task of so many
     operations; without `second` both do the same one. The row's time is that of an

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.benchmark(group="language")
 Scale = Callable[..., None]
 
 # Copies of the statement to a turn of the loop, and operations of a call: about a
-# millisecond for the cheapest, far above letting the threads go. Dear ones do fewer.
+# millisecond for the cheapest, far above starting the threads. Expensive ones do fewer.
 COPIES = 20
 OPERATIONS = 50_000
 FEW_OPERATIONS = 2_000

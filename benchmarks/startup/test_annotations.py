@@ -1,4 +1,4 @@
-"""What annotations cost at import, and when somebody asks for them.
+"""What annotations cost at import, and when they are requested.
 
 Three generated modules differ in their annotations alone: a thousand functions with
 three parameters. In the first rows one operation is a child's whole life with the
@@ -46,7 +46,7 @@ def test_benchmark_startup_annotated(
 
     `style=strings` has `from __future__ import annotations`. Up to 3.13 expect
     `evaluated` 1 to 3 ms above `none`, for building four thousand types, and
-    `strings` in between. From 3.14 nothing is evaluated until somebody asks, and
+    `strings` in between. From 3.14 nothing is evaluated until it is requested, and
     what remains is loading a function more for each function.
     """
     body = "".join(STYLES[style].format(number=number) for number in range(FUNCTIONS))
@@ -61,7 +61,7 @@ def test_benchmark_startup_annotated(
 
 
 def annotated_functions(future: bool) -> list[FunctionType]:
-    """Make a thousand annotated functions whose annotations nobody has asked for."""
+    """Make a thousand annotated functions whose annotations were never read."""
     body = "".join(ANNOTATED.format(number=number) for number in range(FUNCTIONS))
     if future:
         body = "from __future__ import annotations\n" + body

@@ -2,7 +2,7 @@
 
 Native rows with two threads. One operation is one call of the C API, as an extension
 or a built-in function makes it. Each comes with its control: a container for each
-thread. With the GIL on, the threads take turns and the rows show CPU time.
+thread. With the GIL on, the threads are serialised and the rows show CPU time.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def test_benchmark_threading_capi_read_none(kernel: Kernel, kind: str) -> None:
 def test_benchmark_threading_capi_store_own(kernel: Kernel, kind: str) -> None:
     """Store an object in the thread's own container, where one was: the control.
 
-    Expect 2 to 30 ns: the store, a lock that nobody else wants on a free-threaded
+    Expect 2 to 30 ns: the store, an uncontended lock on a free-threaded
     build, and two counts.
     """
     kernel("containers_write", kind=kind, threads=2)

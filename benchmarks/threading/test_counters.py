@@ -40,7 +40,7 @@ def test_benchmark_threading_counters_shared(kernel: Kernel) -> None:
 
 @pytest.mark.parametrize("stride", [32, 64, 128])
 def test_benchmark_threading_counters_stride(kernel: Kernel, stride: int) -> None:
-    """Add to counters so many bytes apart, to see how far is far enough.
+    """Add to counters so many bytes apart, to find a distance that suffices.
 
     Expect `unpadded` up to half a cache line and `padded` from a whole one on, which
     is 64 bytes or 128; some cores fetch lines in pairs and need two.

@@ -77,7 +77,7 @@ def test_benchmark_threading_semaphore_uncontended(
 def test_benchmark_threading_condition_idle(
     benchmark: BenchmarkFixture, unrolled: Unrolled
 ) -> None:
-    """Notify a `Condition` on which nobody waits.
+    """Notify a `Condition` on which no thread waits.
 
     One operation is `with condition` and `notify`. Expect five to ten times
     `lock_uncontended`, since `notify` checks in Python that the lock is held.
@@ -107,7 +107,7 @@ def test_benchmark_threading_counter(
     One operation is one thread's `with lock`, read, add and store, with both
     threads at work: `operations` counts those of one thread. `lock=own` shares
     nothing and is the control. With a GIL expect twice the time of one thread in
-    both, since the threads take turns; without it, one thread's time for `own` and
+    both, since the threads alternate; without it, one thread's time for `own` and
     several times that for `shared`.
     """
     locks = (
@@ -257,7 +257,7 @@ def test_benchmark_threading_barrier(
 
 @pytest.mark.parametrize("kind", ["pymutex", "pythread", "pthread"])
 def test_benchmark_threading_locks_free(kernel: Kernel, kind: str) -> None:
-    """Acquire and release a native lock that nobody else wants.
+    """Acquire and release an uncontended native lock.
 
     No interpreter is in it. Expect 5 to 15 ns of a pthread mutex and of a PyMutex (n/a
     before 3.13), and two to four times that of the older PyThread lock, which is a
@@ -271,7 +271,7 @@ def test_benchmark_threading_locks_free(kernel: Kernel, kind: str) -> None:
 def test_benchmark_threading_locks_contended(
     kernel: Kernel, kind: str, threads: int
 ) -> None:
-    """Acquire and release one native lock that so many threads want all the time.
+    """Acquire and release one native lock that the threads contend for all the time.
 
     Expect two to ten times `locks_free`, by how soon each kind lets a waiter sleep;
     with more threads than CPUs the row says oversubscribed. Fairness is in the record.
@@ -281,7 +281,7 @@ def test_benchmark_threading_locks_contended(
 
 @pytest.mark.threads(2)
 def test_benchmark_threading_locks_contended_plain(kernel: Kernel) -> None:
-    """The same for a pthread mutex and two threads: what the system charges.
+    """The same for a pthread mutex and two threads: what the system costs.
 
     Expect 50 to 150 ns.
     """
@@ -318,7 +318,7 @@ def test_benchmark_threading_locks_section_nested(kernel: Kernel) -> None:
 
 @pytest.mark.threads(2)
 def test_benchmark_threading_locks_section_shared(kernel: Kernel) -> None:
-    """Begin and end a critical section on an object that two threads want.
+    """Begin and end a critical section on an object that two threads use.
 
     Expect two to five times `locks_section`; `locks_contended` is the bare lock. n/a
     with the GIL.

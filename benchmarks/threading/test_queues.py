@@ -1,7 +1,7 @@
 """What queues cost, within one thread and between two.
 
 Rows of two threads time a `crew`: the threads exist, and the window goes from
-letting them go to the end of the slower one. Threads that take turns share one CPU,
+letting them go to the end of the slower one. Threads that alternate share one CPU,
 as in `test_locks.py`; those of the streams have one each.
 """
 

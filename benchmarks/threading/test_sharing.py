@@ -81,7 +81,7 @@ def test_benchmark_threading_dict_read(time_pair: TimePair) -> None:
     """Read an immortal value from a dict, two threads.
 
     One operation is `item["key"]`. Without a GIL expect little difference between
-    the layouts: the read takes no lock, and nobody counts references to None.
+    the layouts: the read takes no lock, and no thread counts references to None.
     """
     time_pair("_ = item['key']", lambda: {"key": None})
 
