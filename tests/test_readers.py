@@ -315,6 +315,8 @@ def of_profile(kind: str) -> dict[str, Any]:
         "imports": {
             "module": "a", "python": "3.14.0 (x)", "tree": [module],
             "startup": {"site": clocks, "whole process": clocks},
+            "repeats": 3, "modules": 2,
+            **dict.fromkeys(("warm", "cold", "compiling", "observed"), clocks),
         },
         "bottleneck": {"targets": [target]},
         "scenario": {

@@ -14,7 +14,7 @@ import pytest
 
 from pybench.cli import profile_imports as imports
 from pybench.cli import status
-from pybench.profiles.importtime import Cost, Estimate, Module
+from pybench.records.imports import Cost, Estimate, Module
 
 Pybench = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -15,6 +15,7 @@ from pybench.cli import run as running
 from pybench.cli import status
 from pybench.interpreters import probe
 from pybench.profiles import memory as measured
+from pybench.records.memory import RowMemory
 
 SUITE = """
 def test_row(benchmark):
@@ -96,7 +97,7 @@ def test_interpreter_that_pybench_is_put_beside_is_measured_so(
 
     def measure_row(*words: object, start: tuple[str, ...], **how: object) -> object:
         starts.append(start)
-        return measured.Row(
+        return RowMemory(
             fullname="t.py::test_a", means={}, lines=(), samples=0, problems=("none",)
         )
 

@@ -1,6 +1,5 @@
 """Pauses by heap: which collector it is, what a process says, what is made of it."""
 
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,8 @@ import pytest
 
 from pybench.interpreters import probe
 from pybench.profiles import gc_pauses as pauses
-from pybench.profiles.gc_pauses import COLLECTIONS, COMPARABLE_NS, Cell, Run
-from pybench.statistics.intervals import mean_of, percentile
+from pybench.profiles.gc_pauses import COLLECTIONS, COMPARABLE_NS, Run
+from pybench.records.gc_pauses import Cell, CellSummary
 
 pytest.importorskip("_pybench")
 CELL = Cell(shape="lists", size=10_000, mode="on")
@@ -162,7 +161,7 @@ def answer(**other: Any) -> dict[str, Any]:
     } | other
 
 
-def summary_of(*runs: Run, free: bool) -> pauses.CellSummary:
+def summary_of(*runs: Run, free: bool) -> CellSummary:
     """Summarise the runs of one cell."""
     (found,) = pauses.summarise(runs, free=free)
     return found
@@ -266,8 +265,8 @@ def test_overhead_has_both_ratios(shape: str) -> None:
     found = pauses.measure_overhead(PYTHON, shape, 10_000, 6, 60)
 
     assert (found.shape, found.pairs) == (shape, 6)
-    assert 0 < found.whole.low <= found.whole.value <= found.whole.high < math.inf
-    assert 0 < found.own.low <= found.own.value <= found.own.high < math.inf
+    assert 0 < found.whole.low <= found.whole.value <= (found.whole.high or 0)
+    assert 0 < found.own.low <= found.own.value <= (found.own.high or 0)
 
 
 def test_document_has_no_number_that_json_lacks() -> None:
@@ -282,27 +281,3 @@ def test_document_has_no_number_that_json_lacks() -> None:
     assert document["schema"] == 1
     assert cell["cell"] == {"shape": "lists", "size": 10_000, "mode": "on"}
     assert cell["share"]["low"] is None
-
-
-def test_mean_has_students_interval() -> None:
-    found = mean_of([1.0, 2.0, 3.0])
-
-    # Of two degrees of freedom: 4.3027.
-    assert (found.value, found.repeats) == (2.0, 3)
-    assert found.half_width == pytest.approx(4.3027 / math.sqrt(3), abs=1e-4)
-    assert mean_of([1.0]).high == math.inf
-    with pytest.raises(ValueError, match="no values"):
-        mean_of([])
-
-
-@pytest.mark.parametrize(
-    ("share", "value"), [(0.0, 1), (0.5, 2), (0.51, 3), (0.99, 4), (1.0, 4)]
-)
-def test_percentile_is_a_value_that_occurred(share: float, value: int) -> None:
-    assert percentile([4, 2, 3, 1], share) == value
-
-
-@pytest.mark.parametrize(("values", "share"), [([], 0.5), ([1], 1.1), ([1], -0.1)])
-def test_bad_percentiles_are_refused(values: list[float], share: float) -> None:
-    with pytest.raises(ValueError, match=r"percentile|share"):
-        percentile(values, share)

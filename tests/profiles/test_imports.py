@@ -13,12 +13,12 @@ from pybench.profiles import imports
 from pybench.profiles.imports import (
     ImportsError,
     ImportsMeasurement,
-    ImportsProfile,
     NoSuchModuleError,
     check_name,
     imports_document,
 )
 from pybench.profiles.importtime import walk
+from pybench.records.imports import ImportsProfile
 
 Measure = Callable[..., ImportsProfile]
 

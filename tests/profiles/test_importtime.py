@@ -2,7 +2,8 @@
 
 import pytest
 
-from pybench.profiles.importtime import Import, Module, estimate, merge, parse, walk
+from pybench.profiles.importtime import Import, merge, parse, walk
+from pybench.records.imports import Module
 
 TEXT = """\
 import time: self [us] | cumulative | imported package
@@ -110,22 +111,6 @@ def test_cut_off_tree_keeps_what_ended() -> None:
 
 def test_nothing_printed_is_an_empty_tree() -> None:
     assert parse("").roots == ()
-
-
-def test_estimate_has_students_interval() -> None:
-    """The quantile of two degrees of freedom is 4.303."""
-    found = estimate([1.0, 2.0, 3.0])
-
-    assert found.mean_ns == pytest.approx(2.0)
-    assert found.half_ns == pytest.approx(4.303 / 3**0.5, rel=1e-3)
-    assert found.processes == 3
-
-
-def test_one_process_has_no_interval_and_none_no_mean() -> None:
-    assert estimate([5]).half_ns is None
-
-    with pytest.raises(ValueError, match="no process"):
-        estimate([])
 
 
 def test_merge_takes_means_by_place() -> None:

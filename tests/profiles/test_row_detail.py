@@ -11,6 +11,7 @@ import pytest
 from pybench.interpreters import Interpreter, probe
 from pybench.profiles import row_detail as detailed
 from pybench.profiles.row_detail import locate, profile_document, profile_row
+from pybench.records.row_detail import RowDetail
 
 SUITE = """
 def inner():
@@ -197,7 +198,7 @@ def test_row_ends_and_its_folder_goes_when_pybench_is_killed(
 
 
 def test_document_is_json() -> None:
-    row = detailed.RowProfile(fullname="t.py::a", is_native=True)
+    row = RowDetail(fullname="t.py::a", is_native=True)
 
     document = profile_document("3.14.0", [row])
 

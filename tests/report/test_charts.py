@@ -63,6 +63,9 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "python": "3.14.0 (somewhere)",
         "startup": {"interpreter": CLOCKS, "site": CLOCKS, "whole process": CLOCKS},
         "tree": [MODULE],
+        "repeats": 3,
+        "modules": 2,
+        **dict.fromkeys(("warm", "cold", "compiling", "observed"), CLOCKS),
     },
     "scenario": {
         "environment": {

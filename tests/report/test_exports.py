@@ -259,8 +259,14 @@ def a_tree() -> dict[str, Any]:
         module("a.b", cost(2.0), cost(20.0)),
         module("a.c", None, cost(7.0)),
     )  # fmt: skip
-    known = {"module": "a", "python": "3.14", "startup": {}, "tree": [tree]}
-    return {"pybench": "imports", "schema": 1, **known}
+    times = {"mean_ns": 1.0, "half_ns": 0.0}
+    clocks = {"wall": times, "cpu": times}
+    kinds = ("warm", "cold", "compiling", "observed")
+    return {
+        "pybench": "imports", "schema": 1, "module": "a", "python": "3.14",
+        "repeats": 2, "modules": 3, "startup": {}, "tree": [tree],
+        **dict.fromkeys(kinds, clocks),
+    }  # fmt: skip
 
 
 def test_speedscope_gets_a_tree_whose_times_add_up(

@@ -1,7 +1,6 @@
 """``pybench profile gc``: how long and how often the collector holds a program up."""
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,8 +18,8 @@ from pybench.progress import Meter
 
 if TYPE_CHECKING:
     from pybench.interpreters import Interpreter
-    from pybench.profiles.gc_pauses import CellSummary, Overhead, Pauses, Ratio
-    from pybench.statistics.intervals import Mean
+    from pybench.records.gc_pauses import CellSummary, Overhead, Pauses, Ratio
+    from pybench.records.means import Mean
 
 Word = TypeVar("Word", str, int)
 
@@ -94,7 +93,7 @@ def profile_gc(options: argparse.Namespace) -> int:
     )
     print("\n".join(head(interpreter)), file=out, flush=True)
     runs: list[pauses.Run] = []
-    overheads: list[pauses.Overhead] = []
+    overheads: list[Overhead] = []
     problem, status = "", OK
     whole = pauses.process_count(interpreter, cells, options.repeats)
     try:
@@ -226,7 +225,7 @@ def share_of(mean: "Mean | None") -> str:
     """Return a share with half of its interval."""
     if mean is None:
         return "n/a"
-    around = f"±{mean.half_width:.1%}" if math.isfinite(mean.half_width) else ""
+    around = "" if mean.half_width is None else f"±{mean.half_width:.1%}"
     return f"{mean.value:.1%}{around}"
 
 
@@ -291,6 +290,6 @@ def overhead_lines(overheads: "list[Overhead]", problem: str) -> list[str]:
 
 def percent(ratio: "Ratio") -> str:
     """Return what a ratio is above one, with its interval."""
-    if not math.isfinite(ratio.high):
+    if ratio.high is None:
         return f"{ratio.value - 1:+.2%} (no interval below six pairs)"
     return f"{ratio.value - 1:+.2%} [{ratio.low - 1:+.2%}, {ratio.high - 1:+.2%}]"

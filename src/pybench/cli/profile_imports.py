@@ -12,8 +12,14 @@ from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 from pybench.progress import SHOWN_AFTER_S, Meter
 
 if TYPE_CHECKING:
-    from pybench.profiles.imports import ImportsProfile, Saving, Times
-    from pybench.profiles.importtime import Cost, Estimate, Module
+    from pybench.records.imports import (
+        Cost,
+        Estimate,
+        ImportsProfile,
+        Module,
+        Saving,
+        Times,
+    )
 
 REPEATS = 10
 

@@ -20,8 +20,8 @@ from pybench.progress import SHOWN_AFTER_S, Meter
 if TYPE_CHECKING:
     from pybench.cli.run import Ready
     from pybench.interpreters import Interpreter
-    from pybench.profiles.memory import Each, Line, Row
-    from pybench.statistics.intervals import Mean
+    from pybench.records.means import Mean
+    from pybench.records.memory import Line, OneMore, RowMemory
 
 _TIMEOUT_S = 60.0
 
@@ -100,8 +100,8 @@ def profile_memory(options: argparse.Namespace) -> int:
             file=out,
         )
     folder = make_pages(options.flamegraph, interpreter, make_folder, out)
-    rows: list[Row] = []
-    each: list[Each] = []
+    rows: list[RowMemory] = []
+    each: list[OneMore] = []
     status = OK
     kinds = () if options.only == "rows" else memory.KINDS
     meter = Meter(after_s=SHOWN_AFTER_S)
@@ -208,7 +208,7 @@ def row_head() -> list[str]:
     ]
 
 
-def row_lines(row: "Row", called: str) -> list[str]:
+def row_lines(row: "RowMemory", called: str) -> list[str]:
     """Lay a row out under a short name, with the lines that had most at its peak."""
     means = row.means
     cells = [f"{kib(means.get(name)):>{width}}" for name, _, width in _COLUMNS]
@@ -237,16 +237,16 @@ def kib(mean: "Mean | None") -> str:
     """Return a mean in KiB, with half of its interval where there is one."""
     if mean is None:
         return "n/a"
-    half = mean.half_width / 1024
-    around = f"±{half:.0f}" if mean.repeats > 1 else ""
+    half = mean.half_width
+    around = "" if half is None else f"±{half / 1024:.0f}"
     return f"{mean.value / 1024:.0f}{around}"
 
 
-def each_line(one: "Each") -> str:
+def each_line(one: "OneMore") -> str:
     """Say what one more takes."""
     if one.bytes is None:
         return f"  {one.kind:<20} n/a: {one.problem}"
     around = ""
-    if one.bytes.repeats > 1:
+    if one.bytes.low is not None and one.bytes.high is not None:
         around = f"  95 % [{one.bytes.low:,.1f}, {one.bytes.high:,.1f}]"
     return f"  {one.kind:<20} {one.bytes.value:>12,.1f}{around}"

@@ -19,7 +19,7 @@ from pybench.records.files import write_file
 if TYPE_CHECKING:
     from pybench.comparison.single_run import Measured
     from pybench.interpreters import Interpreter, Requested
-    from pybench.profiles.row_detail import RowProfile
+    from pybench.records.row_detail import RowDetail
 
 # Exit codes of pytest that mean more here than "failed".
 _PYTEST_USAGE = 4
@@ -317,12 +317,12 @@ def outcome(measured: "Measured") -> str:
     return (mark if measured.status else "") + ", ".join(parts)
 
 
-def profile(ready: "Ready", suite: Path, measured: "Measured") -> "list[RowProfile]":
+def profile(ready: "Ready", suite: Path, measured: "Measured") -> "list[RowDetail]":
     """Profile the rows that were measured, one after the other."""
     from pybench.profiles.row_detail import profile_row
 
     rows = measured.document.get("benchmarks", [])
-    found: list[RowProfile] = []
+    found: list[RowDetail] = []
     began = time.monotonic()
     for number, row in enumerate(rows, start=1):
         left = time_left(time.monotonic() - began, len(found), len(rows))
@@ -351,7 +351,7 @@ def time_left(taken_s: float, done: int, whole: int) -> str:
     return f", about {clock(taken_s / done * (whole - done))} left" if done else ""
 
 
-def write_profiles(profiles: "Sequence[RowProfile]", name: str, output: Path) -> str:
+def write_profiles(profiles: "Sequence[RowDetail]", name: str, output: Path) -> str:
     """Write ``profile-<name>.json``; return the line that says so."""
     from pybench.profiles.row_detail import profile_document
 
@@ -364,7 +364,7 @@ def write_profiles(profiles: "Sequence[RowProfile]", name: str, output: Path) ->
     return f"{name:<12} {len(profiles)} rows profiled -> {path}"
 
 
-def profile_table(profiles: "Sequence[RowProfile]") -> list[str]:
+def profile_table(profiles: "Sequence[RowDetail]") -> list[str]:
     """Lay the profiles out: one line per row, with its dearest function."""
     head = f"{'memory in KiB':<47} {'peak':>9} {'grown':>8} {'traced':>8}  most time in"
     lines = ["", head]
@@ -384,7 +384,7 @@ def profile_table(profiles: "Sequence[RowProfile]") -> list[str]:
     return lines
 
 
-def dearest(one: "RowProfile") -> str:
+def dearest(one: "RowDetail") -> str:
     """Name the function with the most time of its own, and its share."""
     total = sum(function.own_s for function in one.functions)
     if not total:
@@ -393,7 +393,7 @@ def dearest(one: "RowProfile") -> str:
     return f"{first.own_s / total:.0%} {short_name(first.name)}"
 
 
-def native_loop(one: "RowProfile") -> str:
+def native_loop(one: "RowDetail") -> str:
     """Name the loop in C that a native row is."""
     return f"C: {one.loop}" if one.loop else "native kernel"
 

@@ -18,10 +18,22 @@ from pathlib import Path
 from typing import Any
 
 from pybench.interpreters import Interpreter
-from pybench.records.files import finite
-from pybench.statistics.intervals import CONFIDENCE, Mean, mean_of, percentile
+from pybench.profiles.means import mean_of
+from pybench.records.gc_pauses import (
+    KIND,
+    SCHEMA,
+    Agreement,
+    Cell,
+    CellSummary,
+    CollectedPython,
+    Collector,
+    GcProfile,
+    Overhead,
+    Pauses,
+    Ratio,
+)
+from pybench.statistics.intervals import CONFIDENCE, percentile
 
-SCHEMA = 1
 SHAPES = ("tree", "chain", "lists", "dicts", "cycles")
 MODES = ("on", "off", "frozen", "thresholds")
 SIZE_LEAST, SIZE_MOST = 10_000, 10_000_000
@@ -63,19 +75,6 @@ class ChildError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One heap: its shape, how many objects it has, and the collector's mode."""
-
-    shape: str
-    size: int
-    mode: str
-
-    def __str__(self) -> str:
-        """Name it in messages."""
-        return f"{self.shape} of {self.size}, gc {self.mode}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What one process said of one cell, or why it said nothing."""
 
@@ -83,82 +82,6 @@ class Run:
     watched: bool
     answer: dict[str, Any]
     problem: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pauses:
-    """Pauses of all repeats together; durations in nanoseconds."""
-
-    count: int
-    p50_ns: float
-    p95_ns: float
-    p99_ns: float
-    max_ns: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
-    """What the victim saw of the pauses that the recorder noted, at the median.
-
-    Only of pauses above `COMPARABLE_NS`; `seen` of `count` met a gap at all.
-    """
-
-    count: int
-    seen: int
-    pause_ns: float
-    gap_ns: float
-
-    @property
-    def ratio(self) -> float:
-        """Gap over pause; 1 where both observers say the same."""
-        return self.gap_ns / self.pause_ns
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellSummary:
-    """One cell, from all its repeats; None is what could not be had.
-
-    ``automatic`` are the pauses while a second heap is built, ``asked`` those of full
-    collections: one each, without the GIL its longest stop. ``share`` is the part of
-    the automatic part's wall time in which the program stood still, ``per_million``
-    the collections for a million container objects, and ``overshoot_bytes`` the peak
-    of resident memory above what was still in use.
-    """
-
-    cell: Cell
-    observer: str
-    automatic: Pauses | None
-    asked: Pauses | None
-    share: Mean | None
-    per_million: Mean | None
-    overshoot_bytes: Mean | None
-    agreement: Agreement | None
-    other_gaps: int | None
-    thresholds: tuple[int, ...] | None
-    problems: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ratio:
-    """A median ratio of CPU times with its exact 95 % interval, from pairs.
-
-    The ends are infinite, or zero, with fewer than six pairs.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overhead:
-    """What the recorder takes: against no callback, and against an idle one."""
-
-    shape: str
-    whole: Ratio
-    own: Ratio
-    pairs: int
-    collections: float  # recorded in one run, on average
 
 
 def collector_kind(version: str, *, free_threaded: bool) -> tuple[str, str]:
@@ -315,8 +238,8 @@ def ratio_of(pairs: Sequence[tuple[float, float]]) -> Ratio:
     around = interval(differences, CONFIDENCE)
     return Ratio(
         value=math.exp(estimate(differences)),
-        low=float(np.exp(around.low)),
-        high=float(np.exp(around.high)),
+        low=math.exp(around.low),
+        high=math.exp(around.high) if math.isfinite(around.high) else None,
     )
 
 
@@ -467,27 +390,24 @@ def profile_document(
     *,
     complete: bool,
 ) -> dict[str, Any]:
-    """Return what ``--json`` writes; infinite ends of intervals become null."""
+    """Return what ``--json`` writes."""
     kind, meaning = collector_kind(
         interpreter.version, free_threaded=interpreter.free_threaded
     )
-    document = {
-        "pybench": "profile-gc",
-        "schema": SCHEMA,
-        "interpreter": {
-            "label": interpreter.label,
-            "path": str(interpreter.path),
-            "free_threaded": interpreter.free_threaded,
-            "gil_enabled": interpreter.gil_enabled,
-        },
-        "collector": {"kind": kind, "meaning": meaning},
-        "comparable_ns": COMPARABLE_NS,
-        "complete": complete,
-        "cells": [asdict(summary) for summary in summaries],
-        "overheads": [asdict(overhead) for overhead in overheads],
-    }
-    readable: dict[str, Any] = finite(document)
-    return readable
+    profile = GcProfile(
+        interpreter=CollectedPython(
+            label=interpreter.label,
+            path=str(interpreter.path),
+            free_threaded=interpreter.free_threaded,
+            gil_enabled=interpreter.gil_enabled,
+        ),
+        collector=Collector(kind=kind, meaning=meaning),
+        comparable_ns=COMPARABLE_NS,
+        complete=complete,
+        cells=tuple(summaries),
+        overheads=tuple(overheads),
+    )
+    return {"pybench": KIND, "schema": SCHEMA, **asdict(profile)}
 
 
 def _pauses(durations_ns: Sequence[int]) -> Pauses | None:

@@ -29,9 +29,16 @@ from typing import Any
 
 from pybench.children import Child, start
 from pybench.interpreters.probe import Interpreter
-from pybench.profiles.importtime import Estimate, Module, Tree, estimate, merge, parse
-
-SCHEMA = 1
+from pybench.profiles.importtime import Tree, merge, parse
+from pybench.profiles.means import estimate
+from pybench.records.imports import (
+    KIND,
+    SCHEMA,
+    Estimate,
+    ImportsProfile,
+    Saving,
+    Times,
+)
 
 # Student's interval of fewer is too wide to say anything.
 REPEATS_LEAST = 2
@@ -195,76 +202,6 @@ class ImportsError(Exception):
 
 class NoSuchModuleError(ImportsError):
     """What was given names no module of this interpreter; the text says what would."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """One part by the clock on the wall and in time on a CPU.
-
-    They differ by waiting, and on a busy machine by other processes' turns; only the
-    one on the wall is what a user waits for.
-    """
-
-    wall: Estimate
-    cpu: Estimate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saving:
-    """What a feature would save; without times ``reason`` says why not.
-
-    ``says`` is what else was counted, and what the number leaves out.
-    """
-
-    times: Times | None = None
-    reason: str = ""
-    says: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportsProfile:
-    """The import of one module by one interpreter.
-
-    Parameters
-    ----------
-    module : str
-        Its name.
-    python : str
-        Label and path of the interpreter.
-    repeats : int
-        Whole repeats that were done.
-    startup : dict of str to Times
-        Parts of a process that imports the module, in order; they add up to "whole
-        process". Each is the difference of two kinds of processes.
-    warm, cold : Times
-        The import alone, with all ``.pyc`` there, and with none.
-    compiling : Times
-        Cold less warm.
-    modules : int
-        How many modules the import loaded.
-    observed : Times
-        By how much ``-X importtime`` lengthened the warm import.
-    tree : tuple of Module
-        What imported what, in processes under ``-X importtime``.
-    lazy, annotations : Saving
-        What the features would save.
-    notes : tuple of str
-        What qualifies the numbers.
-    """
-
-    module: str
-    python: str
-    repeats: int
-    startup: dict[str, Times]
-    warm: Times
-    cold: Times
-    compiling: Times
-    modules: int
-    observed: Times
-    tree: tuple[Module, ...]
-    lazy: Saving
-    annotations: Saving
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -518,7 +455,7 @@ class ImportsMeasurement:
 
 def imports_document(profile: ImportsProfile) -> dict[str, Any]:
     """Return the record: times in nanoseconds, intervals of 95 %."""
-    return {"pybench": "imports", "schema": SCHEMA, **asdict(profile)}
+    return {"pybench": KIND, "schema": SCHEMA, **asdict(profile)}
 
 
 def _doubts(by_kind: Mapping[str, Sequence[Tree]]) -> list[str]:

@@ -8,14 +8,13 @@ and what a module says of itself and its children has to add up.
 
 from __future__ import annotations
 
-import math
 import re
-import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pybench.statistics.unpaired import student_quantile
+from pybench.profiles.means import estimate
+from pybench.records.imports import Cost, Module
 
 # CPython writes two spaces per level and "cached" for what -X importtime=2 adds. Not
 # anchored at the front: a print without a newline may stand before it. Times may be
@@ -79,54 +78,6 @@ class Tree:
     roots: tuple[Import, ...]
     foreign: int = 0
     doubtful: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A mean of fresh processes with half of its 95 % interval, in nanoseconds.
-
-    ``half_ns`` is None where one process alone says nothing of the spread.
-    """
-
-    mean_ns: float
-    half_ns: float | None
-    processes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What one module took itself, and with all that it imported first."""
-
-    own: Estimate
-    total: Estimate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Module:
-    """One place in the tree over all processes; None where it was in none of a kind."""
-
-    name: str
-    warm: Cost | None
-    cold: Cost | None
-    children: tuple[Module, ...] = ()
-
-
-def estimate(values_ns: Sequence[float]) -> Estimate:
-    """Return the mean of independent processes and Student's 95 % interval.
-
-    Raises
-    ------
-    ValueError
-        Without values.
-    """
-    if not values_ns:
-        raise ValueError("no process, no mean")
-    count = len(values_ns)
-    half = None
-    if count > 1:
-        error = statistics.stdev(values_ns) / math.sqrt(count)
-        half = student_quantile(0.975, count - 1) * error
-    return Estimate(mean_ns=statistics.fmean(values_ns), half_ns=half, processes=count)
 
 
 def parse(text: str, imported: Mapping[str, int] | None = None) -> Tree:

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,19 @@ from pybench.comparison.worker import Worker, WorkerError
 from pybench.interpreters import Interpreter
 from pybench.interpreters.prepare import START
 from pybench.profiles.gc_pauses import ChildError, ask
+from pybench.profiles.means import mean_of
 from pybench.profiles.row_detail import locate
-from pybench.records.files import finite
+from pybench.records.means import Mean
+from pybench.records.memory import (
+    KIND,
+    SCHEMA,
+    Line,
+    MeasuredPython,
+    MemoryProfile,
+    OneMore,
+    RowMemory,
+)
 from pybench.records.results import parse_json
-from pybench.statistics.intervals import Mean, mean_of
-
-SCHEMA = 1
 
 # Between two samples of USS and PSS.  Reading them holds up the subject's page faults,
 # which is why no time is taken there.
@@ -66,47 +73,6 @@ _COUNTS = (
     "harness_blocks",
     "harness_traced",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A line of source, and what it had allocated when the row had most.
-
-    ``brief`` is what the line itself gave back before it ended; its blocks are then
-    not known, and 0.
-    """
-
-    file: str
-    line: int
-    bytes: int
-    blocks: int
-    brief: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row, from all its processes; ``means`` lacks what could not be had.
-
-    Its keys are ``rss``, ``uss``, ``pss`` and ``traced`` with ``_peak`` and ``_grown``,
-    both above what there was before the row, in bytes; and ``blocks_grown``, a number.
-    Of ``traced_grown`` and ``blocks_grown`` what a row that does nothing leaves is
-    taken off: it is pytest's. ``lines`` are those of the traced peak.
-    """
-
-    fullname: str
-    means: dict[str, Mean]
-    lines: tuple[Line, ...]
-    samples: int
-    problems: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Each:
-    """What one more of a kind takes, in bytes of USS; a reason where it is None."""
-
-    kind: str
-    bytes: Mean | None
-    problem: str = ""
 
 
 def rows_of(
@@ -155,7 +121,7 @@ def measure_row(
     repeats: int,
     timeout_s: float,
     start: Sequence[str] = START,
-) -> Row:
+) -> RowMemory:
     """Run one row `repeats` times in each of two ways, in fresh processes.
 
     One more looks for the lines of the peak that the others found.
@@ -202,7 +168,7 @@ def measure_row(
             problems[f"lines of the peak: {problem}"] = None
     if means and "uss_grown" not in means:
         problems["USS and PSS: the system does not tell (no smaps_rollup)"] = None
-    return Row(
+    return RowMemory(
         fullname=fullname,
         means=means,
         lines=lines,
@@ -365,7 +331,7 @@ def own_and_share(pid: int) -> tuple[int, int] | tuple[()]:
 
 def measure_each(
     interpreter: Interpreter, kinds: Sequence[str], repeats: int, timeout_s: float
-) -> Iterator[Each]:
+) -> Iterator[OneMore]:
     """Measure what one more of each kind takes, from a slope in each of the repeats."""
     for kind in kinds:
         slopes: list[float] = []
@@ -381,7 +347,7 @@ def measure_each(
                 problem = said["missing"]
                 break
             slopes.append(slope(said["counts"][1:], said["bytes"][1:]))
-        yield Each(
+        yield OneMore(
             kind=kind, bytes=mean_of(slopes) if slopes else None, problem=problem
         )
 
@@ -457,28 +423,24 @@ def flame_graph(
 
 def profile_document(
     interpreter: Interpreter,
-    rows: Sequence[Row],
-    each: Sequence[Each],
+    rows: Sequence[RowMemory],
+    each: Sequence[OneMore],
     *,
     complete: bool,
 ) -> dict[str, Any]:
-    """Return what ``--json`` writes; its numbers are all finite or None."""
-    document: dict[str, Any] = finite(
-        {
-            "pybench": "profile-memory",
-            "schema": SCHEMA,
-            "interpreter": {
-                "label": interpreter.label,
-                "path": str(interpreter.path),
-                "free_threaded": interpreter.free_threaded,
-            },
-            "interval_s": INTERVAL_S,
-            "complete": complete,
-            "rows": [asdict(row) for row in rows],
-            "each": [asdict(one) for one in each],
-        }
+    """Return what ``--json`` writes."""
+    profile = MemoryProfile(
+        interpreter=MeasuredPython(
+            label=interpreter.label,
+            path=str(interpreter.path),
+            free_threaded=interpreter.free_threaded,
+        ),
+        interval_s=INTERVAL_S,
+        complete=complete,
+        rows=tuple(rows),
+        each=tuple(each),
     )
-    return document
+    return {"pybench": KIND, "schema": SCHEMA, **asdict(profile)}
 
 
 def _line(words: Sequence[Any]) -> Line:

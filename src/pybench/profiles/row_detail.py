@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,13 @@ from pybench.children import INTERRUPT, guarded
 from pybench.interpreters import Interpreter
 from pybench.interpreters.prepare import START
 from pybench.records.results import parse_json
-
-SCHEMA = 1
+from pybench.records.row_detail import (
+    KIND,
+    SCHEMA,
+    DetailedRows,
+    Function,
+    RowDetail,
+)
 
 # Of the plugin: the node id of the row that a session runs.
 ROW_OPTION = "--pybench-row"
@@ -48,38 +53,6 @@ _CPROFILE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
-    """One function of a row's profile; seconds are those of one profiled call."""
-
-    name: str
-    calls: str
-    own_s: float
-    total_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowProfile:
-    """What is known of one row; ``problems`` says what is not, and why.
-
-    A native kernel has no functions: it is C, and the profiler would see Python; it
-    has the name of the `kernel` and that of its `loop`, a function of C.
-    Sizes are None where they could not be had; "before" is the process with pytest
-    and the suite imported, just before the row's set-up.
-    """
-
-    fullname: str
-    is_native: bool
-    functions: tuple[Function, ...] = ()
-    kernel: str = ""
-    loop: str = ""
-    rss_before_bytes: int | None = None
-    rss_peak_bytes: int | None = None
-    traced_before_bytes: int | None = None
-    traced_peak_bytes: int | None = None
-    problems: tuple[str, ...] = field(default=())
-
-
 def profile_row(
     interpreter: Interpreter,
     suite: Path,
@@ -89,7 +62,7 @@ def profile_row(
     kernel: str = "",
     loop: str = "",
     start: Sequence[str] = START,
-) -> RowProfile:
+) -> RowDetail:
     """Run one row three times, each in a process of its own.
 
     Parameters
@@ -131,7 +104,7 @@ def profile_row(
         sizes |= {name: found[name] for name in _SIZES if name in found}
         if fullname not in document:
             problems.append(f"{what} memory: {problem or 'nothing was written'}")
-    return RowProfile(
+    return RowDetail(
         fullname=fullname,
         is_native=is_native,
         functions=functions,
@@ -142,14 +115,10 @@ def profile_row(
     )
 
 
-def profile_document(label: str, rows: Sequence[RowProfile]) -> dict[str, Any]:
+def profile_document(label: str, rows: Sequence[RowDetail]) -> dict[str, Any]:
     """Return what is written to ``profile-<label>.json``."""
-    return {
-        "pybench": "profile",
-        "schema": SCHEMA,
-        "interpreter": label,
-        "rows": [asdict(row) for row in rows],
-    }
+    profile = DetailedRows(interpreter=label, rows=tuple(rows))
+    return {"pybench": KIND, "schema": SCHEMA, **asdict(profile)}
 
 
 def locate(suite: Path, fullname: str) -> tuple[str, ...]:

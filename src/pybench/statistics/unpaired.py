@@ -14,6 +14,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pybench.statistics.intervals import student_quantile
+
 SLOWER = "slower"
 FASTER = "faster"
 INCONCLUSIVE = "inconclusive"
@@ -154,35 +156,3 @@ def _spread(then: Sequence[float], now: Sequence[float], error: float) -> float:
 
 def _expm1(value: float) -> float:
     return math.expm1(value) if value < 700 else math.inf
-
-
-def student_quantile(p: float, degrees: int) -> float:
-    """Return the quantile of Student's t, above its median.
-
-    scipy has it, but is not there in the interpreters under test.
-
-    Source: Abramowitz and Stegun, 26.7.3 and 26.7.4: for whole degrees of freedom the
-    distribution is a finite sum.
-    """
-    low, high = 0.0, 1.0
-    while _student_cdf(high, degrees) < p:
-        high *= 2
-    for _ in range(80):
-        middle = (low + high) / 2
-        if _student_cdf(middle, degrees) < p:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _student_cdf(t: float, degrees: int) -> float:
-    angle = math.atan(t / math.sqrt(degrees))
-    sine, cosine = math.sin(angle), math.cos(angle)
-    odd = degrees % 2
-    total, term = 0.0, cosine if odd else 1.0
-    for k in range(1 + odd, degrees, 2):
-        total += term
-        term *= cosine**2 * k / (k + 1)
-    inside = 2 / math.pi * (angle + sine * total) if odd else sine * total
-    return (1 + inside) / 2

@@ -1,0 +1,101 @@
+"""The record of ``pybench profile imports``: what importing a module costs, and where.
+
+Times are means over fresh processes, in nanoseconds, with intervals of 95 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIND = "imports"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean with half of its interval, which one process alone does not have."""
+
+    mean_ns: float
+    half_ns: float | None = None
+    processes: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """One part by the wall clock and in CPU time.
+
+    They differ by waiting, on a busy machine also for other processes.
+    """
+
+    wall: Estimate
+    cpu: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """What a feature would save, and ``says`` what that leaves out.
+
+    Without times ``reason`` says why not.
+    """
+
+    times: Times | None = None
+    reason: str = ""
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one module took itself, and with all that it imported first."""
+
+    own: Estimate
+    total: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """One place in the tree over all processes; None where it was in none of a kind."""
+
+    name: str
+    warm: Cost | None = None
+    cold: Cost | None = None
+    children: tuple[Module, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportsProfile:
+    """The import of one module by one interpreter.
+
+    Parameters
+    ----------
+    python : str
+        Label and path of the interpreter.
+    repeats : int
+        Whole repeats that were done.
+    startup : dict of str to Times
+        Parts of a process that imports the module, in order; they add up to "whole
+        process". Each is the difference of two kinds of processes.
+    warm, cold : Times
+        The import alone, with all ``.pyc`` there, and with none.
+    compiling : Times
+        Cold less warm.
+    modules : int
+        How many modules the import loaded.
+    observed : Times
+        By how much ``-X importtime`` lengthened the warm import.
+    tree : tuple of Module
+        What imported what, in processes under ``-X importtime``.
+    """
+
+    module: str
+    python: str
+    repeats: int
+    startup: dict[str, Times]
+    warm: Times
+    cold: Times
+    compiling: Times
+    modules: int
+    observed: Times
+    tree: tuple[Module, ...]
+    lazy: Saving = Saving()
+    annotations: Saving = Saving()
+    notes: tuple[str, ...] = ()
