@@ -4,6 +4,7 @@ Names of rows, groups and files come from other people's suites and may contain 
 character. Both planes use this, and it imports only the standard library.
 """
 
+import argparse
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,20 +15,16 @@ _LONGEST_S = 2e6
 
 
 def duration_s(text: str) -> float:
-    """Read ``90s``, ``10m``, ``1.5h`` or a number: seconds, above 0.
-
-    Raises
-    ------
-    ValueError
-        For anything else; says what to write.
-    """
+    """Read an option: ``90s``, ``10m``, ``1.5h``, or a number of seconds above 0."""
     unit_s = _UNITS_S.get(text[-1:])
     try:
         value = float(text[:-1] if unit_s else text) * (unit_s or 1)
     except ValueError:
         value = 0.0
     if not 0 < value < _LONGEST_S:  # and nan is neither
-        raise ValueError(f"{text!r} is no time: say 90s, 10m or 1h, below 23 days")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time: say 90s, 10m or 1h, below 23 days"
+        )
     return value
 
 
