@@ -104,17 +104,15 @@ def test_glossary_is_short_and_in_order() -> None:
     assert terms == sorted(terms, key=str.casefold)
 
 
-def test_architecture_names_each_folder_of_the_package() -> None:
-    """Those that hold files which are delivered, and nothing that is gone."""
+def test_architecture_names_each_part_of_the_package() -> None:
+    """Folders that hold delivered files, modules, and nothing that is gone."""
     table = section(ROOT / "docs" / "architecture.md", "## The package")
-    listed = set(re.findall(r"^\| `([\w/]+)/` \|", table, re.MULTILINE))
-    folders = {
-        str(path.parent.relative_to(PACKAGE))
-        for path in PACKAGE.rglob("*.*")
-        if path.suffix != ".pyc" and path.parent != PACKAGE
-    }
+    listed = set(re.findall(r"^\| `([\w/.]+)` \|", table, re.MULTILINE))
+    delivered = [path for path in PACKAGE.rglob("*.*") if path.suffix != ".pyc"]
+    folders = {f"{path.parent.relative_to(PACKAGE)}/" for path in delivered} - {"./"}
+    modules = {path.name for path in PACKAGE.glob("[!_]*.py")}
 
-    assert listed == folders
+    assert listed == folders | modules
 
 
 def test_architecture_names_each_c_area() -> None:
