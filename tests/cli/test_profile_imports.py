@@ -1,6 +1,6 @@
 """`pybench profile imports` as somebody types it."""
 
-import argparse
+import functools
 import json
 import os
 import signal
@@ -20,26 +20,19 @@ Pybench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def pybench(tmp_path: Path) -> Pybench:
+def profile(
+    pybench: Pybench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Pybench:
     """Return what runs the command in an empty folder."""
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pybench", "profile", "imports", *words],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    return run
+    monkeypatch.chdir(tmp_path)
+    return functools.partial(pybench, "profile", "imports")
 
 
-def test_imports_are_shown_and_saved(pybench: Pybench, tmp_path: Path) -> None:
+def test_imports_are_shown_and_saved(profile: Pybench, tmp_path: Path) -> None:
     (tmp_path / "subject.py").write_text("import below\n")
     (tmp_path / "below.py").write_text("")
 
-    done = pybench("subject", "--repeat", "2", "--json", "record.json", "--all")
+    done = profile("subject", "--repeat", "2", "--json", "record.json", "--all")
 
     assert done.returncode == status.OK, done.stderr
     assert "2 fresh processes of each kind" in done.stdout
@@ -53,25 +46,20 @@ def test_imports_are_shown_and_saved(pybench: Pybench, tmp_path: Path) -> None:
     assert record["repeats"] == 2
 
 
-def test_time_left_is_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_time_left_is_told(profile: Pybench, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first repeat and the last; those between come too soon after it."""
     monkeypatch.setattr(imports, "SHOWN_AFTER_S", 0.0)
-    options = argparse.Namespace(
-        module="sys", python=None, repeat=2, timeout=60.0, all=False, json=None
-    )
 
-    assert imports.imports(options) == status.OK
+    done = profile("sys", "--repeat", "2")
 
-    first, last = capsys.readouterr().err.splitlines()
+    first, last = done.stderr.splitlines()
     assert first.startswith("pybench: repeat 1 of 2, ")
     assert first.endswith(" left")
     assert last.startswith("pybench: repeat 2 of 2, ")
 
 
-def test_record_on_standard_output_is_alone_there(pybench: Pybench) -> None:
-    done = pybench("sys", "--repeat", "2", "--json", "-", "--python", sys.executable)
+def test_record_on_standard_output_is_alone_there(profile: Pybench) -> None:
+    done = profile("sys", "--repeat", "2", "--json", "-", "--python", sys.executable)
 
     assert done.returncode == status.OK, done.stderr
     assert json.loads(done.stdout)["module"] == "sys"
@@ -93,8 +81,8 @@ def test_record_on_standard_output_is_alone_there(pybench: Pybench) -> None:
         ((), "the following arguments are required: MODULE"),
     ],
 )
-def test_usage_errors(pybench: Pybench, words: tuple[str, ...], message: str) -> None:
-    done = pybench(*words)
+def test_usage_errors(profile: Pybench, words: tuple[str, ...], message: str) -> None:
+    done = profile(*words)
 
     assert done.returncode == status.USAGE, done.stdout + done.stderr
     assert message in done.stderr
@@ -102,18 +90,18 @@ def test_usage_errors(pybench: Pybench, words: tuple[str, ...], message: str) ->
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("source", "words", "message"),
     [
-        ("raise SystemExit", "exits when it is imported"),
-        ("while True: pass", "never returned from the import"),
+        ("raise SystemExit", (), "exits when it is imported"),
+        ("while 1: pass", ("--timeout", "1"), "never returned from the import"),
     ],
 )
 def test_import_that_fails_is_told_by_the_exit_status(
-    pybench: Pybench, tmp_path: Path, source: str, message: str
+    profile: Pybench, tmp_path: Path, source: str, words: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "subject.py").write_text(source)
 
-    done = pybench("subject", "--timeout", "1.5")
+    done = profile("subject", *words)
 
     assert done.returncode == status.FAILED
     assert message in done.stderr

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +10,9 @@ from pathlib import Path
 import pytest
 
 from pybench.interpreters import Interpreter, probe
-from pybench.profiles import imports
-from pybench.profiles.imports import (
-    ImportsError,
-    ImportsMeasurement,
-    NoSuchModuleError,
-    check_name,
-    imports_document,
-)
+from pybench.profiles import import_processes
+from pybench.profiles.import_processes import ImportsError, NoSuchModuleError
+from pybench.profiles.imports import ImportsMeasurement, check_name, imports_document
 from pybench.profiles.importtime import walk
 from pybench.records.imports import ImportsProfile
 
@@ -38,11 +34,11 @@ def measure(
     """Return what profiles a module with the given source, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
-    def run(source: str, *, timeout_s: float = 30.0, **others: str) -> ImportsProfile:
+    def run(source: str, **others: str) -> ImportsProfile:
         for name, text in {"subject": source, **others}.items():
             (tmp_path / f"{name}.py").write_text(text)
-        measurement = ImportsMeasurement(python, "subject", timeout_s=timeout_s)
-        measurement.measure(2)
+        measurement = ImportsMeasurement(python, "subject")
+        assert [*measurement.measure(2)] == [1, 2]
         return measurement.profile()
 
     return run
@@ -144,7 +140,7 @@ def test_what_is_printed_does_not_reach_the_tree(measure: Measure) -> None:
 
 
 def test_imports_of_forked_processes_are_not_in_the_tree(measure: Measure) -> None:
-    """And those that stay are ended."""
+    """And those that stay are ended: the test ends when they do."""
     # An empty file a process: the module is measured in many.
     profile = measure(
         "import os, time\n"
@@ -161,11 +157,8 @@ def test_imports_of_forked_processes_are_not_in_the_tree(measure: Measure) -> No
     assert "forks while it is imported" in profile.notes[0]
     pids = [int(path.name.removeprefix("alive-")) for path in Path().glob("alive-*")]
     assert pids
-    for _ in range(100):
-        if not any(is_running(pid) for pid in pids):
-            break
-        time.sleep(0.05)
-    assert not [pid for pid in pids if is_running(pid)]
+    while any(is_running(pid) for pid in pids):
+        time.sleep(0.01)
 
 
 def is_running(pid: int) -> bool:
@@ -197,8 +190,11 @@ def test_closed_standard_error_costs_the_tree_alone(measure: Measure) -> None:
     ("source", "message"),
     [
         ("import sys; sys.exit('usage: subject')", r"SystemExit: usage: subject\)"),
-        ("import os; os._exit(3)", r"ended the process during the import \(exit 3\)"),
-        ("import os; os.kill(os.getpid(), 11)", "signal SIGSEGV"),
+        (
+            "import os; os._exit(3)",
+            "ended the process during the import: it ended with exit status 3",
+        ),
+        ("import os; os.kill(os.getpid(), 11)", "it was ended by SIGSEGV"),
         ("1 / 0", "cannot be imported: ZeroDivisionError: division by zero"),
         ("x =", "cannot be imported: SyntaxError"),
         ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
@@ -216,23 +212,57 @@ def test_import_that_fails_says_how(
     assert "'subject'" in str(caught.value)
 
 
+class EndsWhenOver:
+    """A timer that ends a process once it has written a file."""
+
+    def __init__(self, seconds: float, end: Callable[[], None]) -> None:
+        self.end = end
+        self.daemon = False
+        self.is_cancelled = False
+
+    def start(self) -> None:
+        """Wait for the file in the background."""
+        threading.Thread(target=self.wait, daemon=True).start()
+
+    def wait(self) -> None:
+        """Wait for the file, and end the process."""
+        while not Path("over").exists():
+            if self.is_cancelled:
+                return
+            time.sleep(0.01)
+        self.end()
+
+    def cancel(self) -> None:
+        """End the wait."""
+        self.is_cancelled = True
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("while True: pass", "never returned from the import"),
+        (
+            "open('over', 'w').close()\nwhile True: pass",
+            "never returned from the import",
+        ),
         (
             "import threading, time\n"
-            "threading.Thread(target=time.sleep, args=(600,)).start()",
+            "def stay():\n"
+            "    threading.main_thread().join()\n"
+            "    open('over', 'w').close()\n"
+            "    time.sleep(600)\n"
+            "threading.Thread(target=stay).start()",
             "but the process did not end: a thread or exit handler",
         ),
     ],
     ids=["import", "exit"],
 )
 def test_process_that_does_not_end_is_ended(
-    measure: Measure, source: str, message: str
+    measure: Measure, monkeypatch: pytest.MonkeyPatch, source: str, message: str
 ) -> None:
+    monkeypatch.setattr(import_processes, "Timer", EndsWhenOver)
+
     with pytest.raises(ImportsError, match=message) as caught:
-        measure(source, timeout_s=1.5)
+        measure(source)
 
     assert "--timeout" in str(caught.value)
 
@@ -247,10 +277,10 @@ def test_failure_in_the_middle_keeps_whole_repeats(
         "    file.write('x'); file.seek(0)\n"
         "    if len(file.read()) > 17: raise RuntimeError('worn out')\n"
     )
-    measurement = ImportsMeasurement(python, "subject", timeout_s=30)
+    measurement = ImportsMeasurement(python, "subject")
 
     with pytest.raises(ImportsError, match="worn out"):
-        measurement.measure(20)
+        [*measurement.measure(20)]
 
     assert 1 <= measurement.repeats < 20
     assert measurement.profile().repeats == measurement.repeats
@@ -262,12 +292,12 @@ def test_missing_module_is_told_from_a_missing_need(
     monkeypatch.chdir(tmp_path)
     for name in ("not_there", "json.not_there"):
         with pytest.raises(NoSuchModuleError, match=f"has no module '{name}'"):
-            ImportsMeasurement(python, name).measure(2)
+            [*ImportsMeasurement(python, name).measure(2)]
 
 
 def test_module_of_every_start_says_so(python: Interpreter) -> None:
     measurement = ImportsMeasurement(python, "sys")
-    measurement.measure(2)
+    assert [*measurement.measure(2)] == [1, 2]
 
     profile = measurement.profile()
 
@@ -306,20 +336,25 @@ def test_script_in_this_folder_is_a_path(
 
 def test_one_repeat_is_no_repeat(python: Interpreter) -> None:
     with pytest.raises(ValueError, match="2 are the least"):
-        ImportsMeasurement(python, "json").measure(1)
+        [*ImportsMeasurement(python, "json").measure(1)]
     with pytest.raises(ImportsError, match="no repeat was done"):
         ImportsMeasurement(python, "json").profile()
 
 
 def test_lazy_imports_that_do_not_work_are_the_reason(
-    measure: Measure, monkeypatch: pytest.MonkeyPatch
+    measure: Measure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A module that needs the side effect of an import fails with all of them lazy."""
-    changed = imports._CHILD.replace(
-        'sys.set_lazy_imports("all")', "sys.path_hooks.clear(); sys.path.clear()"
-    ).replace('hasattr(sys, "set_lazy_imports")', "True")
-    changed = changed.replace('sys.set_lazy_imports("normal")', "pass")
-    monkeypatch.setattr(imports, "_CHILD", changed)
+    program = import_processes._PROGRAM.read_text()
+    for text, other in (
+        ("sys.set_lazy_imports(mode)", "sys.path_hooks.clear(); sys.path.clear()"),
+        ('hasattr(sys, "set_lazy_imports")', "True"),
+    ):
+        assert text in program
+        program = program.replace(text, other)
+    changed = tmp_path / "changed.py"
+    changed.write_text(program)
+    monkeypatch.setattr(import_processes, "_PROGRAM", changed)
 
     profile = measure("")
 

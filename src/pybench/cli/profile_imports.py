@@ -1,15 +1,16 @@
 """``pybench profile imports``: what importing a module costs, and where."""
 
 import argparse
-import sys
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.options import add_timeout, find_interpreter, whole
-from pybench.cli.output import add_json, write_record
+from pybench.cli.output import add_json, print_error, print_lines, write_record
+from pybench.cli.profile_steps import collect
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 from pybench.progress import SHOWN_AFTER_S, Meter
+from pybench.records.texts import duration
 
 if TYPE_CHECKING:
     from pybench.records.imports import (
@@ -34,9 +35,7 @@ PARTS = {
     "imports": "what importing the module adds, to the end of the process",
     "whole process": "python -c 'import {module}'",
 }
-
-_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
-_WIDTH = 12
+_TREE_HEADS = ("self", "cumulative", "cold self", "cold cumul.")
 
 
 def add_imports(kinds: Any) -> None:
@@ -52,17 +51,13 @@ def add_imports(kinds: Any) -> None:
     )
     parser.add_argument("module", metavar="MODULE", help="as it stands after `import`")
     parser.add_argument(
-        "--python",
-        metavar="PY",
+        "--python", metavar="PY",
         help="as for pybench compare (default: the Python that runs this)",
-    )
+    )  # fmt: skip
     parser.add_argument(
-        "--repeat",
-        metavar="N",
-        type=whole(2),
-        default=REPEATS,
+        "--repeat", metavar="N", type=whole(2), default=REPEATS,
         help=f"processes of each kind (default: {REPEATS}; 2 at least)",
-    )
+    )  # fmt: skip
     add_timeout(parser, 60.0)
     parser.add_argument(
         "--all", action="store_true", help="the whole tree, not from 1 %% on"
@@ -73,98 +68,80 @@ def add_imports(kinds: Any) -> None:
 
 def imports(options: argparse.Namespace) -> int:
     """Measure, show, save."""
-    from pybench.profiles.imports import (
-        ImportsError,
-        ImportsMeasurement,
-        NoSuchModuleError,
-        check_name,
-        imports_document,
-    )
+    from pybench.profiles.import_processes import ImportsError, NoSuchModuleError
+    from pybench.profiles.imports import ImportsMeasurement, imports_document
 
-    try:
-        check_name(options.module)
-    except NoSuchModuleError as error:
-        raise UsageError(str(error)) from error
     measurement = ImportsMeasurement(
         find_interpreter(options.python), options.module, timeout_s=options.timeout
     )
-    status = OK
     try:
-        with Meter(after_s=SHOWN_AFTER_S) as meter:
-            measurement.measure(
-                options.repeat,
-                lambda done, total: meter.update("repeat", done, total),
-            )
+        status = collect(
+            measurement.measure(options.repeat), [], options.repeat,
+            Meter(after_s=SHOWN_AFTER_S), stage="repeat",
+        )  # fmt: skip
     except NoSuchModuleError as error:
         raise UsageError(str(error)) from error
     except ImportsError as error:
-        print(f"pybench: error: {error}", file=sys.stderr)
-        if not measurement.repeats:
-            return FAILED
+        print_error(error)
         status = FAILED
-    except KeyboardInterrupt:
-        if not measurement.repeats:
-            raise
-        status = INTERRUPTED
+    if not measurement.repeats:
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
+        return status
     profile = measurement.profile()
     saved = write_record(imports_document(profile), options.json)
     if options.json != "-":
         if status != OK:
             print(f"only {profile.repeats} of {options.repeat} repeats were done")
-        print("\n".join(lines(profile, everything=options.all)))
+        print_lines(profile_lines(profile, everything=options.all))
     return max(status, saved)
 
 
-def lines(profile: "ImportsProfile", *, everything: bool = False) -> Iterator[str]:
+def profile_lines(
+    profile: "ImportsProfile", *, everything: bool = False
+) -> Iterator[str]:
     """Lay a profile out."""
     yield (
         f"import {profile.module}: {profile.python}; {profile.repeats} fresh processes "
         "of each kind, means with 95 % intervals"
     )
     yield ""
-    yield row("start-up", "wall", "CPU", "")
-    for part, value in profile.startup.items():
-        yield times(part, value, PARTS[part].format(module=profile.module))
+    yield _row("start-up", "wall", "CPU", "")
+    for part, times in profile.startup.items():
+        yield _times(part, times, PARTS[part].format(module=profile.module))
     yield ""
     yield f"the import alone, modules loaded: {profile.modules}"
-    for name, value, says in (
-        ("warm", profile.warm, "all .pyc there"),
-        ("cold", profile.cold, "no .pyc: each module compiled (files in the cache)"),
-        ("compiling", profile.compiling, "cold less warm"),
-        ("observing", profile.observed, "what -X importtime added to warm, for below"),
-    ):
-        yield times(name, value, says)
+    yield _times("warm", profile.warm, "all .pyc there")
+    cold = "no .pyc: each module compiled (files in the cache)"
+    yield _times("cold", profile.cold, cold)
+    yield _times("compiling", profile.compiling, "cold less warm")
+    observing = "what -X importtime added to warm, for below"
+    yield _times("observing", profile.observed, observing)
     yield ""
     yield from tree_lines(profile.tree, everything=everything)
     yield ""
-    yield from saving_lines("lazy imports", profile.lazy)
-    yield from saving_lines("deferred annotations", profile.annotations)
-    for note in profile.notes:
-        yield from wrapped(f"note: {note}")
+    for text in (
+        _saving("lazy imports", profile.lazy),
+        _saving("deferred annotations", profile.annotations),
+        *(f"note: {note}" for note in profile.notes),
+    ):
+        yield from textwrap.wrap(text, 100, subsequent_indent="  ")
 
 
-def times(name: str, value: "Times", says: str) -> str:
-    """Lay one part out."""
-    return row(f"  {name}", spread(value.wall), spread(value.cpu), says)
+def _times(name: str, times: "Times", says: str) -> str:
+    return _row(f"  {name}", spread(times.wall), spread(times.cpu), says)
 
 
-def row(name: str, wall: str, cpu: str, says: str) -> str:
-    """Lay the columns out."""
+def _row(name: str, wall: str, cpu: str, says: str) -> str:
     return f"{name:<15} {wall:<19} {cpu:<19} {says}".rstrip()
 
 
-def saving_lines(what: str, saving: "Saving") -> Iterator[str]:
+def _saving(what: str, saving: "Saving") -> str:
     """Say what a feature would save, or why that is not known."""
     if saving.times is None:
-        yield from wrapped(f"{what}: n/a: {saving.reason}")
-    else:
-        wall, cpu = spread(saving.times.wall), spread(saving.times.cpu)
-        yield from wrapped(f"{what}: {wall} (CPU {cpu}): {saving.says}")
-
-
-def wrapped(text: str) -> list[str]:
-    """Break a sentence into lines, all but the first indented."""
-    return textwrap.wrap(text, 100, subsequent_indent="  ")
+        return f"{what}: n/a: {saving.reason}"
+    wall, cpu = spread(saving.times.wall), spread(saving.times.cpu)
+    return f"{what}: {wall} (CPU {cpu}): {saving.says}"
 
 
 def tree_lines(
@@ -177,54 +154,40 @@ def tree_lines(
         yield "tree: none"
         return
     least = 0.0 if everything else SHOWN_LEAST
-    whole = {
-        "warm": sum(total(one.warm) for one in tree),
-        "cold": sum(total(one.cold) for one in tree),
-    }
-    heads = ("self", "cumulative", "cold self", "cold cumul.")
+    least_warm = least * sum(_total_ns(root.warm) for root in tree)
+    least_cold = least * sum(_total_ns(root.cold) for root in tree)
     yield "tree, under -X importtime (self, and with what it imported first)"
-    yield " ".join(f"{head:>{_WIDTH}}" for head in heads) + "  module"
+    yield " ".join(f"{head:>12}" for head in _TREE_HEADS) + "  module"
     hidden = 0
-    for depth, one in walk(tree):
-        is_small = total(one.warm) < least * whole["warm"]
-        if is_small and total(one.cold) < least * whole["cold"]:
+    for depth, module in walk(tree):
+        is_small = _total_ns(module.warm) < least_warm
+        if is_small and _total_ns(module.cold) < least_cold:
             hidden += 1
             continue
-        cells = [cell(cost, part) for cost in (one.warm, one.cold) for part in (0, 1)]
-        yield " ".join(f"{text:>{_WIDTH}}" for text in cells) + (
-            f"  {'  ' * depth}{one.name}"
-        )
+        cells = " ".join(f"{cell:>12}" for cell in _cells(module))
+        yield f"{cells}  {'  ' * depth}{module.name}"
     if hidden:
         yield f"{hidden} modules below {SHOWN_LEAST:.0%} are not shown: --all"
 
 
-def total(cost: "Cost | None") -> float:
-    """Return the cumulative mean; zero where there is none."""
+def _total_ns(cost: "Cost | None") -> float:
     return cost.total.mean_ns if cost else 0.0
 
 
-def cell(cost: "Cost | None", part: int) -> str:
-    """Write one number of the tree: 0 for its own, 1 for the cumulative."""
-    if cost is None:
-        return "-"
-    return short((cost.own, cost.total)[part])
+def _cells(module: "Module") -> Iterator[str]:
+    """Write the numbers of a module in milliseconds, with half of their intervals."""
+    for cost in (module.warm, module.cold):
+        for estimate in (cost.own, cost.total) if cost else (None, None):
+            if estimate is None:
+                yield "-"
+            elif estimate.half_ns is None:
+                yield f"{estimate.mean_ns / 1e6:.2f} ms"
+            else:
+                yield f"{estimate.mean_ns / 1e6:.2f}±{estimate.half_ns / 1e6:.2f}"
 
 
-def short(value: "Estimate") -> str:
-    """Write a mean and its interval in one unit, for a column."""
-    if value.half_ns is None:
-        return f"{value.mean_ns / 1e6:.2f} ms"
-    return f"{value.mean_ns / 1e6:.2f}±{value.half_ns / 1e6:.2f}"
-
-
-def spread(value: "Estimate") -> str:
+def spread(estimate: "Estimate") -> str:
     """Write a mean and half its interval: ``45.2 ms ± 2.1 ms``."""
-    if value.half_ns is None:
-        return f"{duration(value.mean_ns)} (one process)"
-    return f"{duration(value.mean_ns)} ± {duration(value.half_ns)}"
-
-
-def duration(ns: float) -> str:
-    """Return a time in three digits with its unit."""
-    size, unit = next(((s, u) for s, u in _UNITS if abs(ns) >= s), _UNITS[-1])
-    return f"{ns / size:.3g} {unit}"
+    if estimate.half_ns is None:
+        return f"{duration(estimate.mean_ns)} (one process)"
+    return f"{duration(estimate.mean_ns)} ± {duration(estimate.half_ns)}"

@@ -37,15 +37,10 @@ class Import:
     children: tuple[Import, ...] = ()
 
     @property
-    def adds_up(self) -> bool:
+    def is_sound(self) -> bool:
         """Tell whether itself and its children make its total, but for rounding."""
         parts = self.own_us + sum(child.total_us for child in self.children)
         return abs(parts - self.total_us) <= len(self.children) + 1
-
-    @property
-    def is_negative(self) -> bool:
-        """Tell whether one of its times is none."""
-        return min(self.own_us, self.total_us) < 0
 
     def mended(self) -> Import:
         """Return it with the times that are left where one is negative.
@@ -53,7 +48,7 @@ class Import:
         Its own is then what its children leave of its total; without a total that is
         one, what there is of its own, and theirs.
         """
-        if not self.is_negative:
+        if min(self.own_us, self.total_us) >= 0:
             return self
         within = sum(child.total_us for child in self.children)
         own = max(0, self.own_us if self.total_us < 0 else self.total_us - within)
@@ -62,17 +57,11 @@ class Import:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """The imports of one process.
+    """The imports of one process, in the order in which they ended.
 
-    Parameters
-    ----------
-    roots : tuple of Import
-        In the order in which they ended.
-    foreign : int
-        Lines of this form that belong to no import, so were printed by a program.
-    doubtful : tuple of str
-        Modules whose numbers do not add up or are negative: a forged line, or threads
-        that import.
+    ``foreign`` counts the lines of this form that a program printed. ``doubtful`` are
+    the modules whose numbers do not add up or are negative: a forged line, or threads
+    that import.
     """
 
     roots: tuple[Import, ...]
@@ -94,15 +83,15 @@ def parse(text: str, imported: Mapping[str, int] | None = None) -> Tree:
     matches = [match for match in map(_LINE.search, text.splitlines()) if match]
     lines = Counter(match["name"] for match in matches)
     surplus = Counter[str]() if imported is None else lines - Counter(imported)
-    foreign = sum(surplus.values())
+    foreign = surplus.total()
     open_at: dict[int, list[Import]] = {}
-    doubtful: list[str] = []
+    doubtful: dict[str, None] = {}
     for match in matches:
         name = match["name"]
         depth = len(match["depth"]) // 2
         # All that ended deeper since the last one of this depth was imported by it.
         deeper = sorted(level for level in open_at if level > depth)
-        one = Import(
+        module = Import(
             name=name,
             own_us=int(match["own"]),
             total_us=int(match["total"]),
@@ -111,19 +100,18 @@ def parse(text: str, imported: Mapping[str, int] | None = None) -> Tree:
         # Of a name with too many lines those that do not add up go first.
         is_last = surplus[name] == lines[name]
         lines[name] -= 1
-        if surplus[name] > 0 and (is_last or not one.adds_up):
+        if surplus[name] > 0 and (is_last or not module.is_sound):
             surplus[name] -= 1
             continue
         for level in deeper:
             del open_at[level]
-        if one.is_negative or not one.adds_up:
-            doubtful.append(name)
-        open_at.setdefault(depth, []).append(one.mended())
+        mended = module.mended()
+        if mended is not module or not module.is_sound:
+            doubtful[name] = None
+        open_at.setdefault(depth, []).append(mended)
     # What is left deeper was cut off: its importer never ended.
-    roots = [one for level in sorted(open_at) for one in open_at[level]]
-    return Tree(
-        roots=tuple(roots), foreign=foreign, doubtful=tuple(dict.fromkeys(doubtful))
-    )
+    roots = [module for level in sorted(open_at) for module in open_at[level]]
+    return Tree(roots=tuple(roots), foreign=foreign, doubtful=tuple(doubtful))
 
 
 def merge(
@@ -135,12 +123,27 @@ def merge(
     one place there with the sum. A place that some processes lack has the mean of
     those that have it, and their number.
     """
-    grouped_warm = [_by_name(roots) for roots in warm]
-    grouped_cold = [_by_name(roots) for roots in cold]
+    kinds = [[_by_name(roots) for roots in processes] for processes in (warm, cold)]
     names = dict.fromkeys(
-        name for grouped in (*grouped_warm, *grouped_cold) for name in grouped
+        name for kind in kinds for by_name in kind for name in by_name
     )
-    return tuple(_module(name, grouped_warm, grouped_cold) for name in names)
+    modules = []
+    for name in names:
+        here = [
+            [by_name[name] for by_name in kind if name in by_name] for kind in kinds
+        ]
+        children = [
+            [
+                [child for module in process for child in module.children]
+                for process in kind
+            ]
+            for kind in here
+        ]
+        costs = [_cost(kind) for kind in here]
+        modules.append(
+            Module(name=name, warm=costs[0], cold=costs[1], children=merge(*children))
+        )
+    return tuple(modules)
 
 
 def walk(modules: Sequence[Module], depth: int = 0) -> Iterator[tuple[int, Module]]:
@@ -152,34 +155,15 @@ def walk(modules: Sequence[Module], depth: int = 0) -> Iterator[tuple[int, Modul
 
 def _by_name(imports: Sequence[Import]) -> dict[str, list[Import]]:
     grouped: dict[str, list[Import]] = {}
-    for one in imports:
-        grouped.setdefault(one.name, []).append(one)
+    for module in imports:
+        grouped.setdefault(module.name, []).append(module)
     return grouped
 
 
-def _module(
-    name: str,
-    warm: Sequence[Mapping[str, Sequence[Import]]],
-    cold: Sequence[Mapping[str, Sequence[Import]]],
-) -> Module:
-    here_warm = [grouped[name] for grouped in warm if name in grouped]
-    here_cold = [grouped[name] for grouped in cold if name in grouped]
-    return Module(
-        name=name,
-        warm=_cost(here_warm),
-        cold=_cost(here_cold),
-        children=merge(_children(here_warm), _children(here_cold)),
-    )
-
-
-def _children(processes: Sequence[Sequence[Import]]) -> list[list[Import]]:
-    return [[child for one in ones for child in one.children] for ones in processes]
-
-
 def _cost(processes: Sequence[Sequence[Import]]) -> Cost | None:
+    """Return the means of one place; None where no process has it."""
     if not processes:
         return None
-    return Cost(
-        own=estimate([_US * sum(one.own_us for one in ones) for ones in processes]),
-        total=estimate([_US * sum(one.total_us for one in ones) for ones in processes]),
-    )
+    own = [_US * sum(module.own_us for module in process) for process in processes]
+    total = [_US * sum(module.total_us for module in process) for process in processes]
+    return Cost(own=estimate(own), total=estimate(total))

@@ -1,6 +1,7 @@
 """The record of ``pybench profile imports``: what importing a module costs, and where.
 
-Times are means over fresh processes, in nanoseconds, with intervals of 95 %.
+Times are means over fresh processes, in nanoseconds, with intervals of 95 %. What one
+process reports of its import is here as well.
 """
 
 from __future__ import annotations
@@ -59,6 +60,35 @@ class Module:
     warm: Cost | None = None
     cold: Cost | None = None
     children: tuple[Module, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """What evaluating the annotations that an import left took in one process."""
+
+    ns: int
+    cpu_ns: int
+    count: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What one process says of its import; written by the program `import_module`.
+
+    ``error`` is None or kind, text and the name of the module that is missing;
+    ``imported`` counts the imports by name; ``annotations`` is None before 3.14.
+    """
+
+    ns: int
+    cpu_ns: int
+    error: tuple[str, str, str] | None
+    was_loaded: bool
+    forks: int
+    loaded: int
+    imported: dict[str, int]
+    can_lazy: bool
+    annotations: Evaluated | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,22 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600}
 # More milliseconds than 32 bits hold cannot be waited for by `select.poll`.
 _LONGEST_S = 2e6
 
+# Nanoseconds of each unit that a time is written in.
+_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
+
+
+def duration(ns: float | None) -> str:
+    """Return a time in three digits with its unit."""
+    if ns is None:
+        return ""
+    ns = float(f"{ns:.3g}")  # first, so that 999.9 is 1 µs and not 1e+03 ns
+    for size, unit in _UNITS:
+        if abs(ns) >= size or unit == "ns":
+            # Above three digits there are only seconds: 4210 s is no 4.21e+03 s.
+            number = ns / size
+            return f"{number:.3g} {unit}" if number < 1e3 else f"{number:.0f} {unit}"
+    raise AssertionError("the last unit takes all")
+
 
 def duration_s(text: str) -> float:
     """Read an option: ``90s``, ``10m``, ``1.5h``, or a number of seconds above 0."""

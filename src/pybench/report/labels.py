@@ -13,6 +13,7 @@ from pybench.comparison.summary import (
     Summary,
 )
 from pybench.records.results import ERROR, NO_VERDICT, NOT_AVAILABLE, VOID
+from pybench.records.texts import duration as duration
 from pybench.records.texts import printable
 from pybench.statistics.decision import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
@@ -29,21 +30,6 @@ LEGEND = (
     "ratio of times to the baseline, below 1 is less; a side's time is the baseline's "
     "times the ratio; * below the margin"
 )
-
-_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
-
-
-def duration(ns: float | None) -> str:
-    """Return a time in three digits with its unit."""
-    if ns is None:
-        return ""
-    ns = float(f"{ns:.3g}")  # first, so that 999.9 is 1 µs and not 1e+03 ns
-    for size, unit in _UNITS:
-        if abs(ns) >= size or unit == "ns":
-            # Above three digits there are only seconds: 4210 s is no 4.21e+03 s.
-            number = ns / size
-            return f"{number:.3g} {unit}" if number < 1e3 else f"{number:.0f} {unit}"
-    raise AssertionError("the last unit takes all")
 
 
 def ratio(row: RowSummary) -> str:
