@@ -21,15 +21,16 @@ from playwright.sync_api import Browser, sync_playwright
 from pybench.comparison.judging import judge
 from pybench.comparison.pair_details import details
 from pybench.comparison.summary import summarise
-from pybench.records.results import (
-    MEASURED,
-    Identity,
+from pybench.records.identity import Identity
+from pybench.records.outcomes import MEASURED
+from pybench.records.run import (
     PairRecord,
     RowRecord,
+    Run,
+    RunHeader,
     SideRecord,
-    TurnSample,
 )
-from pybench.records.run import Run, RunHeader
+from pybench.records.samples import Sample
 from pybench.report.contents import Contents, read_contents
 from pybench.report.page import page
 
@@ -105,9 +106,9 @@ def made_up(rows: int, sides: int) -> Contents:
     )  # fmt: skip
 
 
-def _course(draws: random.Random, effect: float) -> tuple[TurnSample, ...]:
+def _course(draws: random.Random, effect: float) -> tuple[Sample, ...]:
     times = (round(5e6 * effect * draws.lognormvariate(0, 0.01)) for _ in range(11))
-    return tuple(TurnSample(wall_ns=one, cpu_ns=one, waited_ns=0) for one in times)
+    return tuple(Sample(wall_ns=one, cpu_ns=one, waited_ns=0) for one in times)
 
 
 def painted_ms(browser: Browser, path: Path) -> float:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pybench.comparison.pair_details import RowDetail
-from pybench.comparison.summary import Summary
+from pybench.records.pair_details import RowDetail
+from pybench.records.summary import Summary
 from pybench.report import show
 from pybench.report.charts import (
     forest_of,

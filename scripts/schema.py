@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from pybench.comparison.summary import schema
+from pybench.records.summary import schema
 
 PATH = Path(__file__).resolve().parent.parent / "docs" / "summary.schema.json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

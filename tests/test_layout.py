@@ -65,28 +65,9 @@ EXCEPTIONS = {
     ("profiles/bottleneck.py", "target"),
     ("profiles/experiments.py", "target"),
     ("profiles/scenario_comparison.py", "target"),
-    ("records/checks.py", "comparison"),
-    ("records/checks.py", "statistics"),
-    ("report/charts/opened_row.py", "comparison"),
-    ("report/charts/scaling.py", "comparison"),
     ("report/charts/views.py", "comparison"),
-    ("report/charts/views.py", "statistics"),
     ("report/contents.py", "comparison"),
-    ("report/exports/frames.py", "comparison"),
-    ("report/exports/github_action.py", "comparison"),
     ("report/exports/stock.py", "comparison"),
-    ("report/labels.py", "comparison"),
-    ("report/labels.py", "statistics"),
-    ("report/markdown.py", "comparison"),
-    ("report/markdown.py", "statistics"),
-    ("report/page/building.py", "comparison"),
-    ("report/saved_files.py", "comparison"),
-    ("report/site/pages.py", "comparison"),
-    ("report/site/reading.py", "comparison"),
-    ("report/site/series.py", "comparison"),
-    ("report/site/sparkline.py", "comparison"),
-    ("report/terminal.py", "comparison"),
-    ("report/terminal.py", "statistics"),
     ("statistics/differences.py", "records"),
 }
 # The same for the other rules; each list may only become shorter.
@@ -106,9 +87,6 @@ RAW_PROCESSES = {
 }
 SCHEMAS_ELSEWHERE = {
     "cli/profile_run.py",
-    "comparison/process_spread.py",
-    "comparison/saved_comparison.py",
-    "comparison/summary.py",
     "notebook/pictures.py",
     "profiles/bottleneck.py",
     "profiles/doctor.py",
@@ -134,14 +112,6 @@ KNOWN_CIRCLES: list[list[Path]] = [
         PACKAGE / "notebook/display.py",
         PACKAGE / "notebook/measurement.py",
         PACKAGE / "notebook/pictures.py",
-    ],
-    [
-        PACKAGE / "comparison/judging.py",
-        PACKAGE / "comparison/summary.py",
-        PACKAGE / "comparison/timings.py",
-        PACKAGE / "interpreters/package_differences.py",
-        PACKAGE / "records/checks.py",
-        PACKAGE / "records/run.py",
     ],
 ]
 MEANINGLESS = {

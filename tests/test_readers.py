@@ -27,19 +27,19 @@ pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 from pybench.comparison.saved_files import SavedError, read_saved
 from pybench.comparison.selfcheck.live import NAME as TRUTH_NAME
 from pybench.comparison.selfcheck.live import read_suite
-from pybench.comparison.summary import write_summary
 from pybench.interpreters.probe import ProbeError, _parse
 from pybench.profiles import importtime
-from pybench.records.results import (
-    JournalHeader,
-    JournalRow,
+from pybench.records.documents import DocumentError
+from pybench.records.journal import JournalHeader, JournalRow
+from pybench.records.run import (
     PairRecord,
-    ResultsError,
+    RecordWriter,
     RowRecord,
+    RunHeader,
     SideRecord,
-    TurnSample,
 )
-from pybench.records.run import RecordError, RecordWriter, RunHeader
+from pybench.records.samples import Sample
+from pybench.records.summary import write_summary
 from pybench.report import markdown, saved_markdown
 from pybench.report.charts import charts_of
 from pybench.report.contents import PROFILES, Contents, ContentsError, read_contents
@@ -205,7 +205,7 @@ def sound_run(folder: Path) -> Path:
                 samples = {
                     side: (
                         tuple(
-                            TurnSample(
+                            Sample(
                                 wall_ns=draws.randrange(10**6, 2 * 10**6),
                                 cpu_ns=draws.randrange(10**6, 2 * 10**6),
                                 waited_ns=0,
@@ -396,7 +396,7 @@ def sound_journal(folder: Path) -> bytes:
         JournalRow(fullname="t.py::a", outcome="n/a", reason="too old"),
         JournalRow(fullname="t.py::b", outcome="measured", name="b", stats=stats),
     ]
-    from pybench.records.results import header_document, row_document
+    from pybench.records.journal import header_document, row_document
 
     documents = [header_document(header), *map(row_document, rows)]
     return b"".join(json.dumps(one).encode() + b"\n" for one in documents)
@@ -485,19 +485,19 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
         "truth": Reader(
             sound=json.dumps(truth).encode(),
             read=lambda path, _: read_suite(path.parent),
-            errors=(RecordError,),
+            errors=(DocumentError,),
             name=TRUTH_NAME,
         ),
         "journal": Reader(
             sound=sound_journal(folder),
             read=lambda path, _: read_journal(path),
-            errors=(ResultsError,),
+            errors=(DocumentError,),
             name=JOURNAL_NAME,
         ),
         "baseline": Reader(
             sound=json.dumps(stock()).encode(),
             read=lambda path, _: check_baseline(path),
-            errors=(ResultsError,),
+            errors=(DocumentError,),
         ),
         "iterations": Reader(
             sound=json.dumps(counts | {"counts": {"a": 5}}).encode(),

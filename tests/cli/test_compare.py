@@ -20,8 +20,14 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli import compare as comparing
 from pybench.cli import status
-from pybench.records.results import PairRecord, RowRecord, SideRecord, TurnSample
-from pybench.records.run import RecordWriter, RunHeader
+from pybench.records.run import (
+    PairRecord,
+    RecordWriter,
+    RowRecord,
+    RunHeader,
+    SideRecord,
+)
+from pybench.records.samples import Sample
 from pybench.target.process.identity import read_identity
 
 Pybench = Callable[..., subprocess.CompletedProcess[str]]
@@ -44,9 +50,9 @@ def pybench(tmp_path: Path) -> Pybench:
     return run
 
 
-def sample(ns: float) -> TurnSample:
+def sample(ns: float) -> Sample:
     """Return a sample that had the CPU all the time."""
-    return TurnSample(wall_ns=round(ns), cpu_ns=round(ns), waited_ns=0)
+    return Sample(wall_ns=round(ns), cpu_ns=round(ns), waited_ns=0)
 
 
 @pytest.fixture

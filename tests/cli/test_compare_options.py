@@ -26,8 +26,12 @@ from pybench.cli.compare_options import (
     SAVED,
     USED,
 )
-from pybench.records.results import RowRecord, SideRecord
-from pybench.records.run import RecordWriter, RunHeader
+from pybench.records.run import (
+    RecordWriter,
+    RowRecord,
+    RunHeader,
+    SideRecord,
+)
 from pybench.target.process.identity import read_identity
 
 pytestmark = pytest.mark.once

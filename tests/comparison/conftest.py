@@ -50,7 +50,13 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
     pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
     from pybench.comparison.judging import Judgement
     from pybench.comparison.live import Comparison, Side
-    from pybench.records.run import NAME, RecordWriter, Run, RunHeader, read_run
+    from pybench.records.run import (
+        NAME,
+        RecordWriter,
+        Run,
+        RunHeader,
+        read_run,
+    )
 
     def run(
         *,

@@ -21,6 +21,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,16 @@ from pybench.comparison.live import Comparison, ComparisonError, RefusedError, S
 from pybench.comparison.worker import Worker, WorkerError
 from pybench.interpreters import prepare, probe, requests
 from pybench.records import run as record
-from pybench.records.results import identity_document
-from pybench.records.run import RecordError, RecordWriter, Run, RunHeader, read_run
+from pybench.records.documents import DocumentError
+from pybench.records.identity import identity_document
+from pybench.records.json_lines import JsonLines
+from pybench.records.run import (
+    LostRecord,
+    RecordWriter,
+    Run,
+    RunHeader,
+    read_run,
+)
 from pybench.target.plugin import interleaving
 from pybench.target.process.identity import read_identity
 
@@ -762,44 +771,44 @@ def test_disk_that_fills_up_ends_the_run_and_it_can_be_resumed(
 ) -> None:
     """What fits is shown; a disk may take half a line, and then go on."""
     written = 0
-    write = RecordWriter._write
+    append = JsonLines.append
 
-    def fill_up(writer: RecordWriter, line: bytes) -> None:
+    def fill_up(lines: JsonLines, line: bytes) -> None:
         nonlocal written
         written += b'"record":"pair"' in line
-        if written == 3:
-            file = writer._file
-            monkeypatch.setattr(writer, "_file", HalfWritten(file))
-        write(writer, line)
+        with disk_full(monkeypatch) if written >= 3 else nullcontext():
+            append(lines, line)
 
     def replace(path: Path, target: Path) -> None:
         raise refuse(errno.ENOSPC)
 
     with monkeypatch.context() as full:
-        full.setattr(RecordWriter, "_write", fill_up)
+        full.setattr(JsonLines, "append", fill_up)
         full.setattr(Path, "replace", replace)
         assert command() == status.FAILED
     shown = capsys.readouterr()
     assert "No space left on device; what was measured before is in it" in shown.err
     assert "the disk" in shown.err  # of the summary
     assert shown.out.startswith("b against a: ")
-    assert read_run(Path("out")).torn
+    assert not read_run(Path("out")).torn
     assert command("--resume") in (status.OK, status.NO_VERDICT)
     assert counts(read_run(Path("out"))) == {FIRST: 2, SECOND: 2}
 
 
-class HalfWritten:
-    """A file on a disk that has room for a part of what it is given."""
+@contextmanager
+def disk_full(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the disk have room for a part of what it is given, and then for nothing."""
+    room = [50]
+    write = os.write
 
-    def __init__(self, file: Any) -> None:
-        self._file = file
+    def write_half(descriptor: int, data: bytes) -> int:
+        if not room:
+            raise refuse(errno.ENOSPC)
+        return write(descriptor, data[: room.pop()])
 
-    def write(self, data: bytes) -> int:
-        count: int = self._file.write(data[:50])
-        return count
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", write_half)
+        yield
 
 
 def test_summary_that_cannot_be_written_is_said_and_the_table_shown(
@@ -840,14 +849,19 @@ def test_cache_that_cannot_be_written_is_named(
 
 
 def test_record_on_a_disk_that_is_full_is_not_continued_behind_half_a_line(
-    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with RecordWriter(tmp_path, header()) as writer:
-        writer._file = HalfWritten(writer._file)  # type: ignore[assignment]
-        with pytest.raises(RecordError, match="No space left"):
-            writer._write(b"x" * 200)
+        lost = LostRecord(row="r" * 200, pair=1, side="a", reason="gone")
+        with (
+            disk_full(monkeypatch),
+            pytest.raises(DocumentError, match="No space left"),
+        ):
+            writer.append(lost)
+        assert not read_run(tmp_path).torn
+        writer.append(lost)
 
-    assert read_run(tmp_path).torn
+    assert read_run(tmp_path).lost == [lost]
 
 
 def test_session_whose_socket_is_closed_says_how_it_ended(

@@ -17,8 +17,8 @@ from pybench.comparison import judging, live, pairs, worker
 from pybench.comparison.live import ComparisonError
 from pybench.comparison.pair_details import details
 from pybench.comparison.summary import summarise
-from pybench.records.results import MEASURED, PairRecord
-from pybench.records.run import read_run
+from pybench.records.outcomes import MEASURED
+from pybench.records.run import PairRecord, read_run
 
 Compare = Callable[..., Any]
 

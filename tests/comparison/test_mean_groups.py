@@ -24,8 +24,14 @@ from pybench.comparison.mean_groups import (
     kind_of,
 )
 from pybench.comparison.summary import summarise
-from pybench.records.results import PairRecord, RowRecord, SideRecord, TurnSample
-from pybench.records.run import Run, RunHeader
+from pybench.records.run import (
+    PairRecord,
+    RowRecord,
+    Run,
+    RunHeader,
+    SideRecord,
+)
+from pybench.records.samples import Sample
 from pybench.target.process.identity import read_identity
 
 pytestmark = pytest.mark.once
@@ -122,7 +128,7 @@ def recorded(rows: dict[str, tuple[float, dict[str, Any]]]) -> Run:
             samples = {
                 side: (
                     tuple(
-                        TurnSample(wall_ns=round(ns), cpu_ns=round(ns), waited_ns=0)
+                        Sample(wall_ns=round(ns), cpu_ns=round(ns), waited_ns=0)
                         for _ in range(4)
                     ),
                 )

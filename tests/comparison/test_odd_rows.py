@@ -15,7 +15,7 @@ from pybench.cli import status
 from pybench.comparison.live import LOST_MOST, UNSTABLE
 from pybench.comparison.pairs import ABSENT
 from pybench.comparison.summary import exit_code, summarise
-from pybench.records.results import ERROR, MEASURED, SKIPPED
+from pybench.records.outcomes import ERROR, MEASURED, SKIPPED
 from pybench.records.run import read_run
 
 Compare = Callable[..., Any]

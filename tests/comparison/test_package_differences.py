@@ -15,8 +15,12 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 from pybench.comparison.live import RefusedError
 from pybench.comparison.summary import summarise
 from pybench.interpreters.package_differences import package_differences
-from pybench.records.results import SideRecord
-from pybench.records.run import Run, RunHeader, read_run
+from pybench.records.run import (
+    Run,
+    RunHeader,
+    SideRecord,
+    read_run,
+)
 from pybench.target.process.identity import read_identity
 
 pytestmark = pytest.mark.once

@@ -13,8 +13,6 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.comparison.process_spread import (
-    Extreme,
-    ExtremesError,
     extreme_of,
     machine_of,
     recall,
@@ -22,8 +20,16 @@ from pybench.comparison.process_spread import (
 )
 from pybench.comparison.saved_comparison import compare_saved
 from pybench.comparison.saved_files import PYTEST_BENCHMARK, Saved, SavedRow
-from pybench.records.results import PairRecord, RowRecord, SideRecord, TurnSample
-from pybench.records.run import Run, RunHeader
+from pybench.records.documents import DocumentError
+from pybench.records.extremes import Extreme
+from pybench.records.run import (
+    PairRecord,
+    RowRecord,
+    Run,
+    RunHeader,
+    SideRecord,
+)
+from pybench.records.samples import Sample
 from pybench.target.process.identity import read_identity
 
 pytestmark = pytest.mark.once
@@ -34,15 +40,14 @@ EXTREME = Extreme(
 )
 
 
-def process(warm_up_ns: int, *walls_ns: int) -> tuple[TurnSample, ...]:
+def process(warm_up_ns: int, *walls_ns: int) -> tuple[Sample, ...]:
     """Return a process with a warm-up and samples; its CPU time says nothing."""
     return tuple(
-        TurnSample(wall_ns=wall, cpu_ns=1, waited_ns=0)
-        for wall in (warm_up_ns, *walls_ns)
+        Sample(wall_ns=wall, cpu_ns=1, waited_ns=0) for wall in (warm_up_ns, *walls_ns)
     )
 
 
-def run_with(**rows: list[dict[str, tuple[TurnSample, ...]]]) -> Run:
+def run_with(**rows: list[dict[str, tuple[Sample, ...]]]) -> Run:
     """Return a run of rows with their pairs: side to process."""
     header = RunHeader(
         version="0", started="then", command=(), seed=1, margin=0.03, pairs=None,
@@ -149,7 +154,7 @@ def test_damaged_file_is_named(tmp_path: Path, change: dict[str, Any]) -> None:
     path = remember(EXTREME, tmp_path)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
 
-    with pytest.raises(ExtremesError, match=rf"{path.name}: .*: remove it"):
+    with pytest.raises(DocumentError, match=rf"{path.name}: .*: remove it"):
         recall(MACHINE, tmp_path)
 
 
@@ -157,7 +162,7 @@ def test_torn_file_is_named_and_replaced_by_the_next_check(tmp_path: Path) -> No
     path = remember(EXTREME, tmp_path)
     path.write_text(path.read_text()[:20])
 
-    with pytest.raises(ExtremesError, match="remove it"):
+    with pytest.raises(DocumentError, match="remove it"):
         recall(MACHINE, tmp_path)
     remember(EXTREME, tmp_path)
     assert recall(MACHINE, tmp_path) == EXTREME

@@ -15,14 +15,7 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 from pybench.comparison import saved_files
 from pybench.comparison.judging import COMPUTATION, MEMORY, STARTUP
 from pybench.comparison.mean_groups import CONTENDED, NATIVE
-from pybench.comparison.saved_comparison import (
-    CONTROL,
-    LIMITS,
-    SavedComparison,
-    SavedRowSummary,
-    compare_saved,
-    exit_code,
-)
+from pybench.comparison.saved_comparison import LIMITS, compare_saved, exit_code
 from pybench.comparison.saved_files import (
     Saved,
     SavedError,
@@ -31,7 +24,8 @@ from pybench.comparison.saved_files import (
     is_saved,
     read_saved,
 )
-from pybench.records.results import identity_document
+from pybench.records.identity import identity_document
+from pybench.records.saved_comparison import CONTROL, SavedComparison, SavedRowSummary
 from pybench.statistics.unpaired import FASTER, INCONCLUSIVE, ONE_PROCESS, SLOWER
 from pybench.target.process.identity import read_identity
 

@@ -11,18 +11,17 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.comparison import pairs
 from pybench.comparison.judging import difference, judge
-from pybench.comparison.pair_details import details
+from pybench.comparison.pair_details import details, row_times
 from pybench.comparison.summary import ONCE_NAMED, summarise
-from pybench.comparison.timings import row_times
-from pybench.records.results import (
-    ERROR,
-    MEASURED,
+from pybench.records.outcomes import ERROR, MEASURED
+from pybench.records.run import (
     PairRecord,
     RowRecord,
+    Run,
+    RunHeader,
     SideRecord,
-    TurnSample,
 )
-from pybench.records.run import Run, RunHeader
+from pybench.records.samples import Sample
 from pybench.target.process.identity import read_identity
 
 pytestmark = pytest.mark.once
@@ -42,9 +41,9 @@ def row_record(row: str = ROW, outcome: str = MEASURED) -> RowRecord:
     )  # fmt: skip
 
 
-def sample(ns: int) -> TurnSample:
+def sample(ns: int) -> Sample:
     """Return a sample of which each clock says the same."""
-    return TurnSample(wall_ns=ns, cpu_ns=ns, waited_ns=0)
+    return Sample(wall_ns=ns, cpu_ns=ns, waited_ns=0)
 
 
 def run_of(samples: dict[str, list[int]], warmups: int, *rows: RowRecord) -> Run:

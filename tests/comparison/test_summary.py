@@ -14,18 +14,26 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 import msgspec
 
 from pybench.cli import status
-from pybench.comparison.summary import RowSummary, Summary, exit_code, schema
+from pybench.comparison.summary import exit_code
+from pybench.records.outcomes import Reason, ReasonKind
+from pybench.records.summary import RowSummary, Summary, schema
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "summary.schema.json"
 
 
-def row(verdict: str, ratio: float | None = 1.0, reason: str = "") -> RowSummary:
+def row(
+    verdict: str, ratio: float | None = 1.0, kind: ReasonKind | None = None
+) -> RowSummary:
     """Return a row of that verdict."""
     beyond = ratio is not None and not 1 / 1.03 < ratio < 1.03
+    # The text says nothing: "error:" may stand in any message.
+    text = "error: void: lost:"
+    reasons = (Reason(kind=kind, culprit="b", text=text),) if kind else ()
     return RowSummary(
         row="f.py::test", category="", group=None, side="b", verdict=verdict,
         is_regression=verdict == "slower" and beyond, is_beyond_margin=beyond,
-        reason=reason, ratio=ratio, low=None, high=None, margin=0.03,
+        reason=text if kind else "", reasons=reasons, ratio=ratio, low=None,
+        high=None, margin=0.03,
         below_margin=False, smallest_visible=None, pairs=20, pairs_to_settle=None,
         metric="cpu", oversubscribed=False, baseline_ns=1.0, side_ns=1.0,
     )  # fmt: skip
@@ -42,8 +50,10 @@ def summary(*rows: RowSummary, withheld: dict[str, str] | None = None) -> Summar
 
 SLOWER, FASTER, BARELY = row("slower", 1.2), row("faster", 0.8), row("slower", 1.01)
 EQUIVALENT, UNDECIDED = row("equivalent"), row("inconclusive", 1.2)
-MISSING, LOST = row("none", None, "n/a: not here"), row("none", None, "lost: b: died")
-ERROR, VOID = row("none", None, "b: error: E"), row("none", None, "b: void: GIL on")
+MISSING = row("none", None, ReasonKind.NOT_AVAILABLE)
+LOST = row("none", None, ReasonKind.LOST)
+ERROR = row("none", None, ReasonKind.ERROR)
+VOID = row("none", None, ReasonKind.GIL_TURNED_ON)
 WITHHELD = {"cpu": "a copy of the baseline came out slower"}
 
 

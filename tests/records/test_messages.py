@@ -15,7 +15,8 @@ from pybench.records.messages import (
     read_rounds,
     read_sample,
 )
-from pybench.records.results import ERROR, MEASURED, SKIPPED, TurnSample
+from pybench.records.outcomes import ERROR, MEASURED, SKIPPED
+from pybench.records.samples import Sample
 from pybench.records.texts import encodable
 
 pytestmark = pytest.mark.once
@@ -110,7 +111,7 @@ def test_a_sample_is_whole_nanoseconds(said: Any) -> None:
 def test_samples_and_rounds_are_read() -> None:
     said = {"wall_ns": 3, "cpu_ns": 2, "waited_ns": 0, "blocked": None}
 
-    assert read_sample(said) == TurnSample(wall_ns=3, cpu_ns=2, waited_ns=0)
+    assert read_sample(said) == Sample(wall_ns=3, cpu_ns=2, waited_ns=0)
     assert [read_rounds({"rounds": n}) for n in (None, 1, 40)] == [None, 1, 40]
     assert read_rounds({}) is None
     with pytest.raises(MessageError, match="instead of its rounds"):

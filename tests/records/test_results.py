@@ -5,18 +5,20 @@ from dataclasses import replace
 
 import pytest
 
-from pybench.records.results import (
-    STATISTICS,
+from pybench.records.documents import DocumentError
+from pybench.records.identity import (
     ExtensionBuild,
     Identity,
+    differences,
+    identity_document,
+    parse_identity,
+)
+from pybench.records.journal import (
+    STATISTICS,
     JournalHeader,
     JournalRow,
-    ResultsError,
-    differences,
     header_document,
-    identity_document,
     parse_header,
-    parse_identity,
     parse_row,
     row_document,
 )
@@ -119,7 +121,7 @@ def test_rejects_an_identity_that_is_none(
 ) -> None:
     document = identity_document(IDENTITY) | change
 
-    with pytest.raises(ResultsError, match=rf"a file: .*{message}"):
+    with pytest.raises(DocumentError, match=rf"a file: .*{message}"):
         parse_identity(document, "a file")
 
 
@@ -130,7 +132,7 @@ def test_header_survives_json() -> None:
 
 
 def test_rejects_a_first_line_that_is_no_header() -> None:
-    with pytest.raises(ResultsError, match="not a journal's header"):
+    with pytest.raises(DocumentError, match="not a journal's header"):
         parse_header({"finished": True}, "a file")
 
 
@@ -158,5 +160,5 @@ def test_row_survives_json(row: JournalRow) -> None:
 def test_rejects_a_row_that_is_none(change: dict[str, object], message: str) -> None:
     row = JournalRow(fullname="t.py::a", outcome="measured", name="a", stats=STATS)
 
-    with pytest.raises(ResultsError, match=message):
+    with pytest.raises(DocumentError, match=message):
         parse_row(row_document(row) | change, "a file")

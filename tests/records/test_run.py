@@ -8,20 +8,18 @@ import pytest
 
 pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 
-from pybench.records.results import (
+from pybench.records.documents import DocumentError
+from pybench.records.run import (
     LostRecord,
     PairRecord,
-    RowRecord,
-    SideRecord,
-    TurnSample,
-)
-from pybench.records.run import (
     Record,
-    RecordError,
     RecordWriter,
+    RowRecord,
     RunHeader,
+    SideRecord,
     read_run,
 )
+from pybench.records.samples import Sample
 from pybench.target.process.identity import read_identity
 
 HEADER = RunHeader(
@@ -43,7 +41,7 @@ RECORDS: list[Record] = [
     PairRecord(
         row="f.py::test", pair=1, order=("a", "b"), apart=False, cpu=None, hash_seed=3,
         numbers={"count": 20},
-        samples={"a": ((TurnSample(wall_ns=1, cpu_ns=2, waited_ns=3),),)},
+        samples={"a": ((Sample(wall_ns=1, cpu_ns=2, waited_ns=3),),)},
     ),
     LostRecord(row="f.py::test", pair=2, side="b", reason="gone"),
 ]  # fmt: skip
@@ -110,23 +108,23 @@ def test_what_is_no_record_is_named(folder: Path, text: str, said: str) -> None:
     header = path.read_text().splitlines()[0] + "\n"
     path.write_text(text.replace("HEADER", header))
 
-    with pytest.raises(RecordError, match=rf"run\.jsonl.*{said}"):
+    with pytest.raises(DocumentError, match=rf"run\.jsonl.*{said}"):
         read_run(folder)
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match=r"nowhere.*No such file"):
+    with pytest.raises(DocumentError, match=r"nowhere.*No such file"):
         read_run(tmp_path / "nowhere")
 
 
 def test_a_run_is_not_overwritten(folder: Path) -> None:
-    with pytest.raises(RecordError, match="--resume, or choose another folder"):
+    with pytest.raises(DocumentError, match="--resume, or choose another folder"):
         RecordWriter(folder, HEADER)
 
 
 def test_disk_that_refuses_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RecordError, match="file"):
+    with pytest.raises(DocumentError, match="file"):
         RecordWriter(tmp_path / "file" / "run", HEADER)
 
 
@@ -137,7 +135,7 @@ def test_full_disk_is_named(tmp_path: Path) -> None:
 
     with (
         RecordWriter(tmp_path / "run", None) as writer,
-        pytest.raises(RecordError, match=r"No space left.*--resume"),
+        pytest.raises(DocumentError, match=r"No space left.*--resume"),
     ):
         writer.append(RECORDS[3])
 
@@ -150,6 +148,6 @@ def test_a_record_that_is_deleted_ends_the_run_and_says_what_is_kept(
         writer.append(RECORDS[0])
         writer.path.unlink()
         with pytest.raises(
-            RecordError, match=r"run\.jsonl was deleted.*nothing is kept"
+            DocumentError, match=r"run\.jsonl was deleted.*nothing is kept"
         ):
             writer.append(RECORDS[1])

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pybench.records.results import Identity, PairRecord
-    from pybench.records.run import Run
+    from pybench.records.identity import Identity
+    from pybench.records.run import PairRecord, Run
     from pybench.report.contents import Contents, Profile
 
 Recorded = Callable[..., "Run"]
@@ -30,7 +30,7 @@ QUIET = 0.004
 
 
 def _identity(version: str, *, free_threaded: bool, gil_enabled: bool) -> Identity:
-    from pybench.records.results import Identity
+    from pybench.records.identity import Identity
 
     return Identity(
         implementation="cpython", version=version, soabi=f"cpython-{version}",
@@ -43,14 +43,15 @@ def _identity(version: str, *, free_threaded: bool, gil_enabled: bool) -> Identi
 def _pair(
     draws: random.Random, row: str, number: int, ratios: Mapping[str, float], sd: float
 ) -> PairRecord:
-    from pybench.records.results import PairRecord, TurnSample
+    from pybench.records.run import PairRecord
+    from pybench.records.samples import Sample
 
-    def course(ratio: float) -> tuple[TurnSample, ...]:
+    def course(ratio: float) -> tuple[Sample, ...]:
         own = ratio * draws.lognormvariate(0, sd)
         times = [own * 5e6 * draws.lognormvariate(0, 0.002) for _ in range(11)]
         times[0] *= 1.2
         return tuple(
-            TurnSample(wall_ns=round(time * 1.01), cpu_ns=round(time), waited_ns=0)
+            Sample(wall_ns=round(time * 1.01), cpu_ns=round(time), waited_ns=0)
             for time in times
         )
 
@@ -73,8 +74,14 @@ def recorded() -> Recorded:
     """
     pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
     pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
-    from pybench.records.results import MEASURED, NOT_AVAILABLE, RowRecord, SideRecord
-    from pybench.records.run import RecordWriter, Run, RunHeader
+    from pybench.records.outcomes import MEASURED, NOT_AVAILABLE
+    from pybench.records.run import (
+        RecordWriter,
+        RowRecord,
+        Run,
+        RunHeader,
+        SideRecord,
+    )
 
     def make(
         effects: Mapping[str, float] = EFFECTS,

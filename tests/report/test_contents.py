@@ -13,7 +13,8 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.comparison.judging import judge
-from pybench.comparison.summary import summarise, write_summary
+from pybench.comparison.summary import summarise
+from pybench.records.summary import write_summary
 from pybench.report.contents import ContentsError, read_contents
 
 

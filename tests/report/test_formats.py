@@ -22,7 +22,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from pybench.comparison.judging import judge
-from pybench.comparison.summary import Summary, summarise
+from pybench.comparison.summary import summarise
+from pybench.records.summary import Summary
 from pybench.report import markdown, show
 from pybench.report.exports.frames import to_csv
 from pybench.report.labels import SIGNS, operation

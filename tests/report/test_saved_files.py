@@ -15,9 +15,10 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from rich.console import Console
 
-from pybench.comparison.process_spread import Extreme
-from pybench.comparison.saved_comparison import SavedComparison, compare_saved
+from pybench.comparison.saved_comparison import compare_saved
 from pybench.comparison.saved_files import Saved, SavedRow
+from pybench.records.extremes import Extreme
+from pybench.records.saved_comparison import SavedComparison
 from pybench.report import saved_markdown, show_saved
 
 STEADY = [1.0, 1.01, 0.99, 1.005]

@@ -22,9 +22,10 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 
 from pybench.comparison.judging import judge
-from pybench.comparison.summary import Summary, summarise, write_summary
+from pybench.comparison.summary import summarise
 from pybench.records.run import NAME as RUN_NAME
 from pybench.records.run import RecordWriter
+from pybench.records.summary import Summary, write_summary
 from pybench.report import site as package
 from pybench.report.charts.looks import HUES, OTHER_HUE
 from pybench.report.contents import Contents, ContentsError, read_contents
@@ -35,8 +36,8 @@ from pybench.report.site.series import series_of
 from pybench.report.site.sparkline import HEIGHT, WIDTH, sparkline
 
 if TYPE_CHECKING:
-    from pybench.comparison.summary import RowSummary
     from pybench.records.run import Run
+    from pybench.records.summary import RowSummary
 
 Recorded = Callable[..., "Run"]
 

@@ -27,9 +27,10 @@ from rich.console import Console
 
 from pybench.comparison.judging import judge
 from pybench.comparison.pair_details import details
-from pybench.comparison.summary import Summary, summarise
+from pybench.comparison.summary import summarise
 from pybench.notebook.loaded import Loaded
-from pybench.records.results import TurnSample
+from pybench.records.samples import Sample
+from pybench.records.summary import Summary
 from pybench.report import markdown, show
 from pybench.report.contents import Contents
 from pybench.report.exports.frames import to_csv
@@ -43,9 +44,9 @@ ROW = "benchmarks/interpreter/test_calls.py::test_benchmark_interpreter_wild"
 PAIRS = [(100, 103, 106)] * 9 + [(200, 110, 130)] * 2 + [(200, 206, 212)] * 9
 
 
-def course(ns: float) -> tuple[tuple[TurnSample, ...], ...]:
+def course(ns: float) -> tuple[tuple[Sample, ...], ...]:
     """Return the samples of one process; a sample is a thousand operations."""
-    one = TurnSample(wall_ns=round(ns * 1000), cpu_ns=round(ns * 1000), waited_ns=0)
+    one = Sample(wall_ns=round(ns * 1000), cpu_ns=round(ns * 1000), waited_ns=0)
     return ((one,) * 5,)
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pybench.records.results import TurnSample
+from pybench.records.samples import Sample
 from pybench.statistics.differences import (
     CPU,
     WALL,
@@ -21,9 +21,9 @@ from pybench.statistics.differences import (
 
 def sample(
     wall: int, cpu: int | None = None, waited: int = 0, blocked: int | None = None
-) -> TurnSample:
+) -> Sample:
     """Return a sample that used the CPU all the time, if nothing else is said."""
-    return TurnSample(
+    return Sample(
         wall_ns=wall,
         cpu_ns=wall if cpu is None else cpu,
         waited_ns=waited,
@@ -92,7 +92,7 @@ def test_sides_mirror_exactly() -> None:
         ([sample(1000, cpu=900, waited=300)], CPU),  # more than it can have waited
     ],
 )
-def test_clock_fits_what_the_row_does(samples: list[TurnSample], metric: str) -> None:
+def test_clock_fits_what_the_row_does(samples: list[Sample], metric: str) -> None:
     assert choose_metric([samples]) == metric
 
 

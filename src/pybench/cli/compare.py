@@ -18,9 +18,9 @@ from pybench.progress import Meter
 
 if TYPE_CHECKING:
     from pybench.comparison.live import Progress, Side
-    from pybench.comparison.summary import Summary
     from pybench.interpreters.requests import Requested
     from pybench.records.run import Run, RunHeader
+    from pybench.records.summary import Summary
 
 # Where runs are kept unless -o says where; beside pytest-benchmark's own.
 RUNS = Path(".benchmarks") / "runs"
@@ -167,14 +167,15 @@ def judge_again(words: Sequence[str], options: argparse.Namespace) -> int:
     """Show runs that were recorded."""
     from pybench.comparison.judging import judge
     from pybench.comparison.summary import summarise
-    from pybench.records.run import RecordError, read_run
+    from pybench.records.documents import DocumentError
+    from pybench.records.run import read_run
 
     compare_options.refuse(options, compare_options.RECORDED)
     status = 0
     for word in words:
         try:
             run = read_run(Path(word))
-        except RecordError as error:
+        except DocumentError as error:
             raise UsageError(str(error)) from None
         if not run.rows:
             raise UsageError(f"{word}: the run ended before a row was measured")
@@ -188,9 +189,10 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
     import msgspec
     from rich.console import Console
 
-    from pybench.comparison.process_spread import ExtremesError, recall
+    from pybench.comparison.process_spread import recall
     from pybench.comparison.saved_comparison import compare_saved, exit_code
     from pybench.comparison.saved_files import SavedError, read_saved
+    from pybench.records.documents import DocumentError
     from pybench.report import saved_markdown, show_saved
 
     compare_options.refuse(options, compare_options.SAVED)
@@ -198,7 +200,7 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
         files = [read_saved(Path(word)) for word in words]
         extreme = recall(files[0].machine, extremes_folder())
         comparison = compare_saved(files, compare_options.margin_of(options), extreme)
-    except (SavedError, ExtremesError) as error:
+    except (SavedError, DocumentError) as error:
         raise UsageError(str(error)) from None
     if options.format == "md":
         print(saved_markdown(comparison, most_characters=options.max_chars), end="")
@@ -220,10 +222,12 @@ def extremes_folder() -> Path:
 def live(words: Sequence[str], options: argparse.Namespace) -> int:
     """Measure and decide."""
     from pybench.comparison.live import Comparison, ComparisonError, RefusedError
-    from pybench.comparison.summary import summarise, write_summary
+    from pybench.comparison.summary import summarise
     from pybench.comparison.worker import WorkerError
     from pybench.interpreters.find import unlike
-    from pybench.records.run import RecordError, RecordWriter, read_run
+    from pybench.records.documents import DocumentError
+    from pybench.records.run import RecordWriter, read_run
+    from pybench.records.summary import write_summary
 
     if options.resume and options.output is None:
         raise UsageError("--resume goes on with a run: say which one, -o DIR")
@@ -258,11 +262,11 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
                 comparison.go()
             except KeyboardInterrupt:
                 interrupted = True
-            except (ComparisonError, WorkerError, OSError, RecordError) as error:
+            except (ComparisonError, WorkerError, OSError, DocumentError) as error:
                 meter.close()
                 print(f"pybench: error: {error}", file=sys.stderr)
                 failure = NO_VERDICT if isinstance(error, RefusedError) else FAILED
-    except RecordError as error:
+    except DocumentError as error:
         if options.resume or not output.exists():
             raise UsageError(str(error)) from None
         print(f"pybench: error: {error}", file=sys.stderr)

@@ -13,8 +13,8 @@ from pybench.cli.output import place, write_whole
 from pybench.cli.status import OK, UsageError, for_terminal
 
 if TYPE_CHECKING:
-    from pybench.comparison.summary import Summary
     from pybench.records.run import Run
+    from pybench.records.summary import Summary
     from pybench.report.contents import Contents
 
 # What is written, and what was left out of it and why.

@@ -89,7 +89,7 @@ def check_live(options: argparse.Namespace) -> int:
     host_needs()
     from pybench.comparison.live import ComparisonError, Side
     from pybench.comparison.selfcheck import live
-    from pybench.records.run import RecordError
+    from pybench.records.documents import DocumentError
 
     options.benchmarks = []
     suite = suite_of(options)
@@ -116,7 +116,7 @@ def check_live(options: argparse.Namespace) -> int:
             found.append(live.read_suite(folder))
             print(line_of(number, found[-1]), flush=True)
             print(remembered(folder, found[-1]), flush=True)
-    except (ComparisonError, RecordError, OSError) as error:
+    except (ComparisonError, DocumentError, OSError) as error:
         print(f"pybench: error: {error}", file=sys.stderr)
         return FAILED
     for line in lines_of(found):
@@ -212,12 +212,12 @@ def check_replay(options: argparse.Namespace) -> int:
     """Replay records."""
     host_needs()
     from pybench.comparison.selfcheck.replay import ReplayError, replay
-    from pybench.records.run import RecordError
+    from pybench.records.documents import DocumentError
 
     try:
         for line in replay(options.runs, options.suites, options.rows, options.seed):
             print(line, flush=True)
-    except (RecordError, ReplayError) as error:
+    except (DocumentError, ReplayError) as error:
         raise UsageError(str(error)) from None
     return OK
 
@@ -227,7 +227,8 @@ def check_others(options: argparse.Namespace) -> int:
     host_needs()
     from pybench.comparison.live import ComparisonError
     from pybench.comparison.selfcheck import others
-    from pybench.records.run import NAME, RecordError
+    from pybench.records.documents import DocumentError
+    from pybench.records.run import NAME
 
     folder = options.output.absolute()
     if (folder / "pybench" / NAME).exists():
@@ -241,7 +242,7 @@ def check_others(options: argparse.Namespace) -> int:
                 f"{said.elapsed_s:.0f} s",
                 flush=True,
             )
-    except (ComparisonError, RecordError, others.OtherError) as error:
+    except (ComparisonError, DocumentError, others.OtherError) as error:
         print(f"pybench: error: {error}", file=sys.stderr)
         return FAILED
     return OK

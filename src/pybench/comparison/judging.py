@@ -19,12 +19,12 @@ from pybench.comparison.mean_groups import (
     kind_of,
 )
 from pybench.comparison.mean_groups import STARTUP as STARTUP_KIND
-from pybench.records.results import MEASURED, VOID, PairRecord, RowRecord
-from pybench.records.run import Run
+from pybench.records.outcomes import Reason, ReasonKind
+from pybench.records.row_names import CellKey
+from pybench.records.run import PairRecord, RowRecord, Run
+from pybench.records.samples import CPU, WALL
 from pybench.statistics.decision import Verdict, decide
 from pybench.statistics.differences import (
-    CPU,
-    WALL,
     DifferenceError,
     adjacent_difference,
     apart_difference,
@@ -33,7 +33,7 @@ from pybench.statistics.plan import Plan
 from pybench.statistics.suite import GeometricMean, geometric_mean
 from pybench.statistics.withholding import TWIN, YARDSTICK, Control, withheld_classes
 
-# The classes of rows. What one thread computes takes turns on one CPU; threads and
+# The classes of rows. What one thread computes is interleaved on one CPU; threads and
 # what waits for a disk, a socket or a child are in the hands of the scheduler.
 COMPUTING = "computing"
 THREADS = "threads"
@@ -54,23 +54,28 @@ COMPUTATION = "computation"
 PARTS = (MEMORY, STARTUP, COMPUTATION)
 _PART_OF = {"memory": MEMORY, "startup": STARTUP}
 
-# How a session says it (`pybench.target.plugin.interleaving`).
-_GIL_TURNED_ON = f"{VOID}: GIL turned on"
+Differences = Mapping[str, Sequence[float]]  # per row the numbers of its pairs
+Means = Mapping[str, GeometricMean]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One row of one contender."""
+    """One row of one contender; without a verdict, `reasons` say why."""
 
     row: str
     side: str
     verdict: Verdict | None
-    reason: str  # why there is no verdict; empty if there is
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """All reasons in one text."""
+        return "; ".join(reason.text for reason in self.reasons)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a run says, complete enough for every face of a report.
+    """What a run says, complete enough for every format of a report.
 
     Parameters
     ----------
@@ -78,6 +83,9 @@ class Judgement:
         One per row and contender.
     withheld : mapping of str to str
         Metric to reason: rows of it have estimates and intervals, no verdicts.
+    gil_turned_on : str
+        Which row of which arm found the GIL turned on that was off at the start, ""
+        for none. From then on that arm was another interpreter than its identity says.
     means : mapping
         Per contender and category the geometric mean over rows of one thread in which
         Python computes; "" is all of these.
@@ -91,10 +99,11 @@ class Judgement:
     plan: Plan
     cells: tuple[Cell, ...]
     withheld: Mapping[str, str]
+    gil_turned_on: str
     controls: tuple[Control, ...]
-    means: Mapping[str, Mapping[str, GeometricMean]]
-    apart: Mapping[str, Mapping[str, GeometricMean]]
-    parts: Mapping[str, Mapping[str, GeometricMean]]
+    means: Mapping[str, Means]
+    apart: Mapping[str, Means]
+    parts: Mapping[str, Means]
 
     def cell(self, row: str, side: str) -> Cell:
         """Return one cell."""
@@ -134,63 +143,50 @@ def difference(record: PairRecord, metric: str, baseline: str, side: str) -> flo
     DifferenceError
         If a time in it is not positive.
     """
-    ours, theirs = record.timed(baseline), record.timed(side)
     compute = apart_difference if record.apart else adjacent_difference
-    values = [compute(a, b, metric) for a, b in zip(ours, theirs, strict=True)]
+    processes = zip(record.timed(baseline), record.timed(side), strict=True)
+    values = [compute(ours, theirs, metric) for ours, theirs in processes]
     return sum(values) / len(values)
 
 
 def differences(run: Run, side: str) -> dict[str, list[float]]:
-    """Return the numbers of all rows of one side, in the order of their pairs."""
-    baseline = run.baseline.name
-    found: dict[str, list[float]] = {}
-    for row, record in comparable(run, side):
-        values = []
-        for number in sorted(run.pairs.get(row, {})):
-            pair = run.pairs[row][number]
+    """Return the numbers of all rows of one arm, in the order of their pairs."""
+    by_row: dict[str, list[float]] = {}
+    for record in run.comparable(side):
+        for pair in run.pairs_of(record.row):
             if side not in pair.samples:
                 continue
             try:
-                values.append(difference(pair, record.metric or CPU, baseline, side))
+                value = difference(pair, record.clock, run.baseline.name, side)
             except DifferenceError:
-                continue  # both sides are dropped with it, whichever it was
-        if values:
-            found[row] = values
-    return found
-
-
-def comparable(run: Run, side: str) -> Iterator[tuple[str, RowRecord]]:
-    """Yield the rows that a side and the baseline can both run."""
-    baseline = run.baseline.name
-    side_of = run.sides[side].twin_of or side
-    for row, record in run.rows.items():
-        outcomes = record.outcomes
-        if outcomes.get(baseline) == MEASURED and outcomes.get(side_of) == MEASURED:
-            yield row, record
+                continue  # both arms are dropped with it, whichever it was
+            by_row.setdefault(record.row, []).append(value)
+    return by_row
 
 
 def suspicion(run: Run) -> dict[str, float]:
-    """Say of each row how many of its standard errors it lies off, on any side."""
-    found: dict[str, float] = {}
+    """Say of each row how many of its standard errors it lies off, on any arm."""
+    errors_off: dict[str, float] = {}
     for side in run.contenders:
         for row, values in differences(run, side.name).items():
             if len(values) < 2:
                 continue
             error = statistics.stdev(values) / math.sqrt(len(values))
             size = abs(statistics.median(values))
-            found[row] = max(found.get(row, 0.0), size / error if error else math.inf)
-    return found
+            off = size / error if error else math.inf
+            errors_off[row] = max(errors_off.get(row, 0.0), off)
+    return errors_off
 
 
-def clear_changes(run: Run) -> frozenset[tuple[str, str]]:
-    """Return the rows, by row and side, that have clearly changed so far.
+def clear_changes(run: Run) -> frozenset[CellKey]:
+    """Return the rows that have clearly changed so far.
 
     No verdict: it only says whose pairs need not be precise, as their signs do. Looking
     at earlier pairs for that is allowed; what a pair says under no change is as likely
     up as down however many samples it has.
     """
     return frozenset(
-        (row, side.name)
+        CellKey(side.name, row)
         for side in run.contenders
         for row, values in differences(run, side.name).items()
         if is_clear(values)
@@ -207,105 +203,109 @@ def is_clear(values: Sequence[float]) -> bool:
 def judge(run: Run) -> Judgement:
     """Decide everything that the record of a run lets decide."""
     plan = plan_of(run)
+    by_arm = {side.name: differences(run, side.name) for side in run.contenders}
     # All contenders are one family: whoever compares six has six times the chances.
-    found = {side.name: differences(run, side.name) for side in run.contenders}
     family = {
-        _key(side, row): values
-        for side, rows in found.items()
+        CellKey(arm, row): values
+        for arm, rows in by_arm.items()
         for row, values in rows.items()
     }
     margins = {row: margin_of(record, plan) for row, record in run.rows.items()}
-    decided = decide(
-        family, plan, {key: margins[key.partition("\0")[2]] for key in family}
-    )
-    controls = tuple(_controls(run, plan, margins, decided))
+    decided = decide(family, plan, {key: margins[key.row] for key in family})
+    controls = (*_same_controls(run, plan, margins), *_machine_controls(run, decided))
     withheld = withheld_classes(controls)
     if culprit := gil_turned_on(run):
         withheld = dict.fromkeys((CPU, WALL), culprit)
-    cells = tuple(
-        _cell(run, side.name, row, decided.get(_key(side.name, row)), withheld)
-        for side in run.contenders
-        for row in run.rows
-    )
     return Judgement(
         plan=plan,
-        cells=cells,
+        cells=tuple(
+            _cell(run, key, decided.get(key), withheld)
+            for side in run.contenders
+            for key in (CellKey(side.name, row) for row in run.rows)
+        ),
         withheld=withheld,
+        gil_turned_on=culprit,
         controls=controls,
-        means={side: _means(run, rows) for side, rows in found.items()},
-        apart={side: _apart(run, rows) for side, rows in found.items()},
-        parts={side: _parts(run, rows) for side, rows in found.items()},
+        means={arm: _means(run, rows) for arm, rows in by_arm.items()},
+        apart={arm: _means_apart(run, rows) for arm, rows in by_arm.items()},
+        parts={arm: _means_of_parts(run, rows) for arm, rows in by_arm.items()},
     )
 
 
 def gil_turned_on(run: Run) -> str:
-    """Say which row of which side found the GIL turned on that was off at the start.
-
-    From then on that side was another interpreter than its identity says.
-
-    Returns
-    -------
-    str
-        Empty when none did.
-    """
-    said = [
-        (row, side, reason)
-        for row, record in run.rows.items()
-        for side, reason in record.reasons.items()
+    """Say which row of which arm found the GIL turned on, "" if none did."""
+    reasons = [
+        (arm, record.row, reason)
+        for record in run.rows.values()
+        for arm, reason in record.reasons.items()
+        if record.kinds.get(arm) == ReasonKind.GIL_TURNED_ON
     ]
-    said += [(one.row, one.side, one.reason) for one in run.lost]
-    for row, side, reason in said:
-        if reason.startswith(_GIL_TURNED_ON):
-            return f"{side}: {reason.removeprefix(f'{VOID}: ')} ({row})"
+    reasons += [
+        (lost.side, lost.row, lost.reason)
+        for lost in run.lost
+        if lost.kind == ReasonKind.GIL_TURNED_ON
+    ]
+    for arm, row, reason in reasons:
+        return f"{arm}: {reason.removeprefix('void: ')} ({row})"
     return ""
 
 
-def _key(side: str, row: str) -> str:
-    return f"{side}\0{row}"
-
-
-def _controls(
-    run: Run,
-    plan: Plan,
-    margins: Mapping[str, float],
-    decided: Mapping[str, Verdict],
+def _same_controls(
+    run: Run, plan: Plan, margins: Mapping[str, float]
 ) -> Iterator[Control]:
-    """Yield the rows that cannot differ."""
-    twin = run.twin
-    if twin is not None:
-        own = decide(differences(run, twin.name), plan, margins)
-        for row, verdict in own.items():
-            metric = run.rows[row].metric or CPU
-            yield Control(row=row, kind=TWIN, metric=metric, verdict=verdict)
+    """Yield the rows of the A/A control."""
+    if run.twin is None:
+        return
+    own = decide(differences(run, run.twin.name), plan, margins)
+    for row, verdict in own.items():
+        metric = run.rows[row].clock
+        yield Control(row=row, kind=TWIN, metric=metric, verdict=verdict)
+
+
+def _machine_controls(
+    run: Run, decided: Mapping[CellKey, Verdict]
+) -> Iterator[Control]:
+    """Yield the rows that no interpreter takes part in."""
     for side in run.contenders:
         for row, record in run.rows.items():
-            found = decided.get(_key(side.name, row))
-            if record.group == YARDSTICK_GROUP and found is not None:
-                metric = record.metric or CPU
-                yield Control(row=row, kind=YARDSTICK, metric=metric, verdict=found)
+            verdict = decided.get(CellKey(side.name, row))
+            if record.group == YARDSTICK_GROUP and verdict is not None:
+                metric = record.clock
+                yield Control(row=row, kind=YARDSTICK, metric=metric, verdict=verdict)
 
 
 def _cell(
-    run: Run,
-    side: str,
-    row: str,
-    verdict: Verdict | None,
-    withheld: Mapping[str, str],
+    run: Run, key: CellKey, verdict: Verdict | None, withheld: Mapping[str, str]
 ) -> Cell:
-    record = run.rows[row]
-    reason = ""
+    reasons: tuple[Reason, ...] = ()
+    why = withheld.get(run.rows[key.row].clock)
     if verdict is None:
-        names = [n for n in (run.baseline.name, side) if n in record.reasons]
-        reason = "; ".join(f"{n}: {record.reasons[n]}" for n in names)
-        reason = reason or _why_lost(run, row) or "not measured yet"
-    elif (why := withheld.get(record.metric or CPU)) is not None:
-        reason = f"withheld: {why}"
-    return Cell(row=row, side=side, verdict=verdict, reason=reason)
+        reasons = _why_none(run, key)
+    elif why is not None:
+        text = f"withheld: {why}"
+        reasons = (Reason(kind=ReasonKind.WITHHELD, culprit="", text=text),)
+    return Cell(row=key.row, side=key.arm, verdict=verdict, reasons=reasons)
 
 
-def _why_lost(run: Run, row: str) -> str:
-    lost = [one for one in run.lost if one.row == row]
-    return f"lost: {lost[-1].side}: {lost[-1].reason}" if lost else ""
+def _why_none(run: Run, key: CellKey) -> tuple[Reason, ...]:
+    record = run.rows[key.row]
+    of_arms = tuple(
+        Reason(
+            kind=record.reason_kind(arm),
+            culprit=arm,
+            text=f"{arm}: {record.reasons[arm]}",
+        )
+        for arm in (run.baseline.name, key.arm)
+        if arm in record.reasons
+    )
+    if of_arms:
+        return of_arms
+    lost = next((lost for lost in reversed(run.lost) if lost.row == key.row), None)
+    if lost is None:
+        text = "not measured yet"
+        return (Reason(kind=ReasonKind.PENDING, culprit="", text=text),)
+    text = f"lost: {lost.side}: {lost.reason}"
+    return (Reason(kind=lost.kind, culprit=lost.side, text=text),)
 
 
 def kind_in(run: Run, row: str) -> str:
@@ -324,7 +324,24 @@ def part_of(row: str) -> str:
     return _PART_OF.get(category(row), COMPUTATION)
 
 
-def _parts(run: Run, rows: Mapping[str, Sequence[float]]) -> dict[str, GeometricMean]:
+def _means(run: Run, rows: Differences) -> Means:
+    own = {row: values for row, values in rows.items() if kind_in(run, row) == PYTHON}
+    by_category: dict[str, dict[str, Sequence[float]]] = {"": own}
+    for row, values in own.items():
+        by_category.setdefault(category(row), {})[row] = values
+    return _geometric(by_category)
+
+
+def _means_apart(run: Run, rows: Differences) -> Means:
+    return _geometric(
+        {
+            kind: {r: values for r, values in rows.items() if kind_in(run, r) == kind}
+            for kind in KINDS_APART
+        }
+    )
+
+
+def _means_of_parts(run: Run, rows: Differences) -> Means:
     by_part: dict[str, dict[str, Sequence[float]]] = {part: {} for part in PARTS}
     for row, values in rows.items():
         kind = kind_in(run, row)
@@ -335,25 +352,6 @@ def _parts(run: Run, rows: Mapping[str, Sequence[float]]) -> dict[str, Geometric
     return _geometric(by_part)
 
 
-def _means(run: Run, rows: Mapping[str, Sequence[float]]) -> dict[str, GeometricMean]:
-    own = {row: values for row, values in rows.items() if kind_in(run, row) == PYTHON}
-    by_category: dict[str, dict[str, Sequence[float]]] = {"": own}
-    for row, values in own.items():
-        by_category.setdefault(category(row), {})[row] = values
-    return _geometric(by_category)
-
-
-def _apart(run: Run, rows: Mapping[str, Sequence[float]]) -> dict[str, GeometricMean]:
-    by_kind: dict[str, dict[str, Sequence[float]]] = {kind: {} for kind in KINDS_APART}
-    for row, values in rows.items():
-        kind = kind_in(run, row)
-        if kind in by_kind:
-            by_kind[kind][row] = values
-    return _geometric(by_kind)
-
-
-def _geometric(
-    groups: Mapping[str, Mapping[str, Sequence[float]]],
-) -> dict[str, GeometricMean]:
-    found = {name: geometric_mean(rows) for name, rows in groups.items()}
-    return {name: mean for name, mean in found.items() if mean is not None}
+def _geometric(groups: Mapping[str, Differences]) -> Means:
+    means = {name: geometric_mean(rows) for name, rows in groups.items()}
+    return {name: mean for name, mean in means.items() if mean is not None}

@@ -20,14 +20,12 @@ from pybench.comparison import schedule
 from pybench.comparison.judging import (
     Judgement,
     clear_changes,
-    comparable,
     gil_turned_on,
     judge,
     plan_of,
     suspicion,
 )
 from pybench.comparison.pairs import (
-    SUSPENDED,
     Lot,
     Scouted,
     fitting_samples,
@@ -41,17 +39,18 @@ from pybench.comparison.suspension import Suspension
 from pybench.comparison.worker import StartError, Worker, WorkerError
 from pybench.interpreters.missing_packages import advice
 from pybench.interpreters.prepare import START
+from pybench.records.identity import differences
 from pybench.records.messages import RowFacts
-from pybench.records.results import (
-    MEASURED,
-    MISSING,
+from pybench.records.outcomes import MEASURED, MISSING, ReasonKind
+from pybench.records.row_names import row_name
+from pybench.records.run import (
     LostRecord,
     PairRecord,
+    RecordWriter,
     RowRecord,
+    Run,
     SideRecord,
-    differences,
 )
-from pybench.records.run import RecordWriter, Run
 from pybench.statistics.differences import (
     CPU,
     WALL,
@@ -76,9 +75,6 @@ UNSTABLE = (
     "its name differs from process to process, so another one does not have it: give "
     "its parameters ids that stay the same"
 )
-
-# How the reason of a file begins that pytest fails to collect.
-UNCOLLECTED = "cannot be collected"
 
 
 class ComparisonError(Exception):
@@ -202,7 +198,7 @@ class Comparison:
             If no row can be compared at all.
         RefusedError
             If a side has become another, or the GIL was turned on in it.
-        RecordError
+        DocumentError
             If the disk refuses; what was measured is on it.
         """
         with self._suspension:
@@ -312,7 +308,8 @@ class Comparison:
                 named.add(test)
                 other = next((r for r in again if r.startswith(f"{test}[")), "")
                 reason = UNSTABLE + (f" (there it is {other})" if other else "")
-                rows[row] = refused(replace(rows[row].facts, refused=reason))
+                facts = replace(rows[row].facts, refused=reason)
+                rows[row] = refused(facts, ReasonKind.UNSTABLE_NAME)
 
     def _collected(self, name: str, seed: int, files: Sequence[str]) -> frozenset[str]:
         """Return the names that one more session of a side collects, files too."""
@@ -347,8 +344,10 @@ class Comparison:
                 break
             files = [str(Path(self._root, file)) for file in left if file in alone]
         for file, why in left.items():
-            facts = RowFacts(file=file, refused=f"{UNCOLLECTED}: {why}{advice(why)}")
-            yield file, refused(facts)
+            facts = RowFacts(
+                file=file, refused=f"cannot be collected: {why}{advice(why)}"
+            )
+            yield file, refused(facts, ReasonKind.UNCOLLECTED)
 
     def _scout_files(
         self,
@@ -391,7 +390,8 @@ class Comparison:
             for row in rows or ():
                 if row not in seen and row not in chosen:
                     seen.add(row)
-                    yield row, refused(replace(facts[row], refused=UNSTABLE))
+                    unstable = replace(facts[row], refused=UNSTABLE)
+                    yield row, refused(unstable, ReasonKind.UNSTABLE_NAME)
             left = [row for row in chosen if row not in seen]
             if not left:
                 break
@@ -476,14 +476,14 @@ class Comparison:
         names = (self.run.baseline.name, known.twin_of or side)
         if any(outcomes.get(name) != MEASURED for name in names):
             return False
-        lost = [one.reason for one in self.run.lost if one.row == row]
-        suspended = lost.count(SUSPENDED)
+        lost = [record.kind for record in self.run.lost if record.row == row]
+        suspended = lost.count(ReasonKind.SUSPENDED)
         return len(lost) - suspended < LOST_MOST and suspended < SUSPENDED_MOST
 
     def _compared(self) -> set[str]:
         """Return the rows that there is something to say of, now or later."""
         sides = self.run.contenders
-        return {row for side in sides for row, _ in comparable(self.run, side.name)}
+        return {r.row for side in sides for r in self.run.comparable(side.name)}
 
     def _due(
         self, open_rows: Mapping[str, tuple[str, ...]], look: int
@@ -684,7 +684,7 @@ def _root_of(record: RowRecord) -> str:
 def _spread_uncollected(found: Mapping[str, dict[str, Scouted]]) -> None:
     """Say of the rows of a file that one side alone cannot collect why it has none."""
     for rows in found.values():
-        lacking = {n: s for n, s in rows.items() if s.reason.startswith(UNCOLLECTED)}
+        lacking = {n: s for n, s in rows.items() if s.kind == ReasonKind.UNCOLLECTED}
         for file, scouted in lacking.items():
             starts = (f"{file}::", f"{file}/")
             theirs = [r for of in found.values() for r in of if r.startswith(starts)]
@@ -713,7 +713,7 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
     first = next((o for o in there.values() if o.outcome == MEASURED), None)
     any_one = next(iter(there.values()))
     outcomes = {n: one.outcome if one else MISSING for n, one in sides.items()}
-    is_unstable = any(one.reason.startswith(UNSTABLE) for one in there.values())
+    is_unstable = any(o.kind == ReasonKind.UNSTABLE_NAME for o in there.values())
     reasons = {
         name: (f"{one.outcome}: {one.reason}" if one else "this side has no such row")
         for name, one in sides.items()
@@ -755,6 +755,7 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
         per_sample_ns=first.sample_ns * share if first else 0.0,
         outcomes=outcomes,
         reasons=reasons,
+        kinds={name: one.kind for name, one in there.items() if one.kind is not None},
         per_turn_ns=max([one.turn_ns for one in there.values()], default=0.0) * share,
         waits=waiting,
         rounds=min(limits, default=None),
@@ -764,4 +765,4 @@ def _row_record(row: str, sides: Mapping[str, Scouted | None]) -> RowRecord:
 
 
 def _area(row: str) -> str:
-    return row.partition("::")[0].rpartition("/")[2].removeprefix("test_")[:-3]
+    return row_name(row).area

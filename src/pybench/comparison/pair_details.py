@@ -1,57 +1,23 @@
-"""What is behind one verdict: its pairs in the order in which they were measured."""
+"""What is behind the verdict of a row: pairs in their order, and process times."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from pybench.comparison.judging import comparable, difference
-from pybench.comparison.timings import operations
-from pybench.records.results import PairRecord, RowRecord, TurnSample
-from pybench.records.run import Run
-from pybench.statistics.differences import CPU, DifferenceError, timed_ns
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairDetail:
-    """One pair of a row.
-
-    `ratio` is the side's time over the baseline's, as the verdict saw it. Times are per
-    operation: the baseline's is the median of its timed samples, the side's is that
-    times the ratio, so that they point where the ratio does. `first` is the side that
-    began.
-    """
-
-    pair: int
-    first: str
-    ratio: float
-    baseline_ns: float
-    side_ns: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarmUp:
-    """How the samples of a process go on: the n-th one over the median of all.
-
-    Medians over the pairs; the first value is that of the warm-up sample, which no
-    verdict sees, except in a row that a process can run once only.
-    """
-
-    baseline: tuple[float, ...]
-    side: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowDetail:
-    """All pairs of a row of one side, and how its samples warm up."""
-
-    row: str
-    side: str
-    is_twin: bool
-    pairs: tuple[PairDetail, ...]
-    warm_up: WarmUp
+from pybench.comparison.judging import difference
+from pybench.records.outcomes import MEASURED
+from pybench.records.pair_details import (
+    PairDetail,
+    ProcessTimes,
+    RowDetail,
+    RowTimes,
+    WarmUp,
+)
+from pybench.records.run import PairRecord, RowRecord, Run
+from pybench.records.samples import Sample
+from pybench.statistics.differences import DifferenceError, timed_ns
 
 
 def details(run: Run) -> tuple[RowDetail, ...]:
@@ -62,18 +28,17 @@ def details(run: Run) -> tuple[RowDetail, ...]:
     sides = [*run.contenders, *([run.twin] if run.twin is not None else [])]
     found = []
     for side in sides:
-        for row, record in comparable(run, side.name):
-            metric = record.metric or CPU
+        for record in run.comparable(side.name):
             pairs = [
                 (pair, ratio)
-                for _, pair in sorted(run.pairs.get(row, {}).items())
+                for pair in run.pairs_of(record.row)
                 if side.name in pair.samples
-                and (ratio := _ratio(pair, metric, run.baseline.name, side.name))
+                and (ratio := _ratio(pair, record.clock, run.baseline.name, side.name))
             ]
             if pairs:
                 found.append(
                     RowDetail(
-                        row=row,
+                        row=record.row,
                         side=side.name,
                         is_twin=side.twin_of is not None,
                         pairs=tuple(
@@ -81,8 +46,8 @@ def details(run: Run) -> tuple[RowDetail, ...]:
                             for pair, ratio in pairs
                         ),
                         warm_up=WarmUp(
-                            baseline=_warm_up(pairs, run.baseline.name, metric),
-                            side=_warm_up(pairs, side.name, metric),
+                            baseline=_warm_up(pairs, run.baseline.name, record.clock),
+                            side=_warm_up(pairs, side.name, record.clock),
                         ),
                     )
                 )
@@ -109,14 +74,14 @@ def _ratio(pair: PairRecord, metric: str, baseline: str, side: str) -> float | N
         return None
 
 
-def _times(processes: Sequence[Sequence[TurnSample]], metric: str) -> list[list[int]]:
+def _times(processes: Sequence[Sequence[Sample]], metric: str) -> list[list[int]]:
     return [[timed_ns(sample, metric) for sample in process] for process in processes]
 
 
 def _median(record: RowRecord, pair: PairRecord, side: str) -> float:
-    courses = _times(pair.timed(side), record.metric or CPU)
+    courses = _times(pair.timed(side), record.clock)
     middle = statistics.median(time for course in courses for time in course)
-    return middle / operations(record, pair)
+    return middle / pair.operations(record)
 
 
 def _warm_up(
@@ -134,4 +99,59 @@ def _warm_up(
     return tuple(
         statistics.median(course[place] for course in courses)
         for place in range(length)
+    )
+
+
+def row_times(run: Run, side: str) -> tuple[tuple[RowTimes, ...], dict[str, str]]:
+    """Return the times of a side, and why the other rows have none.
+
+    Parameters
+    ----------
+    side : str
+        The name of a side of the run.
+
+    Returns
+    -------
+    tuple of RowTimes
+        In the order of the run.
+    dict of str to str
+        The rows that are left out, each with its reason: it was not measured, or a
+        sample took no time by its clock, and so is not a time.
+    """
+    found, left_out = [], {}
+    asked = run.sides[side].twin_of or side
+    for row, record in run.rows.items():
+        pairs = run.pairs_of(row)
+        outcome = record.outcomes.get(asked, "not measured")
+        processes = tuple(
+            _process(record, pair, process)
+            for pair in pairs
+            for process in pair.samples.get(side, ())
+            if len(process) > pair.warmups
+        )
+        if outcome != MEASURED or not processes:
+            left_out[row] = record.reasons.get(asked) or f"{outcome}: no pairs"
+        elif min(time for one in processes for time in one.values_s) <= 0:
+            left_out[row] = f"a sample took no time by the {record.clock} clock"
+        else:
+            found.append(
+                RowTimes(
+                    row=row,
+                    group=record.group,
+                    metric=record.clock,
+                    operations=pairs[-1].operations(record),
+                    processes=processes,
+                )
+            )
+    return tuple(found), left_out
+
+
+def _process(
+    record: RowRecord, pair: PairRecord, process: Sequence[Sample]
+) -> ProcessTimes:
+    scale = pair.operations(record) * 1e9
+    times_s = [timed_ns(sample, record.clock) / scale for sample in process]
+    return ProcessTimes(
+        warm_up_s=times_s[0] if pair.warmups else None,
+        values_s=tuple(times_s[pair.warmups :]),
     )

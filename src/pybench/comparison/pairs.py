@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pybench.comparison.suspension import Suspension
 from pybench.comparison.worker import RowEndedError, StartError, Worker, WorkerError
 from pybench.records.messages import COUNTS, Ended, RowFacts
-from pybench.records.results import ERROR, MEASURED, LostRecord, PairRecord, TurnSample
+from pybench.records.outcomes import ERROR, MEASURED, ReasonKind
+from pybench.records.run import LostRecord, PairRecord
+from pybench.records.samples import Sample
 
 # A sample of each side, about as long as a time slice of the scheduler.
 TARGET_NS = 5e6
@@ -48,7 +50,7 @@ ROW_MOST_NS = 500e6
 # Samples of a row that is tried out: they choose its clock.
 SCOUTED = 3
 
-# How the reason of a pair begins that was stopped in the middle and went on later.
+# The reason of a pair that was stopped in the middle and went on later.
 SUSPENDED = "suspended"
 
 Start = Callable[[str, Sequence[str], int], Worker]
@@ -209,7 +211,7 @@ def _row_in_turns(
             workers[name].await_row(row)
         except RowEndedError as error:
             ended[name] = error.how
-    samples: dict[str, list[TurnSample]] = {name: [] for name in order}
+    samples: dict[str, list[Sample]] = {name: [] for name in order}
     latest_ns = time.perf_counter_ns() + len(order) * ROW_MOST_NS
     for turn in range(lot.warmups[row] + lot.timed[row]):
         if turn >= WARMUPS + TIMED_LEAST and time.perf_counter_ns() > latest_ns:
@@ -235,7 +237,7 @@ def _row_in_turns(
 def _apart(
     lot: Lot, start: Start, check: Check, suspension: Suspension, at: list[str]
 ) -> Iterator[PairRecord | LostRecord]:
-    taken: dict[str, dict[str, list[tuple[TurnSample, ...]]]] = {
+    taken: dict[str, dict[str, list[tuple[Sample, ...]]]] = {
         row: {name: [] for name in lot.sides} for row in lot.rows
     }
     ended: dict[str, dict[str, Ended]] = {row: {} for row in lot.rows}
@@ -271,7 +273,7 @@ def _apart(
 
 def _row_alone(
     lot: Lot, row: str, name: str, worker: Worker
-) -> tuple[tuple[TurnSample, ...], Ended]:
+) -> tuple[tuple[Sample, ...], Ended]:
     turns = lot.warmups[row] + lot.timed[row]
     try:
         worker.await_row(row)
@@ -283,7 +285,13 @@ def _row_alone(
 
 def _suspended(lot: Lot, row: str, sides: Sequence[str]) -> LostRecord:
     side = sides[0] if sides else "the controller"
-    return LostRecord(row=row, pair=lot.pairs[row], side=side, reason=SUSPENDED)
+    return LostRecord(
+        row=row,
+        pair=lot.pairs[row],
+        side=side,
+        reason=SUSPENDED,
+        kind=ReasonKind.SUSPENDED,
+    )
 
 
 def _lost(lot: Lot, row: str, ended: Mapping[str, Ended]) -> LostRecord:
@@ -293,11 +301,12 @@ def _lost(lot: Lot, row: str, ended: Mapping[str, Ended]) -> LostRecord:
         pair=lot.pairs[row],
         side=name,
         reason=f"{how.outcome}: {how.reason}",
+        kind=how.kind or ReasonKind.LOST,
     )
 
 
 def _pair(
-    lot: Lot, row: str, samples: Mapping[str, tuple[tuple[TurnSample, ...], ...]]
+    lot: Lot, row: str, samples: Mapping[str, tuple[tuple[Sample, ...], ...]]
 ) -> PairRecord:
     baseline = lot.sides[0]
     return PairRecord(
@@ -319,11 +328,12 @@ class Scouted:
 
     outcome: str
     reason: str
+    kind: ReasonKind | None  # of a reason that is more than its outcome
     facts: RowFacts
     counts: Mapping[str, int]  # of the row itself: operations, threads
     rounds: int | None  # the most in one process
     numbers: Mapping[str, int]
-    samples: tuple[TurnSample, ...]
+    samples: tuple[Sample, ...]
     sample_ns: float  # the shortest one, had it been of those numbers
     turn_ns: float  # the same with all that is prepared for it
     session: int = 0  # in which of the sessions that share no files
@@ -358,11 +368,12 @@ def scout(
             yield row, _try_row(worker, row, numbers.get(row, {}))
 
 
-def refused(facts: RowFacts) -> Scouted:
+def refused(facts: RowFacts, kind: ReasonKind | None = None) -> Scouted:
     """Return what is known of a row that is not tried."""
     return Scouted(
         outcome=ERROR,
         reason=facts.refused,
+        kind=kind,
         facts=facts,
         counts=COUNTS,
         rounds=None,
@@ -376,7 +387,7 @@ def refused(facts: RowFacts) -> Scouted:
 def _try_row(worker: Worker, row: str, numbers: Mapping[str, int]) -> Scouted:
     """Try a row: size it if `numbers` is empty, and take a few samples."""
     found = numbers
-    samples: list[TurnSample] = []
+    samples: list[Sample] = []
     sample_ns = turn_ns = math.inf
     rounds: int | None = None
     try:
@@ -396,6 +407,7 @@ def _try_row(worker: Worker, row: str, numbers: Mapping[str, int]) -> Scouted:
     return Scouted(
         outcome=how.outcome,
         reason=how.reason,
+        kind=how.kind,
         facts=worker.rows[row],
         counts=how.counts,
         rounds=rounds,

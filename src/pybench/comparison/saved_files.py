@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pybench.records.results import SCHEMA, Identity, ResultsError, parse_identity
+from pybench.records.documents import DocumentError
+from pybench.records.identity import SCHEMA, Identity, parse_identity
 
 PYTEST_BENCHMARK = "pytest-benchmark"
 PYPERF = "pyperf"
@@ -298,7 +299,7 @@ def _identity(path: Path, info: dict[str, Any]) -> Identity | None:
         raise SavedError(_another_schema(path, document.get("schema")))
     try:
         return parse_identity(document, f"{path}: machine_info.pybench")
-    except ResultsError as error:
+    except DocumentError as error:
         raise SavedError(f"{error}; save it again with this pybench") from None
 
 

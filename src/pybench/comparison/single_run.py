@@ -17,7 +17,7 @@ from pybench import children
 from pybench.children import INTERRUPT, OLDER, guarded, keep_older
 from pybench.interpreters.prepare import START
 from pybench.interpreters.probe import Interpreter
-from pybench.records.results import parse_json
+from pybench.records.documents import parse_json
 from pybench.streams import outlet
 
 # Importing pytest from a cold disk takes a few seconds.

@@ -5,38 +5,28 @@ The record of the run is the evidence; this is what other programs read.
 
 from __future__ import annotations
 
-import inspect
 import math
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from pybench.comparison.judging import Cell, Judgement, gil_turned_on, kind_in
+from pybench.comparison.judging import Cell, Judgement, kind_in
 from pybench.comparison.mean_groups import category
-from pybench.comparison.timings import operations
 from pybench.interpreters.package_differences import package_differences
-from pybench.records.files import write_file
-from pybench.records.results import (
-    ERROR,
-    MEASURED,
+from pybench.records.outcomes import FAILURES, MEASURED, Reason, ReasonKind
+from pybench.records.run import PairRecord, RowRecord, Run
+from pybench.records.summary import (
     NO_VERDICT,
-    VOID,
-    PairRecord,
-    RowRecord,
+    ControlSummary,
+    MeanSummary,
+    RowSummary,
+    SideSummary,
+    Summary,
 )
-from pybench.records.run import Run
 from pybench.statistics.decision import FASTER, INCONCLUSIVE, SLOWER, VERDICTS
-from pybench.statistics.differences import CPU, timed_ns
+from pybench.statistics.differences import timed_ns
 from pybench.statistics.suite import GeometricMean
 from pybench.statistics.withholding import TWIN
-
-SCHEMA = 1
-NAME = "summary.json"
 
 # Rows that a note lists by name.
 ONCE_NAMED = 5
@@ -47,117 +37,6 @@ FAIL_ON = {
     "faster": (FASTER,),
     "different": (SLOWER, FASTER),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SideSummary:
-    """One interpreter."""
-
-    name: str
-    python: str
-    interpreter: str
-    free_threaded: bool
-    gil_enabled: bool
-    build_flags: tuple[str, ...]
-    jit: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeanSummary:
-    """A geometric mean of ratios.
-
-    Among `means` they are of rows of one thread in which Python computes, by category;
-    "" is all of these. Among `apart` the category is what the rows are instead:
-    "contended and scaling", "start-up", "waiting", "kernels without Python". Among
-    `parts` it is "computation", "memory" or "start-up". Machine controls are in none.
-    """
-
-    side: str
-    category: str
-    ratio: float
-    low: float | None
-    high: float | None
-    rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowSummary:
-    """One row of one contender; ratios are its time over the baseline's.
-
-    `verdict` is slower, faster, equivalent, inconclusive or none; `reason` says why
-    there is none, or that it is withheld. Times are per operation: `baseline_ns` is
-    the median of all its samples, and `side_ns` is that times the ratio, so that the
-    two never point another way than the ratio does. `side_median_ns` is the median of
-    the side's own samples: where the machine drifted it is off a little. `kind` is the
-    mean that the row counts in: "python", one of `apart`, or "control" for none.
-    """
-
-    row: str
-    category: str
-    group: str | None
-    side: str
-    verdict: str
-    is_regression: bool
-    is_beyond_margin: bool
-    reason: str
-    ratio: float | None
-    low: float | None
-    high: float | None
-    margin: float | None
-    below_margin: bool
-    smallest_visible: float | None
-    pairs: int
-    pairs_to_settle: int | None
-    metric: str
-    oversubscribed: bool
-    baseline_ns: float | None
-    side_ns: float | None
-    side_median_ns: float | None = None
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlSummary:
-    """What cannot differ: `kind` is a row of the baseline's copy, or a yardstick."""
-
-    row: str
-    kind: str
-    metric: str
-    verdict: str
-    ratio: float
-    low: float | None
-    high: float | None
-    pairs: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What a comparison says.
-
-    `verdict` is one sentence; `regressions` counts the rows slower by the margin or
-    more; `noise_floor` is the largest change that a copy of the baseline showed.
-    """
-
-    verdict: str
-    regressions: int
-    counts: dict[str, dict[str, int]]
-    withheld: dict[str, str]
-    sides: tuple[SideSummary, ...]
-    means: tuple[MeanSummary, ...]
-    rows: tuple[RowSummary, ...]
-    noise_floor: float | None
-    smallest_visible: float | None
-    margin: float
-    seed: int
-    started: str
-    command: tuple[str, ...]
-    version: str
-    notes: tuple[str, ...] = ()
-    parts: tuple[MeanSummary, ...] = ()
-    controls: tuple[ControlSummary, ...] = ()
-    apart: tuple[MeanSummary, ...] = ()
-    pybench: str = "summary"
-    schema: int = SCHEMA
 
 
 def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> Summary:
@@ -251,14 +130,15 @@ def _once_notes(run: Run) -> list[str]:
 def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
     record = run.rows[cell.row]
     verdict = cell.verdict
-    metric = record.metric or CPU
+    metric = record.clock
     baseline = run.baseline
     withheld = metric in judgement.withheld
     over = record.threads > baseline.identity.usable_cpus
-    reason = cell.reason
+    reasons = cell.reasons
     word = verdict.word if verdict else NO_VERDICT
     if over and verdict:
-        reason = f"oversubscribed: {record.threads} threads on fewer CPUs"
+        text = f"oversubscribed: {record.threads} threads on fewer CPUs"
+        reasons = (Reason(kind=ReasonKind.OVERSUBSCRIBED, culprit="", text=text),)
     if withheld or over:
         word = NO_VERDICT
     pairs = [*run.pairs.get(cell.row, {}).values()]
@@ -272,7 +152,7 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         verdict=word,
         is_regression=bool(verdict and word == SLOWER and verdict.is_beyond_margin),
         is_beyond_margin=bool(verdict and verdict.is_beyond_margin),
-        reason=reason,
+        reason="; ".join(reason.text for reason in reasons),
         ratio=verdict.ratio if verdict else None,
         low=_finite(verdict.low) if verdict else None,
         high=_finite(verdict.high) if verdict else None,
@@ -289,6 +169,7 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         else side_median_ns,
         side_median_ns=side_median_ns,
         kind=kind_in(run, cell.row),
+        reasons=reasons,
     )
 
 
@@ -297,7 +178,7 @@ def _median_ns(
 ) -> float | None:
     """Return the median time of one operation over all samples of a side."""
     values = [
-        timed_ns(sample, record.metric or CPU) / operations(record, pair)
+        timed_ns(sample, record.clock) / pair.operations(record)
         for pair in pairs
         for process in pair.timed(side)
         for sample in process
@@ -325,7 +206,7 @@ def _sentence(run: Run, rows: Sequence[RowSummary], judgement: Judgement) -> str
     if not any(row.ratio is not None for row in rows):
         return "nothing could be compared"
     if {row.metric for row in rows if row.ratio is not None} <= {*judgement.withheld}:
-        if gil_turned_on(run):
+        if judgement.gil_turned_on:
             return "no verdicts: the GIL was turned on in a free-threaded build"
         return "no verdicts: a control moved, so this run cannot be trusted"
     parts = []
@@ -361,23 +242,7 @@ def exit_code(summary: Summary, *, fail_on: str | None, strict: bool) -> int:
         return 3
     if strict and any(row.verdict == INCONCLUSIVE for row in judged):
         return 3
-    failures = (f"{ERROR}:", f"{VOID}:", "lost:")
-    failed = any(word in row.reason for row in summary.rows for word in failures)
+    failed = any(
+        reason.kind in FAILURES for row in summary.rows for reason in row.reasons
+    )
     return 4 if failed else 0
-
-
-def write_summary(summary: Summary, folder: Path) -> Path:
-    """Write the file; the one before it stays until the new one is whole."""
-    path = folder / NAME
-    text = msgspec.json.format(msgspec.json.encode(summary), indent=1)
-    write_file(path, text + b"\n", inside=True)
-    return path
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of the file."""
-    document: dict[str, Any] = msgspec.json.schema(Summary)
-    for part in document["$defs"].values():
-        # From 3.13 on docstrings come without their indentation.
-        part["description"] = inspect.cleandoc(part.get("description", ""))
-    return document

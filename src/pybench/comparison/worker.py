@@ -19,6 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from pybench.records.documents import DocumentError
+from pybench.records.identity import Identity, parse_identity
 from pybench.records.messages import (
     Ended,
     MessageError,
@@ -30,15 +32,8 @@ from pybench.records.messages import (
     read_rounds,
     read_sample,
 )
-from pybench.records.results import (
-    ERROR,
-    MEASURED,
-    SKIPPED,
-    Identity,
-    ResultsError,
-    TurnSample,
-    parse_identity,
-)
+from pybench.records.outcomes import ERROR, MEASURED, SKIPPED
+from pybench.records.samples import Sample
 from pybench.records.texts import encodable
 
 # A session that says nothing for so long is stuck. Far above any honest sample, as
@@ -186,7 +181,7 @@ class Worker:
         self.overridden = (*map(encodable, found),) if isinstance(found, list) else ()
         try:
             self.identity = parse_identity(message.get("identity"), self.name)
-        except ResultsError as error:
+        except DocumentError as error:
             raise StartError(str(error)) from None
 
     def choose(self, rows: Sequence[str]) -> None:
@@ -229,7 +224,7 @@ class Worker:
         self.tell(do="size", target_ns=target_ns, most=most)
         return self._read(read_numbers, self._answer("sized").get("numbers"))
 
-    def sample(self, numbers: Mapping[str, int]) -> TurnSample:
+    def sample(self, numbers: Mapping[str, int]) -> Sample:
         """Let the waiting row run once; `RowEndedError` if it ended instead."""
         self.tell(do="sample", numbers=dict(numbers))
         return self._read(read_sample, self._answer("sample").get("sample"))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pybench.children import run
 from pybench.interpreters.probe import Interpreter, ProbeError, probe
-from pybench.records.results import parse_json
+from pybench.records.documents import parse_json
 
 SUPPORTED = ("3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t")
 

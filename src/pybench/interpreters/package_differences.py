@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pybench.records.results import SideRecord
-from pybench.records.run import Run
+from pybench.records.run import Run, SideRecord
 
 # A sentence stays readable with so many; the record has all.
 _SHOWN_MOST = 8

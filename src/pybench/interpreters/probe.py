@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybench.children import last_line, run
-from pybench.records.results import parse_json
+from pybench.records.documents import parse_json
 
 # Python 2 and 3 both understand it: an old interpreter shall say its version, not
 # SyntaxError.  For the same reason -E -s and the line on sys.path stand for -I: the

@@ -20,7 +20,7 @@ from pybench.notebook.measurement import IN_PROCESS, Measurement
 from pybench.notebook.pictures import Picture, differences_spec, svg_or_none
 from pybench.notebook.session import measure_in_turn
 from pybench.notebook.subject import name_of
-from pybench.records.results import TurnSample
+from pybench.records.samples import Sample
 from pybench.target.process.lazy_results import sentence
 
 UNREPLICATED = "inconclusive (unreplicated)"
@@ -263,9 +263,9 @@ def _measured(asked: Any) -> Measurement:
     return found
 
 
-def _samples(found: Measurement) -> list[TurnSample]:
+def _samples(found: Measurement) -> list[Sample]:
     return [
-        TurnSample(
+        Sample(
             wall_ns=round(one.value_ns * one.iterations),
             cpu_ns=round(one.cpu_ns * one.iterations),
             waited_ns=0,

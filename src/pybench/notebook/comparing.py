@@ -111,9 +111,10 @@ def _callables(sides: Sequence[Any], options: Mapping[str, Any]) -> CallableComp
 def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
     from pybench.comparison.judging import judge
     from pybench.comparison.live import Comparison
-    from pybench.comparison.summary import summarise, write_summary
+    from pybench.comparison.summary import summarise
     from pybench.interpreters.requests import resolve
     from pybench.records.run import RecordWriter
+    from pybench.records.summary import write_summary
 
     suite = Path(options.get("suite", "benchmarks"))
     if not suite.exists():

@@ -13,9 +13,9 @@ from pybench.notebook.frames import needed, to_pandas, to_polars
 from pybench.notebook.pictures import Picture, svg_or_none
 
 if TYPE_CHECKING:
-    from pybench.comparison.saved_comparison import SavedComparison
     from pybench.comparison.saved_files import Saved
-    from pybench.comparison.summary import Summary
+    from pybench.records.saved_comparison import SavedComparison
+    from pybench.records.summary import Summary
     from pybench.report.contents import Contents, Profile
 
 # A chart of more rows is longer than a screen; `plot(most=...)` draws others.

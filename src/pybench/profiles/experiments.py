@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from pybench.children import Child, group_runs, start
 from pybench.interpreters import Interpreter
-from pybench.records.results import parse_json
+from pybench.records.documents import parse_json
 from pybench.target.programs.profile_target import unfinished
 
 ASYNCHRONOUS: tuple[str, ...] = unfinished.ASYNCHRONOUS

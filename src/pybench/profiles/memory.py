@@ -23,6 +23,7 @@ from pybench.interpreters.prepare import START
 from pybench.profiles.gc_pauses import ChildError, ask
 from pybench.profiles.means import mean_of
 from pybench.profiles.row_detail import locate
+from pybench.records.documents import parse_json
 from pybench.records.means import Mean
 from pybench.records.memory import (
     KIND,
@@ -33,7 +34,6 @@ from pybench.records.memory import (
     OneMore,
     RowMemory,
 )
-from pybench.records.results import parse_json
 
 # Between two samples of USS and PSS.  Reading them holds up the subject's page faults,
 # which is why no time is taken there.

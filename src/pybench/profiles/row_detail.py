@@ -16,7 +16,7 @@ from typing import Any
 from pybench.children import INTERRUPT, guarded
 from pybench.interpreters import Interpreter
 from pybench.interpreters.prepare import START
-from pybench.records.results import parse_json
+from pybench.records.documents import parse_json
 from pybench.records.row_detail import (
     KIND,
     SCHEMA,

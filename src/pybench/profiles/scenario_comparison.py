@@ -17,7 +17,7 @@ from typing import Any
 
 from pybench.comparison.schedule import hash_seed, sample_order
 from pybench.profiles.scenario_child import ended, run_child
-from pybench.records.results import parse_json
+from pybench.records.documents import parse_json
 from pybench.statistics.decision import Verdict, decide
 from pybench.statistics.plan import Plan
 from pybench.target.programs.scenario_settings import Settings

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pybench.records.results import ERROR, TurnSample
+from pybench.records.outcomes import ERROR, MEASURED, ReasonKind
+from pybench.records.samples import Sample
 from pybench.records.texts import encodable
 
 # More operations, rounds or threads than any row has; larger ones are a mistake, and
@@ -21,7 +22,7 @@ MOST = 2**53
 # What a row says of itself while it runs, and what it says if it says nothing.
 COUNTS = {"operations": 1, "threads": 1}
 
-_SAMPLE = tuple(item.name for item in fields(TurnSample))
+_SAMPLE = tuple(item.name for item in fields(Sample))
 
 
 class MessageError(ValueError):
@@ -45,10 +46,14 @@ class RowFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a row ended: its outcome, the reason, and its counts by name."""
+    """How a row ended: its outcome, the reason, and its counts by name.
+
+    `kind` is that of a reason which is more than its outcome, None otherwise.
+    """
 
     outcome: str
     reason: str
+    kind: ReasonKind | None = None
     counts: Mapping[str, int] = field(default_factory=lambda: dict(COUNTS))
 
 
@@ -88,14 +93,19 @@ def read_ended(message: Mapping[str, Any]) -> Ended:
     if bad:
         name = bad[0]
         # What it ended with otherwise says more.
-        if outcome == "measured":
+        if outcome == MEASURED:
             outcome = ERROR
             reason = encodable(
                 f"extra_info[{name!r}] is {_short(counts[name])}, and must be a whole "
                 "number of at least 1: correct it, or rename this key"
             )
         counts |= {name: COUNTS[name] for name in bad}
-    return Ended(outcome=outcome, reason=reason, counts=counts)
+    return Ended(
+        outcome=outcome,
+        reason=reason,
+        kind=next((k for k in ReasonKind if k == message.get("kind")), None),
+        counts=counts,
+    )
 
 
 def read_rounds(message: Mapping[str, Any]) -> int | None:
@@ -128,10 +138,10 @@ def read_numbers(said: object) -> dict[str, int]:
     return dict(said)  # type: ignore[call-overload, no-any-return]
 
 
-def read_sample(said: object) -> TurnSample:
+def read_sample(said: object) -> Sample:
     """Read what a sample took; `MessageError` unless it is whole nanoseconds."""
     try:
-        sample = TurnSample(**said)  # type: ignore[arg-type]
+        sample = Sample(**said)  # type: ignore[arg-type]
     except TypeError:
         raise MessageError(f"said {_short(said)} instead of a sample") from None
     values = {name: getattr(sample, name) for name in _SAMPLE}

@@ -3,43 +3,32 @@
 `run.jsonl` holds a header, the sides, the rows and then one line per pair. It is only
 ever appended to, so a run that was killed is resumed from it, and every verdict can
 be computed from it again.
+
+Schema history
+--------------
+1. Header, side, row, pair, lost. Fields that came later have defaults: `per_turn_ns`,
+   `waits`, `rounds`, `file`, `session`, `packages`, `asked`, `warmups`, `blocked`,
+   and `kind` and `kinds`, which are read from the reasons where a record lacks them.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
-
-from pybench.records.checks import (
-    UnsoundError,
-    check_header,
-    convert,
-    decode,
-    sound,
-)
-from pybench.records.results import LostRecord, PairRecord, RowRecord, SideRecord
+from pybench.records.documents import DocumentError, convert, decode
+from pybench.records.identity import Identity
+from pybench.records.json_lines import JsonLines, split_lines
+from pybench.records.outcomes import MEASURED, VOID, Outcome, ReasonKind
+from pybench.records.samples import CPU, WALL, Sample
 
 SCHEMA = 1
 NAME = "run.jsonl"
 
-Record = SideRecord | RowRecord | PairRecord | LostRecord
-
-_KINDS: dict[str, type] = {
-    "side": SideRecord,
-    "row": RowRecord,
-    "pair": PairRecord,
-    "lost": LostRecord,
-}
-_NAMES = {kind: name for name, kind in _KINDS.items()}
-
-
-class RecordError(ValueError):
-    """A record that cannot be read or written; names the file and the line."""
+MOST_PAIRS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +50,143 @@ class RunHeader:
     suite: str
     options: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideRecord:
+    """One arm of a comparison: an interpreter under a name.
+
+    `packages` has the version of each distribution that its sessions have imported, by
+    normal name; empty where that was not recorded. `asked` are those of them by which
+    this arm was asked to differ. The last record of an arm is the one that holds.
+    """
+
+    name: str
+    python: str
+    identity: Identity
+    twin_of: str | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRecord:
+    """What is known of a row before its first pair.
+
+    `apart` marks an exclusive row, which is never alive twice at once; `pinned` ones
+    are interleaved on one CPU. `outcomes` has an `Outcome` per arm; `reasons` has those
+    that are not "measured", and `kinds` the `ReasonKind` of a reason that is more than
+    its outcome. A row is compared where both arms measured it. `per_sample_ns` is what
+    a sample times on the baseline, `per_turn_ns` what it takes on the slowest arm with
+    all that is prepared for it; 0 where no version looked. `waits` says whether it
+    gives the CPU up of itself on any arm, None where that is not known. `rounds` is the
+    most that a process may do of it, as the row says itself, None for no limit. `file`
+    is where it was found, "" if that is not known. Rows with different numbers of
+    `session` have files that no process can import together, such as two of one name.
+    """
+
+    row: str
+    group: str | None
+    apart: bool
+    pinned: bool
+    margin: float | None
+    metric: str | None
+    operations: int
+    threads: int
+    numbers: Mapping[str, int]
+    per_sample_ns: float
+    outcomes: Mapping[str, str]
+    reasons: Mapping[str, str]
+    per_turn_ns: float = 0.0
+    waits: bool | None = None
+    rounds: int | None = None
+    file: str = ""
+    session: int = 0
+    kinds: Mapping[str, ReasonKind] = field(default_factory=dict)
+
+    @property
+    def clock(self) -> str:
+        """The clock that it is judged by."""
+        return self.metric or CPU
+
+    def is_measured(self, *arms: str) -> bool:
+        """Tell whether all of these arms can run it."""
+        return all(self.outcomes.get(arm) == MEASURED for arm in arms)
+
+    def reason_kind(self, arm: str) -> ReasonKind:
+        """Return the kind of the reason that it has for an arm."""
+        of_outcome = (kind for kind in ReasonKind if kind == self.outcomes.get(arm))
+        return self.kinds.get(arm) or next(of_outcome, ReasonKind.PENDING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRecord:
+    """One pair of one row: a fresh process of each arm, and what its samples took.
+
+    Parameters
+    ----------
+    row : str
+        Node id of the row.
+    pair : int
+        Counted from 1, per row.
+    order : tuple of str
+        The arms in the order of their first samples.
+    apart : bool
+        Exclusive: the processes ran one after the other instead of interleaved.
+    cpu : int or None
+        Where they ran, None where they were left to the system.
+    hash_seed : int
+        PYTHONHASHSEED of all of them.
+    numbers : mapping of str to int
+        What a sample was: "count" of calls, and of a kernel its "iterations".
+    samples : mapping of str to tuple of tuple of Sample
+        Per arm its processes (two of an exclusive row), each with its samples in
+        order, warm-ups first.
+    warmups : int
+        How many of each process are that: one, or none in a row that a process can
+        run once only.
+    """
+
+    row: str
+    pair: int
+    order: tuple[str, ...]
+    apart: bool
+    cpu: int | None
+    hash_seed: int
+    numbers: Mapping[str, int]
+    samples: Mapping[str, tuple[tuple[Sample, ...], ...]]
+    warmups: int = 1
+
+    def timed(self, arm: str) -> tuple[tuple[Sample, ...], ...]:
+        """Return the samples of an arm that count, process by process."""
+        return tuple(process[self.warmups :] for process in self.samples.get(arm, ()))
+
+    def operations(self, row: RowRecord) -> int:
+        """Return how many operations one sample is on the baseline."""
+        calls = self.numbers.get("count", 1) * self.numbers.get("iterations", 1)
+        return row.operations * calls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostRecord:
+    """A pair that came to nothing, and why."""
+
+    row: str
+    pair: int
+    side: str
+    reason: str
+    kind: ReasonKind = ReasonKind.LOST
+
+
+Record = SideRecord | RowRecord | PairRecord | LostRecord
+
+_FORMS: dict[str, type[Any]] = {
+    "side": SideRecord,
+    "row": RowRecord,
+    "pair": PairRecord,
+    "lost": LostRecord,
+}
+_NAMES = {form: name for name, form in _FORMS.items()}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,18 +214,29 @@ class Run:
 
     @property
     def baseline(self) -> SideRecord:
-        """The side that all others are compared with: the first one."""
+        """The arm that all others are compared with: the first one."""
         return next(iter(self.sides.values()))
 
     @property
     def contenders(self) -> list[SideRecord]:
-        """The other sides, without copies of the baseline."""
+        """The other arms, without the A/A control."""
         return [s for s in [*self.sides.values()][1:] if s.twin_of is None]
 
     @property
     def twin(self) -> SideRecord | None:
-        """The copy of the baseline, if this run has one."""
+        """The A/A control, a second copy of the baseline, if this run has one."""
         return next((s for s in self.sides.values() if s.twin_of is not None), None)
+
+    def pairs_of(self, row: str) -> list[PairRecord]:
+        """Return the pairs of a row in their order."""
+        return [pair for _, pair in sorted(self.pairs.get(row, {}).items())]
+
+    def comparable(self, arm: str) -> Iterator[RowRecord]:
+        """Yield the rows that an arm and the baseline can both run."""
+        measured_as = self.sides[arm].twin_of or arm
+        for record in self.rows.values():
+            if record.is_measured(self.baseline.name, measured_as):
+                yield record
 
 
 class RecordWriter:
@@ -114,7 +251,7 @@ class RecordWriter:
 
     Raises
     ------
-    RecordError
+    DocumentError
         If the folder has a record already and a new one is asked for, or the disk
         refuses.
     """
@@ -124,25 +261,26 @@ class RecordWriter:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if self.path.is_symlink() and not self.path.exists():
-                raise RecordError(
+                raise DocumentError(
                     f"{self.path} is a link to a file that does not exist; pybench "
                     "does not create it: remove the link, or choose another -o"
                 )
             if header is not None and self.path.exists():
-                raise RecordError(
+                raise DocumentError(
                     f"{self.path} is there already: continue it with --resume, or "
                     "choose another folder with -o"
                 )
             _cut_torn_line(self.path)
-            self._file = self.path.open("ab", buffering=0)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._lines = JsonLines(os.open(self.path, flags, 0o666))
         except OSError as error:
-            raise RecordError(f"{self.path}: {error.strerror or error}") from None
+            raise DocumentError(f"{self.path}: {error.strerror or error}") from None
         if header is not None:
             try:
-                self._write(msgspec.json.encode(header))
-            except RecordError:
+                self._write(header)
+            except DocumentError:
                 # Else it could neither be begun again nor resumed.
-                self._file.close()
+                self._lines.close()
                 self.path.unlink(missing_ok=True)
                 raise
 
@@ -152,85 +290,31 @@ class RecordWriter:
 
     def __exit__(self, *_: object) -> None:
         """Close the file."""
-        self._file.close()
+        self._lines.close()
 
     def append(self, record: Record) -> None:
         """Write one record and see to it that it reaches the disk."""
-        document = {"record": _NAMES[type(record)], **msgspec.to_builtins(record)}
-        self._write(msgspec.json.encode(document))
+        import msgspec
 
-    def _write(self, line: bytes) -> None:
-        whole = line + b"\n"
+        document = msgspec.to_builtins(record)
+        self._write({"record": _NAMES[type(record)], **document})
+
+    def _write(self, document: object) -> None:
+        import msgspec
+
         try:
-            # A disk that fills up takes a part first, and says nothing.
-            if self._file.write(whole) != len(whole):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(self._file.fileno())
-            is_deleted = os.fstat(self._file.fileno()).st_nlink == 0
+            self._lines.append(msgspec.json.encode(document))
+            is_deleted = self._lines.is_deleted
         except OSError as error:
-            raise RecordError(
+            raise DocumentError(
                 f"{self.path}: {error.strerror or error}; what was measured before is "
                 "in it, and --resume goes on from there"
             ) from None
         if is_deleted:
-            raise RecordError(
+            raise DocumentError(
                 f"{self.path} was deleted while the run went on: nothing is kept, "
                 "and what was measured until now is shown once"
             )
-
-
-def read_run(folder: Path) -> Run:
-    """Read the record of a run, finished or not.
-
-    Raises
-    ------
-    RecordError
-        If there is none, or it is of another schema or torn in the middle. A torn
-        last line is what a kill leaves: it is left out.
-    """
-    path = folder / NAME if folder.is_dir() else folder
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise RecordError(f"{path}: {error.strerror or error}") from None
-    torn = lines.pop() != b""
-    if not lines:
-        raise RecordError(f"{path}: empty: no run was begun in it")
-    header = _decode(lines[0], path, 1)
-    if header.get("pybench") != "run":
-        raise RecordError(f"{path}: not the record of a run of pybench")
-    if header.get("schema") != SCHEMA:
-        raise RecordError(
-            f"{path}: schema {header.get('schema')!r}, this pybench reads {SCHEMA}"
-        )
-    try:
-        known = convert(header, RunHeader)
-        check_header(known)
-    except UnsoundError as error:
-        raise RecordError(f"{path}, line 1: {error}") from None
-    run = Run(header=known, torn=torn)
-    for number, line in enumerate(lines[1:], start=2):
-        document = _decode(line, path, number)
-        kind = _KINDS.get(str(document.pop("record", None)))
-        if kind is None:
-            raise RecordError(f"{path}, line {number}: no record of this schema")
-        try:
-            record = sound(convert(document, kind), run)
-        except UnsoundError as error:
-            raise RecordError(f"{path}, line {number}: {error}") from None
-        if record is not None:
-            run.add(record)
-    return run
-
-
-def _decode(line: bytes, path: Path, number: int) -> dict[str, Any]:
-    try:
-        document = decode(line)
-    except UnsoundError as error:
-        raise RecordError(f"{path}, line {number}: {error}") from None
-    if not isinstance(document, dict):
-        raise RecordError(f"{path}, line {number}: no JSON object")
-    return document
 
 
 def _cut_torn_line(path: Path) -> None:
@@ -238,6 +322,180 @@ def _cut_torn_line(path: Path) -> None:
     if not path.is_file():  # a device could be read for ever
         return
     data = path.read_bytes()
-    if data and not data.endswith(b"\n"):
-        with path.open("r+b") as file:
-            file.truncate(data.rfind(b"\n") + 1)
+    if torn := split_lines(data)[1]:
+        os.truncate(path, len(data) - len(torn))
+
+
+def read_run(folder: Path) -> Run:
+    """Read the record of a run, finished or not.
+
+    Raises
+    ------
+    DocumentError
+        If there is none, or it is of another schema or torn in the middle. A torn
+        last line is what a kill leaves: it is left out.
+    """
+    path = folder / NAME if folder.is_dir() else folder
+    try:
+        lines, torn = split_lines(path.read_bytes())
+    except OSError as error:
+        raise DocumentError(f"{path}: {error.strerror or error}") from None
+    if not lines:
+        raise DocumentError(f"{path}: empty: no run was begun in it")
+    run = Run(header=_read_header(lines[0], path), torn=torn != b"")
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            record = _read_record(line, run)
+        except DocumentError as error:
+            raise DocumentError(f"{path}, line {number}: {error}") from None
+        if record is not None:
+            run.add(record)
+    return run
+
+
+def _read_header(line: bytes, path: Path) -> RunHeader:
+    try:
+        document = _object(line)
+    except DocumentError as error:
+        raise DocumentError(f"{path}, line 1: {error}") from None
+    if document.get("pybench") != "run":
+        raise DocumentError(f"{path}: not the record of a run of pybench")
+    if document.get("schema") != SCHEMA:
+        raise DocumentError(
+            f"{path}: schema {document.get('schema')!r}, this pybench reads {SCHEMA}"
+        )
+    try:
+        header: RunHeader = convert(document, RunHeader)
+        _check_header(header)
+    except DocumentError as error:
+        raise DocumentError(f"{path}, line 1: {error}") from None
+    return header
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    document = decode(line)
+    if not isinstance(document, dict):
+        raise DocumentError("no JSON object")
+    return document
+
+
+def _check_header(header: RunHeader) -> None:
+    if not 0 < header.margin < 1:
+        raise DocumentError(f"margin must lie between 0 and 1, not {header.margin!r}")
+    if header.pairs is not None and not 1 <= header.pairs <= MOST_PAIRS:
+        raise DocumentError(f"pairs must be from 1 to {MOST_PAIRS}, not {header.pairs}")
+
+
+def _read_record(line: bytes, run: Run) -> Record | None:
+    """Return a record as it can be added to a run, None where it is to be left out.
+
+    A row that says of itself what cannot be is void, under its name, and its pairs are
+    left out: the others can be judged all the same.
+    """
+    document = _object(line)
+    form = _FORMS.get(str(document.pop("record", None)))
+    if form is None:
+        raise DocumentError("no record of this schema")
+    record: Record = convert(document, form)
+    match record:
+        case SideRecord():
+            _check_side(record, run)
+        case RowRecord():
+            _check_arms(record.outcomes, run)
+            return _sound_row(record)
+        case PairRecord():
+            row = run.rows.get(record.row)
+            if row is None:
+                raise DocumentError(f"a pair of {record.row!r}, which is no row of it")
+            _check_pair(record, run)
+            if MEASURED not in row.outcomes.values():
+                return None
+        case LostRecord() if "kind" not in document:
+            return replace(record, kind=_kind_of_old(record.reason, ReasonKind.LOST))
+    return record
+
+
+def _kind_of_old(reason: str, otherwise: ReasonKind) -> ReasonKind:
+    """Read the kind from a reason, for records that have no field of it."""
+    if reason == "suspended":
+        return ReasonKind.SUSPENDED
+    if reason.startswith("void: GIL turned on"):
+        return ReasonKind.GIL_TURNED_ON
+    return otherwise
+
+
+def _check_side(side: SideRecord, run: Run) -> None:
+    if side.twin_of is not None and side.twin_of not in run.sides:
+        raise DocumentError(
+            f"{side.name} is a copy of {side.twin_of!r}, which is no side"
+        )
+    identity = side.identity
+    if identity.affinity < 1:
+        raise DocumentError(f"{side.name}: affinity is {identity.affinity}")
+    if identity.quota is not None and not identity.quota > 0:
+        raise DocumentError(f"{side.name}: quota is {identity.quota}")
+
+
+def _sound_row(record: RowRecord) -> RowRecord:
+    if problem := _problem_of_row(record):
+        return replace(
+            record,
+            operations=1, threads=1, margin=None, metric=None, numbers={},
+            per_sample_ns=0.0, per_turn_ns=0.0,
+            outcomes=dict.fromkeys(record.outcomes, VOID),
+            reasons=dict.fromkeys(record.outcomes, f"{VOID}: {problem}"),
+            kinds={},
+        )  # fmt: skip
+    if record.kinds or VOID not in record.outcomes.values():
+        return record
+    kinds = {
+        arm: ReasonKind.GIL_TURNED_ON
+        for arm, reason in record.reasons.items()
+        if _kind_of_old(reason, ReasonKind.VOID) == ReasonKind.GIL_TURNED_ON
+    }
+    return replace(record, kinds=kinds)
+
+
+def _problem_of_row(record: RowRecord) -> str:
+    """Say which value of a row cannot be; empty if all can."""
+    if not record.operations >= 1:
+        return f"its operations are {record.operations}, and one is the least"
+    if not record.threads >= 1:
+        return f"its threads are {record.threads}, and one is the least"
+    if record.margin is not None and not 0 < record.margin < 1:
+        return f"its margin is {record.margin}, which is no share between 0 and 1"
+    if record.metric not in (None, CPU, WALL):
+        return f"its metric is {record.metric!r}, and not {CPU} or {WALL}"
+    for name, number in record.numbers.items():
+        if number < 1:
+            return f"its {name} is {number}, and one is the least"
+    for arm, outcome in record.outcomes.items():
+        if outcome not in [*Outcome]:
+            return f"its outcome on {arm} is {outcome!r}, which is none"
+    return ""
+
+
+def _check_pair(pair: PairRecord, run: Run) -> None:
+    of = f"pair {pair.pair} of {pair.row!r}"
+    _check_arms(pair.samples, run)
+    baseline = run.baseline.name
+    if baseline not in pair.samples:
+        raise DocumentError(f"{of} has no samples of {baseline}, the baseline")
+    if not {*pair.samples} <= {*pair.order}:
+        raise DocumentError(f"{of}: its order leaves one of its sides out")
+    processes = {len(samples) for samples in pair.samples.values()}
+    if len(processes) > 1 or 0 in processes:
+        raise DocumentError(f"{of}: its sides have different numbers of processes")
+    for name, number in pair.numbers.items():
+        if number < 1:
+            raise DocumentError(f"{of}: its {name} is {number}, and one is the least")
+    for arm_samples in pair.samples.values():
+        for process in arm_samples:
+            if any(min(s.wall_ns, s.cpu_ns, s.waited_ns) < 0 for s in process):
+                raise DocumentError(f"{of} has a time below zero")
+
+
+def _check_arms(arms: Iterable[str], run: Run) -> None:
+    for arm in arms:
+        if arm not in run.sides:
+            raise DocumentError(f"{arm!r} is no side of the run")

@@ -11,20 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from pybench.comparison.judging import judge
-from pybench.comparison.pair_details import RowDetail, details
-from pybench.comparison.saved_comparison import SavedComparison, compare_saved
+from pybench.comparison.pair_details import details
+from pybench.comparison.saved_comparison import compare_saved
 from pybench.comparison.saved_files import Saved, SavedError, read_saved
-from pybench.comparison.summary import NAME as SUMMARY_NAME
-from pybench.comparison.summary import SCHEMA, Summary, summarise
-from pybench.records.checks import (
-    UnsoundError,
-    check_summary,
-    convert,
-    decode,
-)
-from pybench.records.results import parse_json
+from pybench.comparison.summary import summarise
+from pybench.records.documents import DocumentError, convert, parse_json, read_json
+from pybench.records.pair_details import RowDetail
 from pybench.records.run import NAME as RUN_NAME
-from pybench.records.run import RecordError, Run, read_run
+from pybench.records.run import Run, read_run
+from pybench.records.saved_comparison import SavedComparison
+from pybench.records.summary import NAME as SUMMARY_NAME
+from pybench.records.summary import Summary, read_summary
 from pybench.report.profile_documents import shape_of
 
 # What `pybench profile`, `scenario` and `doctor` leave with --json, and the schema of
@@ -175,7 +172,7 @@ def _title(
 def _run(path: Path) -> Run:
     try:
         run = read_run(path)
-    except RecordError as error:
+    except DocumentError as error:
         raise ContentsError(str(error)) from None
     if not run.rows or not run.sides:
         raise ContentsError(f"{path}: the run ended before a row was measured")
@@ -187,15 +184,6 @@ def _judged(run: Run, folder: Path) -> Summary:
     path = folder / SUMMARY_NAME
     notes = _summary(path).notes if path.is_file() else ()
     return summarise(run, judge(run), notes=notes)
-
-
-def _document(path: Path) -> Any:
-    try:
-        return decode(path.read_bytes())
-    except OSError as error:
-        raise ContentsError(f"{path}: {error.strerror or error}") from None
-    except UnsoundError as error:
-        raise ContentsError(f"{path}: not JSON, or cut off: {error}") from None
 
 
 def _kind(path: Path) -> str | None:
@@ -211,23 +199,17 @@ def _kind(path: Path) -> str | None:
 
 
 def _summary(path: Path) -> Summary:
-    document = _document(path)
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if schema != SCHEMA:
-        raise ContentsError(
-            f"{path}: schema {schema!r}, this pybench reads {SCHEMA}: judge the run's "
-            "folder again, or use the version that wrote it"
-        )
     try:
-        summary: Summary = convert(document, Summary)
-        check_summary(summary)
-    except UnsoundError as error:
-        raise ContentsError(f"{path}: {error}") from None
-    return summary
+        return read_summary(path)
+    except DocumentError as error:
+        raise ContentsError(str(error)) from None
 
 
 def _profile(path: Path) -> Profile:
-    document = _document(path)
+    try:
+        document = read_json(path)
+    except DocumentError as error:
+        raise ContentsError(str(error)) from None
     kind = document["pybench"]
     if document.get("schema") != PROFILES[kind]:
         raise ContentsError(
@@ -236,7 +218,7 @@ def _profile(path: Path) -> Profile:
         )
     try:
         convert(document, shape_of(document))
-    except UnsoundError as error:
+    except DocumentError as error:
         raise ContentsError(
             f"{path}: the record of {kind} is incomplete: {error}: measure it again"
         ) from None

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from pybench.comparison.saved_comparison import SavedRowSummary
-from pybench.comparison.summary import (
+from pybench.records.outcomes import ERROR, NOT_AVAILABLE, VOID
+from pybench.records.saved_comparison import SavedRowSummary
+from pybench.records.summary import (
+    EQUIVALENT,
+    FASTER,
+    INCONCLUSIVE,
+    NO_VERDICT,
+    SLOWER,
     ControlSummary,
     MeanSummary,
     RowSummary,
     Summary,
 )
-from pybench.records.results import ERROR, NO_VERDICT, NOT_AVAILABLE, VOID
 from pybench.records.texts import duration as duration
 from pybench.records.texts import printable
-from pybench.statistics.decision import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 # More time points up, as the ratio does.
 SIGNS = {SLOWER: "▲", FASTER: "▼", EQUIVALENT: "≈", INCONCLUSIVE: "?", NO_VERDICT: "-"}

@@ -6,8 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pybench.comparison.summary import RowSummary, Summary
-from pybench.records.results import NO_VERDICT
+from pybench.records.summary import (
+    EQUIVALENT,
+    FASTER,
+    INCONCLUSIVE,
+    NO_VERDICT,
+    SLOWER,
+    RowSummary,
+    Summary,
+)
 from pybench.records.texts import printable
 from pybench.report.labels import (
     LEGEND,
@@ -18,7 +25,6 @@ from pybench.report.labels import (
     shortened,
 )
 from pybench.report.row_names import short_names
-from pybench.statistics.decision import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 # The limit of a comment on GitHub is 65 536.
 MOST_CHARACTERS = 65_000

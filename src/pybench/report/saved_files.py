@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pybench.comparison.saved_comparison import (
+from pybench.records.saved_comparison import (
     OneSided,
     PartMean,
     SavedComparison,

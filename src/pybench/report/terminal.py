@@ -8,7 +8,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pybench.comparison.summary import RowSummary, Summary
+from pybench.records.summary import (
+    EQUIVALENT,
+    FASTER,
+    INCONCLUSIVE,
+    SLOWER,
+    RowSummary,
+    Summary,
+)
 from pybench.records.texts import printable
 from pybench.report.labels import (
     LEGEND,
@@ -21,7 +28,6 @@ from pybench.report.labels import (
     shortened,
 )
 from pybench.report.row_names import distinct, short_names
-from pybench.statistics.decision import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER
 
 WIDTH = 100
 _STYLES = {SLOWER: "bold red", FASTER: "bold green", INCONCLUSIVE: "dim"}

@@ -10,8 +10,9 @@ called at a look is final, so pairs taken after it change nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy import stats
@@ -42,6 +43,8 @@ EFFICIENCY = 3 / math.pi
 _POWER_Z = float(stats.norm.isf(1 - POWER))
 _EQUAL_Z = float(stats.norm.isf(0.01)) + _POWER_Z
 _GIVEN_UP_Z = float(stats.norm.isf(GIVEN_UP_CHANCE))
+
+_Row = TypeVar("_Row", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,25 +105,25 @@ class Verdict:
 
 
 def decide(
-    differences: Mapping[str, Sequence[float]],
+    differences: Mapping[_Row, Sequence[float]],
     plan: Plan,
-    margins: Mapping[str, float] | None = None,
-) -> dict[str, Verdict]:
+    margins: Mapping[_Row, float] | None = None,
+) -> dict[_Row, Verdict]:
     """Decide every row of a suite.
 
     Parameters
     ----------
-    differences : mapping of str to sequence of float
+    differences : mapping of row to sequence of float
         Per row, in the order they were taken, the log ratios of its pairs. Rows may
         have fewer than others: what is missing counts as not looked at.
     plan : Plan
         Looks and what they may spend.
-    margins : mapping of str to float, optional
+    margins : mapping of row to float, optional
         Relative margins of the rows whose margin is not the plan's.
 
     Returns
     -------
-    dict of str to Verdict
+    dict of row to Verdict
         One per row, in the order of `differences`.
 
     Raises
@@ -142,7 +145,7 @@ def decide(
     # No verdict spends what is left of a suite's error on rows that are decided.
     threshold = plan.false_discovery_rate / len(rows) if rows else 1.0
     smallest_p = dict.fromkeys(rows, 1.0)
-    settled: dict[str, tuple[str, int]] = {}
+    settled: dict[_Row, tuple[str, int]] = {}
     for look, pairs in enumerate(plan.looks):
         open_rows = [
             name for name in rows if name not in settled and len(rows[name]) >= pairs
@@ -178,7 +181,7 @@ def decide(
     }
 
 
-def _rejected(p: Mapping[str, float], rate: float) -> set[str]:
+def _rejected(p: Mapping[_Row, float], rate: float) -> set[_Row]:
     """Return the rows that Benjamini and Hochberg's step-up rejects, of all rows."""
     values = np.clip(np.array([*p.values()]), 0, 1)
     adjusted = stats.false_discovery_control(values, method="bh")

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
-from pybench.records.results import TurnSample
+from pybench.records.samples import Sample
 
 CPU = "cpu"
 WALL = "wall"
@@ -21,7 +21,7 @@ class DifferenceError(ValueError):
     """Samples that no ratio can be made of."""
 
 
-def timed_ns(sample: TurnSample, metric: str) -> int:
+def timed_ns(sample: Sample, metric: str) -> int:
     """Return what a sample took by one of the two clocks.
 
     Wall time leaves out what the thread spent waiting for a CPU, where the system
@@ -39,7 +39,7 @@ def timed_ns(sample: TurnSample, metric: str) -> int:
     return sample.wall_ns - min(sample.waited_ns, idle_ns)
 
 
-def choose_metric(sides: Iterable[Sequence[TurnSample]]) -> str:
+def choose_metric(sides: Iterable[Sequence[Sample]]) -> str:
     """Choose the clock for a row, from samples of each of its sides.
 
     Wall time if it runs threads or waits on any side, whichever side that is. The
@@ -65,14 +65,14 @@ def choose_metric(sides: Iterable[Sequence[TurnSample]]) -> str:
     return CPU
 
 
-def waits(samples: Sequence[TurnSample]) -> bool | None:
+def waits(samples: Sequence[Sample]) -> bool | None:
     """Tell whether each of the samples gave the CPU up of itself; None if not known."""
     counts = [sample.blocked for sample in samples if sample.blocked is not None]
     return min(counts) > 0 if counts and len(counts) == len(samples) else None
 
 
 def adjacent_difference(
-    baseline: Sequence[TurnSample], contender: Sequence[TurnSample], metric: str
+    baseline: Sequence[Sample], contender: Sequence[Sample], metric: str
 ) -> float:
     """Return the median log ratio of samples that were taken one after the other.
 
@@ -93,7 +93,7 @@ def adjacent_difference(
 
 
 def apart_difference(
-    baseline: Sequence[TurnSample], contender: Sequence[TurnSample], metric: str
+    baseline: Sequence[Sample], contender: Sequence[Sample], metric: str
 ) -> float:
     """Return the log ratio of the medians of samples taken in separate processes."""
     if not baseline or not contender:

@@ -21,8 +21,14 @@ from pybench.comparison.selfcheck.replay import (
     recorded,
     replay,
 )
-from pybench.records.results import PairRecord, RowRecord, SideRecord, TurnSample
-from pybench.records.run import Run, RunHeader
+from pybench.records.run import (
+    PairRecord,
+    RowRecord,
+    Run,
+    RunHeader,
+    SideRecord,
+)
+from pybench.records.samples import Sample
 from pybench.statistics.decision import SLOWER
 from pybench.statistics.plan import Plan
 from pybench.target.process.identity import read_identity
@@ -34,10 +40,10 @@ ORDER_EFFECT = 0.04
 ORDERED = "bench/test_area.py::test_row0"
 
 
-def samples(factor: float) -> tuple[tuple[TurnSample, ...], ...]:
+def samples(factor: float) -> tuple[tuple[Sample, ...], ...]:
     """Return a process of three samples, the first a warm-up."""
     each = round(5e6 * factor)
-    sample = TurnSample(wall_ns=each, cpu_ns=each, waited_ns=0)
+    sample = Sample(wall_ns=each, cpu_ns=each, waited_ns=0)
     return ((sample,) * 3,)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pybench.records.results import ResultsError, identity_document
+from pybench.records.documents import DocumentError
+from pybench.records.identity import identity_document
 from pybench.target.plugin.baselines import (
     check_baseline,
     find_baseline,
@@ -97,7 +98,7 @@ def test_finds_by_path(storage: Path) -> None:
 
 @pytest.mark.parametrize("wanted", ["base", "one", "9999", "/no/such", "a/b/c", "**x"])
 def test_names_what_there_is_when_nothing_matches(storage: Path, wanted: str) -> None:
-    with pytest.raises(ResultsError) as caught:
+    with pytest.raises(DocumentError) as caught:
         find_baseline(wanted, storage, IDENTITY)
 
     message = str(caught.value)
@@ -107,12 +108,12 @@ def test_names_what_there_is_when_nothing_matches(storage: Path, wanted: str) ->
 
 
 def test_names_the_saves_of_other_interpreters(storage: Path) -> None:
-    with pytest.raises(ResultsError, match=r"other/0007_theirs\.json: give the path"):
+    with pytest.raises(DocumentError, match=r"other/0007_theirs\.json: give the path"):
         find_baseline("theirs", storage, IDENTITY)
 
 
 def test_says_when_there_is_no_save_at_all(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="there is none for this interpreter yet"):
+    with pytest.raises(DocumentError, match="there is none for this interpreter yet"):
         find_baseline("baseline", tmp_path, IDENTITY)
 
 
@@ -152,7 +153,7 @@ def test_says_where_saves_are_if_there_are_none_of_ours(
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "0007_theirs.json").touch()
 
-    with pytest.raises(ResultsError, match=said):
+    with pytest.raises(DocumentError, match=said):
         find_baseline(wanted, tmp_path, IDENTITY)
 
 
@@ -212,7 +213,7 @@ def test_says_what_is_wrong_with_a_file(
     path = tmp_path / "0001_odd.json"
     path.write_text(text)
 
-    with pytest.raises(ResultsError, match=rf"0001_odd\.json.*{message}"):
+    with pytest.raises(DocumentError, match=rf"0001_odd\.json.*{message}"):
         check_baseline(path)
 
 
@@ -220,7 +221,7 @@ def test_binary_is_not_a_baseline(tmp_path: Path) -> None:
     path = tmp_path / "0001_odd.json"
     path.write_bytes(b"\xff\xfe\x00")
 
-    with pytest.raises(ResultsError, match="cannot be read"):
+    with pytest.raises(DocumentError, match="cannot be read"):
         check_baseline(path)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pybench.records.results import JournalRow, ResultsError
+from pybench.records.documents import DocumentError
+from pybench.records.journal import JournalRow
 from pybench.target.plugin.changes import (
     Judgement,
     Times,
@@ -421,5 +422,5 @@ def test_a_file_without_our_block_has_one_process(ours: object) -> None:
 def test_a_file_with_times_that_are_none_is_refused(wrong: Any) -> None:
     rows = [{"fullname": "a", "process_medians_s": wrong}]
 
-    with pytest.raises(ResultsError, match="process_medians_s of a must be"):
+    with pytest.raises(DocumentError, match="process_medians_s of a must be"):
         saved_times({"benchmarks": [], "pybench": {"rows": rows}})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pybench.records.results import JournalRow
+from pybench.records.journal import JournalRow
 from pybench.target.plugin.extra_tables import (
     WIDTH,
     memory_lines,

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from pybench.records.results import JournalHeader, JournalRow, ResultsError
+from pybench.records.documents import DocumentError
+from pybench.records.journal import JournalHeader, JournalRow
 from pybench.target.plugin.journal import (
     NAME,
     PREVIOUS,
@@ -133,7 +134,7 @@ def test_a_damaged_line_in_the_middle_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, ROW)
     path.write_text(path.read_text() + "{\n{}\n")
 
-    with pytest.raises(ResultsError, match="line 3 is damaged"):
+    with pytest.raises(DocumentError, match="line 3 is damaged"):
         read_journal(path)
 
 
@@ -142,7 +143,7 @@ def test_a_journal_without_a_header_is_refused(tmp_path: Path, content: str) -> 
     path = tmp_path / NAME
     path.write_text(content)
 
-    with pytest.raises(ResultsError, match="no complete line"):
+    with pytest.raises(DocumentError, match="no complete line"):
         read_journal(path)
 
 
@@ -150,7 +151,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_text('{"some": "file"}\n')
 
-    with pytest.raises(ResultsError, match="not a journal's header"):
+    with pytest.raises(DocumentError, match="not a journal's header"):
         read_journal(path)
 
 
@@ -160,7 +161,7 @@ def test_a_journal_of_another_identity_is_refused_by_name(tmp_path: Path) -> Non
     (tmp_path / IDENTITY.folder).rename(tmp_path / other.folder)
 
     with pytest.raises(
-        ResultsError, match=rf"{re.escape(IDENTITY.folder)}.*affinity: "
+        DocumentError, match=rf"{re.escape(IDENTITY.folder)}.*affinity: "
     ):
         find_journal(tmp_path, other)
 
@@ -170,7 +171,7 @@ def test_journals_of_others_are_named_when_there_is_none(tmp_path: Path) -> None
     write(tmp_path / other.folder, ROW)
 
     with pytest.raises(
-        ResultsError, match=f"there are journals of {re.escape(other.folder)}"
+        DocumentError, match=f"there are journals of {re.escape(other.folder)}"
     ):
         find_journal(tmp_path, IDENTITY)
 
@@ -233,7 +234,7 @@ def test_the_unfinished_journal_is_resumed(tmp_path: Path) -> None:
     assert found.path == interrupted.path
     resumed = JournalWriter(folder, HEADER, resumed=found, say=print)
     assert find_journal(tmp_path, IDENTITY).path == finished.path
-    with pytest.raises(ResultsError, match="journal of a session that runs"):
+    with pytest.raises(DocumentError, match="journal of a session that runs"):
         JournalWriter(folder, HEADER, resumed=found, say=print)
     resumed.close()
     running.close()
@@ -242,7 +243,7 @@ def test_the_unfinished_journal_is_resumed(tmp_path: Path) -> None:
 def test_the_journal_of_a_running_session_is_not_resumed(tmp_path: Path) -> None:
     running = begin(tmp_path / IDENTITY.folder, ROW)
 
-    with pytest.raises(ResultsError, match="journal of a session that is running"):
+    with pytest.raises(DocumentError, match="journal of a session that is running"):
         find_journal(tmp_path, IDENTITY)
 
     running.close()

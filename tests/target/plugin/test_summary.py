@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pybench.records.results import JournalRow, SessionCounts
+from pybench.records.journal import JournalRow, SessionCounts
 from pybench.target.plugin.options import said_value
 from pybench.target.plugin.statuses import row_statuses
 from pybench.target.plugin.summary import count_rows, na_reason, row_flag, summary_lines

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pybench.records.results import ERROR, MEASURED, NOT_AVAILABLE, SKIPPED, RowStatus
+from pybench.records.journal import RowStatus
+from pybench.records.outcomes import (
+    ERROR,
+    MEASURED,
+    NOT_AVAILABLE,
+    SKIPPED,
+)
 from pybench.target.plugin.unmeasured_folders import unmeasured_lines
 
 Run = Callable[..., pytest.RunResult]

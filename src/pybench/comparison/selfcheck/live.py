@@ -25,11 +25,18 @@ from pybench.comparison.judging import (
 from pybench.comparison.live import Comparison, Progress, Side
 from pybench.comparison.mean_groups import YARDSTICK_GROUP
 from pybench.comparison.selfcheck.tally import Tally, tally
-from pybench.comparison.summary import summarise, write_summary
-from pybench.records.checks import UnsoundError, convert, decode
+from pybench.comparison.summary import summarise
+from pybench.records.documents import DocumentError, convert, decode
 from pybench.records.files import write_file
-from pybench.records.results import MEASURED, RowRecord
-from pybench.records.run import RecordError, RecordWriter, Run, RunHeader, read_run
+from pybench.records.outcomes import MEASURED
+from pybench.records.run import (
+    RecordWriter,
+    RowRecord,
+    Run,
+    RunHeader,
+    read_run,
+)
+from pybench.records.summary import write_summary
 from pybench.statistics.suite import GeometricMean
 
 NAME = "suite.json"
@@ -187,12 +194,12 @@ def read_suite(folder: Path) -> Suite:
     """Judge a measured suite again, and count."""
     try:
         truth: Truth = convert(decode((folder / NAME).read_bytes()), Truth)
-    except (OSError, UnsoundError) as error:
-        raise RecordError(f"{folder / NAME}: {error}") from None
+    except (OSError, DocumentError) as error:
+        raise DocumentError(f"{folder / NAME}: {error}") from None
     planted = truth.planted
     for row, (up, of) in planted.items():
         if min(up, of) < 1:
-            raise RecordError(f"{folder / NAME}: {row}: {up} of {of} calls")
+            raise DocumentError(f"{folder / NAME}: {row}: {up} of {of} calls")
     run = read_run(folder)
     judgement = judge(run)
     cells = [(c.row, class_of(run.rows[c.row]), c.verdict) for c in judgement.cells]

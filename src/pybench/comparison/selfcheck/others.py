@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pybench.comparison.judging import judge
 from pybench.comparison.live import Comparison, Side
-from pybench.records.results import MEASURED
+from pybench.records.outcomes import MEASURED
 from pybench.records.run import RecordWriter, Run, RunHeader
 from pybench.statistics.decision import FASTER, SLOWER
 
@@ -138,7 +138,7 @@ def ask_all(
     ------
     OtherError
         If a tool fails.
-    ComparisonError, RecordError
+    ComparisonError, DocumentError
         If ours does.
     """
     yield ask_pybench(python, folder, environ, seed)

@@ -23,7 +23,7 @@ from pybench.comparison.judging import (
     plan_of,
 )
 from pybench.comparison.selfcheck.tally import Tally, rate
-from pybench.records.results import MEASURED
+from pybench.records.outcomes import MEASURED
 from pybench.records.run import Run, read_run
 from pybench.statistics.decision import FASTER, SLOWER, Verdict, decide
 from pybench.statistics.plan import Plan
@@ -224,7 +224,7 @@ def replay(folders: Sequence[str], suites: int, size: int, seed: int) -> Iterato
 
     Raises
     ------
-    RecordError, ReplayError
+    DocumentError, ReplayError
         If a record cannot be read or drawn from.
     """
     runs = [read_run(Path(folder)) for folder in folders]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pybench.comparison.pair_details import RowDetail
+from pybench.records.pair_details import RowDetail
 from pybench.report.charts.looks import (
     CONFIG,
     MUTED,

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pybench.comparison.summary import Summary
 from pybench.records.run import Run
+from pybench.records.summary import Summary
 from pybench.report.charts.looks import (
     MUTED,
     Look,

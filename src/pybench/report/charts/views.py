@@ -7,15 +7,18 @@ import statistics
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pybench.comparison.saved_comparison import SavedComparison
 from pybench.comparison.saved_files import Saved
-from pybench.comparison.summary import (
+from pybench.records.saved_comparison import SavedComparison
+from pybench.records.summary import (
+    EQUIVALENT,
+    NO_VERDICT,
+    TWIN,
+    YARDSTICK,
     ControlSummary,
     MeanSummary,
     RowSummary,
     Summary,
 )
-from pybench.records.results import NO_VERDICT
 from pybench.report.charts.chart import Chart
 from pybench.report.charts.looks import Look, looks_of
 from pybench.report.charts.recorded import recorded
@@ -32,8 +35,6 @@ from pybench.report.labels import (
     saved_point,
 )
 from pybench.report.row_names import short_names
-from pybench.statistics.decision import EQUIVALENT
-from pybench.statistics.withholding import TWIN, YARDSTICK
 
 # What a page is divided into and in which order, and what each part is called.
 HEADINGS = {

@@ -10,7 +10,7 @@ import io
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from pybench.comparison.summary import RowSummary, Summary
+from pybench.records.summary import RowSummary, Summary
 from pybench.report.exports.cells import cell
 
 if TYPE_CHECKING:

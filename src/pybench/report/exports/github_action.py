@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 
-from pybench.comparison.summary import Summary
-from pybench.records.results import NO_VERDICT
+from pybench.records.summary import NO_VERDICT, Summary
 from pybench.report.exports.errors import ExportError
 
 

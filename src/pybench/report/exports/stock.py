@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pybench.comparison.timings import ProcessTimes, RowTimes, row_times
-from pybench.records.results import (
-    MEASURED,
-    RowStatus,
-    identity_document,
-    statuses_document,
-)
+from pybench.comparison.pair_details import row_times
+from pybench.records.identity import identity_document
+from pybench.records.journal import RowStatus, statuses_document
+from pybench.records.outcomes import MEASURED
+from pybench.records.pair_details import ProcessTimes, RowTimes
 from pybench.records.run import Run
 from pybench.report.exports.errors import ExportError
 from pybench.report.labels import pytest_name

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pybench.comparison.pair_details import RowDetail
-from pybench.comparison.summary import RowSummary, Summary
+from pybench.records.pair_details import RowDetail
+from pybench.records.summary import RowSummary, Summary
 from pybench.report.charts import (
     CELLS,
     Chart,

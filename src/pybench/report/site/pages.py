@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from pybench.comparison.summary import RowSummary, SideSummary
+from pybench.records.summary import RowSummary, SideSummary
 from pybench.records.texts import printable
 from pybench.report.charts.looks import HUES, OTHER_HUE
 from pybench.report.exports.cells import cell

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pybench.comparison.summary import NAME as SUMMARY_NAME
-from pybench.comparison.summary import Summary
-from pybench.records.results import Identity
+from pybench.records.identity import Identity
 from pybench.records.run import NAME as RUN_NAME
+from pybench.records.summary import NAME as SUMMARY_NAME
+from pybench.records.summary import Summary
 from pybench.report.contents import Contents, ContentsError, read_contents
 from pybench.report.labels import SIGNS
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from pybench.comparison.summary import RowSummary, SideSummary
+from pybench.records.summary import RowSummary, SideSummary
 from pybench.report.site.reading import Machine, SiteRun
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pybench.comparison.summary import RowSummary
+from pybench.records.summary import RowSummary
 
 WIDTH, HEIGHT = 120, 28
 _EDGE = 5.0

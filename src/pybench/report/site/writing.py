@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from pybench.records.documents import parse_json
 from pybench.records.files import write_file
-from pybench.records.results import parse_json
 from pybench.records.texts import encoded
 
 # Lists what pybench wrote into a folder: only that is ever written over.

@@ -10,14 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pybench.records.results import (
-    Identity,
-    ResultsError,
-    check_statistics,
-    differences,
-    parse_identity,
-    parse_json,
-)
+from pybench.records.documents import DocumentError, parse_json
+from pybench.records.identity import Identity, differences, parse_identity
+from pybench.records.journal import check_statistics
 
 # Folders of a storage that a message names.
 _FOLDERS_NAMED = 3
@@ -73,7 +68,7 @@ def find_baseline(
 
     Raises
     ------
-    ResultsError
+    DocumentError
         If nothing matches; names the folder and what is in it.
     """
     as_path = Path(wanted)
@@ -86,7 +81,7 @@ def find_baseline(
         found = found or _stock_matches(wanted, storage, place)
         if found:
             return found
-    raise ResultsError(_nothing_found(wanted, storage, folder, list_saves(folder)))
+    raise DocumentError(_nothing_found(wanted, storage, folder, list_saves(folder)))
 
 
 def _numbered(wanted: str, folder: Path) -> list[Path]:
@@ -159,7 +154,7 @@ def foreign_reason(identity: Identity, theirs: Mapping[str, Any]) -> str:
         return "the baseline was written without pybench: its machine is unknown"
     try:
         other = parse_identity(theirs["pybench"], "the baseline's identity")
-    except ResultsError:
+    except DocumentError:
         return "the baseline's identity cannot be read: its machine is unknown"
     fields = [
         f"{name}: {getattr(identity, name)!r} here, {getattr(other, name)!r} there"
@@ -176,7 +171,7 @@ def newest_save(folder: Path) -> Path | None:
 
 
 def check_baseline(path: Path) -> None:
-    """Raise `ResultsError` unless the file can be compared against.
+    """Raise `DocumentError` unless the file can be compared against.
 
     Everything that the stock table reads is looked at, so that what passes here does
     not end in a traceback after the last row.
@@ -184,30 +179,30 @@ def check_baseline(path: Path) -> None:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise ResultsError(f"baseline {path} cannot be read: {error}") from error
+        raise DocumentError(f"baseline {path} cannot be read: {error}") from error
     if not text.strip():
-        raise ResultsError(f"baseline {path} is empty")
+        raise DocumentError(f"baseline {path} is empty")
     try:
         document = parse_json(text)
     except ValueError as error:
-        raise ResultsError(
+        raise DocumentError(
             f"baseline {path} is truncated or not JSON: {error}"
         ) from error
     rows = document.get("benchmarks") if isinstance(document, dict) else None
     if not isinstance(rows, list) or not isinstance(document.get("machine_info"), dict):
-        raise ResultsError(
+        raise DocumentError(
             f"baseline {path} is not a file of pytest-benchmark: "
             "it needs 'machine_info' and 'benchmarks'"
         )
     for number, row in enumerate(rows, start=1):
         source = f"baseline {path}: row {number}"
         if not isinstance(row, dict) or not isinstance(row.get("stats"), dict):
-            raise ResultsError(f"{source} is not a benchmark with 'stats'")
+            raise DocumentError(f"{source} is not a benchmark with 'stats'")
         if not isinstance(row.get("fullname"), str):
-            raise ResultsError(f"{source} has no 'fullname'")
+            raise DocumentError(f"{source} has no 'fullname'")
         check_statistics(row["stats"], source)
         if not isinstance(row["stats"].get("outliers"), str):
-            raise ResultsError(f"{source} has no 'outliers' in stats")
+            raise DocumentError(f"{source} has no 'outliers' in stats")
 
 
 def unlike(
@@ -234,7 +229,7 @@ def unlike(
         ]
     try:
         other = parse_identity(theirs["pybench"], "the baseline's identity")
-    except ResultsError as error:
+    except DocumentError as error:
         return [f"{error}: its build, GIL state and CPUs are unknown"]
     said = differences(identity, other)
     said += [

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pybench.records.results import MEASURED, JournalRow, ResultsError
+from pybench.records.documents import DocumentError
+from pybench.records.journal import JournalRow
+from pybench.records.outcomes import MEASURED
 from pybench.statistics.unpaired import (
     FASTER,
     INCONCLUSIVE,
@@ -123,7 +125,7 @@ def saved_times(document: Mapping[str, Any]) -> Times:
 
     Raises
     ------
-    ResultsError
+    DocumentError
         If the times of the processes of a row are no times.
     """
     rows = document["benchmarks"]
@@ -149,7 +151,7 @@ def _process_medians(document: Mapping[str, Any]) -> dict[str, tuple[float, ...]
             continue
         name, times = status.get("fullname"), status.get("process_medians_s", [])
         if not isinstance(times, list) or not all(map(_is_time, times)):
-            raise ResultsError(
+            raise DocumentError(
                 f"the baseline's process_medians_s of {name} must be a list of "
                 f"seconds, not {times!r}"
             )

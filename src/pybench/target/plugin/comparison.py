@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pybench.records.results import ResultsError, identity_document
+from pybench.records.documents import DocumentError
+from pybench.records.identity import identity_document
 from pybench.target.plugin.baselines import (
     check_baseline,
     find_baseline,
@@ -79,7 +80,7 @@ class Comparison:
                 paths = [newest] if newest else []
             for path in paths:
                 check_baseline(path)
-        except ResultsError as error:
+        except DocumentError as error:
             raise pytest.UsageError(str(error)) from error
         if len(paths) == 1:
             session.config.option.benchmark_compare = str(paths[0])
@@ -101,7 +102,7 @@ class Comparison:
         theirs = compared_benchmark["machine_info"]
         try:
             self._baselines.append(saved_times(compared_benchmark))
-        except ResultsError as error:
+        except DocumentError as error:
             raise pytest.UsageError(str(error)) from error
         said = unlike(self._session.identity, machine_info, theirs)
         self._unlike += said

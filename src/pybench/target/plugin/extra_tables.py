@@ -9,7 +9,7 @@ to say: `pybench.target.plugin.memory` looks at that.
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
-from pybench.records.results import JournalRow
+from pybench.records.journal import JournalRow
 
 WIDTH = 110
 

@@ -33,15 +33,16 @@ from typing import Any
 
 import pytest
 
-from pybench.records.results import (
+from pybench.records.identity import identity_document
+from pybench.records.outcomes import (
     ERROR,
     MEASURED,
     NOT_AVAILABLE,
     SKIPPED,
     VOID,
-    TurnSample,
-    identity_document,
+    ReasonKind,
 )
+from pybench.records.samples import Sample
 from pybench.target.plugin.kernel import find_kernel, native_or_fail
 from pybench.target.plugin.marking import alternates, is_row, margin
 from pybench.target.plugin.overriding import overridden
@@ -119,7 +120,7 @@ class Work:
         many as are wanted.
     """
 
-    run: Callable[[Mapping[str, int]], TurnSample]
+    run: Callable[[Mapping[str, int]], Sample]
     size: Callable[[float, int], dict[str, int]]
     finish: Callable[[], Any]
     rounds: int | None = None
@@ -142,13 +143,13 @@ class Watch:
         self._cpu = _cpu_ns()
         self._wall = clocks.wall_ns()
 
-    def stop(self) -> TurnSample:
+    def stop(self) -> Sample:
         """End the window; clocks in the opposite order, so that wall is inside."""
         wall = clocks.wall_ns()
         cpu = _cpu_ns()
         given_up = blocked_since(self._blocked)
         waited = _waited_ns(self._schedstat) - self._waited
-        return TurnSample(
+        return Sample(
             wall_ns=wall - self._wall,
             cpu_ns=cpu - self._cpu,
             waited_ns=waited,
@@ -320,7 +321,8 @@ class Turns:
         if report.failed:
             watch = self._session.watch
             if watch.is_broken:
-                self._ended(report.nodeid, VOID, f"GIL turned on by {watch.culprit()}")
+                reason = f"GIL turned on by {watch.culprit()}"
+                self._ended(report.nodeid, VOID, reason, ReasonKind.GIL_TURNED_ON)
             else:
                 self._ended(report.nodeid, ERROR, _last_line(report))
         elif report.skipped:
@@ -333,11 +335,14 @@ class Turns:
             else:
                 self._ended(report.nodeid, SKIPPED, "it never called benchmark")
 
-    def _ended(self, row: str, outcome: str, reason: str) -> None:
+    def _ended(
+        self, row: str, outcome: str, reason: str, kind: ReasonKind | None = None
+    ) -> None:
         self._said_ended = True
         more = self._packages.new() if self._packages else {}
         self._channel.say(
-            say="ended", row=row, outcome=outcome, reason=reason, facts=self._facts,
+            say="ended", row=row, outcome=outcome, reason=reason, kind=kind,
+            facts=self._facts,
             **({"packages": more} if more else {}),
         )  # fmt: skip
         self._facts = {}
@@ -544,7 +549,7 @@ def calls_work(
     """Return the work of ``benchmark(function, *args, **kwargs)``."""
     watch = Watch()
 
-    def run(numbers: Mapping[str, int], *, refill: bool = True) -> TurnSample:
+    def run(numbers: Mapping[str, int], *, refill: bool = True) -> Sample:
         times = repeat(None, numbers["count"])
         with _paused(), _collector(is_off=benchmark._disable_gc):
             if refill and numbers["count"] >= REFILL_FROM:
@@ -634,7 +639,7 @@ class _Rounds:
         self._is_result_kept = limit is not None and iterations == 1
         self._result: Any = None
 
-    def run(self, numbers: Mapping[str, int]) -> TurnSample:
+    def run(self, numbers: Mapping[str, int]) -> Sample:
         """Do a sample's rounds."""
         count, asked = numbers["count"], numbers.get("iterations", self._iterations)
         if asked != self._iterations:
@@ -650,7 +655,7 @@ class _Rounds:
             )
         self._warm()
         self._done += count
-        total = TurnSample(wall_ns=0, cpu_ns=0, waited_ns=0, blocked=0)
+        total = Sample(wall_ns=0, cpu_ns=0, waited_ns=0, blocked=0)
         for _ in range(count):
             total += self._round()
         return total
@@ -685,7 +690,7 @@ class _Rounds:
             self._warmup_rounds -= 1
             self._round()
 
-    def _round(self) -> TurnSample:
+    def _round(self) -> Sample:
         target, watch = self._target, self._watch
         ours, names = self._arguments()
         with _paused(), _collector(is_off=self._benchmark._disable_gc):
@@ -725,14 +730,14 @@ def kernel_work(
             pytest.skip(f"n/a: {error}")
         return last
 
-    def run(numbers: Mapping[str, int]) -> TurnSample:
+    def run(numbers: Mapping[str, int]) -> Sample:
         before = blocked()
         results = call(numbers["count"], numbers["iterations"])
         given_up = blocked_since(before)
         operations = numbers["iterations"]
         # The driver knows no run-queue wait; a thread that never waits shows it as
         # the difference of its clocks.
-        return TurnSample(
+        return Sample(
             wall_ns=round(sum(r.ns_per_operation for r in results) * operations),
             cpu_ns=round(sum(r.cpu_ns_per_operation for r in results) * operations),
             waited_ns=0,

@@ -20,15 +20,13 @@ try:
 except ImportError:  # not a POSIX system: two sessions at once share a journal there
     fcntl = None  # type: ignore[assignment]
 
-from pybench.records.results import (
-    Identity,
+from pybench.records.documents import DocumentError, parse_json
+from pybench.records.identity import Identity, differences
+from pybench.records.journal import (
     JournalHeader,
     JournalRow,
-    ResultsError,
-    differences,
     header_document,
     parse_header,
-    parse_json,
     parse_row,
     row_document,
 )
@@ -57,13 +55,13 @@ def read_journal(path: Path) -> Journal:
 
     Raises
     ------
-    ResultsError
+    DocumentError
         If the file cannot be read, or any line but the last is not sound.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ResultsError(f"{path}: {error.strerror or error}") from error
+        raise DocumentError(f"{path}: {error.strerror or error}") from error
     lines = content.split(b"\n")
     torn = lines.pop()
     documents = []
@@ -71,9 +69,9 @@ def read_journal(path: Path) -> Journal:
         try:
             documents.append(parse_json(line))
         except ValueError as error:
-            raise ResultsError(f"{path}: line {number} is damaged: {error}") from error
+            raise DocumentError(f"{path}: line {number} is damaged: {error}") from error
     if not documents:
-        raise ResultsError(f"{path}: it has no complete line, so nothing to resume")
+        raise DocumentError(f"{path}: it has no complete line, so nothing to resume")
     header = parse_header(documents[0], f"{path}: line 1")
     rows: dict[str, JournalRow] = {}
     is_finished = False
@@ -105,7 +103,7 @@ def find_journal(storage: Path, identity: Identity) -> Journal:
 
     Raises
     ------
-    ResultsError
+    DocumentError
         If there is none, it is that of a running session, or it was written under
         another identity.
     """
@@ -116,15 +114,15 @@ def find_journal(storage: Path, identity: Identity) -> Journal:
         if others:
             message += f"; there are journals of {', '.join(others)}: a run is "
             message += "resumed by the interpreter, GIL state and CPUs it began with"
-        raise ResultsError(message)
+        raise DocumentError(message)
     idle = [path for path in paths if not _is_in_use(path)]
     if not idle:
-        raise ResultsError(f"{paths[0]} is the journal of a session that is running")
+        raise DocumentError(f"{paths[0]} is the journal of a session that is running")
     journals = [read_journal(path) for path in idle]
     journal = max(journals, key=lambda one: (not one.is_finished, one.header.started))
     if journal.header.identity != identity:
         unlike = "; ".join(differences(identity, journal.header.identity))
-        raise ResultsError(
+        raise DocumentError(
             f"{journal.path} was written by {journal.header.identity.folder}, "
             f"this is {identity.folder}: {unlike}"
         )
@@ -186,7 +184,7 @@ class JournalWriter:
 
     Raises
     ------
-    ResultsError
+    DocumentError
         If another session goes on with the journal already.
     """
 
@@ -260,7 +258,7 @@ class JournalWriter:
         fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         if not _lock(fd, alone=True):
             os.close(fd)
-            raise ResultsError(f"{self.path} is the journal of a session that runs")
+            raise DocumentError(f"{self.path} is the journal of a session that runs")
         os.ftruncate(fd, self._sound_bytes)
         return fd
 
@@ -287,7 +285,7 @@ class JournalWriter:
             kept = path.with_suffix(f".previous{path.suffix}")
             try:
                 older = read_journal(path)
-            except ResultsError:
+            except DocumentError:
                 older = None
             path.replace(kept)
         finally:

@@ -13,12 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pybench.records.results import (
-    ResultsError,
-    differences,
-    identity_document,
-    parse_identity,
-)
+from pybench.records.documents import DocumentError
+from pybench.records.identity import differences, identity_document, parse_identity
 from pybench.target.plugin.rerun import (
     how_ended,
     last_line,
@@ -155,7 +151,7 @@ class Processes:
                 )
         try:
             identity = parse_identity(found["identity"], name)
-        except ResultsError as error:
+        except DocumentError as error:
             raise RepetitionError(str(error)) from error
         unlike = differences(self._session.identity, identity)
         if unlike:

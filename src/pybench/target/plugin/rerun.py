@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pybench.records.results import parse_json
+from pybench.records.documents import parse_json
 from pybench.target.plugin.overriding import CacheKept, quieten
 
 # A child that is interrupted may tear down its fixtures; then it is killed.

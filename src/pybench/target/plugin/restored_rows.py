@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
-from pybench.records.results import JournalRow, ResultsError
+from pybench.records.documents import DocumentError
+from pybench.records.journal import JournalRow
 
 
 def restore(row: JournalRow) -> Any:
@@ -15,7 +16,7 @@ def restore(row: JournalRow) -> Any:
 
     missing = [name for name in (*Stats.fields, "data") if name not in row.stats]
     if missing:
-        raise ResultsError(f"{row.fullname}: no {', '.join(missing)} in the journal")
+        raise DocumentError(f"{row.fullname}: no {', '.join(missing)} in the journal")
     fixture = SimpleNamespace(
         name=row.name,
         fullname=row.fullname,

@@ -12,15 +12,13 @@ from typing import Any, NoReturn
 
 import pytest
 
-from pybench.records.results import (
+from pybench.records.documents import DocumentError
+from pybench.records.journal import JournalHeader, JournalRow, statuses_document
+from pybench.records.outcomes import (
     ERROR,
     MEASURED,
     NOT_AVAILABLE,
     VOID,
-    JournalHeader,
-    JournalRow,
-    ResultsError,
-    statuses_document,
 )
 from pybench.target.plugin.journal import Journal, JournalWriter, find_journal
 from pybench.target.plugin.json_values import (
@@ -115,7 +113,7 @@ class Rows:
             self._restored = [
                 restore(row) for row in journal.rows.values() if row.outcome == MEASURED
             ]
-        except ResultsError as error:
+        except DocumentError as error:
             raise pytest.UsageError(f"{_RESUME}: {error}") from error
         if journal.torn:
             self.session.say(
@@ -136,7 +134,7 @@ class Rows:
             return JournalWriter(
                 self.folder, header, resumed=self._resumed, say=self.session.say
             )
-        except ResultsError as error:
+        except DocumentError as error:
             raise pytest.UsageError(f"{_RESUME}: {error}") from error
 
     def pytest_sessionstart(self) -> None:

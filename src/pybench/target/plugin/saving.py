@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pybench.records.results import parse_json
+from pybench.records.documents import parse_json
 
 
 class _Nothing(list[Any]):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pybench.records.results import MEASURED, JournalRow, RowStatus, SessionCounts
+from pybench.records.journal import JournalRow, RowStatus, SessionCounts
+from pybench.records.outcomes import MEASURED
 from pybench.target.plugin.extra_tables import memory_lines, scaling_lines, size_lines
 from pybench.target.plugin.statuses import row_statuses
 from pybench.target.plugin.summary import count_rows, counts_document, summary_lines

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from pybench.records.results import (
+from pybench.records.journal import JournalRow, RowStatus
+from pybench.records.outcomes import (
     DISTURBED,
     MEASURED,
     NOT_RUN,
     SKIPPED,
-    JournalRow,
-    RowStatus,
 )
 from pybench.target.plugin.summary import na_reason, row_flag
 

@@ -9,17 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pybench.records.results import (
+from pybench.records.identity import Identity
+from pybench.records.journal import JournalRow, RowStatus, SessionCounts
+from pybench.records.outcomes import (
     ERROR,
     MEASURED,
     NOT_AVAILABLE,
     NOT_RUN,
     SKIPPED,
     VOID,
-    Identity,
-    JournalRow,
-    RowStatus,
-    SessionCounts,
 )
 
 _REASON_MARK = "n/a:"

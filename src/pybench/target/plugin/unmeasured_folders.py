@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pybench.records.results import NOT_AVAILABLE, SKIPPED, RowStatus
+from pybench.records.journal import RowStatus
+from pybench.records.outcomes import NOT_AVAILABLE, SKIPPED
 
 # Reasons that a line names, the commonest first.
 _MOST_REASONS = 3

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
-from pybench.records.results import ExtensionBuild, Identity, ResultsError, parse_build
+from pybench.records.documents import DocumentError, parse
+from pybench.records.identity import ExtensionBuild, Identity
 
 BUILD_COMMAND = "`make bench` or `pip install -e .`"
 
@@ -130,8 +131,8 @@ def read_extension_build() -> ExtensionBuild | None:
     if module is None:
         return None
     try:
-        return parse_build(module.BUILD, "_pybench.BUILD")
-    except ResultsError:
+        return parse(ExtensionBuild, module.BUILD, "_pybench.BUILD")
+    except DocumentError:
         # An extension of another age: it must not share the folder of ours.
         return ExtensionBuild(
             compiler="unknown",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pybench.records.results import parse_json
+from pybench.records.documents import parse_json
 
 try:
     import fcntl

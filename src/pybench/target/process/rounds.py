@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pybench.records.results import KernelRecord
+from pybench.records.journal import KernelRecord
 
 # Past this, more rounds tell nothing new about one process, and the JSON grows.
 MOST_ROUNDS = 200
