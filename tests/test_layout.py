@@ -75,7 +75,6 @@ RAW_PROCESSES = {
     "comparison/selfcheck/others.py",
     "comparison/suite_rows.py",
     "comparison/worker.py",
-    "notebook/isolated.py",
     "profiles/extensions.py",
     "profiles/gc_pauses.py",
     "profiles/memory.py",
@@ -87,7 +86,6 @@ RAW_PROCESSES = {
 }
 SCHEMAS_ELSEWHERE = {
     "cli/profile_run.py",
-    "notebook/pictures.py",
     "profiles/bottleneck.py",
     "profiles/doctor.py",
     "profiles/scenario_comparison.py",
@@ -107,13 +105,7 @@ UNTYPED_DOCUMENTS = {
     "report/exports/speedscope.py",
     "report/profile_documents.py",
 }
-KNOWN_CIRCLES: list[list[Path]] = [
-    [
-        PACKAGE / "notebook/display.py",
-        PACKAGE / "notebook/measurement.py",
-        PACKAGE / "notebook/pictures.py",
-    ],
-]
+KNOWN_CIRCLES: list[list[Path]] = []
 MEANINGLESS = {
     "utils",
     "util",

@@ -235,7 +235,7 @@ def test_no_escape_code_of_anything_reaches_a_notebook(
 def test_a_chart_of_names_with_control_characters_is_drawn(code: str) -> None:
     """No SVG can hold one, and the library would abort the interpreter."""
     pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here")
-    from pybench.notebook.pictures import svg_or_none
+    from pybench.notebook.shown import svg_or_none
     from pybench.report.charts import svg_of
 
     name = f"a{code}b"
@@ -256,6 +256,6 @@ def test_a_chart_of_names_with_control_characters_is_drawn(code: str) -> None:
 def test_a_duration_of_a_notebook_rounds_before_it_takes_a_unit(
     ns: float, said: str
 ) -> None:
-    from pybench.notebook.display import duration
+    from pybench.notebook.shown import duration
 
     assert duration(ns) == said

@@ -1,7 +1,7 @@
 """Two callables against each other: in turn in one process, or in pairs of processes.
 
 One process is one process: what it says of two callables may be different in the next.
-So turns within this one give a ratio and no verdict; pairs of fresh processes give what
+So samples of this one give a ratio and no verdict; pairs of fresh processes give what
 `pybench.statistics` decides on them.
 """
 
@@ -13,12 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pybench.notebook.display import duration, escape, notes_html, table_html
-from pybench.notebook.frames import to_pandas, to_polars
+from pybench.notebook.charts import differences_spec
 from pybench.notebook.isolated import measure_isolated, order
 from pybench.notebook.measurement import IN_PROCESS, Measurement
-from pybench.notebook.pictures import Picture, differences_spec, svg_or_none
 from pybench.notebook.session import measure_in_turn
+from pybench.notebook.shown import Shown, duration, table_html
 from pybench.notebook.subject import name_of
 from pybench.records.samples import Sample
 from pybench.target.process.lazy_results import sentence
@@ -32,7 +31,7 @@ _ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallableComparison:
+class CallableComparison(Shown):
     """What two callables took; ratios are the time of `b` over that of `a`.
 
     Parameters
@@ -93,20 +92,20 @@ class CallableComparison:
     @property
     def limits(self) -> tuple[str, ...]:
         """What must be known to read the numbers, in sentences."""
-        said = [self.place, f"{self.clock} time; margin {self.margin:.1%}", *self.made]
+        notes = [self.place, f"{self.clock} time; margin {self.margin:.1%}", *self.made]
         if not self.pairs:
-            said.append(
+            notes.append(
                 "one process is one process: another may say otherwise. With "
                 "isolated=True pairs of fresh processes are decided on"
             )
         elif self.smallest_visible is not None:
-            said.append(
+            notes.append(
                 f"{self.pairs} pairs of processes; a change of "
                 f"{self.smallest_visible:.1%} would have been seen nine times in ten"
             )
         else:
-            said.append(f"{self.pairs} pairs of processes: too few to see any change")
-        return tuple(said)
+            notes.append(f"{self.pairs} pairs of processes: too few to see any change")
+        return tuple(notes)
 
     def records(self) -> list[dict[str, Any]]:
         """Return one flat record per pair of processes, or per round."""
@@ -116,43 +115,23 @@ class CallableComparison:
             for number, ratio in enumerate(self.ratios, 1)
         ]
 
-    def to_pandas(self) -> Any:
-        """Return the records as a `pandas.DataFrame`."""
-        return to_pandas(self.records())
+    def _headline(self) -> str:
+        return self.verdict
 
-    def to_polars(self) -> Any:
-        """Return the records as a `polars.DataFrame`."""
-        return to_polars(self.records())
+    def _tables(self) -> str:
+        rows = [[self.a, duration(self.a_ns)], [self.b, duration(self.b_ns)]]
+        return table_html(["", "time of a call"], rows, left=1)
 
-    def plot(self) -> Picture:
-        """Return the ratios and the margin as a chart."""
+    def _notes(self) -> tuple[str, ...]:
+        return self.limits
+
+    def _spec(self) -> dict[str, Any]:
         unit = "pair of processes" if self.pairs else "round"
-        return Picture(spec=differences_spec(self.ratios, self.margin, unit))
+        return differences_spec(self.ratios, self.margin, unit)
 
     def __str__(self) -> str:
         times = f"{self.a} {duration(self.a_ns)}, {self.b} {duration(self.b_ns)}"
-        return "\n".join([self.verdict, times, *(f"! {said}" for said in self.limits)])
-
-    def _repr_html_(self) -> str:
-        rows = [[self.a, duration(self.a_ns)], [self.b, duration(self.b_ns)]]
-        return (
-            f"<div><strong>{escape(self.verdict)}</strong>"
-            + table_html(["", "time of a call"], rows, left=1)
-            + (svg_or_none(self.plot().spec) or "")
-            + notes_html(self.limits)
-            + "</div>"
-        )
-
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> dict[str, Any]:
-        from pybench.notebook.display import VEGALITE
-
-        return {
-            "text/plain": str(self),
-            "text/html": self._repr_html_(),
-            VEGALITE: self.plot().spec,
-        }
+        return "\n".join([self.verdict, times, *(f"! {note}" for note in self.limits)])
 
 
 def in_turn(
@@ -216,17 +195,19 @@ def in_pairs(
     from pybench.statistics.plan import Plan
 
     plan = Plan(margin=margin).for_pairs(pairs)
-    orders = [order(one, rounds=_ROUNDS) for one in (a, b)]
-    # Sized once, on the first side: both do the same number of calls.
+    orders = [order(call, rounds=_ROUNDS) for call in (a, b)]
+    # Sized once, on the first callable: both do the same number of calls.
     sized = _measured(orders[0]).counts[0].rounds[0].iterations
-    orders = [replace(one, iterations=sized) for one in orders]
+    orders = [replace(asked, iterations=sized) for asked in orders]
     taken: list[list[Measurement]] = [[], []]
     draws = random.Random()
     for _ in range(pairs):
-        for side in draws.sample((0, 1), 2):
-            taken[side].append(_measured(orders[side]))
-    samples = [[_samples(one) for one in side] for side in taken]
-    metric = choose_metric([s for one in side for s in one] for side in samples)
+        for index in draws.sample((0, 1), 2):
+            taken[index].append(_measured(orders[index]))
+    samples = [[*map(_samples, of_arm)] for of_arm in taken]
+    metric = choose_metric(
+        [s for of_process in of_arm for s in of_process] for of_arm in samples
+    )
     differences = [
         apart_difference(ours, theirs, metric)
         for ours, theirs in zip(*samples, strict=True)
@@ -234,8 +215,10 @@ def in_pairs(
     verdict = decide({_ROW: differences}, plan)[_ROW]
     visible = verdict.smallest_visible
     a_ns = statistics.median(
-        one.counts[0].cpu_ns if metric == "cpu" else one.counts[0].median_ns
-        for one in taken[0]
+        measurement.counts[0].cpu_ns
+        if metric == "cpu"
+        else measurement.counts[0].median_ns
+        for measurement in taken[0]
     )
     return CallableComparison(
         a=name_of(a),
@@ -244,7 +227,7 @@ def in_pairs(
         ratio=verdict.ratio,
         low=verdict.low if math.isfinite(verdict.low) else None,
         high=verdict.high if math.isfinite(verdict.high) else None,
-        ratios=tuple(math.exp(one) for one in differences),
+        ratios=tuple(math.exp(difference) for difference in differences),
         a_ns=a_ns,
         b_ns=a_ns * verdict.ratio,
         pairs=pairs,
@@ -257,27 +240,27 @@ def in_pairs(
 
 
 def _measured(asked: Any) -> Measurement:
-    found = measure_isolated(asked)
-    if found.void:
-        raise RuntimeError(f"{found.name} is void: {found.void}")
-    return found
+    measurement = measure_isolated(asked)
+    if measurement.void:
+        raise RuntimeError(f"{measurement.name} is void: {measurement.void}")
+    return measurement
 
 
-def _samples(found: Measurement) -> list[Sample]:
+def _samples(measurement: Measurement) -> list[Sample]:
     return [
         Sample(
-            wall_ns=round(one.value_ns * one.iterations),
-            cpu_ns=round(one.cpu_ns * one.iterations),
+            wall_ns=round(r.value_ns * r.iterations),
+            cpu_ns=round(r.cpu_ns * r.iterations),
             waited_ns=0,
         )
-        for one in found.counts[0].rounds
+        for r in measurement.counts[0].rounds
     ]
 
 
-def _made(*sides: Measurement) -> tuple[str, ...]:
-    return tuple(f"{one.name}: {sentence(one.makes)}" for one in sides if one.makes)
+def _made(*measurements: Measurement) -> tuple[str, ...]:
+    return tuple(f"{m.name}: {sentence(m.makes)}" for m in measurements if m.makes)
 
 
-def _interpreter(found: Measurement) -> str:
-    gil = "GIL on" if found.gil_enabled else "GIL off"
-    return f"{found.interpreter}, {gil}; {found.machine}"
+def _interpreter(measurement: Measurement) -> str:
+    gil = "GIL on" if measurement.gil_enabled else "GIL off"
+    return f"{measurement.interpreter}, {gil}; {measurement.machine}"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.notebook.callables import PAIRS, CallableComparison, in_pairs, in_turn
-from pybench.notebook.frames import needed
 from pybench.notebook.loaded import Loaded, load
+from pybench.notebook.shown import needed
 
 if TYPE_CHECKING:
     from pybench.comparison.live import Side
@@ -31,24 +31,24 @@ _OF_CALLABLES = ("margin", "rounds", "isolated", "pairs")
 
 
 def compare(
-    sides: Sequence[Any], options: Mapping[str, Any]
+    arms: Sequence[Any], options: Mapping[str, Any]
 ) -> Loaded | CallableComparison:
     """Compare what is given; see `pybench.compare`."""
-    callables = [callable(side) for side in sides]
+    callables = [callable(arm) for arm in arms]
     if all(callables):
-        return _callables(sides, options)
+        return _callables(arms, options)
     if any(callables):
         raise TypeError(
-            f"{_shown(sides)}: compare callables with each other, and interpreters or "
+            f"{_shown(arms)}: compare callables with each other, and interpreters or "
             "files with each other"
         )
-    wrong = [side for side in sides if not isinstance(side, str | Path)]
+    wrong = [arm for arm in arms if not isinstance(arm, str | Path)]
     if wrong:
         raise TypeError(
             f'{wrong[0]!r} is no interpreter, path or callable: give "3.14", a path '
             "or a function"
         )
-    words = [str(side) for side in sides]
+    words = [str(arm) for arm in arms]
     for name in ("msgspec", "scipy", "rich"):
         needed(name, "comparing interpreters and files")
     files = [_holds_results(word) for word in words]
@@ -59,7 +59,7 @@ def compare(
         )
     if any(files):
         raise ValueError(
-            f"{_shown(sides)}: some are results and some interpreters; compare each "
+            f"{_shown(arms)}: some are results and some interpreters; compare each "
             "kind on its own"
         )
     _known(options, _OF_INTERPRETERS, "interpreters")
@@ -86,18 +86,18 @@ def _known(options: Mapping[str, Any], known: Sequence[str], what: str) -> None:
         )
 
 
-def _shown(sides: Sequence[object]) -> str:
-    return ", ".join(repr(side) for side in sides)
+def _shown(arms: Sequence[object]) -> str:
+    return ", ".join(repr(arm) for arm in arms)
 
 
-def _callables(sides: Sequence[Any], options: Mapping[str, Any]) -> CallableComparison:
-    if len(sides) != 2:
-        raise TypeError(f"two callables are compared at a time, not {len(sides)}")
+def _callables(arms: Sequence[Any], options: Mapping[str, Any]) -> CallableComparison:
+    if len(arms) != 2:
+        raise TypeError(f"two callables are compared at a time, not {len(arms)}")
     _known(options, _OF_CALLABLES, "callables")
     margin = options.get("margin", _MARGIN)
     if not isinstance(margin, int | float) or not 0 < margin < 1:
         raise ValueError(f"margin must lie between 0 and 1, not {margin!r}")
-    a, b = sides
+    a, b = arms
     if options.get("isolated"):
         if "rounds" in options:
             raise TypeError("rounds: with isolated=True say pairs, of processes")
@@ -124,10 +124,10 @@ def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
     output = Path(options.get("output") or RUNS / time.strftime("%Y%m%d-%H%M%S"))
     requested = resolve(words)
     run = _new_run(words, suite, options)
-    sides, notes = _ready(requested, options)
+    arms, notes = _ready(requested, options)
     with RecordWriter(output, run.header) as writer:
         comparison = Comparison(
-            sides,
+            arms,
             [str(suite)],
             selecting=_selecting(options),
             folder=Path.cwd(),
@@ -149,12 +149,12 @@ def _new_run(words: Sequence[str], suite: Path, options: Mapping[str, Any]) -> R
     from pybench.comparison.judging import plan_of
     from pybench.records.run import Run, RunHeader
 
-    said = [f"{name}={value!r}" for name, value in sorted(options.items())]
+    words_of_options = [f"{name}={value!r}" for name, value in sorted(options.items())]
     seed = options.get("seed")
     header = RunHeader(
         version=__version__,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=("pybench.compare", *words, *said),
+        command=("pybench.compare", *words, *words_of_options),
         seed=secrets.randbelow(2**31) if seed is None else seed,
         margin=options.get("margin", _MARGIN),
         pairs=options.get("pairs"),
@@ -191,11 +191,11 @@ def _ready(
 
     packages = _packages(options)
     environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    sides = []
-    for one in requested:
-        made = prepare(one.interpreter, packages=packages, as_it_is=one.by_path)
-        side = Side(
-            name=one.name, python=made.python, environ=environ, start=made.start
+    arms = []
+    for wanted in requested:
+        made = prepare(wanted.interpreter, packages=packages, as_it_is=wanted.by_path)
+        arm = Side(
+            name=wanted.name, python=made.python, environ=environ, start=made.start
         )
-        sides.append(side)
-    return sides, unlike([one.interpreter for one in requested])
+        arms.append(arm)
+    return arms, unlike([wanted.interpreter for wanted in requested])

@@ -10,12 +10,13 @@ from __future__ import annotations
 import importlib
 import os
 import pickle
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from subprocess import PIPE
 from typing import Any
 
+from pybench.children import describe_end, last_line, start
 from pybench.notebook.measurement import IN_FRESH_PROCESS, Measurement
 from pybench.notebook.session import measure
 from pybench.notebook.subject import KERNEL, find_subject, thread_counts
@@ -50,9 +51,9 @@ def order(
     ValueError
         If no other process can import it.
     """
-    found = find_subject(subject, arguments, keywords or {})
-    module, name = "", found.name
-    if found.kind != KERNEL:
+    target = find_subject(subject, arguments, keywords or {})
+    module, name = "", target.name
+    if target.kind != KERNEL:
         module, name = _address(subject)
     return Order(
         module=module,
@@ -85,10 +86,10 @@ def _address(subject: object) -> tuple[str, str]:
 
 
 def _look_up(module: str, name: str) -> Any:
-    found: Any = importlib.import_module(module)
+    thing: Any = importlib.import_module(module)
     for word in name.split("."):
-        found = getattr(found, word)
-    return found
+        thing = getattr(thing, word)
+    return thing
 
 
 def measure_isolated(asked: Order) -> Measurement:
@@ -105,29 +106,30 @@ def measure_isolated(asked: Order) -> Measurement:
         request = pickle.dumps((sys.path, asked))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise TypeError(f"the arguments cannot be sent to a process: {error}") from None
-    with subprocess.Popen(
+    child = start(
         [sys.executable, "-m", __name__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    ) as child:
-        try:
-            answer, said = child.communicate(request)
-        except BaseException:
-            child.kill()
-            raise
+    )
+    try:
+        answer, errors = child.communicate(request)
+    except BaseException:
+        child.end_group()
+        child.wait()
+        raise
     if child.returncode or not answer:
-        lines = said.decode(errors="replace").strip().splitlines()
+        reason = last_line(errors.decode(errors="replace")) or "no message"
         raise RuntimeError(
-            f"the process that measured {asked.name} ended with status "
-            f"{child.returncode}: {lines[-1] if lines else 'it said nothing'}"
+            f"the process that measured {asked.name} "
+            f"{describe_end(child.returncode)}: {reason}"
         )
-    found = pickle.loads(answer)
-    if isinstance(found, BaseException):
-        raise found
-    assert isinstance(found, Measurement)
-    return replace(found, place=IN_FRESH_PROCESS)
+    result = pickle.loads(answer)
+    if isinstance(result, BaseException):
+        raise result
+    assert isinstance(result, Measurement)
+    return replace(result, place=IN_FRESH_PROCESS)
 
 
 def _serve() -> None:

@@ -5,56 +5,42 @@ from __future__ import annotations
 from typing import Any
 
 from pybench import KernelInfo
-from pybench.notebook.display import table_html
-from pybench.notebook.frames import to_pandas, to_polars
+from pybench.notebook.shown import Shown, table_html
+
+_COLUMNS = ("kernel", "area", "thread state", "available", "what it does")
 
 
-class KernelList(list[KernelInfo]):
+class KernelList(list[KernelInfo], Shown):
     """A list of `KernelInfo` that is shown as a table."""
 
     def records(self) -> list[dict[str, Any]]:
         """Return one flat record per kernel."""
-        return [
-            {
-                "name": one.name,
-                "area": one.area,
-                "attached": one.attached,
-                "is_available": one.is_available,
-                "missing": one.missing,
-                "doc": one.doc,
-            }
-            for one in self
-        ]
+        names = ("name", "area", "attached", "is_available", "missing", "doc")
+        return [{name: getattr(kernel, name) for name in names} for kernel in self]
 
-    def to_pandas(self) -> Any:
-        """Return the records as a `pandas.DataFrame`."""
-        return to_pandas(self.records())
-
-    def to_polars(self) -> Any:
-        """Return the records as a `polars.DataFrame`."""
-        return to_polars(self.records())
+    def _headline(self) -> str:
+        return f"{len(self)} kernels"
 
     def _rows(self) -> list[list[str]]:
         return [
             [
-                one.name,
-                one.area,
-                "attached" if one.attached else "detached",
-                "yes" if one.is_available else f"n/a: {one.missing}",
-                one.doc.partition("\n")[0],
+                kernel.name,
+                kernel.area,
+                "attached" if kernel.attached else "detached",
+                "yes" if kernel.is_available else f"n/a: {kernel.missing}",
+                kernel.doc.partition("\n")[0],
             ]
-            for one in self
+            for kernel in self
         ]
 
-    def _repr_html_(self) -> str:
-        columns = ["kernel", "area", "thread state", "available", "what it does"]
-        return table_html(columns, self._rows(), left=len(columns))
+    def _tables(self) -> str:
+        return table_html(_COLUMNS, self._rows(), left=len(_COLUMNS))
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> dict[str, Any]:
-        lines = [
+    def _notes(self) -> tuple[str, ...]:
+        return ()
+
+    def __str__(self) -> str:
+        return "\n".join(
             f"{name:24} {available:4} {what}"
             for name, _area, _state, available, what in self._rows()
-        ]
-        return {"text/plain": "\n".join(lines), "text/html": self._repr_html_()}
+        )

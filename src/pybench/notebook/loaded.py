@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.notebook.display import VEGALITE, escape, notes_html, table_html
-from pybench.notebook.frames import needed, to_pandas, to_polars
-from pybench.notebook.pictures import Picture, svg_or_none
+from pybench.notebook.shown import Picture, Shown, needed, notes_html, table_html
 
 if TYPE_CHECKING:
     from pybench.comparison.saved_files import Saved
@@ -33,7 +31,7 @@ def load(paths: Sequence[Path], *, margin: float = 0.03) -> Loaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Shown):
     """Results with what they say: a run, saved files, profiles.
 
     Parameters
@@ -73,11 +71,13 @@ class Loaded:
             return self.saved.verdict
         if self.files:
             return "; ".join(
-                f"{one.path.name}: {len(one.rows)} rows of {one.interpreter}, nothing "
-                "to compare them with"
-                for one in self.files
+                f"{file.path.name}: {len(file.rows)} rows of {file.interpreter}, "
+                "nothing to compare them with"
+                for file in self.files
             )
-        return ", ".join(f"{one.name} ({one.kind})" for one in self.profiles)
+        return ", ".join(
+            f"{profile.name} ({profile.kind})" for profile in self.profiles
+        )
 
     def records(self) -> list[dict[str, Any]]:
         """Return one flat record per row and side: of the run, or of saved files.
@@ -101,27 +101,19 @@ class Loaded:
 
             return [
                 {
-                    "file": one.path.name,
+                    "file": file.path.name,
                     "row": name,
                     "group": row.group,
                     "median_s": statistics.median(row.times_s),
                     "processes": len(row.times_s),
                 }
-                for one in self.files
-                for name, row in one.rows.items()
+                for file in self.files
+                for name, row in file.rows.items()
             ]
         raise ValueError(
             f"{self.contents.title} has profiles alone, which are no table: see "
             ".profiles[0].document"
         )
-
-    def to_pandas(self) -> Any:
-        """Return the records as a `pandas.DataFrame`."""
-        return to_pandas(self.records())
-
-    def to_polars(self) -> Any:
-        """Return the records as a `polars.DataFrame`."""
-        return to_polars(self.records())
 
     def plot(self, *, most: int = _MOST_DRAWN) -> Picture:
         """Return ratios and intervals as a chart, largest change first.
@@ -136,12 +128,12 @@ class Loaded:
         ValueError
             If there is no ratio to draw.
         """
-        drawn = self._forest(most)
+        drawn = self._spec(most)
         if drawn is None:
             raise ValueError(f"no ratios to draw in {self.contents.title}")
         return Picture(spec=drawn)
 
-    def _forest(self, most: int = _MOST_DRAWN) -> dict[str, Any] | None:
+    def _spec(self, most: int = _MOST_DRAWN) -> dict[str, Any] | None:
         from pybench.report.charts import forest_of, in_plain_inks
 
         drawn = forest_of(self.contents, most)
@@ -162,30 +154,18 @@ class Loaded:
             out.write(self.verdict)
         return "\n".join([out.getvalue().rstrip(), *self.contents.notes])
 
-    def _repr_html_(self) -> str:
-        parts = [f"<div><strong>{escape(self.verdict)}</strong>"]
-        if self.summary is not None:
-            parts.append(_run_html(self.summary))
-        elif self.saved is not None:
-            parts.append(_saved_html(self.saved))
-        elif self.files:
-            parts.append(_files_html(self.records()))
-        drawn = self._forest()
-        if drawn is not None:
-            parts.append(svg_or_none(drawn) or "")
-        return "".join([*parts, notes_html(self.contents.notes), "</div>"])
+    def _headline(self) -> str:
+        return self.verdict
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> dict[str, Any]:
-        bundle: dict[str, Any] = {
-            "text/plain": str(self),
-            "text/html": self._repr_html_(),
-        }
-        drawn = self._forest()
-        if drawn is not None:
-            bundle[VEGALITE] = drawn
-        return bundle
+    def _tables(self) -> str:
+        if self.summary is not None:
+            return _run_html(self.summary)
+        if self.saved is not None:
+            return _saved_html(self.saved)
+        return _files_html(self.records()) if self.files else ""
+
+    def _notes(self) -> Sequence[str]:
+        return self.contents.notes
 
 
 def _run_html(summary: Summary) -> str:
@@ -194,7 +174,7 @@ def _run_html(summary: Summary) -> str:
 
     names = short_names(row.row for row in summary.rows)
 
-    sides = [
+    arms = [
         f"{side.name}: {side.interpreter}, GIL {'on' if side.gil_enabled else 'off'}"
         for side in summary.sides
     ]
@@ -213,7 +193,7 @@ def _run_html(summary: Summary) -> str:
     ]
     columns = ["row", "side", "verdict", "ratio", "baseline", "time", "pairs", "reason"]
     return (
-        notes_html([*sides, *facts(summary)])
+        notes_html([*arms, *facts(summary)])
         + table_html(columns, rows, left=3)
         + notes_html([LEGEND])
     )
@@ -246,11 +226,11 @@ def _files_html(records: Sequence[dict[str, Any]]) -> str:
 
     rows = [
         [
-            one["file"],
-            one["row"],
-            duration(one["median_s"] * 1e9),
-            str(one["processes"]),
+            record["file"],
+            record["row"],
+            duration(record["median_s"] * 1e9),
+            str(record["processes"]),
         ]
-        for one in records
+        for record in records
     ]
     return table_html(["file", "row", "median", "processes"], rows, left=2)

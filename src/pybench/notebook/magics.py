@@ -89,7 +89,7 @@ class BenchMagics(Magics):  # type: ignore[misc, unused-ignore]
         names = {} if cell is not None or local_ns is None else local_ns
         if names is shell.user_ns:
             names = {}
-        found = measure_loop(
+        measurement = measure_loop(
             compiled(shell, statement, setup, names),
             _shown(statement),
             threads=threads,
@@ -98,10 +98,10 @@ class BenchMagics(Magics):  # type: ignore[misc, unused-ignore]
             empty=compiled(shell, "pass", "", {}),
         )
         if "o" in options:
-            return found
+            return measurement
         if "q" not in options:
             show: Any = display
-            show(found)
+            show(measurement)
         return None
 
 
@@ -189,12 +189,12 @@ def compiled(
     }
     seen = sorted(used & names.keys())
     made: list[Callable[..., Any]] = []
-    for statements in ([_looked_at(one) for one in body.body], body.body):
+    for statements in ([_looked_at(part) for part in body.body], body.body):
         whole = ast.parse(
             _TEMPLATE.format(names=", ".join(seen), setup="pass", statement="pass")
         )
         loop = whole.body[0].body[0]  # type: ignore[attr-defined]
-        (turns,) = (one for one in loop.body if isinstance(one, ast.For))
+        (turns,) = (node for node in loop.body if isinstance(node, ast.For))
         turns.body = statements
         loop.body[:1] = before.body
         ast.fix_missing_locations(whole)
@@ -226,8 +226,8 @@ def _shown(statement: str) -> str:
 
 
 def _numbers(option: str, text: str) -> list[int]:
-    found = [_number(option, word) for word in text.split(",")]
-    return [number for number in found if number is not None]
+    numbers = [_number(option, word) for word in text.split(",")]
+    return [number for number in numbers if number is not None]
 
 
 def _number(option: str, text: str | None) -> int | None:

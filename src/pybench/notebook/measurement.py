@@ -1,19 +1,15 @@
-"""What `pybench.measure` found: rounds per number of threads, and what they amount to.
-
-Frozen records and pure functions; `session` measures and `display` shows.
-"""
+"""The result of `pybench.measure`: rounds per number of threads, and what they say."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pybench.notebook.charts import measurement_spec
+from pybench.notebook.shown import Shown, duration, escape, table_html
 from pybench.target.process.lazy_results import sentence
-
-if TYPE_CHECKING:
-    from pybench.notebook.pictures import Picture
 
 # What no number of this kind may be read without.
 IN_PROCESS = "in process, one interpreter, kernel threads running"
@@ -78,12 +74,12 @@ class ThreadCount:
     @property
     def median_ns(self) -> float:
         """Median over the rounds of the time of one operation."""
-        return statistics.median(one.value_ns for one in self.rounds)
+        return statistics.median(r.value_ns for r in self.rounds)
 
     @property
     def iqr_ns(self) -> float:
         """Distance between the quartiles of the rounds; 0 for a single round."""
-        values = [one.value_ns for one in self.rounds]
+        values = [r.value_ns for r in self.rounds]
         if len(values) < 2:
             return 0.0
         low, _, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -91,17 +87,17 @@ class ThreadCount:
 
     @property
     def cpu_ns(self) -> float:
-        """Median over the rounds of the CPU time of one operation."""
-        return statistics.median(one.cpu_ns for one in self.rounds)
+        """Median over the rounds of the CPU time of r operation."""
+        return statistics.median(r.cpu_ns for r in self.rounds)
 
     @property
     def overlap(self) -> float:
         """Median over the rounds."""
-        return statistics.median(one.overlap for one in self.rounds)
+        return statistics.median(r.overlap for r in self.rounds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class Measurement(Shown):
     """The result of `pybench.measure`; a notebook shows it as a table and a chart.
 
     Parameters
@@ -151,10 +147,10 @@ class Measurement:
         LookupError
             If nothing was.
         """
-        for one in self.counts:
-            if one.threads == threads:
-                return one
-        known = ", ".join(str(one.threads) for one in self.counts) or "none"
+        for count in self.counts:
+            if count.threads == threads:
+                return count
+        known = ", ".join(str(count.threads) for count in self.counts) or "none"
         raise LookupError(
             f"not measured with {threads!r} threads, but with: {known}"
             + (f" ({self.void})" if self.void else "")
@@ -177,33 +173,33 @@ class Measurement:
     @property
     def limits(self) -> tuple[str, ...]:
         """What must be known to read the numbers, in sentences."""
-        said = []
+        notes = []
         if self.void:
-            said.append(f"void: {self.void}")
+            notes.append(f"void: {self.void}")
         if self.makes:
-            said.append(sentence(self.makes))
-        turns = [one.threads for one in self.counts if one.turns]
+            notes.append(sentence(self.makes))
+        turns = [count.threads for count in self.counts if count.turns]
         if turns:
             how = "took turns under" if self.kind == "kernel" else "shared"
-            said.append(f"{_some(turns)} threads {how} the GIL")
-        over = [one.threads for one in self.counts if one.oversubscribed]
+            notes.append(f"{_some(turns)} threads {how} the GIL")
+        over = [count.threads for count in self.counts if count.oversubscribed]
         if over:
-            said.append(
+            notes.append(
                 f"{_some(over)} threads are oversubscribed: {self.usable_cpus} usable "
                 "CPUs"
             )
-        disturbed = [one.threads for one in self.counts if one.disturbed]
+        disturbed = [count.threads for count in self.counts if count.disturbed]
         if disturbed:
-            said.append(f"disturbed rounds kept at {_some(disturbed)} threads")
+            notes.append(f"disturbed rounds kept at {_some(disturbed)} threads")
         floor = self.floor_ns
         if floor is not None and any(floor > 0.1 * c.median_ns for c in self.counts):
-            said.append(
+            notes.append(
                 f"the empty loop takes {floor:.3g} ns of each value, more than a tenth"
             )
-        if self.no_control and any(one.threads > 1 for one in self.counts):
-            said.append(f"no share-nothing control: {self.no_control}")
-        said.append("unreplicated: another process may differ by several per cent")
-        return tuple(said)
+        if self.no_control and any(count.threads > 1 for count in self.counts):
+            notes.append(f"no share-nothing control: {self.no_control}")
+        notes.append("unreplicated: another process may differ by several per cent")
+        return tuple(notes)
 
     def records(self) -> list[dict[str, Any]]:
         """Return one flat record per number of threads."""
@@ -211,75 +207,104 @@ class Measurement:
             {
                 "name": self.name,
                 "kind": self.kind,
-                "threads": one.threads,
-                "median_ns": one.median_ns,
-                "iqr_ns": one.iqr_ns,
-                "cpu_ns": one.cpu_ns,
-                "rounds": len(one.rounds),
-                "dropped": one.dropped,
-                "iterations": one.rounds[0].iterations,
-                "overlap": one.overlap,
-                "speed_up": self.speed_up(one.threads),
-                "control_speed_up": self.control_speed_up(one.threads),
-                "took_turns": one.turns,
-                "oversubscribed": one.oversubscribed,
-                "disturbed": one.disturbed,
+                "threads": count.threads,
+                "median_ns": count.median_ns,
+                "iqr_ns": count.iqr_ns,
+                "cpu_ns": count.cpu_ns,
+                "rounds": len(count.rounds),
+                "dropped": count.dropped,
+                "iterations": count.rounds[0].iterations,
+                "overlap": count.overlap,
+                "speed_up": self.speed_up(count.threads),
+                "control_speed_up": self.control_speed_up(count.threads),
+                "took_turns": count.turns,
+                "oversubscribed": count.oversubscribed,
+                "disturbed": count.disturbed,
                 "free_threaded": self.free_threaded,
                 "gil_enabled": self.gil_enabled,
                 "interpreter": self.interpreter,
             }
-            for one in self.counts
+            for count in self.counts
         ]
 
-    def to_pandas(self) -> Any:
-        """Return the records as a `pandas.DataFrame`."""
-        from pybench.notebook.frames import to_pandas
-
-        return to_pandas(self.records())
-
-    def to_polars(self) -> Any:
-        """Return the records as a `polars.DataFrame`."""
-        from pybench.notebook.frames import to_polars
-
-        return to_polars(self.records())
-
-    def plot(self) -> Picture:
-        """Return the chart alone.
-
-        Raises
-        ------
-        ValueError
-            If there is nothing to draw.
-        """
-        from pybench.notebook.pictures import Picture, measurement_spec
-
+    def _headline(self) -> str:
         if not self.counts:
-            raise ValueError(f"nothing to draw: void: {self.void}")
-        return Picture(spec=measurement_spec(self))
+            return f"{self.name}: void"
+        first = self.counts[0]
+        threads = "1 thread" if first.threads == 1 else f"{first.threads} threads"
+        return f"{self.name}: {duration(first.median_ns)} with {threads}"
 
-    def _repr_html_(self) -> str:
-        from pybench.notebook.display import measurement_html
+    def _identity(self) -> str:
+        gil = "GIL on" if self.gil_enabled else "GIL off"
+        return (
+            f"{self.place}; {self.interpreter}, {gil}; {self.machine}, "
+            f"{self.usable_cpus} usable CPUs; _pybench: {self.extension or 'not built'}"
+        )
 
-        return measurement_html(self)
+    def _cells(self, count: ThreadCount) -> list[str]:
+        dropped = f" (-{count.dropped})" if count.dropped else ""
+        factors = (self.speed_up(count.threads), self.control_speed_up(count.threads))
+        return [
+            str(count.threads),
+            *map(duration, (count.median_ns, count.iqr_ns, count.cpu_ns)),
+            f"{len(count.rounds)}{dropped}",
+            str(count.rounds[0].iterations),
+            f"{count.overlap:.0%}" if count.threads > 1 else "",
+            *("" if factor is None else f"{factor:.2f}" for factor in factors),
+        ]
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> dict[str, Any]:
-        from pybench.notebook.display import VEGALITE, measurement_text
-        from pybench.notebook.pictures import measurement_spec
+    def _tables(self) -> str:
+        identity = f"<div>{escape(self._identity())}</div>"
+        if not self.counts:
+            return identity
+        return identity + table_html(_COLUMNS, [*map(self._cells, self.counts)])
 
-        bundle: dict[str, Any] = {
-            "text/plain": measurement_text(self),
-            "text/html": self._repr_html_(),
+    def _notes(self) -> Sequence[str]:
+        return self.limits
+
+    def _spec(self) -> dict[str, Any] | None:
+        if not self.counts:
+            return None
+        factors = {
+            count.threads: {
+                "measured": self.speed_up(count.threads),
+                "control": self.control_speed_up(count.threads),
+                "ideal": float(count.threads),
+            }
+            for count in self.counts
         }
-        if self.counts:
-            bundle[VEGALITE] = measurement_spec(self)
-        return bundle
+        has_factors = len(factors) > 1 and factors[max(factors)]["measured"] is not None
+        return measurement_spec(
+            self.name,
+            {
+                count.threads: [r.value_ns for r in count.rounds]
+                for count in self.counts
+            },
+            factors if has_factors else {},
+        )
 
     def __str__(self) -> str:
-        from pybench.notebook.display import measurement_text
+        lines = [self._headline(), self._identity()]
+        if self.counts:
+            table = [_COLUMNS, *map(self._cells, self.counts)]
+            widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+            lines += [
+                "  ".join(map(str.rjust, cells, widths)).rstrip() for cells in table
+            ]
+        return "\n".join([*lines, *(f"! {note}" for note in self.limits)])
 
-        return measurement_text(self)
+
+_COLUMNS = (
+    "threads",
+    "median",
+    "IQR",
+    "CPU",
+    "rounds",
+    "iterations",
+    "overlap",
+    "speed-up",
+    "control",
+)
 
 
 def _speed_up(counts: Sequence[ThreadCount], threads: int, which: str) -> float | None:
@@ -288,11 +313,11 @@ def _speed_up(counts: Sequence[ThreadCount], threads: int, which: str) -> float 
     Both from first start to last finish, so that waiting for a turn counts.
     """
     per_second = {}
-    for one in counts:
-        rounds: tuple[Round, ...] = getattr(one, which)
+    for count in counts:
+        rounds: tuple[Round, ...] = getattr(count, which)
         if rounds:
-            per_second[one.threads] = statistics.median(
-                one.threads * of.iterations / max(1, of.elapsed_ns) for of in rounds
+            per_second[count.threads] = statistics.median(
+                count.threads * of.iterations / max(1, of.elapsed_ns) for of in rounds
             )
     if threads not in per_second or 1 not in per_second:
         return None

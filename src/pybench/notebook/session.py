@@ -59,14 +59,27 @@ _CONTROL = "counters_increment"
 _CONTROL_ARGUMENTS: Mapping[str, object] = {"operation": "relaxed", "layout": "padded"}
 
 
-# Of one number of threads, before it is frozen.
 @dataclass(slots=True)
 class _Taken:
+    """What was taken with one number of threads, so far."""
+
     rounds: list[Round] = field(default_factory=list)
     control: list[Round] = field(default_factory=list)
     dropped: int = 0
     disturbed: bool = False
     turns: bool = False
+
+    def count(self, threads: int, usable_cpus: int) -> ThreadCount:
+        """Return it as it is kept."""
+        return ThreadCount(
+            threads=threads,
+            rounds=tuple(self.rounds),
+            control=tuple(self.control),
+            dropped=self.dropped,
+            disturbed=self.disturbed,
+            turns=self.turns,
+            oversubscribed=threads > usable_cpus,
+        )
 
 
 def measure(
@@ -82,17 +95,17 @@ def measure(
     counts = thread_counts(threads)
     positive("rounds", rounds)
     positive("iterations", iterations)
-    found = find_subject(subject, arguments, keywords or {})
-    if found.kind == KERNEL:
+    target = find_subject(subject, arguments, keywords or {})
+    if target.kind == KERNEL:
         return _watched(
-            found, lambda: _rounds_of_kernel(found, counts, rounds, iterations)
+            target, lambda: _rounds_of_kernel(target, counts, rounds, iterations)
         )
     kind = ""
     while True:
         try:
             measured = measure_loop(
-                calls(found.call, kind),
-                found.name,
+                calls(target.call, kind),
+                target.name,
                 threads=counts,
                 rounds=rounds,
                 iterations=iterations,
@@ -100,7 +113,7 @@ def measure(
             )
             return replace(measured, makes=kind)
         except UnfinishedError as error:
-            if error.call is not found.call:
+            if error.call is not target.call:
                 raise  # another measurement within the callable
             kind = error.kind
 
@@ -165,24 +178,15 @@ def _watched(
         finally:
             watch.stop()
         void = _broken(watch, "turned the GIL on meanwhile")
+        if void:
+            taken = {}
     identity = read_identity()
     built = identity.extension
     return Measurement(
         name=subject.name,
         kind=subject.kind,
-        counts=()
-        if void
-        else tuple(
-            ThreadCount(
-                threads=threads,
-                rounds=tuple(one.rounds),
-                control=tuple(one.control),
-                dropped=one.dropped,
-                disturbed=one.disturbed,
-                turns=one.turns,
-                oversubscribed=threads > identity.usable_cpus,
-            )
-            for threads, one in taken.items()
+        counts=tuple(
+            of.count(threads, identity.usable_cpus) for threads, of in taken.items()
         ),
         void=void,
         gil_enabled=identity.gil_enabled,
@@ -217,7 +221,7 @@ def _rounds_of_kernel(
 
     counts = _with_reference(counts, lambda: run(1, 1, 1))
     chosen = iterations or size(
-        lambda of, number: min(one.elapsed_ns for one in run(of, number, counts[0]))
+        lambda of, number: min(r.elapsed_ns for r in run(of, number, counts[0]))
     )
     control = _Control(counts)
     taken = {threads: _Taken() for threads in counts}
@@ -226,17 +230,17 @@ def _rounds_of_kernel(
         block = min(_BLOCK, missing)
         missing -= block
         for threads in _shuffled(counts):
-            one = taken[threads]
+            of = taken[threads]
 
             def call(number: int, threads: int = threads) -> list[KernelResult]:
                 return run(chosen, number + 1, threads)[1:]
 
-            found = collect_rounds(call, block, block)
-            one.rounds += map(_from_kernel, found.kept)
-            one.dropped += len(found.dropped)
-            one.disturbed |= found.is_disturbed
-            one.turns |= found.kept[-1].serialised
-            one.control += control.rounds(threads, block)
+            collected = collect_rounds(call, block, block)
+            of.rounds += map(_from_kernel, collected.kept)
+            of.dropped += len(collected.dropped)
+            of.disturbed |= collected.is_disturbed
+            of.turns |= collected.kept[-1].serialised
+            of.control += control.rounds(threads, block)
     return taken
 
 
@@ -275,8 +279,7 @@ class _Control:
             run = self._run
             self._iterations = size(
                 lambda of, number: min(
-                    one.elapsed_ns
-                    for one in run(of, rounds=number, **_CONTROL_ARGUMENTS)
+                    r.elapsed_ns for r in run(of, rounds=number, **_CONTROL_ARGUMENTS)
                 )
             )
 
@@ -286,7 +289,7 @@ class _Control:
         results = self._run(
             self._iterations, rounds=number + 1, threads=threads, **_CONTROL_ARGUMENTS
         )
-        return [_from_kernel(one) for one in results[1:]]
+        return [*map(_from_kernel, results[1:])]
 
 
 # Callables
@@ -297,7 +300,7 @@ def measure_in_turn(
 ) -> tuple[Measurement, Measurement]:
     """Measure two callables round by round, who begins being drawn for each.
 
-    Both do the same number of calls, sized on the first; both are void if one is.
+    Both do the same number of calls, sized on the first; both are void if either is.
     """
     positive("rounds", rounds)
     kinds = ["", ""]
@@ -305,15 +308,15 @@ def measure_in_turn(
         try:
             return _measured_in_turn((a, b), kinds, rounds)
         except UnfinishedError as error:
-            makers = [side for side in (0, 1) if (a, b)[side] is error.call]
+            makers = [index for index in (0, 1) if (a, b)[index] is error.call]
             if not makers:
                 raise  # another measurement within a callable
-            for side in makers:
-                kinds[side] = error.kind
+            for index in makers:
+                kinds[index] = error.kind
 
 
 def _measured_in_turn(
-    sides: Sequence[Callable[[], object]], kinds: Sequence[str], rounds: int | None
+    arms: Sequence[Callable[[], object]], kinds: Sequence[str], rounds: int | None
 ) -> tuple[Measurement, Measurement]:
     both = [_Taken(), _Taken()]
 
@@ -321,17 +324,17 @@ def _measured_in_turn(
         with ExitStack() as ended:
             workers = [
                 ended.enter_context(Workers(calls(call, kind), 1))
-                for call, kind in zip(sides, kinds, strict=True)
+                for call, kind in zip(arms, kinds, strict=True)
             ]
             iterations = _sized(lambda of: _elapsed_ns(workers[0].round(1, of)))
-            warm = [_elapsed_ns(one.round(1, iterations)) for one in workers]
+            warm = [_elapsed_ns(worker.round(1, iterations)) for worker in workers]
             for _ in range(rounds or _affordable(warm)):
-                for side in _shuffled((0, 1)):
-                    windows = workers[side].round(1, iterations)
-                    both[side].rounds.append(_from_windows(windows, iterations))
+                for index in _shuffled((0, 1)):
+                    windows = workers[index].round(1, iterations)
+                    both[index].rounds.append(_from_windows(windows, iterations))
         return {1: both[0]}
 
-    a, b = sides
+    a, b = arms
     first = _watched(
         Subject(kind=CALLABLE, name=name_of(a), call=a), take, empty=calls(_nothing)
     )
@@ -362,16 +365,15 @@ def _rounds_of_loop(
                 lambda of: _elapsed_ns(workers.round(counts[0], of))
             )
             control = _Control(counts)
-            windows = {n: _elapsed_ns(workers.round(n, chosen)) for n in counts}
-            number = rounds or _affordable(windows.values())
+            warm = [_elapsed_ns(workers.round(n, chosen)) for n in counts]
+            number = rounds or _affordable(warm)
             for _ in range(number):
                 for threads in _shuffled(counts):
-                    one = taken[threads]
-                    one.rounds.append(
-                        _from_windows(workers.round(threads, chosen), chosen)
-                    )
-                    one.turns = turns and threads > 1
-                    one.control += control.rounds(threads, 1)
+                    of = taken[threads]
+                    windows = workers.round(threads, chosen)
+                    of.rounds.append(_from_windows(windows, chosen))
+                    of.turns = turns and threads > 1
+                    of.control += control.rounds(threads, 1)
                 done += 1
         except BaseException as error:
             error.add_note(f"pybench: after {done} complete rounds")
@@ -390,17 +392,17 @@ def _affordable(windows_ns: Iterable[int]) -> int:
 
 
 def _elapsed_ns(windows: Sequence[Window]) -> int:
-    return max(one.stop_ns for one in windows) - min(one.start_ns for one in windows)
+    return max(w.stop_ns for w in windows) - min(w.start_ns for w in windows)
 
 
 def _from_windows(windows: Sequence[Window], iterations: int) -> Round:
     elapsed_ns = _elapsed_ns(windows)
-    shared = min(one.stop_ns for one in windows) - max(one.start_ns for one in windows)
+    shared = min(w.stop_ns for w in windows) - max(w.start_ns for w in windows)
     done = iterations * len(windows)
     return Round(
         iterations=iterations,
-        value_ns=sum(one.stop_ns - one.start_ns for one in windows) / done,
-        cpu_ns=sum(one.cpu_ns for one in windows) / done,
+        value_ns=sum(w.stop_ns - w.start_ns for w in windows) / done,
+        cpu_ns=sum(w.cpu_ns for w in windows) / done,
         elapsed_ns=elapsed_ns,
         overlap=max(0, shared) / max(1, elapsed_ns),
         disturbed="",
@@ -423,7 +425,7 @@ def _floor_of_kernels() -> float | None:
     if native is None:
         return None
     results = native.yardstick_empty(1_000_000, rounds=_FLOOR_ROUNDS)
-    return float(statistics.median(one.ns_per_operation for one in results))
+    return float(statistics.median(r.ns_per_operation for r in results))
 
 
 def _shuffled(counts: Sequence[int]) -> list[int]:
