@@ -14,9 +14,11 @@ PACKAGE = ROOT / "src" / "pybench"
 NATIVE = ROOT / "src" / "_pybench"
 BENCHMARKS = ROOT / "benchmarks"
 
-AREAS = sorted(
+LISTED = sorted(
     re.findall(r"^int pb_(\w+)_add\(", (NATIVE / "areas.h").read_text(), re.MULTILINE)
 )
+# A word each; what is listed besides is a part of one, `<area>_<part>`.
+AREAS = [name for name in LISTED if "_" not in name]
 # What each part of the package may import of the others, besides itself.
 MAY_IMPORT = {
     "records": set[str](),
@@ -227,12 +229,42 @@ def test_areas_are_known() -> None:
     assert {"refcount", "counters", "gil", "churn", "yardstick"} <= set(AREAS)
 
 
-@pytest.mark.parametrize("area", AREAS)
-def test_area_has_its_c_file_and_function(area: str) -> None:
-    source = NATIVE / f"{area}.c"
+@pytest.mark.parametrize("name", LISTED)
+def test_area_has_its_c_file_and_function(name: str) -> None:
+    """A part too, and it has no kernels of another area."""
+    area = name.partition("_")[0]
+    source = (NATIVE / f"{name}.c").read_text()
 
-    assert source.is_file()
-    assert re.search(rf"^pb_{area}_add\(", source.read_text(), re.MULTILINE)
+    assert area in AREAS
+    assert re.search(rf"^(pb_{name}_add\(|PB_AREA\({name},)", source, re.MULTILINE)
+    kernels = re.findall(r"^PB_ENTRY\((\w+),", source, re.MULTILINE)
+    assert [kernel for kernel in kernels if not kernel.startswith(f"{area}_")] == []
+
+
+def test_c_file_is_of_an_area_or_is_shared() -> None:
+    """Others have a header, or add functions that are no kernels."""
+    header = (NATIVE / "areas.h").read_text()
+    others = {path.stem for path in NATIVE.glob("*.c")} - {*LISTED, "module"}
+
+    assert [
+        name
+        for name in others
+        if not (NATIVE / f"{name}.h").exists()
+        and f"PyMethodDef pb_{name}_functions[];" not in header
+    ] == []
+
+
+def test_c_files_include_each_other_in_no_circle() -> None:
+    """A file and its header are one; each is taken away once it needs no other."""
+    needs: dict[str, set[str]] = {}
+    for path in (*NATIVE.glob("*.c"), *NATIVE.glob("*.h")):
+        names = re.findall(r'^ *#\s*include "(\w+)\.h"', path.read_text(), re.MULTILINE)
+        needs.setdefault(path.stem, set()).update(set(names) - {path.stem})
+    assert needs["threads"] >= {"clock", "result"}
+    while free := {stem for stem, names in needs.items() if not names}:
+        needs = {s: names - free for s, names in needs.items() if s not in free}
+
+    assert needs == {}
 
 
 @pytest.mark.parametrize("area", AREAS)
@@ -269,7 +301,7 @@ def test_area_has_its_signatures_in_the_stub(area: str) -> None:
 
 def test_c_files_share_only_what_areas_do_not_own() -> None:
     """An area's header would let one area call another."""
-    assert [area for area in AREAS if (NATIVE / f"{area}.h").exists()] == []
+    assert [name for name in LISTED if (NATIVE / f"{name}.h").exists()] == []
 
 
 @pytest.mark.parametrize(

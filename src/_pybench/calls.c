@@ -1,36 +1,17 @@
 /* calls.c - what does a call cost from C, by the kind of thing that is called?
 
-   calls_call  one call and dropping what it returns
-     kind    c        a C function through a pointer: the control, no Python
-             noargs   a built-in function without arguments
-             one      a built-in function of one argument
-             keywords a built-in function that takes a tuple and a dict, called
-                      without either
-             python   an empty Python function, without arguments
-             argument the same of one argument
-             method   an empty method, looked up and called in one
-             instance an instance whose class has `__call__`, in Python
-             type     a class written in C (object), which makes an instance
-     layout  private  each thread calls something of its own: the control
-             shared   all threads call the same
-   calls_attribute  one PyObject_GetAttr on an instance
-     kind    found    a name that its dict has
-             of_class a name that its class has
-             missing  a name that nobody has, and the error it sets
-
-   One iteration is one of these.  Inside the window: that, and an eighth of a
-   loop turn.  Outside: making what is called.  All run attached (the control
-   too, so that it is on the same footing).
+   One iteration is one call and dropping what it returns, or one look-up of an
+   attribute.  Inside the window: that, and an eighth of a loop turn.  Outside:
+   making what is called.  All run attached (the control too, a C function
+   through a pointer, so that it is on the same footing).
 
    C code calls functions through the vectorcall protocol (PEP 590); the
    interpreter calls Python functions without leaving its loop, so that a
-   Python function is dearer from here than from bytecode: see the rows of
-   calls in Python for that side.
-
-   Every call must return, or the kernel raises. */
+   Python function is dearer from here than from bytecode.  Every call must
+   return, or the kernel raises. */
 
 #include "areas.h"
-#include "arguments.h"
+#include "entries.h"
 #include "loop.h"
 #include "threads.h"
 
@@ -68,18 +49,18 @@ static const char calls_source[] =
     "    def __init__(self): self.found = None\n"
     "    def method(self): pass\n"
     "    def __call__(self): pass\n"
-    "instance = Class()\n";
+    "instance = Class()\n"
+    "type = object\n";
 
 /* Arguments of a call; read-only for the workers. */
 struct calls_shared {
-    PyObject *names;  // what calls_source has defined; NULL: each its own
-    const char *wanted;
+    PyObject *names;     // what calls_source has defined; NULL: each its own
+    const char *target;  // which of them is called
+    const char *name;    // what is looked up in it
 };
 
-struct calls_worker {
-    PyObject *target;  // owned
-    PyObject *name;    // of a method or attribute, owned
-};
+/* What a worker owns: what is called, and the name of a method or attribute. */
+enum { OWNED_TARGET, OWNED_NAME };
 
 static PyObject *
 calls_builtin_noargs(PyObject *self, PyObject *Py_UNUSED(args))
@@ -107,118 +88,47 @@ static PyMethodDef calls_builtins[] = {
      METH_VARARGS | METH_KEYWORDS, NULL},
 };
 
-/* Runs the source in a new dict and adds the built-in functions and a type;
-   a new reference, or NULL with an exception set. */
+/* What the source defines and the built-in functions, as a dict; a new
+   reference, or NULL with an exception set. */
 static PyObject *
 calls_define(void)
 {
-    PyObject *names = PyDict_New();
-    if (names == NULL
-        || PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins())
-               < 0) {
-        goto error;
-    }
-    PyObject *result = PyRun_String(calls_source, Py_file_input, names, names);
-    if (result == NULL) {
-        goto error;
-    }
-    Py_DECREF(result);
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(calls_builtins); i++) {
+    PyObject *names = pb_define(calls_source, Py_None);
+    for (size_t i = 0; names != NULL && i < Py_ARRAY_LENGTH(calls_builtins);
+         i++) {
         PyObject *function = PyCFunction_New(&calls_builtins[i], Py_None);
         if (function == NULL
             || PyDict_SetItemString(names, calls_builtins[i].ml_name, function)
                    < 0) {
-            Py_XDECREF(function);
-            goto error;
+            Py_CLEAR(names);
         }
-        Py_DECREF(function);
-    }
-    if (PyDict_SetItemString(names, "type", (PyObject *)&PyBaseObject_Type)
-        < 0) {
-        goto error;
+        Py_XDECREF(function);
     }
     return names;
-error:
-    Py_XDECREF(names);
-    return NULL;
 }
 
 static int
 calls_prepare(struct pb_worker *worker)
 {
     const struct calls_shared *shared = worker->shared;
-    struct calls_worker *local = worker->local;
     PyObject *names = shared->names != NULL ? Py_NewRef(shared->names)
                                             : calls_define();
     if (names == NULL) {
         return -1;
     }
-    PyObject *target = PyDict_GetItemString(names, shared->wanted);
-    local->target = Py_XNewRef(target);
+    worker->owned[OWNED_TARGET] = pb_defined(names, shared->target);
     Py_DECREF(names);
-    if (target == NULL) {
-        PyErr_Format(PyExc_SystemError, "calls: '%s' is not defined",
-                     shared->wanted);
+    if (worker->owned[OWNED_TARGET] == NULL) {
         return -1;
     }
-    return 0;
-}
-
-static int
-calls_named_prepare(struct pb_worker *worker, const char *name)
-{
-    struct calls_worker *local = worker->local;
-    if (calls_prepare(worker) < 0) {
-        return -1;
-    }
-    local->name = PyUnicode_InternFromString(name);
-    return local->name == NULL ? -1 : 0;
-}
-
-static int
-calls_method_prepare(struct pb_worker *worker)
-{
-    return calls_named_prepare(worker, "method");
-}
-
-static int
-calls_found_prepare(struct pb_worker *worker)
-{
-    return calls_named_prepare(worker, "found");
-}
-
-static int
-calls_class_prepare(struct pb_worker *worker)
-{
-    return calls_named_prepare(worker, "of_class");
-}
-
-static int
-calls_missing_prepare(struct pb_worker *worker)
-{
-    return calls_named_prepare(worker, "missing");
-}
-
-static void
-calls_finish(struct pb_worker *worker)
-{
-    struct calls_worker *local = worker->local;
-    Py_CLEAR(local->target);
-    Py_CLEAR(local->name);
-}
-
-/* -1 with the exception of the call that failed. */
-static int
-calls_failed(int failed)
-{
-    return failed ? -1 : 0;
+    worker->owned[OWNED_NAME] = PyUnicode_InternFromString(shared->name);
+    return worker->owned[OWNED_NAME] == NULL ? -1 : 0;
 }
 
 static int
 calls_c_loop(struct pb_worker *worker, int64_t iterations)
 {
-    const struct calls_worker *local = worker->local;
-    PyObject *target = local->target;
+    PyObject *target = worker->owned[OWNED_TARGET];
     binaryfunc function = calls_builtin_one;
     /* Not a constant to the compiler, so that it is called and not copied. */
     __asm__ volatile("" : "+r"(function));
@@ -236,16 +146,15 @@ calls_c_loop(struct pb_worker *worker, int64_t iterations)
     static int calls_##name_##_loop(struct pb_worker *worker,                 \
                                     int64_t iterations)                       \
     {                                                                         \
-        const struct calls_worker *local = worker->local;                     \
-        PyObject *target = local->target, *name = local->name;                \
+        PyObject *target = worker->owned[OWNED_TARGET];                       \
+        PyObject *name = worker->owned[OWNED_NAME];                           \
         int failed = 0;                                                       \
-        (void)target;                                                         \
-        (void)name;                                                           \
+        (void)target, (void)name;                                             \
         PB_LOOP(iterations, {                                                 \
             PB_OP(__VA_ARGS__)                                                \
             pb_clobber();                                                     \
         });                                                                   \
-        return calls_failed(failed);                                          \
+        return failed ? -1 : 0;                                               \
     }
 
 CALLS_LOOP(plain, PyObject *result = PyObject_CallNoArgs(target);
@@ -261,147 +170,79 @@ CALLS_LOOP(missing, PyObject *result = PyObject_GetAttr(target, name);
 
 #undef CALLS_LOOP
 
-#define CALLS_KERNEL(name_, prepare_, loop_)                                  \
-    {.name = name_, .attached = true, .block = CALLS_BLOCK,                   \
-     .local_size = sizeof(struct calls_worker), .prepare = prepare_,          \
-     PB_LOOP_FUNCTION(loop_), .finish = calls_finish}
+#define CALLS_KERNEL(loop_)                                                   \
+    {.attached = true, .block = CALLS_BLOCK, .prepare = calls_prepare,        \
+     PB_LOOP_FUNCTION(loop_)}
 
 static const struct pb_kernel call_kernels[] = {
-    [KIND_C] = CALLS_KERNEL("calls_call", calls_prepare, calls_c_loop),
-    [KIND_NOARGS] = CALLS_KERNEL("calls_call", calls_prepare,
-                                 calls_plain_loop),
-    [KIND_ONE] = CALLS_KERNEL("calls_call", calls_prepare,
-                              calls_argument_loop),
-    [KIND_KEYWORDS] = CALLS_KERNEL("calls_call", calls_prepare,
-                                   calls_plain_loop),
-    [KIND_PYTHON] = CALLS_KERNEL("calls_call", calls_prepare,
-                                 calls_plain_loop),
-    [KIND_ARGUMENT] = CALLS_KERNEL("calls_call", calls_prepare,
-                                   calls_argument_loop),
-    [KIND_METHOD] = CALLS_KERNEL("calls_call", calls_method_prepare,
-                                 calls_method_loop),
-    [KIND_INSTANCE] = CALLS_KERNEL("calls_call", calls_prepare,
-                                   calls_plain_loop),
-    [KIND_TYPE] = CALLS_KERNEL("calls_call", calls_prepare, calls_plain_loop),
-};
-static const char *const call_targets[] = {
-    [KIND_C] = "instance",        [KIND_NOARGS] = "noargs",
-    [KIND_ONE] = "one",           [KIND_KEYWORDS] = "keywords",
-    [KIND_PYTHON] = "python",     [KIND_ARGUMENT] = "argument",
-    [KIND_METHOD] = "instance",   [KIND_INSTANCE] = "instance",
-    [KIND_TYPE] = "type",
+    [KIND_C] = CALLS_KERNEL(calls_c_loop),
+    [KIND_NOARGS] = CALLS_KERNEL(calls_plain_loop),
+    [KIND_ONE] = CALLS_KERNEL(calls_argument_loop),
+    [KIND_KEYWORDS] = CALLS_KERNEL(calls_plain_loop),
+    [KIND_PYTHON] = CALLS_KERNEL(calls_plain_loop),
+    [KIND_ARGUMENT] = CALLS_KERNEL(calls_argument_loop),
+    [KIND_METHOD] = CALLS_KERNEL(calls_method_loop),
+    [KIND_INSTANCE] = CALLS_KERNEL(calls_plain_loop),
+    [KIND_TYPE] = CALLS_KERNEL(calls_plain_loop),
 };
 static const struct pb_kernel attribute_kernels[] = {
-    [ATTRIBUTE_FOUND] = CALLS_KERNEL("calls_attribute", calls_found_prepare,
-                                     calls_attribute_loop),
-    [ATTRIBUTE_OF_CLASS] = CALLS_KERNEL("calls_attribute",
-                                        calls_class_prepare,
-                                        calls_attribute_loop),
-    [ATTRIBUTE_MISSING] = CALLS_KERNEL("calls_attribute",
-                                       calls_missing_prepare,
-                                       calls_missing_loop),
+    [ATTRIBUTE_FOUND] = CALLS_KERNEL(calls_attribute_loop),
+    [ATTRIBUTE_OF_CLASS] = CALLS_KERNEL(calls_attribute_loop),
+    [ATTRIBUTE_MISSING] = CALLS_KERNEL(calls_missing_loop),
 };
 
+/* Both kernels have the options `kind` and `layout`. */
 static PyObject *
-calls_run(PyObject *module, struct pb_plan *plan, int layout,
-          const char *wanted)
+calls_run(struct pb_call *call, const char *target, const char *name)
 {
-    struct calls_shared shared = {.wanted = wanted};
-    if (layout == LAYOUT_SHARED) {
+    struct calls_shared shared = {.target = target, .name = name};
+    if (call->options[1] == LAYOUT_SHARED) {
         shared.names = calls_define();
         if (shared.names == NULL) {
             return NULL;
         }
     }
-    plan->shared = &shared;
-    PyObject *results = pb_run(module, plan);
+    PyObject *results = pb_call_run(call, &shared);
     Py_XDECREF(shared.names);
     return results;
 }
 
-PyDoc_STRVAR(calls_call_doc,
-"calls_call($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"           kind='python', layout='private')\n--\n\n"
-"Call something from C, by the public protocol for its kind.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"kind: 'c' (a C function, no Python), 'noargs', 'one', 'keywords' (built-in\n"
-"functions), 'python', 'argument' (Python functions), 'method', 'instance'\n"
-"(with __call__), 'type' (object()). layout: 'private', 'shared'.");
+static PyObject *
+calls_call_run(struct pb_call *call)
+{
+    int64_t kind = call->options[0];
+    bool is_instance =
+        kind == KIND_C || kind == KIND_METHOD || kind == KIND_INSTANCE;
+    return calls_run(call, is_instance ? "instance" : kind_names[kind],
+                     kind_names[kind]);
+}
 
 static PyObject *
-calls_call(PyObject *module, PyObject *args, PyObject *kwargs)
+calls_attribute_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "layout", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *kind_name = "python", *layout_name = "private";
-    struct pb_plan plan = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "ss:calls_call", names,
-            PB_ARGUMENTS_TARGETS(common), &kind_name, &layout_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int kind = pb_choice("kind", kind_name, kind_names);
-    if (kind < 0) {
-        return NULL;
-    }
-    int layout = pb_choice("layout", layout_name, layout_names);
-    if (layout < 0) {
-        return NULL;
-    }
-    plan.kernel = &call_kernels[kind];
-    return calls_run(module, &plan, layout, call_targets[kind]);
+    return calls_run(call, "instance", attribute_names[call->options[0]]);
 }
 
-PyDoc_STRVAR(calls_attribute_doc,
-"calls_attribute($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"                kind='found', layout='private')\n--\n\n"
-"Look an attribute of an instance up from C.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"kind: 'found' (in its dict), 'of_class', 'missing' (and the error is\n"
-"cleared). layout: 'private' (an instance for each thread), 'shared'.");
+PB_ENTRY(calls_call,
+    .doc = "Call something from C, by the public protocol for its kind.",
+    .options = {
+        PB_CHOICE("kind", kind_names, KIND_PYTHON,
+                  "c: a C function, no Python; noargs, one, keywords:\n    "
+                  "built-in functions; python, argument: Python\n    "
+                  "functions; instance: has __call__; type: object()."),
+        PB_CHOICE("layout", layout_names, 0,
+                  "What is called: each thread its own, or one for\n    "
+                  "all.")},
+    .kernels = call_kernels, .chosen_by = 1, .run = calls_call_run)
 
-static PyObject *
-calls_attribute(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "layout", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *kind_name = "found", *layout_name = "private";
-    struct pb_plan plan = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "ss:calls_attribute", names,
-            PB_ARGUMENTS_TARGETS(common), &kind_name, &layout_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int kind = pb_choice("kind", kind_name, attribute_names);
-    if (kind < 0) {
-        return NULL;
-    }
-    int layout = pb_choice("layout", layout_name, layout_names);
-    if (layout < 0) {
-        return NULL;
-    }
-    plan.kernel = &attribute_kernels[kind];
-    return calls_run(module, &plan, layout, "instance");
-}
+PB_ENTRY(calls_attribute,
+    .doc = "Look an attribute of an instance up from C.",
+    .options = {
+        PB_CHOICE("kind", attribute_names, 0,
+                  "In its dict, in that of its class, or nowhere (the\n    "
+                  "error is cleared)."),
+        PB_CHOICE("layout", layout_names, 0,
+                  "An instance for each thread, or one for all.")},
+    .kernels = attribute_kernels, .chosen_by = 1, .run = calls_attribute_run)
 
-static PyMethodDef calls_methods[] = {
-    {"calls_call", (PyCFunction)(void (*)(void))calls_call,
-     METH_VARARGS | METH_KEYWORDS, calls_call_doc},
-    {"calls_attribute", (PyCFunction)(void (*)(void))calls_attribute,
-     METH_VARARGS | METH_KEYWORDS, calls_attribute_doc},
-    {NULL, NULL, 0, NULL},
-};
-
-static const struct pb_listing calls_listings[] = {
-    {.name = "calls_call", .attached = true},
-    {.name = "calls_attribute", .attached = true},
-    {NULL, false, NULL},
-};
-
-int
-pb_calls_add(PyObject *module)
-{
-    return pb_area_add(module, "calls", calls_methods, calls_listings);
-}
+PB_AREA(calls, PB_METHOD(calls_call), PB_METHOD(calls_attribute))

@@ -1,32 +1,13 @@
 /* churn.c - what does it cost to make an object and to destroy it?
 
-   churn_create    one object made and destroyed by the same thread:
-     kind int           PyLong_FromLong, above the cached ones
-          float         PyFloat_FromDouble
-          str           PyUnicode_New of `size` ASCII characters (default 16)
-          bytes         PyBytes_FromStringAndSize of `size` bytes (default 16)
-          tuple         PyTuple_New of `size` items (default 3)
-          list          PyList_New of `size` items (default 0)
-          dict          PyDict_New, empty: filling it is another question
-          object        tp_new of the static type `object`, without arguments
-          heap          tp_new of one heap type for all threads, made by the
-                        caller; its tp_dealloc drops its type, as it must
-          heap_private  the same with a type of each thread's own: the control
-     batch, order       so many alive at once, then dropped in reverse order of
-                        making (lifo) or in the same (fifo)
-   churn_handover  made by one thread, last reference dropped by another
-
-   churn_create.  One iteration is one object.  Inside the window: making,
-   dropping, and with a batch of more than one a store and a load of its
-   pointer.  Outside: the types and the array of pointers.  Contents are left
-   as the allocation leaves them (items NULL, characters unset): this is about
-   the object, not about filling it.  batch=1 is the friendliest case there is,
-   the same memory again and again, hot, mostly from a free list; a large batch
-   leaves those lists (80 floats, 2000 tuples of a size) for the allocator, and
-   then the cache.  Tuples, lists and dicts are entered with the garbage
-   collector.  The rows run with it disabled (the `kernel` fixture sees to
-   that); a call by hand does not, and before 3.12 the making of an object may
-   then collect.
+   churn_create.  One iteration is one object, made by PyLong_FromLong and the
+   like or by the tp_new of a type.  Inside the window: making, dropping, and
+   with a batch of more than one a store and a load of its pointer.  Outside:
+   the types and the array of pointers.  Contents are left as the allocation
+   leaves them.  batch=1 is the friendliest case: the same memory again and
+   again, mostly from a free list; a large batch leaves those lists (80 floats,
+   2000 tuples of a size) for the allocator, and then the cache.  The rows run
+   with the collector disabled, a call by hand does not.
 
    Threads share nothing but the allocator, which is per thread on a
    free-threaded build.  The exception is `heap`: tp_alloc counts the new
@@ -36,26 +17,21 @@
    size.  heap_private has that atomic without the others.
 
    churn_handover.  One iteration is one last reference dropped by a thread
-   that does not own the object.  Two threads: a background worker, the owner,
-   makes `iterations` objects while the measured one sleeps; then the measured
-   worker, the dropper, drops them while the owner sleeps, detached; then the
-   owner calls an empty Python function.  Only the dropping is in the window,
-   and the owner is no measured thread, so ns_per_operation is the dropper's
-   alone and KernelResult.threads is 1.  On a GIL build to drop is to destroy.
-   On a free-threaded one it is to put the object into its owner's queue
-   (biased reference counting, PEP 703; Python/brc.c): the destructors run when
-   the owner next runs bytecode.  Hence detail, of the whole round: enqueue_ns,
-   the dropper's window; drain_ns, the owner's one call (with nothing queued,
-   a few microseconds: the owner has just been woken); destroyed_before_drain
-   and destroyed, counted by the destructor.  A round in which not every object
-   was destroyed once is an error.
+   that does not own the object.  A background worker, the owner, makes the
+   objects while the measured one sleeps; then the measured one, the dropper,
+   drops them while the owner sleeps, detached; then the owner calls an empty
+   Python function.  Only the dropping is in the window.  On a GIL build to drop
+   is to destroy.  On a free-threaded one it is to put the object into its
+   owner's queue (biased reference counting, PEP 703; Python/brc.c): the
+   destructors run when the owner next runs bytecode, which drain_ns tells (with
+   nothing queued, a few microseconds).
 
    Not shown: destruction by the collector, objects with contents, an owner
    that runs, or has ended, while its objects are dropped. */
 
 #include "areas.h"
-#include "arguments.h"
 #include "clock.h"
+#include "entries.h"
 #include "loop.h"
 #include "state.h"
 #include "threads.h"
@@ -128,12 +104,15 @@ struct churn_shared {
     enum order order;
     int64_t batch;
     Py_ssize_t size;
-    PyObject *type;  // of KIND_HEAP, made by the caller
+    PyObject *type;  // of KIND_HEAP and KIND_OBJECT
 };
 
+/* What a worker owns: the type of the kinds made by tp_new, an empty tuple. */
+enum { OWNED_TYPE, OWNED_ARGUMENTS };
+
 struct churn_worker {
-    PyTypeObject *type;   // of the kinds made by tp_new, owned
-    PyObject *arguments;  // the empty tuple, owned
+    PyTypeObject *type;   // borrowed, as the next
+    PyObject *arguments;
     Py_ssize_t size;
     int64_t batch;
     PyObject **memory;    // one more than `slots`, which begins behind it
@@ -151,16 +130,11 @@ churn_plain_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-static PyType_Slot churn_plain_slots[] = {
-    {Py_tp_dealloc, churn_plain_dealloc},
-    {0, NULL},
-};
-
 static PyType_Spec churn_plain_spec = {
     .name = "_pybench.ChurnObject",
     .basicsize = sizeof(PyObject),
     .flags = Py_TPFLAGS_DEFAULT,
-    .slots = churn_plain_slots,
+    .slots = (PyType_Slot[]){{Py_tp_dealloc, churn_plain_dealloc}, {0, NULL}},
 };
 
 struct counted {
@@ -171,7 +145,6 @@ struct counted {
 static void
 churn_counted_dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
     _Atomic int64_t *destroyed = ((struct counted *)self)->destroyed;
     /* With the GIL this runs in the dropper's window, and a plain addition is
        enough; without it, in the owner's drain, and two threads may meet when
@@ -182,21 +155,15 @@ churn_counted_dealloc(PyObject *self)
     int64_t count = atomic_load_explicit(destroyed, memory_order_relaxed);
     atomic_store_explicit(destroyed, count + 1, memory_order_relaxed);
 #endif
-    type->tp_free(self);
-    Py_DECREF(type);
+    churn_plain_dealloc(self);
 }
-
-static PyType_Slot churn_counted_slots[] = {
-    {Py_tp_dealloc, churn_counted_dealloc},
-    {0, NULL},
-};
 
 static PyType_Spec churn_counted_spec = {
     .name = "_pybench.CountedObject",
     .basicsize = sizeof(struct counted),
     /* One made from Python would have nothing to count in. */
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .slots = churn_counted_slots,
+    .slots = (PyType_Slot[]){{Py_tp_dealloc, churn_counted_dealloc}, {0, NULL}},
 };
 
 /* churn_create */
@@ -209,20 +176,16 @@ churn_prepare(struct pb_worker *worker)
     local->size = shared->size;
     local->batch = shared->batch;
     local->step = shared->order == ORDER_LIFO ? -1 : 1;
-    if (shared->kind == KIND_OBJECT) {
-        local->type = (PyTypeObject *)Py_NewRef(&PyBaseObject_Type);
-    }
-    else if (shared->kind == KIND_HEAP) {
-        local->type = (PyTypeObject *)Py_NewRef(shared->type);
-    }
-    else if (shared->kind == KIND_HEAP_PRIVATE) {
-        local->type = (PyTypeObject *)PyType_FromSpec(&churn_plain_spec);
-        if (local->type == NULL) {
-            return -1;
-        }
-    }
-    local->arguments = PyTuple_New(0);
+    worker->owned[OWNED_ARGUMENTS] = local->arguments = PyTuple_New(0);
     if (local->arguments == NULL) {
+        return -1;
+    }
+    PyObject *type = shared->kind == KIND_HEAP_PRIVATE
+                         ? PyType_FromSpec(&churn_plain_spec)
+                         : Py_XNewRef(shared->type);
+    local->type = (PyTypeObject *)type;
+    worker->owned[OWNED_TYPE] = type;
+    if (shared->kind == KIND_HEAP_PRIVATE && type == NULL) {
         return -1;
     }
     /* The loop from the last slot to the first ends one before the first. */
@@ -238,10 +201,7 @@ churn_prepare(struct pb_worker *worker)
 static void
 churn_finish(struct pb_worker *worker)
 {
-    struct churn_worker *local = worker->local;
-    PyMem_Free(local->memory);
-    Py_CLEAR(local->arguments);
-    Py_XDECREF(local->type);
+    PyMem_Free(((struct churn_worker *)worker->local)->memory);
 }
 
 #ifndef PB_MUTANT  // which makes nothing that could fail
@@ -321,25 +281,22 @@ CHURN_LOOPS(instance, local->type->tp_new(local->type, local->arguments, NULL))
 
 #undef CHURN_LOOPS
 
-typedef int (*churn_loop)(struct pb_worker *, int64_t);
-
-struct churn_form {
-    churn_loop loop;
+/* A kernel's loop and what it is found by, by kind, then by whether there is a
+   batch. */
+static const struct churn_form {
+    int (*loop)(struct pb_worker *worker, int64_t iterations);
     const char *name;
-};
-
-/* By kind, then by whether there is a batch. */
+} churn_forms[][2] = {
 #define LOOPS(kind)                                                           \
     {{churn_##kind##_loop, "churn_" #kind "_loop"},                           \
      {churn_##kind##_batch_loop, "churn_" #kind "_batch_loop"}}
-static const struct churn_form churn_forms[][2] = {
     [KIND_INT] = LOOPS(int),         [KIND_FLOAT] = LOOPS(float),
     [KIND_STR] = LOOPS(str),         [KIND_BYTES] = LOOPS(bytes),
     [KIND_TUPLE] = LOOPS(tuple),     [KIND_LIST] = LOOPS(list),
     [KIND_DICT] = LOOPS(dict),       [KIND_OBJECT] = LOOPS(instance),
     [KIND_HEAP] = LOOPS(instance),   [KIND_HEAP_PRIVATE] = LOOPS(instance),
-};
 #undef LOOPS
+};
 
 /* churn_handover */
 
@@ -361,23 +318,13 @@ struct handover {
     _Atomic int64_t destroyed;
 };
 
-struct handover_shared {
-    struct handover *handover;
-};
-
 enum { NOTE_ENQUEUE, NOTE_DRAIN, NOTE_BEFORE_DRAIN, NOTE_DESTROYED };
 
+/* The one thing of a call that its workers write to. */
 static struct handover *
 handover_of(const struct pb_worker *worker)
 {
-    return ((const struct handover_shared *)worker->shared)->handover;
-}
-
-/* Sleeps until something may have changed; the lock is held. */
-static void
-handover_sleep(struct handover *handover)
-{
-    pb_condition_wait(&handover->changed, &handover->lock, HANDOVER_LOOK_NS);
+    return (struct handover *)(uintptr_t)worker->shared;
 }
 
 /* The attached dropper asks the owner for something and sleeps until it is
@@ -391,7 +338,8 @@ handover_ask(const struct pb_worker *worker, enum request request)
     handover->request = request;
     pthread_cond_signal(&handover->changed);
     while (handover->request != REQUEST_NONE && !pb_stopping(worker)) {
-        handover_sleep(handover);
+        pb_condition_wait(&handover->changed, &handover->lock,
+                          HANDOVER_LOOK_NS);
     }
     pthread_mutex_unlock(&handover->lock);
     Py_END_ALLOW_THREADS
@@ -405,19 +353,6 @@ handover_served(struct handover *handover)
     handover->request = REQUEST_NONE;
     pthread_cond_signal(&handover->changed);
     pthread_mutex_unlock(&handover->lock);
-}
-
-/* Calls the empty Python function: a safepoint, and where what is queued for
-   this thread is destroyed.  0, or -1 with an exception. */
-static int
-handover_run_bytecode(const struct handover *handover)
-{
-    PyObject *answer = PyObject_CallNoArgs(handover->drain);
-    if (answer == NULL) {
-        return -1;
-    }
-    Py_DECREF(answer);
-    return 0;
 }
 
 /* The owner, attached, makes the round's objects, or some of them when the
@@ -442,7 +377,7 @@ handover_make(const struct pb_worker *worker)
             if (pb_stopping(worker)) {
                 return 0;
             }
-            if (handover_run_bytecode(handover) < 0) {
+            if (pb_safepoint(handover->drain) < 0) {
                 return -1;
             }
         }
@@ -463,7 +398,8 @@ handover_owner(struct pb_worker *worker)
         pthread_mutex_lock(&handover->lock);
         while (handover->request == REQUEST_NONE
                && !pb_background_over(worker)) {
-            handover_sleep(handover);
+            pb_condition_wait(&handover->changed, &handover->lock,
+                              HANDOVER_LOOK_NS);
         }
         request = handover->request;
         pthread_mutex_unlock(&handover->lock);
@@ -477,7 +413,7 @@ handover_owner(struct pb_worker *worker)
         }
         else {
             int64_t begin_ns = pb_clock_ns();
-            status = handover_run_bytecode(handover);
+            status = pb_safepoint(handover->drain);
             handover->drain_ns = pb_clock_ns() - begin_ns;
         }
         handover_served(handover);
@@ -527,8 +463,7 @@ handover_round_finish(struct pb_worker *worker)
     if (pb_stopping(worker)) {
         return 0;
     }
-    sample->note[NOTE_ENQUEUE] =
-        sample->stop_ns - sample->start_ns - sample->safepoint_wait_ns;
+    sample->note[NOTE_ENQUEUE] = sample->wall_ns;
     sample->note[NOTE_DRAIN] = handover->drain_ns;
     sample->note[NOTE_BEFORE_DRAIN] = before;
     sample->note[NOTE_DESTROYED] = destroyed;
@@ -547,19 +482,7 @@ handover_round_finish(struct pb_worker *worker)
     return 0;
 }
 
-
-/* Kernels. */
-
-static const struct pb_kernel churn_create_kernel = {
-    .name = "churn_create",
-    .attached = true,
-    .local_size = sizeof(struct churn_worker),
-    .prepare = churn_prepare,
-    .finish = churn_finish,
-};
-
 static const struct pb_kernel churn_handover_kernel = {
-    .name = "churn_handover",
     .attached = true,
     .block = CHURN_BLOCK,
     .notes = {[NOTE_ENQUEUE] = "enqueue_ns",
@@ -572,35 +495,89 @@ static const struct pb_kernel churn_handover_kernel = {
     .background = handover_owner,
 };
 
-/* Entries. */
+static PyObject *
+churn_handover_run(struct pb_call *call)
+{
+    struct handover handover = {.request = REQUEST_NONE};
+    PyObject *results = NULL;
+    /* The owner is no measured thread: see the head of this file. */
+    call->plan.threads = 1;
+    call->plan.background = 1;
+    handover.slots =
+        malloc((size_t)call->plan.iterations * sizeof(PyObject *));
+    if (handover.slots == NULL) {
+        return PyErr_NoMemory();
+    }
+    handover.type = PyType_FromSpec(&churn_counted_spec);
+    if (handover.type == NULL) {
+        goto done;
+    }
+    handover.drain = pb_get_state(call->module)->safepoint;
+    pthread_mutex_init(&handover.lock, NULL);
+    pb_condition_init(&handover.changed);
+    results = pb_call_run(call, &handover);
+    /* A call that ended early has not dropped all.  What it queued was
+       destroyed with the owner's thread state, so nothing counts after this.
+       */
+    while (handover.dropped < handover.made) {
+        Py_DECREF(handover.slots[handover.dropped++]);
+    }
+    pthread_cond_destroy(&handover.changed);
+    pthread_mutex_destroy(&handover.lock);
 
-/* The size that `size_object` asks for; 0, or -1 with an exception set. */
-static int
-churn_size(enum kind kind, PyObject *size_object, Py_ssize_t *size)
+done:
+    Py_XDECREF(handover.type);
+    free(handover.slots);
+    return results;
+}
+
+PB_ENTRY(churn_handover,
+    .doc = "Drop the last reference to an object that another thread made.",
+    .more = "RuntimeError also when not every object was destroyed once.\n"
+            "detail: enqueue_ns (to drop all), drain_ns (the owner's next\n"
+            "call of a Python function), and of the destructors\n"
+            "destroyed_before_drain and destroyed.",
+    .iterations = {"iterations", .least = 1, .most = HANDOVER_ITERATIONS_MAX,
+                   .doc = "Objects in one round.",
+                   .reason = "whose objects are all alive at once"},
+    .threads = {"threads", .least = 2, .most = 2, .otherwise = 2,
+                .doc = "The owner and the dropper; only the dropper is measured.",
+                .reason = "an owner and a dropper"},
+    .kernels = &churn_handover_kernel, .run = churn_handover_run)
+
+/* churn_create, its entry */
+
+static const struct pb_kernel churn_create_kernel = {
+    .attached = true,
+    .local_size = sizeof(struct churn_worker),
+    .prepare = churn_prepare,
+    .finish = churn_finish,
+};
+
+/* What size=0 stands for, or the size; -1 with a ValueError set. */
+static Py_ssize_t
+churn_size(enum kind kind, int64_t size)
 {
     const struct churn_sizes *sizes = &churn_sizes[kind];
-    int64_t number;
-    if (pb_whole_number("size", size_object, 0, CHURN_SIZE_MAX, 0, &number)
-        < 0) {
-        return -1;
+    if (size == 0) {
+        return (Py_ssize_t)sizes->otherwise;
     }
-    if (number != 0 && sizes->most == 0) {
+    if (sizes->most == 0) {
         PyErr_Format(PyExc_ValueError,
                      "size must be 0 with kind='%s', which has none, not %lld",
-                     kind_names[kind], (long long)number);
+                     kind_names[kind], (long long)size);
         return -1;
     }
-    if (number != 0 && number < sizes->least) {
+    if (size < sizes->least) {
         PyErr_Format(PyExc_ValueError,
                      "size must be 0 (for %lld) or from %lld to %lld with "
                      "kind='%s', not %lld: smaller ones may be cached",
                      (long long)sizes->otherwise, (long long)sizes->least,
                      (long long)sizes->most, kind_names[kind],
-                     (long long)number);
+                     (long long)size);
         return -1;
     }
-    *size = (Py_ssize_t)(number != 0 ? number : sizes->otherwise);
-    return 0;
+    return (Py_ssize_t)size;
 }
 
 /* The block for a call, whole batches; 0 with a ValueError set when a batch is
@@ -609,8 +586,7 @@ static int64_t
 churn_block(const struct churn_shared *shared, int threads)
 {
     int64_t items = shared->size * churn_sizes[shared->kind].item;
-    int64_t bytes = CHURN_OBJECT_BYTES + items;
-    int64_t alive = bytes * shared->batch;
+    int64_t alive = (CHURN_OBJECT_BYTES + items) * shared->batch;
     if (alive > CHURN_ALIVE_MAX || alive * threads > CHURN_ALIVE_ALL_MAX) {
         PyErr_Format(PyExc_ValueError,
                      "batch must be smaller: %lld objects of size %zd on %d "
@@ -628,160 +604,57 @@ churn_block(const struct churn_shared *shared, int threads)
     return Py_MAX(block / shared->batch, 1) * shared->batch;
 }
 
-PyDoc_STRVAR(churn_create_doc,
-"churn_create($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"             kind='list', order='lifo', batch=1, size=0)\n--\n\n"
-"Make an object and destroy it.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"kind: 'int', 'float', 'str', 'bytes', 'tuple', 'list', 'dict', 'object',\n"
-"'heap' (one heap type for all threads) or 'heap_private' (one for each).\n"
-"batch: how many are alive before the first is dropped, 1..65536. order:\n"
-"drop the youngest first ('lifo') or the oldest ('fifo'). size: characters,\n"
-"bytes or items of a str, bytes (2..2**20), tuple (1..2**20) or list\n"
-"(0..2**20); 0 stands for 16, 16, 3 and 0. A batch may take 32 MiB on a\n"
-"thread and 1 GiB on all.");
+enum { OPTION_KIND, OPTION_ORDER, OPTION_BATCH, OPTION_SIZE };
 
 static PyObject *
-churn_create(PyObject *module, PyObject *args, PyObject *kwargs)
+churn_create_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "order", "batch",
-                            "size", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *kind_name = "list", *order_name = "lifo";
-    PyObject *batch_object = NULL, *size_object = NULL;
-    struct churn_shared shared = {0};
-    struct pb_kernel kernel = churn_create_kernel;
-    struct pb_plan plan = {.kernel = &kernel, .shared = &shared};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "ssOO:churn_create", names,
-            PB_ARGUMENTS_TARGETS(common), &kind_name, &order_name,
-            &batch_object, &size_object)
-        || pb_plan_set(&plan, &common) < 0) {
+    struct churn_shared shared = {
+        .kind = (enum kind)call->options[OPTION_KIND],
+        .order = (enum order)call->options[OPTION_ORDER],
+        .batch = call->options[OPTION_BATCH],
+    };
+    const struct churn_form *form =
+        &churn_forms[shared.kind][shared.batch > 1];
+    call->kernel.loop = form->loop;
+    call->kernel.loop_name = form->name;
+    shared.size = churn_size(shared.kind, call->options[OPTION_SIZE]);
+    if (shared.size < 0) {
         return NULL;
     }
-    int kind = pb_choice("kind", kind_name, kind_names);
-    if (kind < 0) {
+    call->kernel.block = churn_block(&shared, call->plan.threads);
+    if (call->kernel.block == 0) {
         return NULL;
     }
-    int order = pb_choice("order", order_name, order_names);
-    if (order < 0
-        || pb_whole_number("batch", batch_object, 1, CHURN_BATCH_MAX, 1,
-                           &shared.batch) < 0
-        || churn_size((enum kind)kind, size_object, &shared.size) < 0) {
-        return NULL;
-    }
-    shared.kind = (enum kind)kind;
-    shared.order = (enum order)order;
-    const struct churn_form *form = &churn_forms[kind][shared.batch > 1];
-    kernel.loop = form->loop;
-    kernel.loop_name = form->name;
-    kernel.block = churn_block(&shared, plan.threads);
-    if (kernel.block == 0) {
-        return NULL;
-    }
-    if (kind == KIND_HEAP) {
+    if (shared.kind == KIND_HEAP) {
         shared.type = PyType_FromSpec(&churn_plain_spec);
         if (shared.type == NULL) {
             return NULL;
         }
     }
-    PyObject *results = pb_run(module, &plan);
+    else if (shared.kind == KIND_OBJECT) {
+        shared.type = Py_NewRef(&PyBaseObject_Type);
+    }
+    PyObject *results = pb_call_run(call, &shared);
     Py_XDECREF(shared.type);
     return results;
 }
 
-PyDoc_STRVAR(churn_handover_doc,
-"churn_handover($module, /, iterations, *, rounds=1, threads=2, pin=True)\n"
-"--\n\n"
-"Drop the last reference to an object that another thread made.\n\n"
-"iterations: objects in one round, 1..10**6: all are alive at once. rounds:\n"
-"1..100000. threads: 2, the owner and the dropper; only the dropper is\n"
-"measured. pin: keep the dropper on its CPU where the system allows it.\n"
-"Returns a list with one KernelResult per round; detail: enqueue_ns (to drop\n"
-"all), drain_ns (the owner's next call of a Python function), and of the\n"
-"destructors destroyed_before_drain and destroyed. Raises TypeError or\n"
-"ValueError for a bad argument, RuntimeError when a thread cannot start or\n"
-"not every object was destroyed once.");
+PB_ENTRY(churn_create,
+    .doc = "Make an object and destroy it.",
+    .more = "A batch may take 32 MiB on a thread and 1 GiB on all.",
+    .options = {
+        [OPTION_KIND] = PB_CHOICE("kind", kind_names, KIND_LIST,
+                  "heap: one heap type for all threads; heap_private:\n    "
+                  "one for each."),
+        [OPTION_ORDER] = PB_CHOICE("order", order_names, 0,
+                  "Drop the youngest of a batch first, or the oldest."),
+        [OPTION_BATCH] = PB_NUMBER("batch", 1, CHURN_BATCH_MAX, 1,
+                  "How many are alive before the first is dropped."),
+        [OPTION_SIZE] = PB_NUMBER("size", 0, CHURN_SIZE_MAX, 0,
+                  "Characters, bytes or items of a str or bytes (from\n    "
+                  "2), tuple (from 1) or list; 0 stands for 16, 16, 3\n    "
+                  "and 0.")},
+    .kernels = &churn_create_kernel, .run = churn_create_run)
 
-static PyObject *
-churn_handover(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {PB_ARGUMENTS_NAMES, NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    struct handover handover = {.request = REQUEST_NONE};
-    struct handover_shared shared = {.handover = &handover};
-    struct pb_plan plan = {.kernel = &churn_handover_kernel,
-                           .shared = &shared};
-    PyObject *results = NULL;
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT ":churn_handover", names,
-            PB_ARGUMENTS_TARGETS(common))
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    if (common.threads != NULL && plan.threads != 2) {
-        PyErr_Format(PyExc_ValueError,
-                     "threads must be 2 for churn_handover, an owner and a "
-                     "dropper, not %d",
-                     plan.threads);
-        return NULL;
-    }
-    if (plan.iterations > HANDOVER_ITERATIONS_MAX) {
-        PyErr_Format(PyExc_ValueError,
-                     "iterations must be from 1 to %d for churn_handover, "
-                     "whose objects are all alive at once, not %lld",
-                     HANDOVER_ITERATIONS_MAX, (long long)plan.iterations);
-        return NULL;
-    }
-    /* The owner is no measured thread: see the head of this file. */
-    plan.threads = 1;
-    plan.background = 1;
-
-    handover.slots = malloc((size_t)plan.iterations * sizeof(PyObject *));
-    if (handover.slots == NULL) {
-        return PyErr_NoMemory();
-    }
-    handover.type = PyType_FromSpec(&churn_counted_spec);
-    if (handover.type == NULL) {
-        goto done;
-    }
-    handover.drain = pb_get_state(module)->safepoint;
-    pthread_mutex_init(&handover.lock, NULL);
-    pb_condition_init(&handover.changed);
-    results = pb_run(module, &plan);
-    /* A call that ended early has not dropped all.  What it queued was
-       destroyed with the owner's thread state, so nothing counts after this.
-       */
-    while (handover.dropped < handover.made) {
-        Py_DECREF(handover.slots[handover.dropped++]);
-    }
-    pthread_cond_destroy(&handover.changed);
-    pthread_mutex_destroy(&handover.lock);
-
-done:
-    Py_XDECREF(handover.type);
-    free(handover.slots);
-    return results;
-}
-
-#define CHURN_METHOD(name)                                                    \
-    {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS,  \
-     name##_doc}
-
-static PyMethodDef churn_methods[] = {
-    CHURN_METHOD(churn_create),
-    CHURN_METHOD(churn_handover),
-    {NULL, NULL, 0, NULL},
-};
-
-static const struct pb_listing churn_listings[] = {
-    {.name = "churn_create", .attached = true},
-    {.name = "churn_handover", .attached = true},
-    {NULL, false, NULL},
-};
-
-int
-pb_churn_add(PyObject *module)
-{
-    return pb_area_add(module, "churn", churn_methods, churn_listings);
-}
+PB_AREA(churn, PB_METHOD(churn_create), PB_METHOD(churn_handover))

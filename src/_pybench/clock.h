@@ -39,6 +39,4 @@ pb_clock_process_ns(void)
 /* Nanoseconds one pb_clock_ns() takes now: the fastest of a few batches. */
 double pb_clock_cost_ns(void);
 
-int pb_clock_add(PyObject *module);
-
 #endif /* PB_CLOCK_H */

@@ -35,33 +35,17 @@
 #endif
 
 /* Immortal objects: PEP 683, 3.12. */
-#if PY_VERSION_HEX >= 0x030C0000
-#  define PB_HAVE_IMMORTAL 1
-#else
-#  define PB_HAVE_IMMORTAL 0
-#endif
+#define PB_HAVE_IMMORTAL (PY_VERSION_HEX >= 0x030C0000)
 
 /* PyUnstable_EnableTryIncRef and PyUnstable_TryIncRef: 3.14.  Functions, so
    no #ifdef can see them. */
-#if PY_VERSION_HEX >= 0x030E0000
-#  define PB_HAVE_TRY_INCREF 1
-#else
-#  define PB_HAVE_TRY_INCREF 0
-#endif
+#define PB_HAVE_TRY_INCREF (PY_VERSION_HEX >= 0x030E0000)
 
 /* Py_NewInterpreterFromConfig: 3.12 (PEP 684). */
-#if PY_VERSION_HEX >= 0x030C0000
-#  define PB_HAVE_INTERPRETER_CONFIG 1
-#else
-#  define PB_HAVE_INTERPRETER_CONFIG 0
-#endif
+#define PB_HAVE_INTERPRETER_CONFIG (PY_VERSION_HEX >= 0x030C0000)
 
 /* PyMutex: 3.13 (gh-108724). */
-#if PY_VERSION_HEX >= 0x030D0000
-#  define PB_HAVE_MUTEX 1
-#else
-#  define PB_HAVE_MUTEX 0
-#endif
+#define PB_HAVE_MUTEX (PY_VERSION_HEX >= 0x030D0000)
 
 /* Critical sections do something on free-threaded builds alone, from 3.13 on
    (PEP 703); elsewhere they are empty macros. */
@@ -73,11 +57,7 @@
    public tstate->cframe up to 3.12, and tstate->current_frame since.  The code
    object became the first word in 3.12; free-threaded 3.14 gave each thread
    its copy of the bytecode. */
-#if PY_VERSION_HEX < 0x030D0000
-#  define PB_HAVE_CFRAME 1
-#else
-#  define PB_HAVE_CFRAME 0
-#endif
+#define PB_HAVE_CFRAME (PY_VERSION_HEX < 0x030D0000)
 #if PY_VERSION_HEX < 0x030C0000
 #  define PB_FRAME_CODE 4
 #  define PB_FRAME_PREVIOUS 6

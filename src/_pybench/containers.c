@@ -1,24 +1,9 @@
 /* containers.c - what does a container's operation cost from C, own and shared?
 
-   containers_read   one item of a container of 64, as a strong reference that
-                     is dropped again
-     kind   list     PyList_GetItemRef (before 3.13: PyList_GetItem, incref)
-            dict     PyDict_GetItemRef, by a text whose hash is known
-            tuple    PyTuple_GetItem and an incref; a tuple cannot change
-            set      PySet_Contains, which gives no reference
-            attribute  PyObject_GetAttr of an instance with a dict
-     value  immortal None, which 3.12 and later do not count
-            mortal   an object whose count is written
-   containers_write  one store in place of what was there
-     kind   list     PyList_SetItem at one index
-            dict     PyDict_SetItem under one key
-            attribute  PyObject_SetAttr under one name
-   layout   private  a container for each thread, made by it: the control
-            shared   one for all threads, made by the caller
-
-   One iteration is one operation.  Inside the window: that, and an eighth of
-   a loop turn.  Outside: making the containers.  All run attached: with the
-   GIL on, threads take turns.
+   One iteration is one read of an item, as a strong reference that is dropped
+   again, or one store in place of what was there, in a container of 64.  Inside
+   the window: that, and an eighth of a loop turn.  Outside: making the
+   containers.  All run attached: with the GIL on, threads take turns.
 
    A read of a shared container can be slow for three reasons, which the
    variants tell apart: the lock or lock-free protocol of the container
@@ -29,15 +14,12 @@
    Each call ends by looking: what the containers hold is what was put there. */
 
 #include "areas.h"
-#include "arguments.h"
+#include "entries.h"
 #include "loop.h"
 #include "threads.h"
 
 /* Block of a 2 to 300 ns operation: 10 us to 1.2 ms between two looks. */
 enum { CONTAINERS_BLOCK = 4096 };
-
-/* Items: more than a small dict's first table, less than a cache. */
-enum { CONTAINERS_ITEMS = 64, CONTAINERS_INDEX = 41 };
 
 enum kind { KIND_LIST, KIND_DICT, KIND_ATTRIBUTE, KIND_TUPLE, KIND_SET };
 static const char *const read_names[] = {"list",  "dict", "attribute",
@@ -51,149 +33,63 @@ enum value { VALUE_IMMORTAL, VALUE_MORTAL };
 static const char *const layout_names[] = {"private", "shared", NULL};
 enum layout { LAYOUT_PRIVATE, LAYOUT_SHARED };
 
+/* All containers, in Python, with `value` in each place.  Keys are interned, so
+   that the key of a look-up is the one that is there: comparing two equal
+   texts would be a call of the C library in the window. */
+static const char containers_source[] =
+    "from sys import intern\n"
+    "from types import SimpleNamespace\n"
+    "list, dict, set, attribute = [], {}, set(), SimpleNamespace()\n"
+    "for number in range(64):\n"
+    "    key = intern(f'key{number}')\n"
+    "    list.append(value)\n"
+    "    dict[key] = value\n"
+    "    set.add(key)\n"
+    "    setattr(attribute, key, value)\n"
+    "tuple = tuple(list)\n"
+    "key = intern('key41')\n";
+
+/* The place of a list or tuple that is read, which is that of `key`. */
+enum { CONTAINERS_INDEX = 41 };
+
 /* Arguments of a call; read-only for the workers. */
 struct containers_shared {
-    enum kind kind;
-    enum value value;
-    PyObject *container;  // NULL: each worker makes its own
+    const char *kind;
+    PyObject *value;  // of layout shared; NULL: each worker makes its own
+    PyObject *names;  // what containers_source has defined with it, or NULL
+    bool is_immortal;
 };
 
-struct containers_worker {
-    PyObject *container;  // owned
-    PyObject *key;        // text of a dict or attribute, owned
-    PyObject *value;      // what is there, owned
-};
-
-/* Interned, so that the key of a look-up is the one that is there: comparing
-   two equal texts would be a call of the C library in the window. */
-static PyObject *
-containers_key(Py_ssize_t index)
-{
-    PyObject *key = PyUnicode_FromFormat("key%zd", index);
-    if (key != NULL) {
-        PyUnicode_InternInPlace(&key);
-    }
-    return key;
-}
-
-/* An object that keeps attributes in a dict: an instance of a class without
-   slots.  types.SimpleNamespace is one that every version has. */
-static PyObject *
-containers_new_instance(void)
-{
-    PyObject *types = PyImport_ImportModule("types");
-    if (types == NULL) {
-        return NULL;
-    }
-    PyObject *instance = PyObject_CallMethod(types, "SimpleNamespace", NULL);
-    Py_DECREF(types);
-    return instance;
-}
-
-/* Stores one item; 0 or -1 with an exception set. */
-static int
-containers_put(enum kind kind, PyObject *container, Py_ssize_t index,
-               PyObject *value)
-{
-    if (kind == KIND_LIST) {
-        return PyList_Append(container, value);
-    }
-    if (kind == KIND_TUPLE) {
-        PyTuple_SET_ITEM(container, index, Py_NewRef(value));
-        return 0;
-    }
-    PyObject *key = containers_key(index);
-    if (key == NULL) {
-        return -1;
-    }
-    int status;
-    if (kind == KIND_DICT) {
-        status = PyDict_SetItem(container, key, value);
-    }
-    else if (kind == KIND_SET) {
-        status = PySet_Add(container, key);
-    }
-    else {
-        status = PyObject_SetAttr(container, key, value);
-    }
-    Py_DECREF(key);
-    return status;
-}
+/* What a worker owns. */
+enum { OWNED_CONTAINER, OWNED_KEY, OWNED_VALUE };
 
 static PyObject *
-containers_new(enum kind kind, PyObject *value)
+containers_new_value(bool is_immortal)
 {
-    PyObject *container = kind == KIND_LIST      ? PyList_New(0)
-                          : kind == KIND_DICT    ? PyDict_New()
-                          : kind == KIND_TUPLE   ? PyTuple_New(CONTAINERS_ITEMS)
-                          : kind == KIND_SET     ? PySet_New(NULL)
-                                                 : containers_new_instance();
-    for (Py_ssize_t i = 0; container != NULL && i < CONTAINERS_ITEMS; i++) {
-        if (containers_put(kind, container, i, value) < 0) {
-            Py_CLEAR(container);
-        }
-    }
-    return container;
-}
-
-static PyObject *
-containers_new_value(enum value value)
-{
-    return value == VALUE_IMMORTAL ? Py_NewRef(Py_None) : PyList_New(0);
-}
-
-static PyObject *
-containers_get(enum kind kind, PyObject *container, PyObject *key)
-{
-    PyObject *item = NULL;
-    if (kind == KIND_LIST) {
-        (void)pb_list_get(container, CONTAINERS_INDEX, &item);
-    }
-    else if (kind == KIND_DICT) {
-        (void)pb_dict_get(container, key, &item);
-    }
-    else if (kind == KIND_TUPLE) {
-        item = Py_XNewRef(PyTuple_GetItem(container, CONTAINERS_INDEX));
-    }
-    else if (kind == KIND_ATTRIBUTE) {
-        item = PyObject_GetAttr(container, key);
-    }
-    return item;
+    return is_immortal ? Py_NewRef(Py_None) : PyList_New(0);
 }
 
 static int
 containers_prepare(struct pb_worker *worker)
 {
     const struct containers_shared *shared = worker->shared;
-    struct containers_worker *local = worker->local;
-    local->key = containers_key(CONTAINERS_INDEX);
-    if (local->key == NULL || PyObject_Hash(local->key) == -1) {
+    PyObject *names = Py_XNewRef(shared->names);
+    worker->owned[OWNED_VALUE] =
+        names != NULL ? Py_NewRef(shared->value)
+                      : containers_new_value(shared->is_immortal);
+    if (names == NULL && worker->owned[OWNED_VALUE] != NULL) {
+        names = pb_define(containers_source, worker->owned[OWNED_VALUE]);
+    }
+    if (names == NULL) {
         return -1;
     }
-    if (shared->container != NULL) {
-        local->container = Py_NewRef(shared->container);
-        if (shared->kind == KIND_SET) {
-            return 0;
-        }
-        local->value = containers_get(shared->kind, local->container,
-                                      local->key);
-        return local->value == NULL ? -1 : 0;
-    }
-    local->value = containers_new_value(shared->value);
-    if (local->value == NULL) {
-        return -1;
-    }
-    local->container = containers_new(shared->kind, local->value);
-    return local->container == NULL ? -1 : 0;
-}
-
-static void
-containers_finish(struct pb_worker *worker)
-{
-    struct containers_worker *local = worker->local;
-    Py_CLEAR(local->container);
-    Py_CLEAR(local->key);
-    Py_CLEAR(local->value);
+    worker->owned[OWNED_CONTAINER] = pb_defined(names, shared->kind);
+    worker->owned[OWNED_KEY] = pb_defined(names, "key");
+    Py_DECREF(names);
+    return worker->owned[OWNED_CONTAINER] == NULL
+                   || worker->owned[OWNED_KEY] == NULL
+               ? -1
+               : 0;
 }
 
 /* -1 with a RuntimeError if something was not there. */
@@ -203,22 +99,22 @@ containers_missing(const struct pb_worker *worker, int missing)
     if (missing) {
         PyErr_Format(PyExc_RuntimeError,
                      "%s: an item was not there in the window",
-                     worker->plan->kernel->name);
+                     worker->plan->name);
         return -1;
     }
     return 0;
 }
 
-/* One read loop per kind: the operation has to be known to the compiler. */
-#define CONTAINERS_READ_LOOP(kind_, ...)                                      \
-    static int containers_read_##kind_(struct pb_worker *worker,              \
-                                       int64_t iterations)                    \
+/* One loop per operation and kind: they have to be known to the compiler. */
+#define CONTAINERS_LOOP(name_, ...)                                           \
+    static int containers_##name_(struct pb_worker *worker,                   \
+                                  int64_t iterations)                         \
     {                                                                         \
-        const struct containers_worker *local = worker->local;                \
-        PyObject *container = local->container, *key = local->key;            \
+        PyObject *container = worker->owned[OWNED_CONTAINER];                 \
+        PyObject *key = worker->owned[OWNED_KEY];                             \
+        PyObject *value = worker->owned[OWNED_VALUE];                         \
         int missing = 0;                                                      \
-        (void)container;                                                      \
-        (void)key;                                                            \
+        (void)container, (void)key, (void)value;                              \
         PB_LOOP(iterations, {                                                 \
             PB_OP(__VA_ARGS__)                                                \
             pb_clobber();                                                     \
@@ -226,88 +122,74 @@ containers_missing(const struct pb_worker *worker, int missing)
         return containers_missing(worker, missing);                           \
     }
 
-CONTAINERS_READ_LOOP(list, PyObject *item;
-                     missing |= pb_list_get(container, CONTAINERS_INDEX,
-                                            &item) != 1;
-                     Py_XDECREF(item);)
-CONTAINERS_READ_LOOP(dict, PyObject *item = NULL;
-                     missing |= pb_dict_get(container, key, &item) != 1;
-                     Py_XDECREF(item);)
-CONTAINERS_READ_LOOP(attribute,
-                     PyObject *item = PyObject_GetAttr(container, key);
-                     missing |= item == NULL; Py_XDECREF(item);)
-CONTAINERS_READ_LOOP(tuple, PyObject *item = Py_XNewRef(
-                         PyTuple_GetItem(container, CONTAINERS_INDEX));
-                     missing |= item == NULL; Py_XDECREF(item);)
-CONTAINERS_READ_LOOP(set, missing |= PySet_Contains(container, key) != 1;)
+CONTAINERS_LOOP(read_list,
+                PyObject *item;
+                missing |= pb_list_get(container, CONTAINERS_INDEX, &item) != 1;
+                Py_XDECREF(item);)
+CONTAINERS_LOOP(read_dict,
+                PyObject *item = NULL;
+                missing |= pb_dict_get(container, key, &item) != 1;
+                Py_XDECREF(item);)
+CONTAINERS_LOOP(read_attribute,
+                PyObject *item = PyObject_GetAttr(container, key);
+                missing |= item == NULL;
+                Py_XDECREF(item);)
+CONTAINERS_LOOP(read_tuple,
+                PyObject *item = Py_XNewRef(
+                    PyTuple_GetItem(container, CONTAINERS_INDEX));
+                missing |= item == NULL;
+                Py_XDECREF(item);)
+CONTAINERS_LOOP(read_set, missing |= PySet_Contains(container, key) != 1;)
 
-#undef CONTAINERS_READ_LOOP
+CONTAINERS_LOOP(write_list,
+                missing |= PyList_SetItem(container, CONTAINERS_INDEX,
+                                          Py_NewRef(value)) < 0;)
+CONTAINERS_LOOP(write_dict,
+                missing |= PyDict_SetItem(container, key, value) < 0;)
+CONTAINERS_LOOP(write_attribute,
+                missing |= PyObject_SetAttr(container, key, value) < 0;)
 
-#define CONTAINERS_WRITE_LOOP(kind_, ...)                                     \
-    static int containers_write_##kind_(struct pb_worker *worker,             \
-                                        int64_t iterations)                   \
-    {                                                                         \
-        const struct containers_worker *local = worker->local;                \
-        PyObject *container = local->container, *key = local->key;            \
-        PyObject *value = local->value;                                       \
-        int missing = 0;                                                      \
-        (void)container;                                                      \
-        (void)key;                                                            \
-        (void)value;                                                          \
-        PB_LOOP(iterations, {                                                 \
-            PB_OP(__VA_ARGS__)                                                \
-            pb_clobber();                                                     \
-        });                                                                   \
-        return containers_missing(worker, missing);                           \
-    }
+#undef CONTAINERS_LOOP
 
-CONTAINERS_WRITE_LOOP(list, missing |= PyList_SetItem(container,
-                                                      CONTAINERS_INDEX,
-                                                      Py_NewRef(value)) < 0;)
-CONTAINERS_WRITE_LOOP(dict, missing |= PyDict_SetItem(container, key, value)
-                                       < 0;)
-CONTAINERS_WRITE_LOOP(attribute, missing |= PyObject_SetAttr(container, key,
-                                                             value) < 0;)
-
-#undef CONTAINERS_WRITE_LOOP
-
-#define CONTAINERS_KERNEL(name_, loop_)                                       \
-    {.name = name_, .attached = true, .block = CONTAINERS_BLOCK,              \
-     .local_size = sizeof(struct containers_worker),                          \
-     .prepare = containers_prepare, PB_LOOP_FUNCTION(loop_),                            \
-     .finish = containers_finish}
+#define CONTAINERS_KERNEL(loop_)                                              \
+    {.attached = true, .block = CONTAINERS_BLOCK,                             \
+     .prepare = containers_prepare, PB_LOOP_FUNCTION(loop_)}
 
 static const struct pb_kernel read_kernels[] = {
-    [KIND_LIST] = CONTAINERS_KERNEL("containers_read", containers_read_list),
-    [KIND_DICT] = CONTAINERS_KERNEL("containers_read", containers_read_dict),
-    [KIND_ATTRIBUTE] = CONTAINERS_KERNEL("containers_read",
-                                         containers_read_attribute),
-    [KIND_TUPLE] = CONTAINERS_KERNEL("containers_read", containers_read_tuple),
-    [KIND_SET] = CONTAINERS_KERNEL("containers_read", containers_read_set),
+    [KIND_LIST] = CONTAINERS_KERNEL(containers_read_list),
+    [KIND_DICT] = CONTAINERS_KERNEL(containers_read_dict),
+    [KIND_ATTRIBUTE] = CONTAINERS_KERNEL(containers_read_attribute),
+    [KIND_TUPLE] = CONTAINERS_KERNEL(containers_read_tuple),
+    [KIND_SET] = CONTAINERS_KERNEL(containers_read_set),
 };
 static const struct pb_kernel write_kernels[] = {
-    [KIND_LIST] = CONTAINERS_KERNEL("containers_write", containers_write_list),
-    [KIND_DICT] = CONTAINERS_KERNEL("containers_write", containers_write_dict),
-    [KIND_ATTRIBUTE] = CONTAINERS_KERNEL("containers_write",
-                                         containers_write_attribute),
+    [KIND_LIST] = CONTAINERS_KERNEL(containers_write_list),
+    [KIND_DICT] = CONTAINERS_KERNEL(containers_write_dict),
+    [KIND_ATTRIBUTE] = CONTAINERS_KERNEL(containers_write_attribute),
 };
 
-/* 0 when the shared container still holds `value` where it was put; else -1
+/* 0 when the shared container still holds the value where it was put; else -1
    with an exception set. */
 static int
-containers_check(const struct containers_shared *shared, PyObject *value)
+containers_check(const struct containers_shared *shared)
 {
-    if (shared->container == NULL || shared->kind == KIND_SET) {
-        return 0;
+    PyObject *container = PyDict_GetItemString(shared->names, shared->kind);
+    PyObject *key = PyDict_GetItemString(shared->names, "key");
+    PyObject *item = NULL;
+    if (PyList_Check(container)) {
+        (void)pb_list_get(container, CONTAINERS_INDEX, &item);
     }
-    PyObject *key = containers_key(CONTAINERS_INDEX);
-    if (key == NULL) {
-        return -1;
+    else if (PyDict_Check(container)) {
+        (void)pb_dict_get(container, key, &item);
     }
-    PyObject *item = containers_get(shared->kind, shared->container, key);
-    Py_DECREF(key);
+    else if (PyTuple_Check(container)) {
+        item = Py_XNewRef(PyTuple_GetItem(container, CONTAINERS_INDEX));
+    }
+    else if (!PyAnySet_Check(container)) {
+        item = PyObject_GetAttr(container, key);
+    }
     Py_XDECREF(item);
-    if (item == value) {
+    if (item == shared->value || PyAnySet_Check(container)) {
         return 0;
     }
     if (!PyErr_Occurred()) {
@@ -318,131 +200,65 @@ containers_check(const struct containers_shared *shared, PyObject *value)
 }
 
 static PyObject *
-containers_run(PyObject *module, struct pb_plan *plan, enum layout layout,
-               struct containers_shared *shared)
+containers_run(struct pb_call *call, bool is_immortal, enum layout layout)
 {
-    PyObject *results = NULL;
-    PyObject *value = containers_new_value(shared->value);
-    if (value == NULL) {
-        return NULL;
-    }
+    struct containers_shared shared = {.kind = read_names[call->options[0]],
+                                       .is_immortal = is_immortal};
     if (layout == LAYOUT_SHARED) {
-        shared->container = containers_new(shared->kind, value);
-        if (shared->container == NULL) {
-            goto done;
+        shared.value = containers_new_value(is_immortal);
+        shared.names = shared.value == NULL
+                           ? NULL
+                           : pb_define(containers_source, shared.value);
+        if (shared.names == NULL) {
+            Py_XDECREF(shared.value);
+            return NULL;
         }
     }
-    plan->shared = shared;
-    results = pb_run(module, plan);
-    if (results != NULL && containers_check(shared, value) < 0) {
+    PyObject *results = pb_call_run(call, &shared);
+    if (results != NULL && shared.names != NULL
+        && containers_check(&shared) < 0) {
         Py_CLEAR(results);
     }
-done:
-    Py_XDECREF(shared->container);
-    Py_DECREF(value);
+    Py_XDECREF(shared.names);
+    Py_XDECREF(shared.value);
     return results;
 }
 
-PyDoc_STRVAR(containers_read_doc,
-"containers_read($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"                kind='list', value='mortal', layout='private')\n--\n\n"
-"Read one item of a container, by the C API, and drop it.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"kind: 'list', 'dict', 'tuple', 'set' (is it in it?), 'attribute'. value:\n"
-"'mortal', 'immortal' (None; NotImplementedError before 3.12). layout:\n"
-"'private' (a container for each thread), 'shared' (one for all).");
-
 static PyObject *
-containers_read(PyObject *module, PyObject *args, PyObject *kwargs)
+containers_read_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "value", "layout",
-                            NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *kind_name = "list", *value_name = "mortal";
-    const char *layout_name = "private";
-    struct pb_plan plan = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "sss:containers_read", names,
-            PB_ARGUMENTS_TARGETS(common), &kind_name, &value_name,
-            &layout_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int kind = pb_choice("kind", kind_name, read_names);
-    if (kind < 0) {
-        return NULL;
-    }
-    int value = pb_choice("value", value_name, value_names);
-    if (value < 0) {
-        return NULL;
-    }
-    int layout = pb_choice("layout", layout_name, layout_names);
-    if (layout < 0) {
-        return NULL;
-    }
-    if (value == VALUE_IMMORTAL && !PB_HAVE_IMMORTAL) {
+    bool is_immortal = call->options[1] == VALUE_IMMORTAL;
+    if (is_immortal && !PB_HAVE_IMMORTAL) {
         PyErr_SetString(PyExc_NotImplementedError,
                         "no object is immortal before CPython 3.12");
         return NULL;
     }
-    struct containers_shared shared = {.kind = (enum kind)kind,
-                                       .value = (enum value)value};
-    plan.kernel = &read_kernels[kind];
-    return containers_run(module, &plan, (enum layout)layout, &shared);
+    return containers_run(call, is_immortal, (enum layout)call->options[2]);
 }
-
-PyDoc_STRVAR(containers_write_doc,
-"containers_write($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"                 kind='list', layout='private')\n--\n\n"
-"Store an object where one is already, by the C API.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"kind: 'list', 'dict', 'attribute'. layout: 'private' (a container for each\n"
-"thread), 'shared' (one for all, the same place in it).");
 
 static PyObject *
-containers_write(PyObject *module, PyObject *args, PyObject *kwargs)
+containers_write_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "layout", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *kind_name = "list", *layout_name = "private";
-    struct pb_plan plan = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "ss:containers_write", names,
-            PB_ARGUMENTS_TARGETS(common), &kind_name, &layout_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int kind = pb_choice("kind", kind_name, write_names);
-    if (kind < 0) {
-        return NULL;
-    }
-    int layout = pb_choice("layout", layout_name, layout_names);
-    if (layout < 0) {
-        return NULL;
-    }
-    struct containers_shared shared = {.kind = (enum kind)kind,
-                                       .value = VALUE_MORTAL};
-    plan.kernel = &write_kernels[kind];
-    return containers_run(module, &plan, (enum layout)layout, &shared);
+    return containers_run(call, false, (enum layout)call->options[1]);
 }
 
-static PyMethodDef containers_methods[] = {
-    {"containers_read", (PyCFunction)(void (*)(void))containers_read,
-     METH_VARARGS | METH_KEYWORDS, containers_read_doc},
-    {"containers_write", (PyCFunction)(void (*)(void))containers_write,
-     METH_VARARGS | METH_KEYWORDS, containers_write_doc},
-    {NULL, NULL, 0, NULL},
-};
+PB_ENTRY(containers_read,
+    .doc = "Read one item of a container, by the C API, and drop it.",
+    .options = {
+        PB_CHOICE("kind", read_names, 0, "set: is it in it?"),
+        PB_CHOICE("value", value_names, VALUE_MORTAL,
+                  "immortal: None; NotImplementedError before 3.12."),
+        PB_CHOICE("layout", layout_names, 0,
+                  "A container for each thread, or one for all.")},
+    .kernels = read_kernels, .chosen_by = 1, .run = containers_read_run)
 
-static const struct pb_listing containers_listings[] = {
-    {.name = "containers_read", .attached = true},
-    {.name = "containers_write", .attached = true},
-    {NULL, false, NULL},
-};
+PB_ENTRY(containers_write,
+    .doc = "Store an object where one is already, by the C API.",
+    .options = {
+        PB_CHOICE("kind", write_names, KIND_LIST, NULL),
+        PB_CHOICE("layout", layout_names, 0,
+                  "A container for each thread, or one for all, and\n    "
+                  "the same place in it.")},
+    .kernels = write_kernels, .chosen_by = 1, .run = containers_write_run)
 
-int
-pb_containers_add(PyObject *module)
-{
-    return pb_area_add(module, "containers", containers_methods,
-                       containers_listings);
-}
+PB_AREA(containers, PB_METHOD(containers_read), PB_METHOD(containers_write))

@@ -1,42 +1,27 @@
 /* counters.c - what does sharing memory cost without any Python in it?
 
-   counters_increment  each thread adds one to a 64-bit counter:
-     layout padded     its own, 256 bytes from the next: nothing is shared, the
-                       control that says whether this machine scales at all
-            unpadded   its own, 8 bytes from the next: no value is shared, the
-                       cache line is (false sharing)
-            strided    its own, `stride` bytes from the next (8 to 256)
-            shared     one for all threads (true sharing)
-     operation store   a plain store of a running count of the thread's own; no
-                       read-modify-write, so it can lose nothing
-            relaxed, acq_rel, seq_cst
-                       an atomic fetch-and-add of that memory order
-            cas        a load, then compare-and-exchange until it succeeds
-
    One iteration is one store, addition or successful exchange.  Inside the
-   window: that, and an eighth of a loop turn.  Outside: memory, threads.  The
-   threads are native and have no thread state: no CPython and no GIL.
+   window: that, and an eighth of a loop turn.  Outside: memory, threads, which
+   are native and have no thread state.  padded shares nothing, the control that
+   says whether this machine scales at all; unpadded and strided share no value
+   but a line (false sharing), shared the value (true sharing).
 
    On x86-64 the three orders are one and the same instruction (lock add);
    rows of them differ by noise only.  On AArch64 they differ.  A machine that
    prefetches cache lines in pairs shares falsely at a stride of 64 as well,
-   and one with 128-byte lines at 64 by definition; hence the strides.
+   and one with 128-byte lines at 64 by definition.
 
-   Each call ends by counting: the counters must hold exactly what was asked
-   for, or the call raises, so no lost update goes into a number.
-
-   Not shown: what CPython adds to this when the counter is a reference count
-   (see refcount), and false sharing between objects, which depends on the
-   allocator. */
+   Each call ends by counting: no lost update goes into a number.  Not shown:
+   what CPython adds when the counter is a reference count (see refcount), and
+   false sharing between objects, which depends on the allocator. */
 
 #include "areas.h"
-#include "arguments.h"
+#include "entries.h"
 #include "loop.h"
 #include "threads.h"
 
 #include <stdatomic.h>  // _Atomic, atomic_fetch_add_explicit
-#include <stdlib.h>     // free, posix_memalign
-#include <string.h>     // memset
+#include <stdlib.h>     // free
 
 /* Block of a 0.2 to 100 ns operation: 3 us to 1.6 ms between two looks. */
 enum { COUNTERS_BLOCK = 16384 };
@@ -150,40 +135,17 @@ counters_cas_loop(struct pb_worker *worker, int64_t iterations)
     return 0;
 }
 
-#define COUNTERS_KERNEL(loop_)                                                \
-    .name = "counters_increment", .block = COUNTERS_BLOCK,                    \
-    .local_size = sizeof(struct counters_worker), PB_LOOP_FUNCTION(loop_)
+#define COUNTERS_KERNEL(loop_, ...)                                           \
+    {.block = COUNTERS_BLOCK, .local_size = sizeof(struct counters_worker),   \
+     PB_LOOP_FUNCTION(loop_), .notes = {__VA_ARGS__}}
 
 static const struct pb_kernel counters_kernels[] = {
-    [OPERATION_STORE] = {COUNTERS_KERNEL(counters_store_loop),
-                         .notes = {"counter"}},
-    [OPERATION_RELAXED] = {COUNTERS_KERNEL(counters_relaxed_loop),
-                           .notes = {"counter"}},
-    [OPERATION_ACQ_REL] = {COUNTERS_KERNEL(counters_acq_rel_loop),
-                           .notes = {"counter"}},
-    [OPERATION_SEQ_CST] = {COUNTERS_KERNEL(counters_seq_cst_loop),
-                           .notes = {"counter"}},
-    [OPERATION_CAS] = {COUNTERS_KERNEL(counters_cas_loop),
-                       .notes = {"counter", "retries"}},
+    [OPERATION_STORE] = COUNTERS_KERNEL(counters_store_loop, "counter"),
+    [OPERATION_RELAXED] = COUNTERS_KERNEL(counters_relaxed_loop, "counter"),
+    [OPERATION_ACQ_REL] = COUNTERS_KERNEL(counters_acq_rel_loop, "counter"),
+    [OPERATION_SEQ_CST] = COUNTERS_KERNEL(counters_seq_cst_loop, "counter"),
+    [OPERATION_CAS] = COUNTERS_KERNEL(counters_cas_loop, "counter", "retries"),
 };
-
-/* Zeroed counters for the plan's threads; 0, or -1 with an exception set. */
-static int
-counters_allocate(struct counters_shared *shared, int threads)
-{
-    void *memory = NULL;
-    size_t bytes = shared->stride * (size_t)threads;
-    /* To whole boundaries: what the allocator puts behind the last counter
-       must not be on its line. */
-    bytes = (bytes / PB_ALIGNMENT + 1) * PB_ALIGNMENT;
-    if (posix_memalign(&memory, PB_ALIGNMENT, bytes) != 0) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    memset(memory, 0, bytes);
-    shared->base = memory;
-    return 0;
-}
 
 /* 0 when the counters hold exactly what the plan's threads have done, else -1
    with a RuntimeError.  The threads have been joined. */
@@ -215,117 +177,89 @@ counters_check(const struct counters_shared *shared,
     return 0;
 }
 
-/* Bytes from one thread's counter to the next; 0 or -1 with a ValueError or
-   TypeError. */
+enum { OPTION_OPERATION, OPTION_LAYOUT, OPTION_STRIDE };
+
+/* Bytes from one thread's counter to the next; 0, or -1 with a ValueError. */
 static int
-counters_stride(enum layout layout, PyObject *asked, size_t *stride)
+counters_stride(const struct pb_call *call, size_t *stride)
 {
     static const size_t of_layout[] = {[LAYOUT_PADDED] = PB_ALIGNMENT,
                                        [LAYOUT_UNPADDED] = sizeof(counter),
                                        [LAYOUT_SHARED] = 0};
-    if (asked == Py_None) {
-        asked = NULL;
-    }
+    int64_t layout = call->options[OPTION_LAYOUT];
+    int64_t asked = call->options[OPTION_STRIDE];
     if (layout != LAYOUT_STRIDED) {
-        if (asked != NULL) {
+        *stride = of_layout[layout];
+        if (asked != PB_NONE) {
             PyErr_Format(PyExc_ValueError,
                          "stride is only for layout='strided', not for "
-                         "layout='%s' (stride=%R)",
-                         layout_names[layout], asked);
+                         "layout='%s' (stride=%lld)",
+                         layout_names[layout], (long long)asked);
             return -1;
         }
-        *stride = of_layout[layout];
         return 0;
     }
-    if (asked == NULL) {
+    if (asked == PB_NONE) {
         PyErr_SetString(PyExc_ValueError,
                         "stride must be given with layout='strided': 8, 16, "
                         "32, 64, 128 or 256");
         return -1;
     }
-    int64_t bytes;
-    if (pb_whole_number("stride", asked, STRIDE_LEAST, STRIDE_MOST, 0, &bytes)
-        < 0) {
-        return -1;
-    }
-    if ((bytes & (bytes - 1)) != 0) {
+    if ((asked & (asked - 1)) != 0) {
         PyErr_Format(PyExc_ValueError,
                      "stride must be 8, 16, 32, 64, 128 or 256, not %lld",
-                     (long long)bytes);
+                     (long long)asked);
         return -1;
     }
-    *stride = (size_t)bytes;
+    *stride = (size_t)asked;
     return 0;
 }
 
-PyDoc_STRVAR(counters_increment_doc,
-"counters_increment($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"                   operation='relaxed', layout='padded', stride=None)\n"
-"--\n\n"
-"Add one to a 64-bit counter in memory, on native threads without Python.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"operation: 'store' (plain store of an own running count, no\n"
-"read-modify-write), 'relaxed', 'acq_rel', 'seq_cst' (atomic addition of\n"
-"that order; one instruction on x86-64), 'cas' (compare-and-exchange loop).\n"
-"layout: 'padded' (a counter per thread, 256 bytes apart), 'unpadded' (8\n"
-"bytes apart), 'strided' (`stride` bytes apart: 8, 16, 32, 64, 128 or 256),\n"
-"'shared' (one counter for all). detail: 'counter', what the thread's\n"
-"counter held after the round, counting on from round to round; for 'cas'\n"
-"also 'retries', exchanges that another thread made fail.\n"
-"RuntimeError when at the end an update is missing.");
-
 static PyObject *
-counters_increment(PyObject *module, PyObject *args, PyObject *kwargs)
+counters_increment_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, "operation", "layout",
-                            "stride", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *operation_name = "relaxed", *layout_name = "padded";
-    PyObject *stride = NULL;
-    struct pb_plan plan = {0};
-    struct counters_shared shared = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "ssO:counters_increment", names,
-            PB_ARGUMENTS_TARGETS(common), &operation_name, &layout_name,
-            &stride)
-        || pb_plan_set(&plan, &common) < 0) {
+    struct counters_shared shared;
+    if (counters_stride(call, &shared.stride) < 0) {
         return NULL;
     }
-    int operation = pb_choice("operation", operation_name, operation_names);
-    if (operation < 0) {
+    shared.base =
+        pb_allocate(1, shared.stride * (size_t)call->plan.threads);
+    if (shared.base == NULL) {
         return NULL;
     }
-    int layout = pb_choice("layout", layout_name, layout_names);
-    if (layout < 0
-        || counters_stride((enum layout)layout, stride, &shared.stride) < 0
-        || counters_allocate(&shared, plan.threads) < 0) {
-        return NULL;
-    }
-    plan.kernel = &counters_kernels[operation];
-    plan.shared = &shared;
-    PyObject *results = pb_run(module, &plan);
+    PyObject *results = pb_call_run(call, &shared);
     if (results != NULL
-        && counters_check(&shared, &plan, (enum operation)operation) < 0) {
+        && counters_check(&shared, &call->plan,
+                          (enum operation)call->options[OPTION_OPERATION])
+               < 0) {
         Py_CLEAR(results);
     }
     free(shared.base);
     return results;
 }
 
-static PyMethodDef counters_methods[] = {
-    {"counters_increment", (PyCFunction)(void (*)(void))counters_increment,
-     METH_VARARGS | METH_KEYWORDS, counters_increment_doc},
-    {NULL, NULL, 0, NULL},
-};
+PB_ENTRY(counters_increment,
+    .doc = "Add one to a 64-bit counter in memory, on native threads without "
+           "Python.",
+    .more = "RuntimeError also when at the end an update is missing. detail:\n"
+            "counter, what the thread's counter held after the round,\n"
+            "counting on from round to round; for cas also retries,\n"
+            "exchanges that another thread made fail.",
+    .options = {
+        [OPTION_OPERATION] = PB_CHOICE("operation", operation_names,
+                  OPERATION_RELAXED,
+                  "store: a plain store of an own running count;\n    "
+                  "relaxed, acq_rel, seq_cst: atomic addition of that\n    "
+                  "order (one instruction on x86-64); cas:\n    "
+                  "compare-and-exchange loop."),
+        [OPTION_LAYOUT] = PB_CHOICE("layout", layout_names, 0,
+                  "padded: a counter per thread, 256 bytes apart;\n    "
+                  "unpadded: 8 bytes apart; strided: `stride` bytes\n    "
+                  "apart; shared: one counter for all."),
+        [OPTION_STRIDE] = PB_NUMBER("stride", STRIDE_LEAST, STRIDE_MOST,
+                  PB_NONE,
+                  "8, 16, 32, 64, 128 or 256; with layout='strided'\n    "
+                  "alone.")},
+    .kernels = counters_kernels, .chosen_by = 1, .run = counters_increment_run)
 
-static const struct pb_listing counters_listings[] = {
-    {.name = "counters_increment", .attached = false},
-    {NULL, false, NULL},
-};
-
-int
-pb_counters_add(PyObject *module)
-{
-    return pb_area_add(module, "counters", counters_methods,
-                       counters_listings);
-}
+PB_AREA(counters, PB_METHOD(counters_increment))

@@ -1,82 +1,51 @@
 /* gil.c - what does it cost to let go of the interpreter and to come back?
 
-   gil_release    PyEval_SaveThread and PyEval_RestoreThread: what every
-                  blocking call in the standard library does.  threads=1: no
-                  rival; more: each releases to the others all the time.
-   gil_ensure     how a native thread gets at Python and leaves it again:
-     state nested      PyGILState_Ensure/Release in a thread that is attached
-           transient   the same in a thread that has no thread state: one is
-                       made and destroyed each time
-           persistent  PyEval_RestoreThread/SaveThread of a thread state made
-                       once: the remedy where transient is dear
-     body  nothing     between the two
-           allocate    one empty list, made and dropped
-   gil_handoff    two threads give the GIL to each other
-   gil_reacquire  how long a thread that needs the GIL waits for it, while hogs
-                  (threads that run Python code) keep it
-
-   One iteration of gil_release and gil_ensure is one pair.  Inside the window:
+   gil_release and gil_ensure.  One iteration is one pair; inside the window are
    the pairs and an eighth of a loop turn each.  With one thread, the row tells
    the price of the calls; with several and the GIL on, mostly that of waiting.
    On a free-threaded build detaching still is work (the thread's state is
    published for stop-the-world, its memory for reclamation: PEP 703).  A
    transient thread state that allocates is thousands of times as dear there as
    a persistent one: its heaps are abandoned with it, and ending a thread state
-   walks the list of what was abandoned (a profile of 3.13t shows nearly all of
-   the time in mimalloc's mi_abandoned_collect).  One that allocates nothing
-   walks it too, so transient with body='nothing' is cheap only in a process in
-   which no thread that had allocated has ended yet.
+   walks the list of what was abandoned (mimalloc's mi_abandoned_collect), also
+   where this one allocated nothing.
 
    gil_handoff.  One iteration is one turn taken over: from the giver's last
    look at the clock before PyEval_SaveThread to the taker's first after its
    PyEval_RestoreThread.  Only that is in the window.  A giver that went for
-   the GIL again at once would mostly get it, because it is still awake when
-   the other is not yet.  So a turn goes like this: the taker says that it is
-   about to wait, the giver gives it HANDOFF_SETTLE_NS to fall asleep in the
-   GIL's queue, lets go, and does not come for the GIL again before the taker
-   has said that it has it.  Every turn therefore is a real change of hands,
-   with a sleeper woken; the note sleeps counts how often that thread slept
-   (one per turn; fewer says that the settling time was too short here).  It is
-   a voluntary release: the forced one after a switch interval is what
-   gil_reacquire meets.
+   the GIL again at once would mostly get it, because the other is not yet
+   awake.  So the taker says that it is about to wait, the giver gives it
+   HANDOFF_SETTLE_NS to fall asleep in the GIL's queue, lets go, and does not
+   come for the GIL again before the taker has said that it has it.  The note
+   sleeps counts how often that thread slept (fewer than one per turn says that
+   the settling time was too short here).
 
    gil_reacquire.  One iteration is one request.  Requests have deadlines on a
    fixed grid, one each gap_us, that do not move when an earlier one was late
-   (open loop), so a long wait is not followed by leniency (Tene: How not to
-   measure latency, 2013, on coordinated omission).  The worker sleeps, then
+   (open loop: Tene, How not to measure latency, 2013).  The worker sleeps, then
    spins, detached, until the deadline; then PyEval_RestoreThread, and
-   PyEval_SaveThread at once.  The window is the time from the deadline (or
-   from when the worker was ready, if that was later) to being attached; the
-   waiting for deadlines is taken out of it.  So the row's value is the mean
-   latency as long as no request was late, and the mean time in service
-   otherwise: with gap_us below what a request takes, requests queue up, and a
-   mean from the deadlines would only tell how long one has measured.  The
-   percentiles are from the deadlines, whatever the queue; late says how many
-   requests found their deadline gone by when the worker was ready;
-   restore_p50_ns is of PyEval_RestoreThread alone.  Each latency contains one
-   reading of the clock.  Hogs are Python loops, for they alone look at the
-   eval breaker and yield after sys.getswitchinterval(); a hog in C would keep
-   the GIL until it is done.
+   PyEval_SaveThread at once.  The window is the time from the deadline, or from
+   when the worker was ready, to being attached: the mean latency as long as no
+   request was late, and the mean time in service otherwise.  The percentiles
+   are from the deadlines, whatever the queue; each latency contains one reading
+   of the clock.  Hogs are Python loops, for they alone look at the eval breaker
+   and yield after sys.getswitchinterval().
 
    gil_handoff and gil_reacquire attach by themselves and count as detached
-   kernels: their waits are the measurement, so their value is wall time, never
-   CPU time, and neither has a mutant that tells by its instruction count.
-
-   Not shown: the convoy of several releases per request (a socket's recv and
-   send: it multiplies), thread start and end, and
-   PyThreadState_Ensure of PEP 788. */
+   kernels: their waits are the measurement, so their value is wall time.  Not
+   shown: the convoy of several releases per request, thread start and end,
+   PyThreadState_Ensure (PEP 788). */
 
 #include "areas.h"
-#include "arguments.h"
 #include "clock.h"
+#include "entries.h"
 #include "histogram.h"
 #include "loop.h"
 #include "threads.h"
 
-#include <sched.h>         // sched_yield
-#include <stdatomic.h>     // _Atomic
-#include <sys/resource.h>  // getrusage
-#include <time.h>          // nanosleep
+#include <sched.h>      // sched_yield
+#include <stdatomic.h>  // _Atomic
+#include <time.h>       // nanosleep
 
 /* Blocks, from what an iteration was seen to cost.  A pair takes 30 to 100 ns
    alone and up to 10 us among rivals. */
@@ -113,9 +82,6 @@ static const char *const state_names[] = {"nested", "transient", "persistent",
 
 enum body { BODY_NOTHING, BODY_ALLOCATE };
 static const char *const body_names[] = {"nothing", "allocate", NULL};
-
-static const char HANDOFF_MISSING[] =
-    "the GIL is off in this process: there is none to hand over";
 
 static int
 gil_release_loop(struct pb_worker *worker, int64_t iterations)
@@ -200,10 +166,6 @@ struct handoff_exchange {
     _Alignas(PB_ALIGNMENT) _Atomic int64_t given_ns;
 };
 
-struct handoff_shared {
-    struct handoff_exchange *exchange;
-};
-
 struct handoff_worker {
     int64_t round;       // that `turn` belongs to
     int64_t turn;        // the next one that is this worker's
@@ -211,19 +173,6 @@ struct handoff_worker {
 };
 
 enum { NOTE_SLEEPS };
-
-/* How often this thread has gone to sleep by itself; -1 where unknown. */
-static int64_t
-gil_sleeps(void)
-{
-#ifdef RUSAGE_THREAD
-    struct rusage usage;
-    if (getrusage(RUSAGE_THREAD, &usage) == 0) {
-        return usage.ru_nvcsw;
-    }
-#endif
-    return -1;
-}
 
 /* Spins until *number has come to `least`; false when the call is ending. */
 static bool
@@ -249,8 +198,9 @@ gil_await(const struct pb_worker *worker, const _Atomic int64_t *number,
 static bool
 handoff_turn(struct pb_worker *worker, int64_t turn, bool first, bool last)
 {
-    const struct handoff_shared *shared = worker->shared;
-    struct handoff_exchange *exchange = shared->exchange;
+    /* The one thing of a call that its workers write to. */
+    struct handoff_exchange *exchange =
+        (struct handoff_exchange *)(uintptr_t)worker->shared;
     struct handoff_worker *local = worker->local;
     if (!first && !gil_await(worker, &exchange->taken, turn)) {
         return false;
@@ -293,7 +243,7 @@ handoff_loop(struct pb_worker *worker, int64_t iterations)
 {
     struct handoff_worker *local = worker->local;
     int64_t begin_ns = pb_clock_ns();
-    int64_t sleeps = gil_sleeps();
+    int64_t sleeps = pb_thread_switches(true);
     int64_t first = worker->round * 2 * (worker->plan->iterations + 1);
     int64_t last = first + 2 * worker->plan->iterations;
     local->latency_ns = 0;
@@ -314,19 +264,14 @@ handoff_loop(struct pb_worker *worker, int64_t iterations)
         worker->sample->note[NOTE_SLEEPS] = -1;
     }
     else {
-        worker->sample->note[NOTE_SLEEPS] += gil_sleeps() - sleeps;
+        worker->sample->note[NOTE_SLEEPS] += pb_thread_switches(true) - sleeps;
     }
-    worker->sample->safepoint_wait_ns +=
+    worker->sample->excluded_ns +=
         pb_clock_ns() - begin_ns - local->latency_ns;
     return 0;
 }
 
 /* gil_reacquire */
-
-/* Arguments of a call; read-only for the workers. */
-struct reacquire_shared {
-    int64_t gap_ns;
-};
 
 struct reacquire_worker {
     int64_t deadline_ns;  // of the next request; 0 before the round's first
@@ -382,14 +327,14 @@ reacquire_wait(const struct pb_worker *worker, int64_t deadline_ns)
 static int
 reacquire_loop(struct pb_worker *worker, int64_t iterations)
 {
-    const struct reacquire_shared *shared = worker->shared;
+    const int64_t gap_ns = *(const int64_t *)worker->shared;
     struct reacquire_worker *local = worker->local;
     int64_t ready_ns = pb_clock_ns();
     if (local->deadline_ns == 0) {
         /* Spread over the gap, else the workers would contend by design. */
         local->deadline_ns =
-            ready_ns + shared->gap_ns
-            + shared->gap_ns * worker->index / worker->plan->threads;
+            ready_ns + gap_ns
+            + gap_ns * worker->index / worker->plan->threads;
     }
     for (; iterations > 0; iterations--) {
         int64_t deadline_ns = local->deadline_ns;
@@ -404,10 +349,10 @@ reacquire_loop(struct pb_worker *worker, int64_t iterations)
         pb_histogram_record(&local->latency, attached_ns - deadline_ns);
         pb_histogram_record(&local->restore, attached_ns - begin_ns);
         local->late += ready_ns > deadline_ns;
-        local->deadline_ns = deadline_ns + shared->gap_ns;
+        local->deadline_ns = deadline_ns + gap_ns;
         int64_t served_ns = attached_ns - Py_MAX(deadline_ns, ready_ns);
         int64_t done_ns = pb_clock_ns();
-        worker->sample->safepoint_wait_ns += done_ns - ready_ns - served_ns;
+        worker->sample->excluded_ns += done_ns - ready_ns - served_ns;
         ready_ns = done_ns;
     }
     return 0;
@@ -432,7 +377,7 @@ reacquire_round_finish(struct pb_worker *worker)
 /* A quarter of a millisecond to one: often enough at pb_background_over(), and
    each turn of the loop passes the eval breaker.  Compiled anew for each hog,
    so that on a free-threaded build they share no object that is counted. */
-static const char HOG_SOURCE[] =
+static const char hog_source[] =
     "def hog():\n"
     "    for _ in range(20000):\n"
     "        pass\n";
@@ -441,69 +386,43 @@ static int
 reacquire_hog(struct pb_worker *worker)
 {
     int status = -1;
-    PyObject *answer = NULL, *hog = NULL;
-    PyObject *globals = PyDict_New();
-    if (globals == NULL) {
-        goto done;
-    }
-    answer = PyRun_String(HOG_SOURCE, Py_file_input, globals, globals);
-    if (answer == NULL) {
-        goto done;
-    }
-    hog = Py_XNewRef(PyDict_GetItemString(globals, "hog"));
-    if (hog == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "gil_reacquire: no hog defined");
-        goto done;
-    }
-    bool told = false;
-    do {
-        Py_SETREF(answer, PyObject_CallNoArgs(hog));
-        if (answer == NULL) {
-            goto done;
-        }
-        if (!told) {
+    PyObject *names = pb_define(hog_source, Py_None);
+    PyObject *hog = names == NULL ? NULL : pb_defined(names, "hog");
+    if (hog != NULL) {
+        do {
+            status = pb_safepoint(hog);
             pb_background_ready(worker);
-            told = true;
-        }
-    } while (!pb_background_over(worker));
-    status = 0;
-
-done:
+        } while (status == 0 && !pb_background_over(worker));
+    }
     Py_XDECREF(hog);
-    Py_XDECREF(answer);
-    Py_XDECREF(globals);
+    Py_XDECREF(names);
     return status;
 }
 
-/* Kernels. */
+/* Kernels and entries. */
 
 static const struct pb_kernel gil_release_kernel = {
-    .name = "gil_release",
     .attached = true,
     .block = GIL_PAIR_BLOCK,
     PB_LOOP_FUNCTION(gil_release_loop),
 };
 
-static const struct pb_kernel gil_ensure_kernels[][2] = {
-    [STATE_NESTED] = {
-        {.name = "gil_ensure", .attached = true, .block = GIL_PAIR_BLOCK * 8,
-         PB_LOOP_FUNCTION(gil_ensure_loop)},
-        {.name = "gil_ensure", .attached = true, .block = GIL_PAIR_BLOCK,
-         PB_LOOP_FUNCTION(gil_ensure_allocate_loop)}},
-    [STATE_TRANSIENT] = {
-        {.name = "gil_ensure", .block = GIL_TRANSIENT_BLOCK,
-         PB_LOOP_FUNCTION(gil_ensure_loop)},
-        {.name = "gil_ensure", .block = GIL_TRANSIENT_ALLOCATE_BLOCK,
-         PB_LOOP_FUNCTION(gil_ensure_allocate_loop)}},
-    [STATE_PERSISTENT] = {
-        {.name = "gil_ensure", .thread_state = true, .block = GIL_PAIR_BLOCK,
-         PB_LOOP_FUNCTION(gil_persistent_loop)},
-        {.name = "gil_ensure", .thread_state = true, .block = GIL_PAIR_BLOCK,
-         PB_LOOP_FUNCTION(gil_persistent_allocate_loop)}},
+/* By state, then by body. */
+static const struct pb_kernel gil_ensure_kernels[] = {
+    {.attached = true, .block = GIL_PAIR_BLOCK * 8,
+     PB_LOOP_FUNCTION(gil_ensure_loop)},
+    {.attached = true, .block = GIL_PAIR_BLOCK,
+     PB_LOOP_FUNCTION(gil_ensure_allocate_loop)},
+    {.block = GIL_TRANSIENT_BLOCK, PB_LOOP_FUNCTION(gil_ensure_loop)},
+    {.block = GIL_TRANSIENT_ALLOCATE_BLOCK,
+     PB_LOOP_FUNCTION(gil_ensure_allocate_loop)},
+    {.thread_state = true, .block = GIL_PAIR_BLOCK,
+     PB_LOOP_FUNCTION(gil_persistent_loop)},
+    {.thread_state = true, .block = GIL_PAIR_BLOCK,
+     PB_LOOP_FUNCTION(gil_persistent_allocate_loop)},
 };
 
 static const struct pb_kernel gil_handoff_kernel = {
-    .name = "gil_handoff",
     .waits = true,
     .block = GIL_HANDOFF_BLOCK,
     .local_size = sizeof(struct handoff_worker),
@@ -513,7 +432,6 @@ static const struct pb_kernel gil_handoff_kernel = {
 };
 
 static const struct pb_kernel gil_reacquire_kernel = {
-    .name = "gil_reacquire",
     .waits = true,
     .busy_background = true,
     .block = 1,
@@ -532,202 +450,99 @@ static const struct pb_kernel gil_reacquire_kernel = {
     .background = reacquire_hog,
 };
 
-/* Entries. */
-
-/* Runs the kernel as one that waits if its threads will wait for the GIL: a
-   thread without its CPU is then no sign of a disturbance. */
+/* Threads that will wait for the GIL make it a kernel that waits: a thread
+   without its CPU is then no sign of a disturbance. */
 static PyObject *
-gil_run(PyObject *module, struct pb_plan *plan, struct pb_kernel kernel)
+gil_release_run(struct pb_call *call)
 {
     int gil_enabled = pb_gil_enabled();
     if (gil_enabled < 0) {
         return NULL;
     }
-    kernel.waits = gil_enabled && plan->threads > 1;
-    plan->kernel = &kernel;
-    return pb_run(module, plan);
+    call->kernel.waits = gil_enabled && call->plan.threads > 1;
+    return pb_call_run(call, NULL);
 }
 
-PyDoc_STRVAR(gil_release_doc,
-"gil_release($module, /, " PB_ARGUMENTS_SIGNATURE ")\n--\n\n"
-"Detach and attach again: PyEval_SaveThread and PyEval_RestoreThread in C.\n\n"
-PB_ARGUMENTS_DOC);
+PB_ENTRY(gil_release,
+    .doc = "Detach and attach again: PyEval_SaveThread and "
+           "PyEval_RestoreThread in C.",
+    .kernels = &gil_release_kernel, .run = gil_release_run)
 
 static PyObject *
-gil_release(PyObject *module, PyObject *args, PyObject *kwargs)
+gil_ensure_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    struct pb_plan plan = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT ":gil_release", names,
-            PB_ARGUMENTS_TARGETS(common))
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    return gil_run(module, &plan, gil_release_kernel);
-}
-
-PyDoc_STRVAR(gil_ensure_doc,
-"gil_ensure($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"           state='nested', body='nothing')\n--\n\n"
-"Get at Python from native code and leave it again.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"state: 'nested' (PyGILState_Ensure in an attached thread), 'transient' (in\n"
-"one without a thread state), 'persistent' (PyEval_RestoreThread of a state\n"
-"made once). body: 'nothing' or 'allocate' (one empty list while attached).\n"
-"NotImplementedError for 'nested' and 'transient' in a subinterpreter:\n"
-"PyGILState_Ensure always means the main one.");
-
-static PyObject *
-gil_ensure(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {PB_ARGUMENTS_NAMES, "state", "body", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *state_name = "nested", *body_name = "nothing";
-    struct pb_plan plan = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "ss:gil_ensure", names,
-            PB_ARGUMENTS_TARGETS(common), &state_name, &body_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int state = pb_choice("state", state_name, state_names);
-    if (state < 0) {
-        return NULL;
-    }
-    int body = pb_choice("body", body_name, body_names);
-    if (body < 0) {
-        return NULL;
-    }
-    if (state != STATE_PERSISTENT
+    if (call->options[0] != STATE_PERSISTENT
         && PyInterpreterState_Get() != PyInterpreterState_Main()) {
         PyErr_Format(PyExc_NotImplementedError,
                      "state='%s' is PyGILState_Ensure, which always means the "
                      "main interpreter and is wrong in this one",
-                     state_name);
+                     state_names[call->options[0]]);
         return NULL;
     }
-    return gil_run(module, &plan, gil_ensure_kernels[state][body]);
+    return gil_release_run(call);
 }
 
-PyDoc_STRVAR(gil_handoff_doc,
-"gil_handoff($module, /, iterations, *, rounds=1, threads=2, pin=True)\n"
-"--\n\n"
-"Take the GIL over from a thread that lets go of it, with two threads.\n\n"
-"iterations: turns that each thread takes over in one round, 1..10**12.\n"
-"rounds: 1..100000. threads: 2. pin: keep each thread on a CPU of its own\n"
-"where the system allows it and there are enough.\n"
-"Returns a list with one KernelResult per round: its window is from the\n"
-"giver's release to the taker being attached; detail['sleeps'] counts how\n"
-"often the taker slept (-1: not known). Raises TypeError or ValueError for a\n"
-"bad argument, RuntimeError when a thread cannot start, NotImplementedError\n"
-"when the GIL is off.");
+PB_ENTRY(gil_ensure,
+    .doc = "Get at Python from native code and leave it again.",
+    .more = "NotImplementedError for nested and transient in a\n"
+            "subinterpreter: PyGILState_Ensure always means the main one.",
+    .options = {
+        PB_CHOICE("state", state_names, 0,
+                  "nested: PyGILState_Ensure in an attached thread;\n    "
+                  "transient: in one without a thread state;\n    "
+                  "persistent: PyEval_RestoreThread of a state made\n    "
+                  "once."),
+        PB_CHOICE("body", body_names, 0,
+                  "allocate: one empty list while attached.")},
+    .kernels = gil_ensure_kernels, .chosen_by = 2, .run = gil_ensure_run)
 
 static PyObject *
-gil_handoff(PyObject *module, PyObject *args, PyObject *kwargs)
+gil_handoff_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    struct pb_plan plan = {.kernel = &gil_handoff_kernel};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT ":gil_handoff", names,
-            PB_ARGUMENTS_TARGETS(common))
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    if (common.threads == NULL) {
-        plan.threads = 2;
-    }
-    if (plan.threads != 2) {
-        PyErr_Format(PyExc_ValueError,
-                     "threads must be 2 for gil_handoff, one that gives and "
-                     "one that takes, not %d",
-                     plan.threads);
-        return NULL;
-    }
-    int gil_enabled = pb_gil_enabled();
-    if (gil_enabled < 0) {
-        return NULL;
-    }
-    if (!gil_enabled) {
-        PyErr_SetString(PyExc_NotImplementedError, HANDOFF_MISSING);
-        return NULL;
-    }
     struct handoff_exchange exchange;
     atomic_init(&exchange.taken, 0);
     atomic_init(&exchange.queued, -1);
     atomic_init(&exchange.given_ns, 0);
-    struct handoff_shared shared = {.exchange = &exchange};
-    plan.shared = &shared;
-    return pb_run(module, &plan);
+    return pb_call_run(call, &exchange);
 }
 
-PyDoc_STRVAR(gil_reacquire_doc,
-"gil_reacquire($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"              hogs=0, gap_us=200)\n--\n\n"
-"Ask for the GIL on a fixed schedule and tell how long that took.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"iterations are requests. hogs: threads that run Python code meanwhile,\n"
-"0..256. gap_us: from one deadline to the next, 1..10**7 microseconds; with\n"
-"hogs it should be above hogs * sys.getswitchinterval(), else requests queue\n"
-"up. The window is from the deadline (or from ready, if later) to attached.\n"
-"detail, per thread, of this round and those before it: count, p50_ns,\n"
-"p90_ns, p99_ns, p99_9_ns and max_ns from the deadline; restore_p50_ns of\n"
-"PyEval_RestoreThread alone; late, the requests that had to wait for the one\n"
-"before.");
+PB_ENTRY(gil_handoff,
+    .doc = "Take the GIL over from a thread that lets go of it, with two "
+           "threads.",
+    .more = "The window is from the giver's release to the taker being\n"
+            "attached. detail: sleeps, how often the taker slept, -1\n"
+            "unknown. NotImplementedError when the GIL is off.",
+    .iterations = {"iterations", .least = 1, .most = PB_ITERATIONS_MAX,
+                   .doc = "Turns that each thread takes over in one round."},
+    .threads = {"threads", .least = 2, .most = 2, .otherwise = 2,
+                .reason = "one that gives and one that takes"},
+    .kernels = &gil_handoff_kernel, .needs_gil = true, .run = gil_handoff_run)
 
 static PyObject *
-gil_reacquire(PyObject *module, PyObject *args, PyObject *kwargs)
+gil_reacquire_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, "hogs", "gap_us", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    PyObject *hogs_object = NULL, *gap_object = NULL;
-    struct pb_plan plan = {.kernel = &gil_reacquire_kernel};
-    int64_t hogs, gap_us;
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "OO:gil_reacquire", names,
-            PB_ARGUMENTS_TARGETS(common), &hogs_object, &gap_object)
-        || pb_plan_set(&plan, &common) < 0
-        || pb_whole_number("hogs", hogs_object, 0, REACQUIRE_HOGS_MAX, 0,
-                           &hogs) < 0
-        || pb_whole_number("gap_us", gap_object, 1, REACQUIRE_GAP_US_MAX, 200,
-                           &gap_us) < 0) {
-        return NULL;
-    }
-    struct reacquire_shared shared = {.gap_ns = gap_us * 1000};
-    plan.background = (int)hogs;
-    plan.shared = &shared;
-    return pb_run(module, &plan);
+    const int64_t gap_ns = call->options[1] * 1000;
+    call->plan.background = (int)call->options[0];
+    return pb_call_run(call, &gap_ns);
 }
 
-#define GIL_METHOD(name)                                                      \
-    {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS,  \
-     name##_doc}
+PB_ENTRY(gil_reacquire,
+    .doc = "Ask for the GIL on a fixed schedule and tell how long that took.",
+    .more = "The window is from the deadline (or from ready, if later) to\n"
+            "attached. detail, of this round and those before it: count,\n"
+            "p50_ns, p90_ns, p99_ns, p99_9_ns and max_ns from the deadline;\n"
+            "restore_p50_ns of PyEval_RestoreThread alone; late, requests\n"
+            "that had to wait for the one before.",
+    .iterations = {"iterations", .least = 1, .most = PB_ITERATIONS_MAX,
+                   .doc = "Requests of each thread in one round."},
+    .options = {
+        PB_NUMBER("hogs", 0, REACQUIRE_HOGS_MAX, 0,
+                  "Threads that run Python code meanwhile."),
+        PB_NUMBER("gap_us", 1, REACQUIRE_GAP_US_MAX, 200,
+                  "Microseconds between two deadlines; with hogs it\n    "
+                  "should be above hogs * sys.getswitchinterval(),\n    "
+                  "else requests queue up.")},
+    .kernels = &gil_reacquire_kernel, .run = gil_reacquire_run)
 
-static PyMethodDef gil_methods[] = {
-    GIL_METHOD(gil_ensure),
-    GIL_METHOD(gil_handoff),
-    GIL_METHOD(gil_reacquire),
-    GIL_METHOD(gil_release),
-    {NULL, NULL, 0, NULL},
-};
-
-int
-pb_gil_add(PyObject *module)
-{
-    int gil_enabled = pb_gil_enabled();
-    if (gil_enabled < 0) {
-        return -1;
-    }
-    const struct pb_listing listings[] = {
-        {.name = "gil_ensure", .attached = true},
-        {.name = "gil_handoff",
-         .attached = false,
-         .missing = gil_enabled ? NULL : HANDOFF_MISSING},
-        {.name = "gil_reacquire", .attached = false},
-        {.name = "gil_release", .attached = true},
-        {NULL, false, NULL},
-    };
-    return pb_area_add(module, "gil", gil_methods, listings);
-}
+PB_AREA(gil, PB_METHOD(gil_ensure), PB_METHOD(gil_handoff),
+        PB_METHOD(gil_reacquire), PB_METHOD(gil_release))

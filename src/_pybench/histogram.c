@@ -2,8 +2,8 @@
 
 #include "histogram.h"
 
-#include <math.h>    // ceil
-#include <string.h>  // memset
+#include "areas.h"
+#include <math.h>  // ceil
 
 static int
 histogram_index(int64_t value_ns)
@@ -31,12 +31,6 @@ histogram_upper(int index)
     int exponent = 6 + (index - PB_HISTOGRAM_EXACT) / PB_HISTOGRAM_PARTS;
     int part = (index - PB_HISTOGRAM_EXACT) % PB_HISTOGRAM_PARTS;
     return ((int64_t)(PB_HISTOGRAM_PARTS + part + 1) << (exponent - 5)) - 1;
-}
-
-void
-pb_histogram_clear(struct pb_histogram *histogram)
-{
-    memset(histogram, 0, sizeof(*histogram));
 }
 
 void
@@ -81,39 +75,30 @@ PyDoc_STRVAR(histogram_quantiles_doc,
 static PyObject *
 histogram_quantiles(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    PyObject *values, *fractions, *fast_values = NULL, *fast_fractions = NULL;
-    PyObject *answer = NULL;
-    struct pb_histogram *histogram = NULL;
-    if (!PyArg_ParseTuple(args, "OO:histogram_quantiles", &values,
-                          &fractions)) {
+    PyObject *given_values, *given_fractions;
+    struct pb_histogram histogram = {0};
+    if (!PyArg_ParseTuple(args, "OO:histogram_quantiles", &given_values,
+                          &given_fractions)) {
         return NULL;
     }
-    fast_values = PySequence_Tuple(values);
-    fast_fractions = PySequence_Tuple(fractions);
-    if (fast_values == NULL || fast_fractions == NULL) {
-        goto error;
-    }
-    histogram = PyMem_Malloc(sizeof(*histogram));
-    if (histogram == NULL) {
-        PyErr_NoMemory();
-        goto error;
-    }
-    pb_histogram_clear(histogram);
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fast_values); i++) {
-        int64_t value_ns = PyLong_AsLongLong(PyTuple_GET_ITEM(fast_values, i));
-        if (value_ns == -1 && PyErr_Occurred()) {
-            goto error;
-        }
-        pb_histogram_record(histogram, value_ns);
-    }
-    answer = PyList_New(0);
+    PyObject *values = PySequence_Tuple(given_values);
+    PyObject *fractions =
+        values == NULL ? NULL : PySequence_Tuple(given_fractions);
+    PyObject *answer = fractions == NULL ? NULL : PyList_New(0);
     if (answer == NULL) {
         goto error;
     }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fast_fractions); i++) {
-        PyObject *item = PyTuple_GET_ITEM(fast_fractions, i);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(values); i++) {
+        int64_t value_ns = PyLong_AsLongLong(PyTuple_GET_ITEM(values, i));
+        if (value_ns == -1 && PyErr_Occurred()) {
+            goto error;
+        }
+        pb_histogram_record(&histogram, value_ns);
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fractions); i++) {
+        PyObject *item = PyTuple_GET_ITEM(fractions, i);
         double fraction = PyFloat_AsDouble(item);
-        if (fraction == -1.0 && PyErr_Occurred()) {
+        if (PyErr_Occurred()) {
             goto error;
         }
         if (!(fraction >= 0.0 && fraction <= 1.0)) {
@@ -122,32 +107,25 @@ histogram_quantiles(PyObject *Py_UNUSED(module), PyObject *args)
             goto error;
         }
         PyObject *quantile =
-            PyLong_FromLongLong(pb_histogram_quantile(histogram, fraction));
-        if (quantile == NULL || PyList_Append(answer, quantile) < 0) {
-            Py_XDECREF(quantile);
+            PyLong_FromLongLong(pb_histogram_quantile(&histogram, fraction));
+        int status = quantile == NULL ? -1 : PyList_Append(answer, quantile);
+        Py_XDECREF(quantile);
+        if (status < 0) {
             goto error;
         }
-        Py_DECREF(quantile);
     }
     goto done;
 
 error:
     Py_CLEAR(answer);
 done:
-    PyMem_Free(histogram);
-    Py_XDECREF(fast_values);
-    Py_XDECREF(fast_fractions);
+    Py_XDECREF(values);
+    Py_XDECREF(fractions);
     return answer;
 }
 
-static PyMethodDef histogram_methods[] = {
+PyMethodDef pb_histogram_functions[] = {
     {"histogram_quantiles", histogram_quantiles, METH_VARARGS,
      histogram_quantiles_doc},
     {NULL, NULL, 0, NULL},
 };
-
-int
-pb_histogram_add(PyObject *module)
-{
-    return PyModule_AddFunctions(module, histogram_methods);
-}

@@ -28,15 +28,11 @@ struct pb_histogram {
     int64_t buckets[PB_HISTOGRAM_BUCKETS];
 };
 
-void pb_histogram_clear(struct pb_histogram *histogram);
 void pb_histogram_record(struct pb_histogram *histogram, int64_t value_ns);
 
 /* Smallest recorded value (to the bucket's upper edge, at most max_ns) that at
    least `fraction` of the values do not exceed; 0 of an empty histogram. */
 int64_t pb_histogram_quantile(const struct pb_histogram *histogram,
                               double fraction);
-
-/* Adds histogram_quantiles(), by which the tests reach the above. */
-int pb_histogram_add(PyObject *module);
 
 #endif /* PB_HISTOGRAM_H */

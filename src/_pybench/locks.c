@@ -1,43 +1,28 @@
 /* locks.c - what does a lock cost, free and contended, by kind of lock?
 
-   locks_pair              one acquisition and one release of a lock
-     kind   pymutex        PyMutex, one byte (3.13)
-            pythread       PyThread_acquire_lock, what threading.Lock was made
-                           of up to 3.12; a PyMutex itself from 3.15 on
-            pthread        pthread_mutex_t: the control without CPython
-   locks_critical_section  one beginning and one end of a critical section,
-                           which locks an object of the interpreter's
-     kind   one            on one object
-            two            on two at once
-            nested         on one whose section is open already
-   layout   private        a lock or object for each thread: the control
-            shared         one for all
+   One iteration is one acquisition and one release, or one beginning and end of
+   a critical section, with a counter inside that is added one to.  Inside the
+   window: that, and an eighth of a loop turn.  Outside: making locks and
+   objects, which lie 256 bytes apart.
 
-   One iteration is one pair, with a counter inside that is added one to.
-   Inside the window: that, and an eighth of a loop turn.  Outside: making
-   locks and objects.  Locks lie 256 bytes apart.
+   locks_pair runs detached: a PyMutex needs no thread state.  pythread is what
+   threading.Lock was made of up to 3.12, and a PyMutex itself from 3.15 on;
+   pthread is the control without CPython.  Critical sections run attached, and
+   on free-threaded builds alone; with the GIL they are empty, which would be a
+   fast time for nothing.  A thread that waits for a shared lock sleeps sooner
+   or later, so its CPU time is less than its window.
 
-   locks_pair runs detached: a PyMutex needs no thread state.  Critical
-   sections run attached, and on free-threaded builds alone; with the GIL they
-   are empty, which would be a fast time for nothing (n/a).  A thread that
-   waits for a shared lock sleeps sooner or later, so its CPU time is less
-   than its window.
-
-   Each call ends by counting: the counters must hold what was asked for, or
-   the call raises, since then the lock did not lock.
-
-   Not shown: the work between two acquisitions, which decides how contended a
-   lock of a program is; here there is none, the worst case.  Source: PEP 703;
-   gh-108724 for PyMutex. */
+   Each call ends by counting: the counters must hold what was asked for.  Not
+   shown: work between two acquisitions; none is the worst case.  Source:
+   PEP 703; gh-108724 for PyMutex. */
 
 #include "areas.h"
-#include "arguments.h"
+#include "entries.h"
 #include "loop.h"
 #include "threads.h"
 
 #include <pthread.h>  // pthread_mutex_t
-#include <stdlib.h>   // free, posix_memalign
-#include <string.h>   // memset
+#include <stdlib.h>   // free
 
 /* Block of a 5 to 500 ns operation: 20 us to 2 ms between two looks. */
 enum { LOCKS_BLOCK = 4096 };
@@ -52,9 +37,9 @@ static const char *const section_names[] = {"one", "two", "nested", NULL};
 enum layout { LAYOUT_PRIVATE, LAYOUT_SHARED };
 static const char *const layout_names[] = {"private", "shared", NULL};
 
-/* A lock and what it protects; one per thread or one for all. */
+/* A lock and what it protects, with cache lines of its own. */
 struct slot {
-    union {
+    _Alignas(PB_ALIGNMENT) union {
 #if PB_HAVE_MUTEX
         PyMutex mutex;
 #endif
@@ -68,97 +53,54 @@ struct slot {
 
 /* Arguments of a call; read-only for the workers, what it points at is not. */
 struct locks_shared {
-    char *slots;  // PB_ALIGNMENT bytes each
-    int count;    // 1 for layout shared
+    struct slot *slots;
+    int count;  // 1 for layout shared, else one for each thread
 };
-
-static struct slot *
-locks_slot(const struct locks_shared *shared, int index)
-{
-    if (shared->count == 1) {
-        index = 0;
-    }
-    return (struct slot *)(void *)(shared->slots
-                                   + (size_t)index * PB_ALIGNMENT);
-}
 
 static struct slot *
 locks_own(const struct pb_worker *worker)
 {
-    return locks_slot(worker->shared, worker->index);
+    const struct locks_shared *shared = worker->shared;
+    return &shared->slots[shared->count == 1 ? 0 : worker->index];
 }
 
+/* One loop per kind of lock. */
+#define LOCKS_LOOP(name, acquire, release)                                    \
+    static int name(struct pb_worker *worker, int64_t iterations)             \
+    {                                                                         \
+        struct slot *own = locks_own(worker);                                 \
+        PB_LOOP(iterations, {                                                 \
+            PB_OP(acquire)                                                    \
+            own->counter++;                                                   \
+            PB_OP(release)                                                    \
+            pb_clobber();                                                     \
+        });                                                                   \
+        return 0;                                                             \
+    }
+
 #if PB_HAVE_MUTEX
-static int
-locks_pymutex_loop(struct pb_worker *worker, int64_t iterations)
-{
-    struct slot *own = locks_own(worker);
-    PB_LOOP(iterations, {
-        PB_OP(PyMutex_Lock(&own->lock.mutex);)
-        own->counter++;
-        PB_OP(PyMutex_Unlock(&own->lock.mutex);)
-        pb_clobber();
-    });
-    return 0;
-}
+LOCKS_LOOP(locks_pymutex_loop, PyMutex_Lock(&own->lock.mutex);,
+           PyMutex_Unlock(&own->lock.mutex);)
 #else
 #  define locks_pymutex_loop NULL
 #endif
 
-static int
-locks_pythread_loop(struct pb_worker *worker, int64_t iterations)
-{
-    struct slot *own = locks_own(worker);
-    PB_LOOP(iterations, {
-        PB_OP((void)PyThread_acquire_lock(own->lock.thread_lock, WAIT_LOCK);)
-        own->counter++;
-        PB_OP(PyThread_release_lock(own->lock.thread_lock);)
-        pb_clobber();
-    });
-    return 0;
-}
-
-static int
-locks_pthread_loop(struct pb_worker *worker, int64_t iterations)
-{
-    struct slot *own = locks_own(worker);
-    PB_LOOP(iterations, {
-        PB_OP((void)pthread_mutex_lock(&own->lock.pthread);)
-        own->counter++;
-        PB_OP((void)pthread_mutex_unlock(&own->lock.pthread);)
-        pb_clobber();
-    });
-    return 0;
-}
+LOCKS_LOOP(locks_pythread_loop,
+           (void)PyThread_acquire_lock(own->lock.thread_lock, WAIT_LOCK);,
+           PyThread_release_lock(own->lock.thread_lock);)
+LOCKS_LOOP(locks_pthread_loop,
+           (void)pthread_mutex_lock(&own->lock.pthread);,
+           (void)pthread_mutex_unlock(&own->lock.pthread);)
 
 #if PB_HAVE_CRITICAL_SECTION
-static int
-locks_one_loop(struct pb_worker *worker, int64_t iterations)
-{
-    struct slot *own = locks_own(worker);
-    PB_LOOP(iterations, {
-        PB_OP(PyCriticalSection section;
-              PyCriticalSection_Begin(&section, own->first);)
-        own->counter++;
-        PB_OP(PyCriticalSection_End(&section);)
-        pb_clobber();
-    });
-    return 0;
-}
-
-static int
-locks_two_loop(struct pb_worker *worker, int64_t iterations)
-{
-    struct slot *own = locks_own(worker);
-    PB_LOOP(iterations, {
-        PB_OP(PyCriticalSection2 section;
-              PyCriticalSection2_Begin(&section, own->first, own->second);)
-        own->counter++;
-        PB_OP(PyCriticalSection2_End(&section);)
-        pb_clobber();
-    });
-    return 0;
-}
+LOCKS_LOOP(locks_one_loop,
+           PyCriticalSection section;
+           PyCriticalSection_Begin(&section, own->first);,
+           PyCriticalSection_End(&section);)
+LOCKS_LOOP(locks_two_loop,
+           PyCriticalSection2 section;
+           PyCriticalSection2_Begin(&section, own->first, own->second);,
+           PyCriticalSection2_End(&section);)
 
 static int
 locks_nested_loop(struct pb_worker *worker, int64_t iterations)
@@ -166,13 +108,7 @@ locks_nested_loop(struct pb_worker *worker, int64_t iterations)
     struct slot *own = locks_own(worker);
     PyCriticalSection outer;
     PyCriticalSection_Begin(&outer, own->first);
-    PB_LOOP(iterations, {
-        PB_OP(PyCriticalSection section;
-              PyCriticalSection_Begin(&section, own->first);)
-        own->counter++;
-        PB_OP(PyCriticalSection_End(&section);)
-        pb_clobber();
-    });
+    (void)locks_one_loop(worker, iterations);
     PyCriticalSection_End(&outer);
     return 0;
 }
@@ -182,240 +118,177 @@ locks_nested_loop(struct pb_worker *worker, int64_t iterations)
 #  define locks_nested_loop NULL
 #endif
 
-#define PAIR_KERNEL(loop_, waits_)                                            \
-    {.name = "locks_pair", .block = LOCKS_BLOCK, PB_LOOP_FUNCTION(loop_),               \
-     .waits = waits_}
-#define SECTION_KERNEL(loop_, waits_)                                         \
-    {.name = "locks_critical_section", .block = LOCKS_BLOCK, PB_LOOP_FUNCTION(loop_),   \
-     .waits = waits_, .attached = true}
+#undef LOCKS_LOOP
 
-/* Second index: the layout.  Who waits for a shared lock is not disturbed. */
-static const struct pb_kernel pair_kernels[][2] = {
-    [KIND_PYMUTEX] = {PAIR_KERNEL(locks_pymutex_loop, false),
-                      PAIR_KERNEL(locks_pymutex_loop, true)},
-    [KIND_PYTHREAD] = {PAIR_KERNEL(locks_pythread_loop, false),
-                       PAIR_KERNEL(locks_pythread_loop, true)},
-    [KIND_PTHREAD] = {PAIR_KERNEL(locks_pthread_loop, false),
-                      PAIR_KERNEL(locks_pthread_loop, true)},
+static const struct pb_kernel pair_kernels[] = {
+    [KIND_PYMUTEX] = {.block = LOCKS_BLOCK,
+                      PB_LOOP_FUNCTION(locks_pymutex_loop)},
+    [KIND_PYTHREAD] = {.block = LOCKS_BLOCK,
+                       PB_LOOP_FUNCTION(locks_pythread_loop)},
+    [KIND_PTHREAD] = {.block = LOCKS_BLOCK,
+                      PB_LOOP_FUNCTION(locks_pthread_loop)},
 };
-static const struct pb_kernel section_kernels[][2] = {
-    [SECTION_ONE] = {SECTION_KERNEL(locks_one_loop, false),
-                     SECTION_KERNEL(locks_one_loop, true)},
-    [SECTION_TWO] = {SECTION_KERNEL(locks_two_loop, false),
-                     SECTION_KERNEL(locks_two_loop, true)},
-    [SECTION_NESTED] = {SECTION_KERNEL(locks_nested_loop, false),
-                        SECTION_KERNEL(locks_nested_loop, true)},
+static const struct pb_kernel section_kernels[] = {
+    [SECTION_ONE] = {.attached = true, .block = LOCKS_BLOCK,
+                     PB_LOOP_FUNCTION(locks_one_loop)},
+    [SECTION_TWO] = {.attached = true, .block = LOCKS_BLOCK,
+                     PB_LOOP_FUNCTION(locks_two_loop)},
+    [SECTION_NESTED] = {.attached = true, .block = LOCKS_BLOCK,
+                        PB_LOOP_FUNCTION(locks_nested_loop)},
 };
 
-/* Slots of zeroed bytes, which is an unlocked PyMutex; 0 or -1 with an
-   exception set. */
+/* What the lock protects must add up; 0, or -1 with a RuntimeError. */
 static int
-locks_allocate(struct locks_shared *shared, enum layout layout, int threads)
+locks_check(const struct locks_shared *shared, const struct pb_plan *plan)
 {
-    void *memory = NULL;
-    _Static_assert(sizeof(struct slot) <= PB_ALIGNMENT, "a slot has its lines");
-    shared->count = layout == LAYOUT_SHARED ? 1 : threads;
-    size_t bytes = (size_t)shared->count * PB_ALIGNMENT;
-    if (posix_memalign(&memory, PB_ALIGNMENT, bytes) != 0) {
-        PyErr_NoMemory();
-        return -1;
+    uint64_t expected = (uint64_t)plan->iterations * (uint64_t)plan->rounds;
+    if (shared->count == 1) {
+        expected *= (uint64_t)plan->threads;
     }
-    memset(memory, 0, bytes);
-    shared->slots = memory;
-    return 0;
-}
-
-static void
-locks_free(const struct locks_shared *shared, int kind)
-{
-    for (int i = 0; shared->slots != NULL && i < shared->count; i++) {
-        struct slot *slot = locks_slot(shared, i);
-        if (kind == KIND_PYTHREAD && slot->lock.thread_lock != NULL) {
-            PyThread_free_lock(slot->lock.thread_lock);
-        }
-        else if (kind == KIND_PTHREAD) {
-            (void)pthread_mutex_destroy(&slot->lock.pthread);
-        }
-        Py_XDECREF(slot->first);
-        Py_XDECREF(slot->second);
-    }
-    free(shared->slots);
-}
-
-/* 0, or -1 with an exception set. */
-static int
-locks_make(const struct locks_shared *shared, enum kind kind)
-{
     for (int i = 0; i < shared->count; i++) {
-        struct slot *slot = locks_slot(shared, i);
-        if (kind == KIND_PYTHREAD) {
-            slot->lock.thread_lock = PyThread_allocate_lock();
-            if (slot->lock.thread_lock == NULL) {
-                PyErr_NoMemory();
-                return -1;
-            }
-        }
-        else if (kind == KIND_PTHREAD
-                 && pthread_mutex_init(&slot->lock.pthread, NULL) != 0) {
-            PyErr_SetString(PyExc_RuntimeError,
-                            "locks_pair: a pthread mutex cannot be made");
+        uint64_t counter = shared->slots[i].counter;
+        if (counter != expected) {
+            PyErr_Format(PyExc_RuntimeError,
+                         "%s: counter %d of %d holds %llu and not %llu: the "
+                         "lock did not lock",
+                         plan->name, i + 1, shared->count,
+                         (unsigned long long)counter,
+                         (unsigned long long)expected);
             return -1;
         }
     }
     return 0;
 }
 
-/* Runs the plan and counts; a list of results, or NULL with an exception. */
+/* Makes what is locked, runs, checks, and frees it.  Both kernels have the
+   options `kind` and `layout`. */
 static PyObject *
-locks_run(PyObject *module, struct pb_plan *plan,
-          const struct locks_shared *shared)
+locks_run(struct pb_call *call,
+          int (*make)(struct slot *slot, int64_t kind),
+          void (*destroy)(struct slot *slot, int64_t kind))
 {
-    plan->shared = shared;
-    PyObject *results = pb_run(module, plan);
-    if (results == NULL) {
+    PyObject *results = NULL;
+    int64_t kind = call->options[0];
+    bool is_shared = call->options[1] == LAYOUT_SHARED;
+    int made = 0;
+    struct locks_shared shared = {.count =
+                                      is_shared ? 1 : call->plan.threads};
+    /* Zeroed bytes are an unlocked PyMutex. */
+    shared.slots = pb_allocate((size_t)shared.count, sizeof(struct slot));
+    if (shared.slots == NULL) {
         return NULL;
     }
-    uint64_t expected = (uint64_t)plan->iterations * (uint64_t)plan->rounds;
-    if (shared->count == 1) {
-        expected *= (uint64_t)plan->threads;
+    while (made < shared.count && make(&shared.slots[made], kind) == 0) {
+        made++;
     }
-    for (int i = 0; i < shared->count; i++) {
-        uint64_t found = locks_slot(shared, i)->counter;
-        if (found != expected) {
-            PyErr_Format(PyExc_RuntimeError,
-                         "%s: counter %d of %d holds %llu and not %llu: the "
-                         "lock did not lock",
-                         plan->kernel->name, i + 1, shared->count,
-                         (unsigned long long)found,
-                         (unsigned long long)expected);
-            Py_DECREF(results);
-            return NULL;
-        }
+    if (made == shared.count) {
+        /* Who waits for a shared lock is not disturbed. */
+        call->kernel.waits = is_shared;
+        results = pb_call_run(call, &shared);
     }
+    if (results != NULL && locks_check(&shared, &call->plan) < 0) {
+        Py_CLEAR(results);
+    }
+    for (int i = 0; i < made; i++) {
+        destroy(&shared.slots[i], kind);
+    }
+    free(shared.slots);
     return results;
 }
 
-PyDoc_STRVAR(locks_pair_doc,
-"locks_pair($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"           kind='pymutex', layout='private')\n--\n\n"
-"Acquire and release a lock, on native threads without the interpreter.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"kind: 'pymutex' (NotImplementedError before 3.13), 'pythread', 'pthread'.\n"
-"layout: 'private' (a lock for each thread), 'shared' (one for all).\n"
-"RuntimeError when what the lock protects does not add up.");
+static int
+locks_pair_make(struct slot *slot, int64_t kind)
+{
+    if (kind == KIND_PYTHREAD) {
+        slot->lock.thread_lock = PyThread_allocate_lock();
+        if (slot->lock.thread_lock == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    else if (kind == KIND_PTHREAD
+             && pthread_mutex_init(&slot->lock.pthread, NULL) != 0) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "locks_pair: a pthread mutex cannot be made");
+        return -1;
+    }
+    return 0;
+}
+
+static void
+locks_pair_destroy(struct slot *slot, int64_t kind)
+{
+    if (kind == KIND_PYTHREAD) {
+        PyThread_free_lock(slot->lock.thread_lock);
+    }
+    else if (kind == KIND_PTHREAD) {
+        (void)pthread_mutex_destroy(&slot->lock.pthread);
+    }
+}
 
 static PyObject *
-locks_pair(PyObject *module, PyObject *args, PyObject *kwargs)
+locks_pair_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "layout", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *kind_name = "pymutex", *layout_name = "private";
-    struct locks_shared shared = {0};
-    struct pb_plan plan = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "ss:locks_pair", names,
-            PB_ARGUMENTS_TARGETS(common), &kind_name, &layout_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int kind = pb_choice("kind", kind_name, kind_names);
-    if (kind < 0) {
-        return NULL;
-    }
-    int layout = pb_choice("layout", layout_name, layout_names);
-    if (layout < 0) {
-        return NULL;
-    }
-    plan.kernel = &pair_kernels[kind][layout];
-    if (plan.kernel->loop == NULL) {
+    if (call->kernel.loop == NULL) {
         PyErr_SetString(PyExc_NotImplementedError,
                         "PyMutex came with CPython 3.13");
         return NULL;
     }
-    PyObject *results = NULL;
-    if (locks_allocate(&shared, (enum layout)layout, plan.threads) == 0
-        && locks_make(&shared, (enum kind)kind) == 0) {
-        results = locks_run(module, &plan, &shared);
-    }
-    locks_free(&shared, kind);
-    return results;
+    return locks_run(call, locks_pair_make, locks_pair_destroy);
 }
 
-PyDoc_STRVAR(locks_critical_section_doc,
-"locks_critical_section($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"                       kind='one', layout='private')\n--\n\n"
-"Begin and end a critical section, which locks objects of the interpreter.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"kind: 'one' object, 'two' at once, 'nested' in one of the same object.\n"
-"layout: 'private' (objects for each thread), 'shared' (for all).\n"
-"NotImplementedError on a build with the GIL, where it does nothing.");
+PB_ENTRY(locks_pair,
+    .doc = "Acquire and release a lock, on native threads without the "
+           "interpreter.",
+    .more = "RuntimeError also when what the lock protects does not add up,\n"
+            "NotImplementedError for pymutex before 3.13.",
+    .options = {
+        PB_CHOICE("kind", kind_names, KIND_PYMUTEX, NULL),
+        PB_CHOICE("layout", layout_names, 0,
+                  "A lock for each thread, or one for all.")},
+    .kernels = pair_kernels, .chosen_by = 1, .run = locks_pair_run)
+
+static int
+locks_section_make(struct slot *slot, int64_t Py_UNUSED(kind))
+{
+    slot->first = PyList_New(0);
+    slot->second = PyList_New(0);
+    if (slot->first == NULL || slot->second == NULL) {
+        Py_CLEAR(slot->first);
+        Py_CLEAR(slot->second);
+        return -1;
+    }
+    return 0;
+}
+
+static void
+locks_section_destroy(struct slot *slot, int64_t Py_UNUSED(kind))
+{
+    Py_DECREF(slot->first);
+    Py_DECREF(slot->second);
+}
 
 static PyObject *
-locks_critical_section(PyObject *module, PyObject *args, PyObject *kwargs)
+locks_critical_section_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, "kind", "layout", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *kind_name = "one", *layout_name = "private";
-    struct locks_shared shared = {0};
-    struct pb_plan plan = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "ss:locks_critical_section",
-            names, PB_ARGUMENTS_TARGETS(common), &kind_name, &layout_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int kind = pb_choice("kind", kind_name, section_names);
-    if (kind < 0) {
-        return NULL;
-    }
-    int layout = pb_choice("layout", layout_name, layout_names);
-    if (layout < 0) {
-        return NULL;
-    }
-    plan.kernel = &section_kernels[kind][layout];
-    if (!PB_HAVE_CRITICAL_SECTION) {
-        PyErr_SetString(PyExc_NotImplementedError,
-                        "critical sections are empty on a build with the GIL");
-        return NULL;
-    }
-    PyObject *results = NULL;
-    if (locks_allocate(&shared, (enum layout)layout, plan.threads) < 0) {
-        return NULL;
-    }
-    for (int i = 0; i < shared.count; i++) {
-        struct slot *slot = locks_slot(&shared, i);
-        slot->first = PyList_New(0);
-        slot->second = PyList_New(0);
-        if (slot->first == NULL || slot->second == NULL) {
-            goto done;
-        }
-    }
-    results = locks_run(module, &plan, &shared);
-done:
-    locks_free(&shared, -1);
-    return results;
+    return locks_run(call, locks_section_make, locks_section_destroy);
 }
 
-static PyMethodDef locks_methods[] = {
-    {"locks_pair", (PyCFunction)(void (*)(void))locks_pair,
-     METH_VARARGS | METH_KEYWORDS, locks_pair_doc},
-    {"locks_critical_section",
-     (PyCFunction)(void (*)(void))locks_critical_section,
-     METH_VARARGS | METH_KEYWORDS, locks_critical_section_doc},
-    {NULL, NULL, 0, NULL},
-};
+PB_ENTRY(locks_critical_section,
+    .doc = "Begin and end a critical section, which locks objects of the "
+           "interpreter.",
+    .more = "RuntimeError also when what the lock protects does not add up,\n"
+            "NotImplementedError on a build with the GIL.",
+    .options = {
+        PB_CHOICE("kind", section_names, 0,
+                  "One object, two at once, or nested in a section of\n    "
+                  "the same object."),
+        PB_CHOICE("layout", layout_names, 0,
+                  "Objects for each thread, or for all.")},
+    .kernels = section_kernels, .chosen_by = 1,
+    .missing = PB_HAVE_CRITICAL_SECTION
+                   ? NULL
+                   : "critical sections are empty on a build with the GIL",
+    .run = locks_critical_section_run)
 
-static const struct pb_listing locks_listings[] = {
-    {.name = "locks_pair", .attached = false},
-    {.name = "locks_critical_section", .attached = true,
-     .missing = PB_HAVE_CRITICAL_SECTION
-                    ? NULL
-                    : "critical sections are empty on a build with the GIL"},
-    {NULL, false, NULL},
-};
-
-int
-pb_locks_add(PyObject *module)
-{
-    return pb_area_add(module, "locks", locks_methods, locks_listings);
-}
+PB_AREA(locks, PB_METHOD(locks_critical_section), PB_METHOD(locks_pair))

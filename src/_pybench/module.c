@@ -5,10 +5,7 @@
    the module's own, so every interpreter that imports it has its own. */
 
 #include "areas.h"
-#include "clock.h"
-#include "histogram.h"
 #include "result.h"
-#include "sampler.h"
 #include "state.h"
 #include "threads.h"
 
@@ -53,18 +50,33 @@ module_add_build(PyObject *module)
 static int
 module_exec(PyObject *module)
 {
+    static PyMethodDef *const functions[] = {
+        pb_clock_functions,        pb_histogram_functions,
+        pb_pauses_functions,       pb_pauses_watch_functions,
+        pb_sampler_functions,      pb_stopwatch_functions,
+        pb_threads_functions,
+    };
     static int (*const add[])(PyObject *) = {
-        module_add_build, pb_clock_add,   pb_histogram_add, pb_result_add,
-        pb_threads_add,   pb_calls_add,   pb_churn_add,    pb_containers_add,
-        pb_counters_add,  pb_gil_add,     pb_locks_add,    pb_ordering_add,
-        pb_pauses_add,    pb_refcount_add,  pb_subinterpreters_add,
-        pb_yardstick_add, pb_sampler_add,
+        module_add_build,        pb_result_add,
+        pb_threads_add,          pb_calls_add,
+        pb_churn_add,            pb_containers_add,
+        pb_counters_add,         pb_gil_add,
+        pb_locks_add,            pb_ordering_add,
+        pb_ordering_objects_add, pb_ordering_threads_add,
+        pb_pauses_add,           pb_refcount_add,
+        pb_subinterpreters_add,  pb_yardstick_add,
     };
     struct pb_state *state = pb_get_state(module);
     state->kernels = PyDict_New();
-    if (state->kernels == NULL
+    state->docs = PyList_New(0);
+    if (state->kernels == NULL || state->docs == NULL
         || PyModule_AddObjectRef(module, "KERNELS", state->kernels) < 0) {
         return -1;
+    }
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(functions); i++) {
+        if (PyModule_AddFunctions(module, functions[i]) < 0) {
+            return -1;
+        }
     }
     for (size_t i = 0; i < Py_ARRAY_LENGTH(add); i++) {
         if (add[i](module) < 0) {
@@ -98,6 +110,7 @@ static void
 module_free(void *module)
 {
     (void)module_clear((PyObject *)module);
+    Py_CLEAR(pb_get_state((PyObject *)module)->docs);
 }
 
 static PyModuleDef_Slot module_slots[] = {

@@ -1,45 +1,26 @@
 /* refcount.c - what does a reference cost, and to whom?
 
-   refcount_pair       one Py_INCREF and one Py_DECREF of one object:
-     target owned      created by the thread that counts
-            foreign    created by another thread, used by this one alone (each
-                       thread has its own such object)
-            immortal   None: 3.12 and later do not count it
-            shared     one object, created elsewhere, for all threads
-     form   paired     incref, decref, incref, ... of the same object
-            chained    which object comes next is read from the count that was
-                       just written, so each pair has to wait for the last
-            strided    64 objects in turn: 64 increfs, then 64 decrefs
-   refcount_stress     the atomic stress: all threads on one object (layout
-                       shared) or each on its own (private, the control)
-   refcount_weakref    a strong reference from a weak one, and its release
-   refcount_try_incref PyUnstable_TryIncRef and its release (3.14)
-   refcount_word       the same two stores without CPython: one added to a word
-                       in memory, and one subtracted
-     width  whole      both on 64 bits, as until 3.11
-            half       both on the lower 32, as from 3.14
-            mixed      up by 32 bits, down by 64, as in 3.12 and 3.13
-
-   One iteration is one pair.  Inside the window: the pairs and an eighth of a
-   loop turn each.  Outside: creating the objects.  `paired` is a lower bound:
-   a core may keep the count in a register of its own (memory renaming) when
-   the incref is followed at once by its decref, which real code rarely does.
+   One iteration is one pair: a reference taken and dropped, or of refcount_word
+   the same two stores without CPython.  Inside the window: the pairs and an
+   eighth of a loop turn each.  Outside: creating the objects.  `paired` is a
+   lower bound: a core may keep the count in a register of its own (memory
+   renaming) when the incref is followed at once by its decref, which real code
+   rarely does.
 
    On a GIL build owned, foreign and shared are the same instructions.  On a
    free-threaded build the owner counts without atomics, everybody else with
    one compare-and-swap loop for each of the two (PEP 703, biased reference
    counting; Choi, Shull, Torrellas: Biased reference counting, PACT 2018).
-   The price of the hardware alone, without CPython, is refcount_word,
-   counters_increment and yardstick_atomic on the same driver.  A load wider
-   than the store before it cannot be served from the store buffer and waits
-   until the cache has it ("store forwarding" in the optimization manuals of
-   Intel, section 3.6, and AMD): that is what `mixed` shows.
+   The price of the hardware alone is refcount_word, counters_increment and
+   yardstick_atomic.  A load wider than the store before it cannot be served
+   from the store buffer and waits until the cache has it ("store forwarding" in
+   the optimization manuals of Intel and AMD): that is what `mixed` shows.
 
    Not shown: the last decref (see churn) and deferred reference counts, which
    concern the interpreter's stack and not Py_INCREF. */
 
 #include "areas.h"
-#include "arguments.h"
+#include "entries.h"
 #include "loop.h"
 #include "threads.h"
 
@@ -76,10 +57,12 @@ struct refcount_shared {
     PyObject *objects;  // tuple made by the caller, for all targets but owned
 };
 
+/* What a worker owns: what keeps its objects alive, and a weak reference. */
+enum { OWNED_OBJECTS, OWNED_REFERENCE };
+
 struct refcount_worker {
-    PyObject *owner;    // keeps them alive: the caller's tuple or this worker's
-    PyObject *objects[REFCOUNT_OBJECTS];
-    PyObject *reference;  // weak, for refcount_weakref
+    PyObject *reference;  // weak, borrowed
+    PyObject *objects[REFCOUNT_OBJECTS];  // borrowed
 };
 
 /* A plain, mutable object with no reference elsewhere; lists because every
@@ -105,30 +88,20 @@ refcount_prepare(struct pb_worker *worker)
     const struct refcount_shared *shared = worker->shared;
     struct refcount_worker *local = worker->local;
     Py_ssize_t first = 0;
-    if (shared->target == TARGET_OWNED) {
-        local->owner = refcount_new_objects(REFCOUNT_OBJECTS);
-        if (local->owner == NULL) {
-            return -1;
-        }
+    PyObject *objects = shared->target == TARGET_OWNED
+                            ? refcount_new_objects(REFCOUNT_OBJECTS)
+                            : Py_NewRef(shared->objects);
+    if (objects == NULL) {
+        return -1;
     }
-    else {
-        local->owner = Py_NewRef(shared->objects);
-        if (shared->target == TARGET_FOREIGN) {
-            first = (Py_ssize_t)worker->index * REFCOUNT_OBJECTS;
-        }
+    worker->owned[OWNED_OBJECTS] = objects;
+    if (shared->target == TARGET_FOREIGN) {
+        first = (Py_ssize_t)worker->index * REFCOUNT_OBJECTS;
     }
     for (Py_ssize_t i = 0; i < REFCOUNT_OBJECTS; i++) {
-        local->objects[i] = PyTuple_GET_ITEM(local->owner, first + i);
+        local->objects[i] = PyTuple_GET_ITEM(objects, first + i);
     }
     return 0;
-}
-
-static void
-refcount_finish(struct pb_worker *worker)
-{
-    struct refcount_worker *local = worker->local;
-    Py_CLEAR(local->reference);
-    Py_CLEAR(local->owner);
 }
 
 static int
@@ -192,14 +165,16 @@ refcount_strided_loop(struct pb_worker *worker, int64_t iterations)
 static int
 refcount_weakref_prepare(struct pb_worker *worker)
 {
-    struct refcount_worker *local = worker->local;
     /* A set: lists take no weak references. */
-    local->owner = PySet_New(NULL);
-    if (local->owner == NULL) {
+    PyObject *set = PySet_New(NULL);
+    worker->owned[OWNED_OBJECTS] = set;
+    if (set == NULL) {
         return -1;
     }
-    local->reference = PyWeakref_NewRef(local->owner, NULL);
-    return local->reference == NULL ? -1 : 0;
+    PyObject *reference = PyWeakref_NewRef(set, NULL);
+    worker->owned[OWNED_REFERENCE] = reference;
+    ((struct refcount_worker *)worker->local)->reference = reference;
+    return reference == NULL ? -1 : 0;
 }
 
 static int
@@ -224,47 +199,25 @@ refcount_weakref_loop(struct pb_worker *worker, int64_t iterations)
     return 0;
 }
 
-static int
-refcount_word_whole_loop(struct pb_worker *worker, int64_t iterations)
-{
-    struct refcount_word *word = worker->local;
-    (void)word;
-    PB_LOOP(iterations, {
-        PB_OP(word->whole++;)
-        pb_clobber();
-        PB_OP(word->whole--;)
-        pb_clobber();
-    });
-    return 0;
-}
+#define REFCOUNT_WORD_LOOP(name, up, down)                                    \
+    static int name(struct pb_worker *worker, int64_t iterations)             \
+    {                                                                         \
+        struct refcount_word *word = worker->local;                           \
+        (void)word;                                                           \
+        PB_LOOP(iterations, {                                                 \
+            PB_OP(word->up++;)                                                \
+            pb_clobber();                                                     \
+            PB_OP(word->down--;)                                              \
+            pb_clobber();                                                     \
+        });                                                                   \
+        return 0;                                                             \
+    }
 
-static int
-refcount_word_half_loop(struct pb_worker *worker, int64_t iterations)
-{
-    struct refcount_word *word = worker->local;
-    (void)word;
-    PB_LOOP(iterations, {
-        PB_OP(word->half++;)
-        pb_clobber();
-        PB_OP(word->half--;)
-        pb_clobber();
-    });
-    return 0;
-}
+REFCOUNT_WORD_LOOP(refcount_word_whole_loop, whole, whole)
+REFCOUNT_WORD_LOOP(refcount_word_half_loop, half, half)
+REFCOUNT_WORD_LOOP(refcount_word_mixed_loop, half, whole)
 
-static int
-refcount_word_mixed_loop(struct pb_worker *worker, int64_t iterations)
-{
-    struct refcount_word *word = worker->local;
-    (void)word;
-    PB_LOOP(iterations, {
-        PB_OP(word->half++;)
-        pb_clobber();
-        PB_OP(word->whole--;)
-        pb_clobber();
-    });
-    return 0;
-}
+#undef REFCOUNT_WORD_LOOP
 
 #if PB_HAVE_TRY_INCREF
 static int
@@ -304,45 +257,35 @@ refcount_try_loop(struct pb_worker *worker, int64_t iterations)
     }
     return 0;
 }
+#else
+#  define refcount_try_prepare NULL
+#  define refcount_try_loop NULL
 #endif
 
 #define REFCOUNT_KERNEL(prepare_, loop_)                                      \
-    .attached = true, .block = REFCOUNT_BLOCK,                                \
-    .local_size = sizeof(struct refcount_worker), .prepare = prepare_,        \
-    PB_LOOP_FUNCTION(loop_), .finish = refcount_finish
+    {.attached = true, .block = REFCOUNT_BLOCK,                               \
+     .local_size = sizeof(struct refcount_worker), .prepare = prepare_,       \
+     PB_LOOP_FUNCTION(loop_)}
 
-static const struct pb_kernel refcount_pair_kernels[] = {
-    [FORM_PAIRED] = {.name = "refcount_pair",
-                     REFCOUNT_KERNEL(refcount_prepare, refcount_paired_loop)},
-    [FORM_CHAINED] = {.name = "refcount_pair",
-                      REFCOUNT_KERNEL(refcount_prepare,
-                                      refcount_chained_loop)},
-    [FORM_STRIDED] = {.name = "refcount_pair",
-                      REFCOUNT_KERNEL(refcount_prepare,
-                                      refcount_strided_loop)},
+static const struct pb_kernel pair_kernels[] = {
+    [FORM_PAIRED] = REFCOUNT_KERNEL(refcount_prepare, refcount_paired_loop),
+    [FORM_CHAINED] = REFCOUNT_KERNEL(refcount_prepare, refcount_chained_loop),
+    [FORM_STRIDED] = REFCOUNT_KERNEL(refcount_prepare, refcount_strided_loop),
 };
-static const struct pb_kernel refcount_stress_kernel = {
-    .name = "refcount_stress",
-    REFCOUNT_KERNEL(refcount_prepare, refcount_paired_loop)};
-static const struct pb_kernel refcount_weakref_kernel = {
-    .name = "refcount_weakref",
-    REFCOUNT_KERNEL(refcount_weakref_prepare, refcount_weakref_loop)};
+static const struct pb_kernel weakref_kernel =
+    REFCOUNT_KERNEL(refcount_weakref_prepare, refcount_weakref_loop);
+static const struct pb_kernel try_incref_kernel =
+    REFCOUNT_KERNEL(refcount_try_prepare, refcount_try_loop);
 
 #define REFCOUNT_WORD_KERNEL(loop_)                                           \
-    {.name = "refcount_word", .block = REFCOUNT_BLOCK,                        \
-     .local_size = sizeof(struct refcount_word), PB_LOOP_FUNCTION(loop_)}
+    {.block = REFCOUNT_BLOCK, .local_size = sizeof(struct refcount_word),     \
+     PB_LOOP_FUNCTION(loop_)}
 
-static const struct pb_kernel refcount_word_kernels[] = {
+static const struct pb_kernel word_kernels[] = {
     [WIDTH_WHOLE] = REFCOUNT_WORD_KERNEL(refcount_word_whole_loop),
     [WIDTH_HALF] = REFCOUNT_WORD_KERNEL(refcount_word_half_loop),
     [WIDTH_MIXED] = REFCOUNT_WORD_KERNEL(refcount_word_mixed_loop),
 };
-
-#if PB_HAVE_TRY_INCREF
-static const struct pb_kernel refcount_try_kernel = {
-    .name = "refcount_try_incref",
-    REFCOUNT_KERNEL(refcount_try_prepare, refcount_try_loop)};
-#endif
 
 /* The objects that the calling thread makes for the workers. */
 static PyObject *
@@ -365,7 +308,7 @@ refcount_caller_objects(enum target target, int threads)
 }
 
 static PyObject *
-refcount_run(PyObject *module, struct pb_plan *plan, enum target target)
+refcount_run(struct pb_call *call, enum target target)
 {
     struct refcount_shared shared = {.target = target};
     if (target == TARGET_IMMORTAL && !PB_HAVE_IMMORTAL) {
@@ -373,188 +316,83 @@ refcount_run(PyObject *module, struct pb_plan *plan, enum target target)
                         "no object is immortal before CPython 3.12");
         return NULL;
     }
-    shared.objects = refcount_caller_objects(target, plan->threads);
+    shared.objects = refcount_caller_objects(target, call->plan.threads);
     if (shared.objects == NULL) {
         return NULL;
     }
-    plan->shared = &shared;
-    PyObject *results = pb_run(module, plan);
+    PyObject *results = pb_call_run(call, &shared);
     Py_DECREF(shared.objects);
     return results;
 }
 
-PyDoc_STRVAR(refcount_pair_doc,
-"refcount_pair($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"              target='owned', form='paired')\n--\n\n"
-"Take and drop one reference: Py_INCREF and Py_DECREF in C.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"target: 'owned' (made by the counting thread), 'foreign' (made by another),\n"
-"'immortal' (None; NotImplementedError before 3.12), 'shared' (one foreign\n"
-"object for all threads). form: 'paired', 'chained' (each pair waits for the\n"
-"last), 'strided' (64 increfs, then 64 decrefs).");
+static PyObject *
+refcount_pair_run(struct pb_call *call)
+{
+    call->kernel = pair_kernels[call->options[1]];
+    return refcount_run(call, (enum target)call->options[0]);
+}
+
+PB_ENTRY(refcount_pair,
+    .doc = "Take and drop one reference: Py_INCREF and Py_DECREF in C.",
+    .options = {
+        PB_CHOICE("target", target_names, 0,
+                  "owned: made by the counting thread; foreign: made\n    "
+                  "by another; immortal: None (NotImplementedError\n    "
+                  "before 3.12); shared: one foreign object for all\n    "
+                  "threads."),
+        PB_CHOICE("form", form_names, 0,
+                  "chained: each pair waits for the last; strided: 64\n    "
+                  "increfs, then 64 decrefs.")},
+    .kernels = pair_kernels, .run = refcount_pair_run)
 
 static PyObject *
-refcount_pair(PyObject *module, PyObject *args, PyObject *kwargs)
+refcount_stress_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, "target", "form", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *target_name = "owned", *form_name = "paired";
-    struct pb_plan plan = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "ss:refcount_pair", names,
-            PB_ARGUMENTS_TARGETS(common), &target_name, &form_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int target = pb_choice("target", target_name, target_names);
-    if (target < 0) {
-        return NULL;
-    }
-    int form = pb_choice("form", form_name, form_names);
-    if (form < 0) {
-        return NULL;
-    }
-    plan.kernel = &refcount_pair_kernels[form];
-    return refcount_run(module, &plan, (enum target)target);
+    return refcount_run(call, call->options[0] == 0 ? TARGET_SHARED
+                                                    : TARGET_OWNED);
 }
 
-PyDoc_STRVAR(refcount_stress_doc,
-"refcount_stress($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"                layout='shared')\n--\n\n"
-"Count references from all threads at once: the atomic refcount stress.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"layout: 'shared' (all threads on one object that none of them owns) or\n"
-"'private' (each on an object of its own: the share-nothing control).");
+PB_ENTRY(refcount_stress,
+    .doc = "Count references from all threads at once: the atomic refcount "
+           "stress.",
+    .options = {
+        PB_CHOICE("layout", layout_names, 0,
+                  "All threads on one object that none of them owns,\n    "
+                  "or each on its own.")},
+    .kernels = &pair_kernels[FORM_PAIRED], .run = refcount_stress_run)
+
+PB_ENTRY(refcount_weakref,
+    .doc = "Make a strong reference from a weak one and drop it.",
+    .more = "PyWeakref_GetRef from 3.13; before, PyWeakref_GetObject and\n"
+            "Py_INCREF.",
+    .kernels = &weakref_kernel)
 
 static PyObject *
-refcount_stress(PyObject *module, PyObject *args, PyObject *kwargs)
+refcount_try_incref_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, "layout", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *layout_name = "shared";
-    struct pb_plan plan = {.kernel = &refcount_stress_kernel};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "s:refcount_stress", names,
-            PB_ARGUMENTS_TARGETS(common), &layout_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int layout = pb_choice("layout", layout_name, layout_names);
-    if (layout < 0) {
-        return NULL;
-    }
-    return refcount_run(module, &plan,
-                        layout == 0 ? TARGET_SHARED : TARGET_OWNED);
+    return refcount_run(call, TARGET_OWNED);
 }
 
-PyDoc_STRVAR(refcount_weakref_doc,
-"refcount_weakref($module, /, " PB_ARGUMENTS_SIGNATURE ")\n--\n\n"
-"Make a strong reference from a weak one and drop it.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"PyWeakref_GetRef from 3.13; before, PyWeakref_GetObject and Py_INCREF.");
+PB_ENTRY(refcount_try_incref,
+    .doc = "Try to take a reference to a live object, and drop it.",
+    .more = "NotImplementedError before 3.14. On a GIL build the API is a\n"
+            "plain incref.",
+    .kernels = &try_incref_kernel,
+    .missing = PB_HAVE_TRY_INCREF
+                   ? NULL
+                   : "PyUnstable_TryIncRef came with CPython 3.14",
+    .run = refcount_try_incref_run)
 
-static PyObject *
-refcount_weakref(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {PB_ARGUMENTS_NAMES, NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    struct pb_plan plan = {.kernel = &refcount_weakref_kernel};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT ":refcount_weakref", names,
-            PB_ARGUMENTS_TARGETS(common))
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    return pb_run(module, &plan);
-}
+PB_ENTRY(refcount_word,
+    .doc = "Add one to a word of plain memory and subtract it again: no "
+           "Python in it.",
+    .options = {
+        PB_CHOICE("width", width_names, 0,
+                  "whole: 64 bits, as CPython counts until 3.11;\n    "
+                  "half: 32 bits, as from 3.14; mixed: 32 up and 64\n    "
+                  "down, as in 3.12 and 3.13.")},
+    .kernels = word_kernels, .chosen_by = 1)
 
-PyDoc_STRVAR(refcount_try_incref_doc,
-"refcount_try_incref($module, /, " PB_ARGUMENTS_SIGNATURE ")\n--\n\n"
-"Try to take a reference to a live object, and drop it.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"NotImplementedError before 3.14. On a GIL build the API is a plain incref.");
-
-static PyObject *
-refcount_try_incref(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {PB_ARGUMENTS_NAMES, NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    struct pb_plan plan = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT ":refcount_try_incref", names,
-            PB_ARGUMENTS_TARGETS(common))
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-#if PB_HAVE_TRY_INCREF
-    plan.kernel = &refcount_try_kernel;
-    return refcount_run(module, &plan, TARGET_OWNED);
-#else
-    (void)module;
-    PyErr_SetString(PyExc_NotImplementedError,
-                    "PyUnstable_TryIncRef came with CPython 3.14");
-    return NULL;
-#endif
-}
-
-PyDoc_STRVAR(refcount_word_doc,
-"refcount_word($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"              width='whole')\n--\n\n"
-"Add one to a word of plain memory and subtract it again: no Python in it.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"width: 'whole' (64 bits, as CPython counts until 3.11), 'half' (32 bits, as\n"
-"from 3.14), 'mixed' (32 up and 64 down, as in 3.12 and 3.13).");
-
-static PyObject *
-refcount_word(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {PB_ARGUMENTS_NAMES, "width", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *width_name = "whole";
-    struct pb_plan plan = {0};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "s:refcount_word", names,
-            PB_ARGUMENTS_TARGETS(common), &width_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int width = pb_choice("width", width_name, width_names);
-    if (width < 0) {
-        return NULL;
-    }
-    plan.kernel = &refcount_word_kernels[width];
-    return pb_run(module, &plan);
-}
-
-#define REFCOUNT_METHOD(name)                                                 \
-    {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS,  \
-     name##_doc}
-
-static PyMethodDef refcount_methods[] = {
-    REFCOUNT_METHOD(refcount_pair),
-    REFCOUNT_METHOD(refcount_stress),
-    REFCOUNT_METHOD(refcount_try_incref),
-    REFCOUNT_METHOD(refcount_weakref),
-    REFCOUNT_METHOD(refcount_word),
-    {NULL, NULL, 0, NULL},
-};
-
-static const struct pb_listing refcount_listings[] = {
-    {.name = "refcount_pair", .attached = true},
-    {.name = "refcount_stress", .attached = true},
-    {.name = "refcount_try_incref",
-     .attached = true,
-     .missing = PB_HAVE_TRY_INCREF
-                    ? NULL
-                    : "PyUnstable_TryIncRef came with CPython 3.14"},
-    {.name = "refcount_weakref", .attached = true},
-    {.name = "refcount_word"},
-    {NULL, false, NULL},
-};
-
-int
-pb_refcount_add(PyObject *module)
-{
-    return pb_area_add(module, "refcount", refcount_methods,
-                       refcount_listings);
-}
+PB_AREA(refcount, PB_METHOD(refcount_pair), PB_METHOD(refcount_stress),
+        PB_METHOD(refcount_try_incref), PB_METHOD(refcount_weakref),
+        PB_METHOD(refcount_word))

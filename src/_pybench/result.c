@@ -1,11 +1,10 @@
 /* result.c - KernelResult, what a round says about itself.
 
-   Derived numbers are computed here, once, so that no reader has a formula of
-   its own: ns per operation is the mean over the threads of window / operations
-   (what one operation cost the thread that did it, not total time / total
-   work); fairness is Jain's index over the threads' rates (Jain, Chiu, Hawe:
-   A quantitative measure of fairness, DEC-TR-301, 1984); overlap is the part
-   of the whole window in which all threads were inside theirs. */
+   Derived numbers are computed here, once: ns per operation is the mean over
+   the threads of window / operations, not total time / total work; fairness is
+   Jain's index over the threads' rates (Jain, Chiu, Hawe: A quantitative measure
+   of fairness, DEC-TR-301, 1984); overlap is the part of the whole window in
+   which all threads were inside theirs. */
 
 #include "result.h"
 
@@ -22,56 +21,63 @@ static const double CPU_SHARE_LEAST = 0.90;
    than this the two readings themselves would decide about the share. */
 enum { CPU_SHARE_WINDOW_NS = 100 * 1000 };
 
+/* Name, text and value of each field; the value is an expression in what
+   round_result() knows. */
+#define TUPLE(member) round_tuple(round, offsetof(struct pb_sample, member))
+#define RESULT_FIELDS(FIELD)                                                  \
+    FIELD(iterations, "operations asked for on each thread",                  \
+          PyLong_FromLongLong(plan->iterations))                              \
+    FIELD(threads, "measured threads", PyLong_FromLong(plan->threads))        \
+    FIELD(elapsed_ns, "first start to last finish, ns",                       \
+          PyLong_FromLongLong(summary.elapsed_ns))                            \
+    FIELD(ns_per_operation, "mean over threads of wall_ns / operations",      \
+          PyFloat_FromDouble(summary.wall_ns_per_operation))                  \
+    FIELD(cpu_ns_per_operation, "mean over threads of cpu_ns / operations",   \
+          PyFloat_FromDouble(summary.cpu_ns_per_operation))                   \
+    FIELD(operations, "operations done, per thread", TUPLE(operations))       \
+    FIELD(start_ns, "monotonic clock at the first iteration, per thread",     \
+          TUPLE(start_ns))                                                    \
+    FIELD(stop_ns, "monotonic clock after the last iteration, per thread",    \
+          TUPLE(stop_ns))                                                     \
+    FIELD(wall_ns, "window less waits at safepoints, per thread",             \
+          TUPLE(wall_ns))                                                     \
+    FIELD(cpu_ns, "thread CPU time of the window, per thread", TUPLE(cpu_ns)) \
+    FIELD(attach_wait_ns,                                                     \
+          "release to attached, before the window, per thread",               \
+          TUPLE(attach_wait_ns))                                              \
+    FIELD(involuntary_switches, "in the window, per thread, -1 unknown",      \
+          TUPLE(switches))                                                    \
+    FIELD(cpus, "CPU at the finish, per thread, -1 unknown", TUPLE(cpu))      \
+    FIELD(overlap, "shared window / whole window, 1.0 for one thread",        \
+          PyFloat_FromDouble(summary.overlap))                                \
+    FIELD(fairness, "Jain's index over the threads' rates, 1.0 is even",      \
+          PyFloat_FromDouble(summary.fairness))                               \
+    FIELD(attached, "the loop ran with an attached thread state",             \
+          PyBool_FromLong(plan->kernel->attached))                            \
+    FIELD(serialised, "the GIL made the threads take turns",                  \
+          PyBool_FromLong(summary.serialised))                                \
+    FIELD(oversubscribed, "more threads than CPUs this process may use",      \
+          PyBool_FromLong(summary.oversubscribed))                            \
+    FIELD(disturbed, "'' or why this round should not be used",               \
+          PyUnicode_FromString(summary.disturbed))                            \
+    FIELD(clock_cost_ns, "one reading of the wall clock, ns",                 \
+          PyFloat_FromDouble(during->clock_cost_ns))                          \
+    FIELD(detail,                                                             \
+          "dict of per-thread tuples special to the kernel, or None",         \
+          round_detail(round))                                                \
+    FIELD(loop, "the C function that was measured",                           \
+          PyUnicode_FromString(plan->kernel->loop_name))
+
 enum field {
-    FIELD_ITERATIONS,
-    FIELD_THREADS,
-    FIELD_ELAPSED_NS,
-    FIELD_NS_PER_OPERATION,
-    FIELD_CPU_NS_PER_OPERATION,
-    FIELD_OPERATIONS,
-    FIELD_START_NS,
-    FIELD_STOP_NS,
-    FIELD_WALL_NS,
-    FIELD_CPU_NS,
-    FIELD_ATTACH_WAIT_NS,
-    FIELD_INVOLUNTARY_SWITCHES,
-    FIELD_CPUS,
-    FIELD_OVERLAP,
-    FIELD_FAIRNESS,
-    FIELD_ATTACHED,
-    FIELD_SERIALISED,
-    FIELD_OVERSUBSCRIBED,
-    FIELD_DISTURBED,
-    FIELD_CLOCK_COST_NS,
-    FIELD_DETAIL,
-    FIELD_LOOP,
-    FIELD_COUNT,
+#define FIELD(name, doc, value) FIELD_##name,
+    RESULT_FIELDS(FIELD) FIELD_COUNT,
+#undef FIELD
 };
 
 static PyStructSequence_Field result_fields[] = {
-    {"iterations", "operations asked for on each thread"},
-    {"threads", "measured threads"},
-    {"elapsed_ns", "first start to last finish, ns"},
-    {"ns_per_operation", "mean over threads of wall_ns / operations"},
-    {"cpu_ns_per_operation", "mean over threads of cpu_ns / operations"},
-    {"operations", "operations done, per thread"},
-    {"start_ns", "monotonic clock at the first iteration, per thread"},
-    {"stop_ns", "monotonic clock after the last iteration, per thread"},
-    {"wall_ns", "window less waits at safepoints, per thread"},
-    {"cpu_ns", "thread CPU time of the window, per thread"},
-    {"attach_wait_ns", "release to attached, before the window, per thread"},
-    {"involuntary_switches", "in the window, per thread, -1 unknown"},
-    {"cpus", "CPU at the finish, per thread, -1 unknown"},
-    {"overlap", "shared window / whole window, 1.0 for one thread"},
-    {"fairness", "Jain's index over the threads' rates, 1.0 is even"},
-    {"attached", "the loop ran with an attached thread state"},
-    {"serialised", "the GIL made the threads take turns"},
-    {"oversubscribed", "more threads than CPUs this process may use"},
-    {"disturbed", "'' or why this round should not be used"},
-    {"clock_cost_ns", "one reading of the wall clock, ns"},
-    {"detail", "dict of per-thread tuples special to the kernel, or None"},
-    {"loop", "the C function that was measured"},
-    {NULL, NULL},
+#define FIELD(name, doc, value) {#name, doc},
+    RESULT_FIELDS(FIELD){NULL, NULL},
+#undef FIELD
 };
 
 static PyStructSequence_Desc result_desc = {
@@ -96,12 +102,6 @@ round_sample(const struct round *round, int thread)
                            + round->index];
 }
 
-static int64_t
-sample_wall_ns(const struct pb_sample *sample)
-{
-    return sample->stop_ns - sample->start_ns - sample->safepoint_wait_ns;
-}
-
 /* A tuple of one int64_t member over the threads. */
 static PyObject *
 round_tuple(const struct round *round, size_t offset)
@@ -112,39 +112,6 @@ round_tuple(const struct round *round, size_t offset)
         const char *sample = (const char *)round_sample(round, i);
         int64_t value = *(const int64_t *)(const void *)(sample + offset);
         PyObject *item = PyLong_FromLongLong(value);
-        if (item == NULL) {
-            Py_CLEAR(tuple);
-            break;
-        }
-        PyTuple_SET_ITEM(tuple, i, item);
-    }
-    return tuple;
-}
-
-static PyObject *
-round_wall(const struct round *round)
-{
-    int threads = round->plan->threads;
-    PyObject *tuple = PyTuple_New(threads);
-    for (int i = 0; tuple != NULL && i < threads; i++) {
-        PyObject *item =
-            PyLong_FromLongLong(sample_wall_ns(round_sample(round, i)));
-        if (item == NULL) {
-            Py_CLEAR(tuple);
-            break;
-        }
-        PyTuple_SET_ITEM(tuple, i, item);
-    }
-    return tuple;
-}
-
-static PyObject *
-round_cpus(const struct round *round)
-{
-    int threads = round->plan->threads;
-    PyObject *tuple = PyTuple_New(threads);
-    for (int i = 0; tuple != NULL && i < threads; i++) {
-        PyObject *item = PyLong_FromLong(round_sample(round, i)->cpu);
         if (item == NULL) {
             Py_CLEAR(tuple);
             break;
@@ -192,18 +159,18 @@ struct summary {
 };
 
 static struct summary
-round_summary(const struct round *round, bool gil_enabled)
+round_summary(const struct round *round, const struct pb_conditions *during)
 {
     const struct pb_plan *plan = round->plan;
     int threads = plan->threads;
-    int cpus = pb_cpus_allowed();
     int busy = threads;
-    if (plan->kernel->busy_background && !gil_enabled) {
+    if (plan->kernel->busy_background && !during->gil_enabled) {
         busy += plan->background;
     }
     struct summary summary = {
-        .serialised = plan->kernel->attached && gil_enabled && threads > 1,
-        .oversubscribed = cpus > 0 && busy > cpus,
+        .serialised =
+            plan->kernel->attached && during->gil_enabled && threads > 1,
+        .oversubscribed = during->cpus > 0 && busy > during->cpus,
     };
     const struct pb_sample *first = round_sample(round, 0);
     int64_t first_start = first->start_ns, last_start = first->start_ns;
@@ -214,7 +181,7 @@ round_summary(const struct round *round, bool gil_enabled)
     for (int i = 0; i < threads; i++) {
         const struct pb_sample *sample = round_sample(round, i);
         double operations = (double)sample->operations;
-        int64_t wall_ns = sample_wall_ns(sample);
+        int64_t wall_ns = sample->wall_ns;
         summary.wall_ns_per_operation += (double)wall_ns / operations;
         summary.cpu_ns_per_operation += (double)sample->cpu_ns / operations;
         double rate = operations / (double)(wall_ns > 0 ? wall_ns : 1);
@@ -258,43 +225,17 @@ round_summary(const struct round *round, bool gil_enabled)
 
 static PyObject *
 round_result(const struct pb_state *state, const struct round *round,
-             bool gil_enabled, double clock_cost_ns)
+             const struct pb_conditions *during)
 {
     const struct pb_plan *plan = round->plan;
-    const char *loop = plan->kernel->loop_name;
-    struct summary summary = round_summary(round, gil_enabled);
+    struct summary summary = round_summary(round, during);
     PyObject *result = PyStructSequence_New(state->result_type);
     if (result == NULL) {
         return NULL;
     }
-#define TUPLE(member) round_tuple(round, offsetof(struct pb_sample, member))
-    PyObject *values[FIELD_COUNT] = {
-        [FIELD_ITERATIONS] = PyLong_FromLongLong(plan->iterations),
-        [FIELD_THREADS] = PyLong_FromLong(plan->threads),
-        [FIELD_ELAPSED_NS] = PyLong_FromLongLong(summary.elapsed_ns),
-        [FIELD_NS_PER_OPERATION] =
-            PyFloat_FromDouble(summary.wall_ns_per_operation),
-        [FIELD_CPU_NS_PER_OPERATION] =
-            PyFloat_FromDouble(summary.cpu_ns_per_operation),
-        [FIELD_OPERATIONS] = TUPLE(operations),
-        [FIELD_START_NS] = TUPLE(start_ns),
-        [FIELD_STOP_NS] = TUPLE(stop_ns),
-        [FIELD_WALL_NS] = round_wall(round),
-        [FIELD_CPU_NS] = TUPLE(cpu_ns),
-        [FIELD_ATTACH_WAIT_NS] = TUPLE(attach_wait_ns),
-        [FIELD_INVOLUNTARY_SWITCHES] = TUPLE(switches),
-        [FIELD_CPUS] = round_cpus(round),
-        [FIELD_OVERLAP] = PyFloat_FromDouble(summary.overlap),
-        [FIELD_FAIRNESS] = PyFloat_FromDouble(summary.fairness),
-        [FIELD_ATTACHED] = PyBool_FromLong(plan->kernel->attached),
-        [FIELD_SERIALISED] = PyBool_FromLong(summary.serialised),
-        [FIELD_OVERSUBSCRIBED] = PyBool_FromLong(summary.oversubscribed),
-        [FIELD_DISTURBED] = PyUnicode_FromString(summary.disturbed),
-        [FIELD_CLOCK_COST_NS] = PyFloat_FromDouble(clock_cost_ns),
-        [FIELD_DETAIL] = round_detail(round),
-        [FIELD_LOOP] = PyUnicode_FromString(loop != NULL ? loop : ""),
-    };
-#undef TUPLE
+#define FIELD(name, doc, value) value,
+    PyObject *values[] = {RESULT_FIELDS(FIELD)};
+#undef FIELD
     /* The sequence owns what it is given, a missing item included. */
     bool complete = true;
     for (int i = 0; i < FIELD_COUNT; i++) {
@@ -309,15 +250,14 @@ round_result(const struct pb_state *state, const struct round *round,
 
 PyObject *
 pb_results(PyObject *module, const struct pb_plan *plan,
-           const struct pb_sample *samples, bool gil_enabled,
-           double clock_cost_ns)
+           const struct pb_sample *samples,
+           const struct pb_conditions *during)
 {
     const struct pb_state *state = pb_get_state(module);
     PyObject *results = PyList_New(plan->rounds);
     for (int64_t i = 0; results != NULL && i < plan->rounds; i++) {
         struct round round = {.plan = plan, .samples = samples, .index = i};
-        PyObject *result =
-            round_result(state, &round, gil_enabled, clock_cost_ns);
+        PyObject *result = round_result(state, &round, during);
         if (result == NULL) {
             Py_CLEAR(results);
             break;
@@ -337,10 +277,10 @@ pb_result_value_ns(const struct pb_state *state, PyObject *result,
                      Py_TYPE(result)->tp_name);
         return -1;
     }
-    PyObject *serialised = PyStructSequence_GetItem(result, FIELD_SERIALISED);
+    PyObject *serialised = PyStructSequence_GetItem(result, FIELD_serialised);
     PyObject *value = PyStructSequence_GetItem(
-        result, serialised == Py_True ? FIELD_CPU_NS_PER_OPERATION
-                                      : FIELD_NS_PER_OPERATION);
+        result, serialised == Py_True ? FIELD_cpu_ns_per_operation
+                                      : FIELD_ns_per_operation);
     *value_ns = PyFloat_AsDouble(value);
     return *value_ns == -1.0 && PyErr_Occurred() ? -1 : 0;
 }

@@ -1,19 +1,17 @@
 /* sampler.c - what is a thread doing, at equal steps of its CPU time?
 
    A thread that joined gets a signal now and then while it runs.  The handler
-   notes the instruction that the thread's current frame is in, and whether
-   the machine code that was interrupted lies in the evaluation loop.  Nothing
-   is traced, so the program pays for its samples alone, and the same for
-   whatever it does.  What a sample means is for the caller to say: an
-   instruction that calls, outside of the loop and without a frame above it,
-   is inside of a callable that is written in C.
+   notes the instruction that the thread's current frame is in, and whether the
+   machine code that was interrupted lies in the evaluation loop.  Nothing is
+   traced, so the program pays for its samples alone.  What a sample means is
+   for the caller to say: an instruction that calls, outside of the loop and
+   without a frame above it, is inside of a callable that is written in C.
 
    Timers of CPU time never wake who sleeps, but the kernel looks at them in its
    ticks alone, 4 ms apart, and what runs at a tick is not just anything.  So
    that timer only begins a series of steps by the wall clock, each of random
-   length.  The series ends where the thread gave its CPU away within a step: it
-   slept, and where it is now says nothing of the CPU time before.  A thread
-   that waits for a CPU is where it was, however long that takes.
+   length.  The series ends where the thread gave its CPU away within a step:
+   where it is now says nothing of the CPU time before.
 
    The handler runs between any two machine instructions.  It takes no lock,
    allocates nothing and calls nothing of Python.  What it follows may be half
@@ -22,16 +20,15 @@
    sampler_start() reads its own caller in this way, and refuses to work where
    that is not what Python says of the caller.
 
-   Signal handlers belong to the process, and so does all state here: one
-   sampler in a process, whichever interpreter started it.  Who holds the lock
-   calls nothing of Python: that could call these functions again (a finalizer,
-   a signal handler, a profile function), or wait for a thread that waits for
-   the lock.  A child of a fork inherits no timer, and is refused. */
+   Signal handlers belong to the process, and so does all state here.  Who holds
+   the lock calls nothing of Python: that could call these functions again (a
+   finalizer, a signal handler, a profile function), or wait for a thread that
+   waits for the lock.  A child of a fork inherits no timer, and is refused. */
 
-#include "sampler.h"
-
-#include "arguments.h"
+#include "areas.h"
 #include "clock.h"
+#include "options.h"
+#include "threads.h"
 
 #ifdef __linux__
 
@@ -64,10 +61,6 @@ enum { SAMPLER_THREADS = 512, SAMPLER_COPIES = 64, SAMPLER_WORDS = 8 };
 enum { SAMPLER_DEPTH = 32 };
 /* Ranges of the loop; frames of C that are looked at to learn them. */
 enum { SAMPLER_LOOP = 3, SAMPLER_CHAIN = 16, SAMPLER_FUNCTION_MOST = 1 << 17 };
-enum { CAPACITY_MOST = 1000000 };
-
-#define INTERVAL_LEAST_NS INT64_C(100000)
-#define INTERVAL_MOST_NS INT64_C(1000000000)
 
 /* Where the interrupted machine code lies. */
 enum { PLACE_LOOP = 0, PLACE_OWN = 1, PLACE_LIBRARY = 2 };
@@ -90,7 +83,7 @@ struct sampler_slot {
     /* Of the step that goes on, the thread's own; cpu_ns is 0 for none.  Atomic
        for a signal that comes late, when another thread has the slot. */
     atomic_llong cpu_ns;
-    long given_away;  // its voluntary context switches
+    int64_t given_away;  // its voluntary context switches
     uint32_t random;
 };
 
@@ -115,6 +108,16 @@ enum sampler_status {
     SAMPLER_TOO_MANY,
     SAMPLER_NO_TIMER,
     SAMPLER_NO_MEMORY,
+};
+static const char *const sampler_messages[] = {
+    [SAMPLER_INHERITED] = "the sampler was started before a fork, in the "
+                          "parent of this process",
+    [SAMPLER_STARTED] = "the sampler is started already: one in a process",
+    [SAMPLER_NOT_STARTED] = "the sampler is not started",
+    [SAMPLER_SIGNAL_TAKEN] = "the program took signal %d, which the sampler "
+                             "used",
+    [SAMPLER_NO_SIGNAL] = "no sampler: all real-time signals are in use",
+    [SAMPLER_TOO_MANY] = "more than %d threads are sampled at once",
 };
 
 static struct {
@@ -148,6 +151,10 @@ sampler_read(uintptr_t from, void *to, size_t size)
            == (ssize_t)size;
 }
 
+/* Reads what `to` points at, or an array of that size. */
+#define READ(from, to) sampler_read((uintptr_t)(from), (to), sizeof(*(to)))
+#define MEMBER(code, type, member) ((code) + offsetof(type, member))
+
 static bool
 sampler_within(struct sampler_range range, uintptr_t address)
 {
@@ -162,16 +169,12 @@ sampler_offset_in_copy(uintptr_t code, uintptr_t instruction, int64_t bytes)
     uintptr_t array;
     Py_ssize_t size;
     uintptr_t entries[SAMPLER_COPIES];
-    if (!sampler_read(code + offsetof(PyCodeObject, co_tlbc), &array,
-                      sizeof(array))
-        || array == 0
-        || !sampler_read(array + offsetof(_PyCodeArray, size), &size,
-                         sizeof(size))
-        || size <= 0) {
+    if (!READ(MEMBER(code, PyCodeObject, co_tlbc), &array) || array == 0
+        || !READ(MEMBER(array, _PyCodeArray, size), &size) || size <= 0) {
         return -1;
     }
     size = Py_MIN(size, SAMPLER_COPIES);
-    if (!sampler_read(array + offsetof(_PyCodeArray, entries), entries,
+    if (!sampler_read(MEMBER(array, _PyCodeArray, entries), entries,
                       (size_t)size * sizeof(entries[0]))) {
         return -1;
     }
@@ -191,20 +194,16 @@ sampler_frame_words(uintptr_t code)
 {
 #ifdef PB_FRAME_OWN_WORDS
     int variables, operands;
-    if (!sampler_read(code + offsetof(PyCodeObject, co_nlocalsplus),
-                      &variables, sizeof(variables))
-        || !sampler_read(code + offsetof(PyCodeObject, co_stacksize),
-                         &operands, sizeof(operands))) {
-        return 0;
-    }
-    return (uintptr_t)variables + (uintptr_t)operands + PB_FRAME_OWN_WORDS;
+    return READ(MEMBER(code, PyCodeObject, co_nlocalsplus), &variables)
+                   && READ(MEMBER(code, PyCodeObject, co_stacksize), &operands)
+               ? (uintptr_t)variables + (uintptr_t)operands
+                     + PB_FRAME_OWN_WORDS
+               : 0;
 #else
     int words;
-    if (!sampler_read(code + offsetof(PyCodeObject, co_framesize), &words,
-                      sizeof(words))) {
-        return 0;
-    }
-    return (uintptr_t)words;
+    return READ(MEMBER(code, PyCodeObject, co_framesize), &words)
+               ? (uintptr_t)words
+               : 0;
 #endif
 }
 
@@ -214,15 +213,13 @@ static bool
 sampler_is_entering(PyThreadState *state, uintptr_t frame)
 {
     uintptr_t chunk, top, limit, words[SAMPLER_WORDS];
-    if (!sampler_read((uintptr_t)&state->datastack_chunk, &chunk,
-                      sizeof(chunk))
-        || !sampler_read((uintptr_t)&state->datastack_top, &top, sizeof(top))
-        || !sampler_read((uintptr_t)&state->datastack_limit, &limit,
-                         sizeof(limit))) {
+    if (!READ(&state->datastack_chunk, &chunk)
+        || !READ(&state->datastack_top, &top)
+        || !READ(&state->datastack_limit, &limit)) {
         return false;
     }
     for (int depth = 0; depth < SAMPLER_DEPTH && frame != 0; depth++) {
-        if (!sampler_read(frame, words, sizeof(words))) {
+        if (!READ(frame, &words)) {
             return false;
         }
         if (frame >= chunk && frame < limit) {
@@ -248,27 +245,24 @@ sampler_look(PyThreadState *state, struct sampler_sample *sample)
     sample->entering = false;
 #if PB_HAVE_CFRAME
     uintptr_t cframe;
-    if (!sampler_read((uintptr_t)&state->cframe, &cframe, sizeof(cframe))
-        || !sampler_read(cframe + offsetof(_PyCFrame, current_frame), &frame,
-                         sizeof(frame))) {
+    if (!READ(&state->cframe, &cframe)
+        || !READ(MEMBER(cframe, _PyCFrame, current_frame), &frame)) {
         return;
     }
 #else
-    if (!sampler_read((uintptr_t)&state->current_frame, &frame,
-                      sizeof(frame))) {
+    if (!READ(&state->current_frame, &frame)) {
         return;
     }
 #endif
-    if (frame == 0 || !sampler_read(frame, words, sizeof(words))
-        || !sampler_read(words[PB_FRAME_INSTRUCTION], unit, sizeof(unit))) {
+    if (frame == 0 || !READ(frame, &words)
+        || !READ(words[PB_FRAME_INSTRUCTION], &unit)) {
         return;
     }
     sample->opcode = unit[0];
     sample->entering = sampler_is_entering(state, frame);
     sample->code = words[PB_FRAME_CODE] & ~(uintptr_t)3;  // less its tag
     Py_ssize_t units;
-    if (!sampler_read(sample->code + offsetof(PyVarObject, ob_size), &units,
-                      sizeof(units))) {
+    if (!READ(MEMBER(sample->code, PyVarObject, ob_size), &units)) {
         return;
     }
     int64_t bytes = (int64_t)units * 2;
@@ -292,11 +286,10 @@ sampler_place(const ucontext_t *context)
     uintptr_t counter = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
 #elif defined(__aarch64__)
     uintptr_t counter = (uintptr_t)context->uc_mcontext.pc;
-#else
+#else  // not known to be in the loop, nor in a library
+    uintptr_t counter = sampler.places.own[0].start;
     (void)context;
-    return PLACE_OWN;  // not known to be in the loop, nor in a library
 #endif
-#if (defined(__x86_64__) && defined(REG_RIP)) || defined(__aarch64__)
     const struct sampler_places *places = &sampler.places;
     for (size_t i = 0; i < Py_ARRAY_LENGTH(places->loop); i++) {
         if (sampler_within(places->loop[i], counter)) {
@@ -309,14 +302,13 @@ sampler_place(const ucontext_t *context)
         }
     }
     return PLACE_LIBRARY;
-#endif
 }
 
-static long
-sampler_given_away(void)
+static struct timespec
+sampler_timespec(int64_t time_ns)
 {
-    struct rusage usage;
-    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : -1;
+    return (struct timespec){.tv_sec = time_ns / 1000000000,
+                             .tv_nsec = time_ns % 1000000000};
 }
 
 /* Begins a step of 0.5 to 1.5 intervals, not in step with anything. */
@@ -326,45 +318,32 @@ sampler_begin_step(struct sampler_slot *slot)
     slot->random = slot->random * 1664525u + 1013904223u;
     int64_t length_ns = sampler.interval_ns / 2
                         + sampler.interval_ns * (slot->random >> 16) / 65536;
-    struct itimerspec once = {
-        .it_value = {.tv_sec = length_ns / 1000000000,
-                     .tv_nsec = length_ns % 1000000000}};
+    struct itimerspec once = {.it_value = sampler_timespec(length_ns)};
     atomic_store(&slot->cpu_ns, pb_clock_cpu_ns());
-    slot->given_away = sampler_given_away();
+    slot->given_away = pb_thread_switches(true);
     if (timer_settime(slot->step, 0, &once, NULL) != 0) {
         atomic_store(&slot->cpu_ns, 0);
     }
 }
 
+/* What a timer of the slot's own thread means: a tick (`which` 0) or the end of
+   a step. */
 static void
-sampler_handle(int Py_UNUSED(number), siginfo_t *info, void *context)
+sampler_advance(struct sampler_slot *slot, int which, int thread,
+                const ucontext_t *context)
 {
-    int error = errno;
-    atomic_fetch_add(&sampler.inside, 1);
-    if (info->si_code != SI_TIMER) {
-        goto done;  // sent by somebody else
-    }
-    int which = info->si_value.sival_int;
-    if (which < 0 || which >= 2 * SAMPLER_THREADS) {
-        goto done;
-    }
-    struct sampler_slot *slot = &sampler.slots[which / 2];
-    int thread = (int)syscall(SYS_gettid);
-    if (atomic_load(&slot->thread) != thread) {
-        goto done;  // late
-    }
     bool open = atomic_load(&sampler.open);
     int64_t begun_ns = atomic_load(&slot->cpu_ns);
-    if (which % 2 == 0) {
+    if (which == 0) {
         if (open && begun_ns == 0) {
             sampler_begin_step(slot);
         }
-        goto done;
+        return;
     }
     if (!open || begun_ns == 0
-        || sampler_given_away() != slot->given_away) {
+        || pb_thread_switches(true) != slot->given_away) {
         atomic_store(&slot->cpu_ns, 0);  // the next tick begins a series
-        goto done;
+        return;
     }
     int64_t ran_ns = pb_clock_cpu_ns() - begun_ns;
     long long index = atomic_fetch_add(&sampler.count, 1);
@@ -376,8 +355,23 @@ sampler_handle(int Py_UNUSED(number), siginfo_t *info, void *context)
         sampler_look(slot->state, sample);
     }
     sampler_begin_step(slot);
+}
 
-done:
+static void
+sampler_handle(int Py_UNUSED(number), siginfo_t *info, void *context)
+{
+    int error = errno;
+    atomic_fetch_add(&sampler.inside, 1);
+    int which = info->si_value.sival_int;
+    /* Else it was sent by somebody else. */
+    if (info->si_code == SI_TIMER && which >= 0
+        && which < 2 * SAMPLER_THREADS) {
+        struct sampler_slot *slot = &sampler.slots[which / 2];
+        int thread = (int)syscall(SYS_gettid);
+        if (atomic_load(&slot->thread) == thread) {  // else it is late
+            sampler_advance(slot, which % 2, thread, context);
+        }
+    }
     atomic_fetch_sub(&sampler.inside, 1);
     errno = error;
 }
@@ -412,16 +406,16 @@ sampler_free_slot(void)
             return &sampler.slots[i];
         }
     }
-    struct sampler_slot *found = NULL;
+    struct sampler_slot *left = NULL;
     for (int i = 0; i < SAMPLER_THREADS; i++) {
         struct sampler_slot *slot = &sampler.slots[i];
         if (syscall(SYS_tgkill, getpid(), atomic_load(&slot->thread), 0) != 0
             && errno == ESRCH) {
             sampler_disarm(slot);
-            found = slot;
+            left = slot;
         }
     }
-    return found;
+    return left;
 }
 
 static enum sampler_status
@@ -431,10 +425,8 @@ sampler_arm(PyThreadState *state)
     if (slot == NULL) {
         return SAMPLER_TOO_MANY;
     }
-    struct sigevent event;
-    memset(&event, 0, sizeof(event));
-    event.sigev_notify = SIGEV_THREAD_ID;
-    event.sigev_signo = atomic_load(&sampler.signal);
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
+                             .sigev_signo = atomic_load(&sampler.signal)};
     event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
     int which = 2 * (int)(slot - sampler.slots);
     event.sigev_value.sival_int = which;
@@ -452,8 +444,7 @@ sampler_arm(PyThreadState *state)
     slot->random = (uint32_t)event.sigev_notify_thread_id * 2654435761u;
     atomic_store(&slot->thread, event.sigev_notify_thread_id);
     sampler_begin_step(slot);  // a thread may end before its first tick
-    struct timespec often = {.tv_sec = sampler.interval_ns / 1000000000,
-                             .tv_nsec = sampler.interval_ns % 1000000000};
+    struct timespec often = sampler_timespec(sampler.interval_ns);
     struct itimerspec always = {.it_interval = often, .it_value = often};
     if (timer_settime(slot->ticks, 0, &always, NULL) != 0) {
         int error = errno;
@@ -561,12 +552,14 @@ sampler_function_range(uintptr_t start)
 static int
 sampler_learn_entry(struct sampler_places *places)
 {
-    PyObject *globals = NULL, *python = NULL, *native = NULL, *result = NULL;
-    PyObject *capsule = NULL;
+    PyObject *globals = PyDict_New();
+    PyObject *python = NULL, *native = NULL, *result = NULL, *capsule = NULL;
     struct sampler_chain *chain = calloc(1, sizeof(*chain));
-    if (chain == NULL) {
+    if (chain == NULL || globals == NULL) {
+        free(chain);
+        Py_XDECREF(globals);
         PyErr_NoMemory();
-        goto done;
+        return -1;
     }
     capsule = PyCapsule_New(chain, NULL, sampler_free_chain);
     if (capsule == NULL) {
@@ -574,8 +567,7 @@ sampler_learn_entry(struct sampler_places *places)
         goto done;
     }
     native = PyCFunction_New(&sampler_note_method, capsule);
-    globals = PyDict_New();
-    if (native == NULL || globals == NULL
+    if (native == NULL
         || PyDict_SetItemString(globals, "__builtins__",
                                 PyEval_GetBuiltins()) < 0) {
         goto done;
@@ -586,12 +578,9 @@ sampler_learn_entry(struct sampler_places *places)
         goto done;
     }
     result = PyObject_CallOneArg(python, native);
-    if (result == NULL) {
-        goto done;
-    }
     uintptr_t caller = (uintptr_t)dlsym(RTLD_DEFAULT, "PyObject_CallOneArg");
-    for (int i = 3; i < chain->count; i++) {
-        if (caller != 0 && chain->starts[i] == caller) {
+    for (int i = 3; caller != 0 && i < chain->count; i++) {
+        if (chain->starts[i] == caller) {
             places->loop[1] = sampler_function_range(chain->starts[i - 1]);
             places->loop[2] = sampler_function_range(chain->starts[i - 2]);
             break;
@@ -685,19 +674,17 @@ sampler_check_layout(void)
 static enum sampler_status
 sampler_take_signal(void)
 {
+    struct sigaction action = {.sa_sigaction = sampler_handle,
+                               .sa_flags =
+                                   SA_SIGINFO | SA_RESTART | SA_ONSTACK};
+    sigfillset(&action.sa_mask);
     for (int number = SIGRTMAX - 1; number >= SIGRTMIN; number--) {
         if (sigaction(number, NULL, &sampler.before) == 0
             && !(sampler.before.sa_flags & SA_SIGINFO)
-            && sampler.before.sa_handler == SIG_DFL) {
-            struct sigaction action;
-            memset(&action, 0, sizeof(action));
-            action.sa_sigaction = sampler_handle;
-            action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
-            sigfillset(&action.sa_mask);
-            if (sigaction(number, &action, NULL) == 0) {
-                atomic_store(&sampler.signal, number);
-                return SAMPLER_WELL;
-            }
+            && sampler.before.sa_handler == SIG_DFL
+            && sigaction(number, &action, NULL) == 0) {
+            atomic_store(&sampler.signal, number);
+            return SAMPLER_WELL;
         }
     }
     return SAMPLER_NO_SIGNAL;
@@ -712,8 +699,8 @@ sampler_has_signal(void)
            && now.sa_sigaction == sampler_handle;
 }
 
-static void
-sampler_end(void)
+static enum sampler_status
+sampler_end(void *Py_UNUSED(ignored))
 {
     sampler_close_door();
     for (int i = 0; i < SAMPLER_THREADS; i++) {
@@ -722,33 +709,46 @@ sampler_end(void)
     int number = atomic_load(&sampler.signal);
     if (number != 0 && sampler_has_signal()) {
         /* Ignoring it throws away those under way; by default they kill. */
-        struct sigaction ignore;
-        memset(&ignore, 0, sizeof(ignore));
-        ignore.sa_handler = SIG_IGN;
+        struct sigaction ignore = {.sa_handler = SIG_IGN};
         sigaction(number, &ignore, NULL);
         sigaction(number, &sampler.before, NULL);
     }
     atomic_store(&sampler.signal, 0);
     free(sampler.samples);
     sampler.samples = NULL;
+    return SAMPLER_WELL;
 }
 
-/* Begins to sample the calling thread; `samples` is the sampler's on success
-   alone. */
+/* What sampler_start() asks for. */
+struct sampler_request {
+    struct sampler_sample *samples;  // the sampler's on success alone
+    int64_t capacity;
+    int64_t interval_ns;
+    struct sampler_places places;
+    PyThreadState *state;
+};
+
+/* So that the process can read itself. */
 static enum sampler_status
-sampler_begin(struct sampler_sample *samples, int64_t capacity,
-              int64_t interval_ns, const struct sampler_places *places,
-              PyThreadState *state)
+sampler_claim(void *Py_UNUSED(ignored))
 {
-    sampler.samples = samples;
-    sampler.capacity = capacity;
-    sampler.interval_ns = interval_ns;
-    sampler.places = *places;
+    atomic_store(&sampler.process, getpid());
+    return SAMPLER_WELL;
+}
+
+static enum sampler_status
+sampler_begin(void *argument)
+{
+    const struct sampler_request *request = argument;
+    sampler.samples = request->samples;
+    sampler.capacity = request->capacity;
+    sampler.interval_ns = request->interval_ns;
+    sampler.places = request->places;
     sampler.starts++;
     atomic_store(&sampler.count, 0);
     enum sampler_status status = sampler_take_signal();
     if (status == SAMPLER_WELL) {
-        status = sampler_arm(state);
+        status = sampler_arm(request->state);
     }
     if (status == SAMPLER_WELL) {
         atomic_store(&sampler.open, true);
@@ -756,33 +756,53 @@ sampler_begin(struct sampler_sample *samples, int64_t capacity,
     }
     int error = errno;
     sampler.samples = NULL;
-    sampler_end();
+    (void)sampler_end(NULL);
     errno = error;
     return status;
 }
 
-/* Takes what was sampled since the last time; the caller frees it. */
 static enum sampler_status
-sampler_take(struct sampler_sample **samples, int64_t *taken, int64_t *lost)
+sampler_add_thread(void *state)
 {
-    if (atomic_load(&sampler.signal) == 0) {
-        return SAMPLER_NOT_STARTED;
+    return sampler_has_joined() ? SAMPLER_WELL : sampler_arm(state);
+}
+
+static enum sampler_status
+sampler_remove_thread(void *Py_UNUSED(ignored))
+{
+    if (sampler_has_joined()) {
+        sampler_disarm(sampler_mine);
+        sampler_mine = NULL;
     }
+    return SAMPLER_WELL;
+}
+
+/* What was sampled since the last time; the caller frees it. */
+struct sampler_taken {
+    struct sampler_sample *samples;
+    int64_t count;
+    int64_t lost;
+};
+
+static enum sampler_status
+sampler_take(void *argument)
+{
+    struct sampler_taken *taken = argument;
     if (!sampler_has_signal()) {
         return SAMPLER_SIGNAL_TAKEN;
     }
     sampler_close_door();
     int64_t count = (int64_t)atomic_load(&sampler.count);
-    *taken = Py_MIN(count, sampler.capacity);
-    *lost = count - *taken;
-    size_t size = (size_t)*taken * sizeof(**samples);
-    *samples = malloc(size + 1);
-    if (*samples != NULL) {
-        memcpy(*samples, sampler.samples, size);
+    taken->count = Py_MIN(count, sampler.capacity);
+    taken->lost = count - taken->count;
+    size_t size = (size_t)taken->count * sizeof(*taken->samples);
+    taken->samples = malloc(size + 1);
+    if (taken->samples != NULL) {
+        memcpy(taken->samples, sampler.samples, size);
         atomic_store(&sampler.count, 0);
     }
     atomic_store(&sampler.open, true);
-    return *samples == NULL ? SAMPLER_NO_MEMORY : SAMPLER_WELL;
+    return taken->samples == NULL ? SAMPLER_NO_MEMORY : SAMPLER_WELL;
 }
 
 /* ---- the lock ---- */
@@ -814,82 +834,48 @@ sampler_watch_forks(void)
                    sampler_after_fork_child);
 }
 
-/* Takes the lock, for a while too short to be worth detaching the thread.
-   SAMPLER_INHERITED comes without the lock. */
-static enum sampler_status
-sampler_enter(void)
+enum sampler_need { NEED_NOTHING, NEED_STARTED, NEED_STOPPED };
+
+/* Does something under the lock, for a while too short to be worth detaching
+   the thread; 0, or -1 with the exception of what was not well. */
+static int
+sampler_locked(enum sampler_need need,
+               enum sampler_status (*action)(void *argument), void *argument)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, sampler_watch_forks);
     pthread_mutex_lock(&sampler.lock);
-    if (atomic_load(&sampler.signal) != 0
-        && atomic_load(&sampler.process) != getpid()) {
-        pthread_mutex_unlock(&sampler.lock);
-        return SAMPLER_INHERITED;
-    }
-    return SAMPLER_WELL;
-}
-
-static void
-sampler_leave_lock(void)
-{
+    int number = atomic_load(&sampler.signal);
+    enum sampler_status status =
+        number != 0 && atomic_load(&sampler.process) != getpid()
+            ? SAMPLER_INHERITED
+        : need == NEED_STARTED && number == 0 ? SAMPLER_NOT_STARTED
+        : need == NEED_STOPPED && number != 0 ? SAMPLER_STARTED
+                                              : action(argument);
+    int error = errno;
     pthread_mutex_unlock(&sampler.lock);
-}
-
-/* Sets the exception of what is not well; `number` is the errno of a timer,
-   or the signal. */
-static void
-sampler_raise(enum sampler_status status, int number)
-{
-    switch (status) {
-    case SAMPLER_WELL:
-        break;
-    case SAMPLER_INHERITED:
-        PyErr_SetString(PyExc_RuntimeError,
-                        "the sampler was started before a fork, in the "
-                        "parent of this process");
-        break;
-    case SAMPLER_STARTED:
-        PyErr_SetString(PyExc_RuntimeError,
-                        "the sampler is started already: one in a process");
-        break;
-    case SAMPLER_NOT_STARTED:
-        PyErr_SetString(PyExc_RuntimeError, "the sampler is not started");
-        break;
-    case SAMPLER_SIGNAL_TAKEN:
-        PyErr_Format(PyExc_RuntimeError,
-                     "the program took signal %d, which the sampler used",
-                     number);
-        break;
-    case SAMPLER_NO_SIGNAL:
-        PyErr_SetString(PyExc_RuntimeError,
-                        "no sampler: all real-time signals are in use");
-        break;
-    case SAMPLER_TOO_MANY:
-        PyErr_Format(PyExc_RuntimeError,
-                     "more than %d threads are sampled at once",
-                     (int)SAMPLER_THREADS);
-        break;
-    case SAMPLER_NO_TIMER:
+    if (status == SAMPLER_WELL) {
+        return 0;
+    }
+    if (status == SAMPLER_NO_MEMORY) {
+        PyErr_NoMemory();
+    }
+    else if (status == SAMPLER_NO_TIMER) {
         PyErr_Format(PyExc_OSError,
                      "no timer for another thread to sample: %s",
-                     strerror(number));
-        break;
-    case SAMPLER_NO_MEMORY:
-        PyErr_NoMemory();
-        break;
+                     strerror(error));
     }
+    else {
+        PyErr_Format(PyExc_RuntimeError, sampler_messages[status],
+                     status == SAMPLER_TOO_MANY ? SAMPLER_THREADS : number);
+    }
+    return -1;
 }
 
-/* None, or NULL with an exception. */
 static PyObject *
-sampler_answer(enum sampler_status status, int number)
+sampler_none(int status)
 {
-    if (status != SAMPLER_WELL) {
-        sampler_raise(status, number);
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return status < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 #endif /* __linux__ */
@@ -914,50 +900,32 @@ sampler_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
         return NULL;
     }
 #ifdef __linux__
-    int64_t capacity, interval_ns;
-    if (pb_whole_number("capacity", given_capacity, 1, CAPACITY_MOST, 100000,
-                        &capacity) < 0
-        || pb_whole_number("interval_ns", given_interval, INTERVAL_LEAST_NS,
-                           INTERVAL_MOST_NS, 1000000, &interval_ns) < 0) {
+    static const struct pb_option capacity_option = {
+        "capacity", .least = 1, .most = 1000000, .otherwise = 100000};
+    static const struct pb_option interval_option = {
+        "interval_ns", .least = 100000, .most = 1000000000,
+        .otherwise = 1000000};
+    struct sampler_request request = {.state = PyThreadState_Get()};
+    if (pb_option_read(&capacity_option, NULL, given_capacity,
+                       &request.capacity) < 0
+        || pb_option_read(&interval_option, NULL, given_interval,
+                          &request.interval_ns) < 0
+        || sampler_locked(NEED_STOPPED, sampler_claim, NULL) < 0
+        /* Without the lock: both call Python. */
+        || sampler_check_layout() < 0
+        || sampler_find_places(&request.places) < 0) {
         return NULL;
     }
-    enum sampler_status status = sampler_enter();
-    if (status == SAMPLER_WELL) {
-        if (atomic_load(&sampler.signal) != 0) {
-            status = SAMPLER_STARTED;
-        }
-        atomic_store(&sampler.process, getpid());
-        sampler_leave_lock();
-    }
-    if (status != SAMPLER_WELL) {
-        return sampler_answer(status, 0);
-    }
-    /* Without the lock: both call Python. */
-    struct sampler_places places;
-    if (sampler_check_layout() < 0 || sampler_find_places(&places) < 0) {
-        return NULL;
-    }
-    PyThreadState *state = PyThreadState_Get();
-    struct sampler_sample *samples =
-        calloc((size_t)capacity, sizeof(*samples));
-    if (samples == NULL) {
+    request.samples =
+        calloc((size_t)request.capacity, sizeof(*request.samples));
+    if (request.samples == NULL) {
         return PyErr_NoMemory();
     }
-    status = sampler_enter();
-    if (status == SAMPLER_WELL) {
-        status = atomic_load(&sampler.signal) != 0
-                     ? SAMPLER_STARTED
-                     : sampler_begin(samples, capacity, interval_ns, &places,
-                                     state);
+    int status = sampler_locked(NEED_STOPPED, sampler_begin, &request);
+    if (status < 0) {
+        free(request.samples);
     }
-    int error = errno;
-    if (status != SAMPLER_INHERITED) {
-        sampler_leave_lock();
-    }
-    if (status != SAMPLER_WELL) {
-        free(samples);
-    }
-    return sampler_answer(status, error);
+    return sampler_none(status);
 #else
     PyErr_SetString(PyExc_RuntimeError,
                     "no sampler here: timers of a thread's CPU time that "
@@ -976,20 +944,8 @@ PyDoc_STRVAR(sampler_join_doc,
 static PyObject *
 sampler_join(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    PyThreadState *state = PyThreadState_Get();
-    enum sampler_status status = sampler_enter();
-    int error = 0;
-    if (status == SAMPLER_WELL) {
-        if (atomic_load(&sampler.signal) == 0) {
-            status = SAMPLER_NOT_STARTED;
-        }
-        else if (!sampler_has_joined()) {
-            status = sampler_arm(state);
-            error = errno;
-        }
-        sampler_leave_lock();
-    }
-    return sampler_answer(status, error);
+    return sampler_none(sampler_locked(NEED_STARTED, sampler_add_thread,
+                                       PyThreadState_Get()));
 }
 
 PyDoc_STRVAR(sampler_leave_doc,
@@ -999,37 +955,26 @@ PyDoc_STRVAR(sampler_leave_doc,
 static PyObject *
 sampler_leave(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    enum sampler_status status = sampler_enter();
-    if (status == SAMPLER_WELL) {
-        if (sampler_has_joined()) {
-            sampler_disarm(sampler_mine);
-            sampler_mine = NULL;
-        }
-        sampler_leave_lock();
-    }
-    return sampler_answer(status, 0);
+    return sampler_none(
+        sampler_locked(NEED_NOTHING, sampler_remove_thread, NULL));
 }
 
 static PyObject *
-sampler_list(const struct sampler_sample *samples, int64_t taken)
+sampler_list(const struct sampler_taken *taken)
 {
-    PyObject *list = PyList_New(0);
-    if (list == NULL) {
-        return NULL;
-    }
-    for (int64_t i = 0; i < taken; i++) {
-        const struct sampler_sample *sample = &samples[i];
+    PyObject *list = PyList_New((Py_ssize_t)taken->count);
+    for (int64_t i = 0; list != NULL && i < taken->count; i++) {
+        const struct sampler_sample *sample = &taken->samples[i];
         PyObject *entry = Py_BuildValue(
             "(iLKLiiO)", sample->thread, (long long)sample->weight,
             (unsigned long long)sample->code, (long long)sample->offset,
             sample->opcode, sample->place,
             sample->entering ? Py_True : Py_False);
-        if (entry == NULL || PyList_Append(list, entry) < 0) {
-            Py_XDECREF(entry);
-            Py_DECREF(list);
-            return NULL;
+        if (entry == NULL) {
+            Py_CLEAR(list);
+            break;
         }
-        Py_DECREF(entry);
+        PyList_SET_ITEM(list, (Py_ssize_t)i, entry);
     }
     return list;
 }
@@ -1050,21 +995,14 @@ PyDoc_STRVAR(sampler_drain_doc,
 static PyObject *
 sampler_drain(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    struct sampler_sample *samples = NULL;
-    int64_t taken = 0, lost = 0;
-    int number = 0;
-    enum sampler_status status = sampler_enter();
-    if (status == SAMPLER_WELL) {
-        number = atomic_load(&sampler.signal);
-        status = sampler_take(&samples, &taken, &lost);
-        sampler_leave_lock();
+    struct sampler_taken taken = {0};
+    if (sampler_locked(NEED_STARTED, sampler_take, &taken) < 0) {
+        return NULL;
     }
-    if (status != SAMPLER_WELL) {
-        return sampler_answer(status, number);
-    }
-    PyObject *list = sampler_list(samples, taken);
-    free(samples);
-    return list == NULL ? NULL : Py_BuildValue("(NL)", list, (long long)lost);
+    PyObject *list = sampler_list(&taken);
+    free(taken.samples);
+    return list == NULL ? NULL
+                        : Py_BuildValue("(NL)", list, (long long)taken.lost);
 }
 
 PyDoc_STRVAR(sampler_stop_doc,
@@ -1075,19 +1013,12 @@ PyDoc_STRVAR(sampler_stop_doc,
 static PyObject *
 sampler_stop(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
-    enum sampler_status status = sampler_enter();
-    if (status == SAMPLER_WELL) {
-        if (atomic_load(&sampler.signal) != 0) {
-            sampler_end();
-        }
-        sampler_leave_lock();
-    }
-    return sampler_answer(status, 0);
+    return sampler_none(sampler_locked(NEED_NOTHING, sampler_end, NULL));
 }
 
 #endif /* __linux__ */
 
-static PyMethodDef sampler_methods[] = {
+PyMethodDef pb_sampler_functions[] = {
     {"sampler_start", (PyCFunction)(void (*)(void))sampler_start,
      METH_VARARGS | METH_KEYWORDS, sampler_start_doc},
 #ifdef __linux__
@@ -1098,9 +1029,3 @@ static PyMethodDef sampler_methods[] = {
 #endif
     {NULL, NULL, 0, NULL},
 };
-
-int
-pb_sampler_add(PyObject *module)
-{
-    return PyModule_AddFunctions(module, sampler_methods);
-}

@@ -1,26 +1,17 @@
 /* subinterpreters.c - what does a second interpreter in the process cost?
 
-   subinterpreters_create  one interpreter made and destroyed
-     gil      own     with a GIL of its own, and its own allocator
-              shared  under the GIL of the interpreter that makes it
-   subinterpreters_switch  one change to another interpreter and back, by
-                           PyThreadState_Swap; nothing runs in it
-     gil      own, shared
-
-   One iteration is one of these.  Inside the window: that alone.  Outside:
-   for switch, making the other interpreter.  Both run attached, on a native
-   thread: each worker makes and destroys interpreters of its own, on the
-   thread that made them and with their own thread state attached, as the API
-   demands.
-
-   Making an interpreter runs its start-up: built-in types, the import system,
-   site if the main interpreter has it.  That is milliseconds of Python.
+   One iteration is one interpreter made and destroyed, or one change to another
+   and back, by PyThreadState_Swap.  Inside the window: that alone.  Both run
+   attached, on a native thread: each worker makes and destroys interpreters of
+   its own, on the thread that made them and with their own thread state
+   attached, as the API demands.  Making one runs its start-up: built-in types,
+   the import system, site if the main interpreter has it.
 
    Not shown: work inside (see the rows in Python), and what passes between
    interpreters.  Source: PEP 684 (a GIL each, 3.12), PEP 734. */
 
 #include "areas.h"
-#include "arguments.h"
+#include "entries.h"
 #include "loop.h"
 #include "threads.h"
 
@@ -30,11 +21,6 @@ enum { CREATE_BLOCK = 1, SWITCH_BLOCK = 2048 };
 
 enum gil { GIL_OWN, GIL_SHARED };
 static const char *const gil_names[] = {"own", "shared", NULL};
-
-/* Arguments of a call; read-only for the workers. */
-struct subinterpreters_shared {
-    enum gil gil;
-};
 
 struct subinterpreters_worker {
     PyThreadState *other;  // of the second interpreter, detached
@@ -63,15 +49,23 @@ subinterpreters_new(enum gil gil)
 }
 
 static int
+subinterpreters_failed(const struct pb_worker *worker)
+{
+    PyErr_Format(PyExc_RuntimeError, "%s: an interpreter could not be made",
+                 worker->plan->name);
+    return -1;
+}
+
+static int
 subinterpreters_create_loop(struct pb_worker *worker, int64_t iterations)
 {
-    const struct subinterpreters_shared *shared = worker->shared;
+    const enum gil gil = *(const enum gil *)worker->shared;
     PyThreadState *own = PyThreadState_Get();
     int failed = 0;
     for (int64_t i = 0; i < iterations && !failed; i++) {
         PB_OP(
             (void)PyThreadState_Swap(NULL);
-            PyThreadState *made = subinterpreters_new(shared->gil);
+            PyThreadState *made = subinterpreters_new(gil);
             if (made != NULL) {
                 Py_EndInterpreter(made);
             }
@@ -80,32 +74,19 @@ subinterpreters_create_loop(struct pb_worker *worker, int64_t iterations)
         )
         pb_clobber();
     }
-    (void)shared;
+    (void)gil;
     (void)own;
-    if (failed) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "subinterpreters_create: an interpreter could not be "
-                        "made");
-        return -1;
-    }
-    return 0;
+    return failed ? subinterpreters_failed(worker) : 0;
 }
 
 static int
 subinterpreters_switch_prepare(struct pb_worker *worker)
 {
-    const struct subinterpreters_shared *shared = worker->shared;
     struct subinterpreters_worker *local = worker->local;
     PyThreadState *own = PyThreadState_Swap(NULL);
-    local->other = subinterpreters_new(shared->gil);
+    local->other = subinterpreters_new(*(const enum gil *)worker->shared);
     (void)PyThreadState_Swap(own);
-    if (local->other == NULL) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "subinterpreters_switch: an interpreter could not be "
-                        "made");
-        return -1;
-    }
-    return 0;
+    return local->other == NULL ? subinterpreters_failed(worker) : 0;
 }
 
 static void
@@ -147,14 +128,12 @@ subinterpreters_switch_loop(struct pb_worker *worker, int64_t iterations)
 #endif
 
 static const struct pb_kernel create_kernel = {
-    .name = "subinterpreters_create",
     .attached = true,
     .waits = true,  // it starts and ends with other locks than its own
     .block = CREATE_BLOCK,
     PB_LOOP_FUNCTION(subinterpreters_create_loop),
 };
 static const struct pb_kernel switch_kernel = {
-    .name = "subinterpreters_switch",
     .attached = true,
     .block = SWITCH_BLOCK,
     .local_size = sizeof(struct subinterpreters_worker),
@@ -163,86 +142,35 @@ static const struct pb_kernel switch_kernel = {
     .finish = subinterpreters_switch_finish,
 };
 
-static const char subinterpreters_missing[]
-    = "Py_NewInterpreterFromConfig came with CPython 3.12";
-
 static PyObject *
-subinterpreters_run(PyObject *module, PyObject *args, PyObject *kwargs,
-                    const char *format, const struct pb_kernel *kernel)
+subinterpreters_run(struct pb_call *call)
 {
-    static char *names[] = {PB_ARGUMENTS_NAMES, "gil", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *gil_name = "own";
-    struct pb_plan plan = {.kernel = kernel};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names,
-                                     PB_ARGUMENTS_TARGETS(common), &gil_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int gil = pb_choice("gil", gil_name, gil_names);
-    if (gil < 0) {
-        return NULL;
-    }
-    if (!PB_HAVE_INTERPRETER_CONFIG) {
-        PyErr_SetString(PyExc_NotImplementedError, subinterpreters_missing);
-        return NULL;
-    }
-    struct subinterpreters_shared shared = {.gil = (enum gil)gil};
-    plan.shared = &shared;
-    return pb_run(module, &plan);
+    const enum gil gil = (enum gil)call->options[0];
+    return pb_call_run(call, &gil);
 }
 
-PyDoc_STRVAR(subinterpreters_create_doc,
-"subinterpreters_create($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"                       gil='own')\n--\n\n"
-"Make an interpreter and destroy it.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"gil: 'own' or 'shared'. NotImplementedError before 3.12.");
+#define SUBINTERPRETERS_MISSING                                               \
+    (PB_HAVE_INTERPRETER_CONFIG                                               \
+         ? NULL                                                               \
+         : "Py_NewInterpreterFromConfig came with CPython 3.12")
 
-static PyObject *
-subinterpreters_create(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    return subinterpreters_run(module, args, kwargs,
-                               PB_ARGUMENTS_FORMAT "s:subinterpreters_create",
-                               &create_kernel);
-}
+PB_ENTRY(subinterpreters_create,
+    .doc = "Make an interpreter and destroy it.",
+    .more = "NotImplementedError before 3.12.",
+    .options = {
+        PB_CHOICE("gil", gil_names, 0, "Of the new one.")},
+    .kernels = &create_kernel,
+    .missing = SUBINTERPRETERS_MISSING,
+    .run = subinterpreters_run)
 
-PyDoc_STRVAR(subinterpreters_switch_doc,
-"subinterpreters_switch($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"                       gil='own')\n--\n\n"
-"Attach to another interpreter and come back.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"gil: of the other one, 'own' or 'shared'. NotImplementedError before 3.12.");
+PB_ENTRY(subinterpreters_switch,
+    .doc = "Attach to another interpreter and come back.",
+    .more = "NotImplementedError before 3.12.",
+    .options = {
+        PB_CHOICE("gil", gil_names, 0, "Of the other one.")},
+    .kernels = &switch_kernel,
+    .missing = SUBINTERPRETERS_MISSING,
+    .run = subinterpreters_run)
 
-static PyObject *
-subinterpreters_switch(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    return subinterpreters_run(module, args, kwargs,
-                               PB_ARGUMENTS_FORMAT "s:subinterpreters_switch",
-                               &switch_kernel);
-}
-
-static PyMethodDef subinterpreters_methods[] = {
-    {"subinterpreters_create",
-     (PyCFunction)(void (*)(void))subinterpreters_create,
-     METH_VARARGS | METH_KEYWORDS, subinterpreters_create_doc},
-    {"subinterpreters_switch",
-     (PyCFunction)(void (*)(void))subinterpreters_switch,
-     METH_VARARGS | METH_KEYWORDS, subinterpreters_switch_doc},
-    {NULL, NULL, 0, NULL},
-};
-
-static const struct pb_listing subinterpreters_listings[] = {
-    {.name = "subinterpreters_create", .attached = true,
-     .missing = PB_HAVE_INTERPRETER_CONFIG ? NULL : subinterpreters_missing},
-    {.name = "subinterpreters_switch", .attached = true,
-     .missing = PB_HAVE_INTERPRETER_CONFIG ? NULL : subinterpreters_missing},
-    {NULL, false, NULL},
-};
-
-int
-pb_subinterpreters_add(PyObject *module)
-{
-    return pb_area_add(module, "subinterpreters", subinterpreters_methods,
-                       subinterpreters_listings);
-}
+PB_AREA(subinterpreters, PB_METHOD(subinterpreters_create),
+        PB_METHOD(subinterpreters_switch))

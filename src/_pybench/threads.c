@@ -1,41 +1,36 @@
 /* threads.c - workers, start line, windows, pinning, interruption.
 
-   One round of one worker:
-
-       round_prepare                       attached, untimed
-       arrive; the last one to arrive      detached, asleep
-         opens the gate
-       spin to a common deadline           detached
-       attach, if the kernel is attached   attach_wait_ns
-       --- start_ns ---
-       loop, in blocks                     the window
-       --- stop_ns ---
-       detach; round_finish
+   One round of one worker: round_prepare, attached; arrive, asleep, until the
+   last to arrive opens the gate; spin to a common deadline; attach, if the
+   kernel is attached (attach_wait_ns); start_ns; the loop, in blocks; stop_ns;
+   detach; round_finish.
 
    The start line has two phases because one is not enough: threads that sleep
    wake up tens of microseconds apart, and threads that spin for stragglers
    take the CPU from them.  So all sleep until the last has arrived, all spin
    until the last is awake, and the last to wake sets the deadline.
 
-   A worker is never attached for long without a safepoint: after each block an
-   attached loop looks at the clock, and when SAFEPOINT_NS have passed it calls
-   an empty Python function, so that Ctrl-C, another thread's stop-the-world and
-   other Python threads are not held up; the time that takes is taken out of the
-   window.  Detaching and attaching will not do instead: on a free-threaded
-   build a stop-the-world notices a detached thread only when it polls, every
-   millisecond, while bytecode sees the request at once.  And it is the worker
-   that keeps the time, not the coordinator: that one may itself be waiting for
-   the GIL this worker holds. */
+   After each block an attached loop looks at the clock, and when SAFEPOINT_NS
+   have passed it calls an empty Python function, so that Ctrl-C, another
+   thread's stop-the-world and other Python threads are not held up; the time
+   that takes is taken out of the window.  Detaching and attaching will not do
+   instead: on a free-threaded build a stop-the-world notices a detached thread
+   only when it polls, every millisecond, while bytecode sees the request at
+   once.  And it is the worker that keeps the time, because the coordinator may
+   itself be waiting for the GIL this worker holds. */
 
 #include "threads.h"
 
+#include "areas.h"
 #include "clock.h"
+#include "options.h"
 #include "result.h"
 #include "state.h"
 
 #include <sched.h>         // sched_getcpu, sched_yield
 #include <signal.h>        // pthread_sigmask
-#include <stdlib.h>        // posix_memalign
+#include <stdatomic.h>
+#include <stdlib.h>        // free, posix_memalign
 #include <string.h>        // memset, strerror
 #include <sys/resource.h>  // getrusage
 
@@ -56,12 +51,17 @@ enum { SIGNAL_NS = 30 * 1000 * 1000 };
    where there are more threads than CPUs. */
 enum { SPINS_BEFORE_YIELD = 2000 };
 
+/* More than any machine has. */
+enum { CPUS_MAX = 65536 };
+
 struct pb_run {
     /* Constant while workers run. */
     const struct pb_plan *plan;
     PyInterpreterState *interpreter;
     struct pb_worker *workers;
-    size_t worker_count;  // measured and background
+    struct pb_sample *samples;  // of one worker after the other
+    char *locals;
+    size_t worker_count;  // measured, then background
     bool uses_thread_state;
     PyObject *safepoint;  // the module's; see pb_threads_add()
 
@@ -145,43 +145,101 @@ pb_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock,
 #endif
 }
 
-int
-pb_cpus_allowed(void)
+int64_t
+pb_thread_switches(bool voluntary)
 {
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
-        return CPU_COUNT(&set);
+#ifdef RUSAGE_THREAD
+    struct rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage) == 0) {
+        return voluntary ? usage.ru_nvcsw : usage.ru_nivcsw;
     }
 #endif
-    return 0;
+    (void)voluntary;
+    return -1;
 }
 
-/* Gives the measured workers their CPUs: the allowed ones in order, beginning
-   with the caller's own, so that a process confined to one CPU, or a single
-   worker, stays where it is.  The caller may move meanwhile, so its CPU is
-   read once: two workers would get one CPU otherwise.  Leaves -1 where the
-   system cannot pin. */
-static void
-threads_assign_cpus(struct pb_worker *workers, int threads)
+int
+pb_safepoint(PyObject *function)
+{
+    PyObject *answer = PyObject_CallNoArgs(function);
+    Py_XDECREF(answer);
+    return answer == NULL ? -1 : 0;
+}
+
+PyObject *
+pb_define(const char *source, PyObject *value)
+{
+    PyObject *names = PyDict_New();
+    if (names == NULL
+        || PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins())
+               < 0
+        || PyDict_SetItemString(names, "value", value) < 0) {
+        Py_CLEAR(names);
+        return NULL;
+    }
+    PyObject *result = PyRun_String(source, Py_file_input, names, names);
+    if (result == NULL) {
+        Py_CLEAR(names);
+    }
+    Py_XDECREF(result);
+    return names;
+}
+
+PyObject *
+pb_defined(PyObject *names, const char *name)
+{
+    PyObject *object = PyDict_GetItemString(names, name);
+    if (object == NULL) {
+        PyErr_Format(PyExc_SystemError, "'%s' is not defined", name);
+    }
+    return Py_XNewRef(object);
+}
+
+void *
+pb_allocate(size_t count, size_t size)
+{
+    void *memory = NULL;
+    /* To whole boundaries: what the allocator puts behind must not be on the
+       last line. */
+    size_t bytes = (count * size / PB_ALIGNMENT + 1) * PB_ALIGNMENT;
+    if (posix_memalign(&memory, PB_ALIGNMENT, bytes) != 0) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    return memset(memory, 0, bytes);
+}
+
+/* Returns how many CPUs this process may use, 0 where the system does not
+   tell, and gives the measured workers theirs if they are to be pinned: the
+   allowed ones in order, beginning with the caller's own, so that a process
+   confined to one CPU, or a single worker, stays where it is.  The caller may
+   move meanwhile, so its CPU is read once: two workers would get one CPU
+   otherwise. */
+static int
+threads_assign_cpus(struct pb_run *run)
 {
 #ifdef __linux__
     cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) != 0) {
+        return 0;
+    }
+    int allowed = CPU_COUNT(&set);
     int here = sched_getcpu();
-    if (sched_getaffinity(0, sizeof(set), &set) != 0 || here < 0
-        || threads > CPU_COUNT(&set)) {
-        return;
+    if (!run->plan->pin || here < 0 || run->plan->threads > allowed) {
+        return allowed;
     }
     int index = 0;
-    for (int offset = 0; offset < CPU_SETSIZE && index < threads; offset++) {
+    for (int offset = 0; index < run->plan->threads && offset < CPU_SETSIZE;
+         offset++) {
         int cpu = (here + offset) % CPU_SETSIZE;
         if (CPU_ISSET(cpu, &set)) {
-            workers[index++].cpu = cpu;
+            run->workers[index++].cpu = cpu;
         }
     }
+    return allowed;
 #else
-    (void)workers;
-    (void)threads;
+    (void)run;
+    return 0;
 #endif
 }
 
@@ -199,18 +257,6 @@ threads_pin(int cpu)
 #else
     (void)cpu;
 #endif
-}
-
-static int64_t
-threads_involuntary_switches(void)
-{
-#ifdef RUSAGE_THREAD
-    struct rusage usage;
-    if (getrusage(RUSAGE_THREAD, &usage) == 0) {
-        return usage.ru_nivcsw;
-    }
-#endif
-    return -1;
 }
 
 static int
@@ -281,19 +327,6 @@ threads_start_line(struct pb_worker *worker)
     return true;
 }
 
-static void
-threads_attach(struct pb_worker *worker)
-{
-    PyEval_RestoreThread(worker->tstate);
-}
-
-static void
-threads_detach(struct pb_worker *worker)
-{
-    (void)worker;
-    PyEval_SaveThread();
-}
-
 /* Takes the exception that is set (the worker is attached) or the static
    text, and ends the call. */
 static void
@@ -313,12 +346,12 @@ threads_hook(struct pb_worker *worker, int (*hook)(struct pb_worker *))
     if (hook == NULL) {
         return 0;
     }
-    threads_attach(worker);
+    PyEval_RestoreThread(worker->tstate);
     int status = hook(worker);
     if (status < 0) {
         threads_fail(worker, true);
     }
-    threads_detach(worker);
+    (void)PyEval_SaveThread();
     return status;
 }
 
@@ -327,13 +360,11 @@ threads_hook(struct pb_worker *worker, int (*hook)(struct pb_worker *))
 static int64_t
 threads_safepoint(struct pb_worker *worker, int64_t now_ns)
 {
-    PyObject *answer = PyObject_CallNoArgs(worker->run->safepoint);
-    if (answer == NULL) {
+    if (pb_safepoint(worker->run->safepoint) < 0) {
         return -1;
     }
-    Py_DECREF(answer);
     int64_t after_ns = pb_clock_ns();
-    worker->sample->safepoint_wait_ns += after_ns - now_ns;
+    worker->sample->excluded_ns += after_ns - now_ns;
     return after_ns;
 }
 
@@ -382,10 +413,10 @@ threads_round(struct pb_worker *worker)
     }
     int64_t released_ns = pb_clock_ns();
     if (kernel->attached) {
-        threads_attach(worker);
+        PyEval_RestoreThread(worker->tstate);
     }
     sample->attach_wait_ns = pb_clock_ns() - released_ns;
-    int64_t switches = threads_involuntary_switches();
+    int64_t switches = pb_thread_switches(false);
     int64_t cpu_ns = pb_clock_cpu_ns();
     sample->start_ns = pb_clock_ns();
 
@@ -395,12 +426,13 @@ threads_round(struct pb_worker *worker)
     sample->cpu_ns = pb_clock_cpu_ns() - cpu_ns;
     sample->cpu = threads_current_cpu();
     sample->switches =
-        switches < 0 ? -1 : threads_involuntary_switches() - switches;
+        switches < 0 ? -1 : pb_thread_switches(false) - switches;
+    sample->wall_ns = sample->stop_ns - sample->start_ns - sample->excluded_ns;
     if (status < 0) {
         threads_fail(worker, kernel->attached);
     }
     if (kernel->attached) {
-        threads_detach(worker);
+        (void)PyEval_SaveThread();
     }
     if (status < 0 || threads_hook(worker, kernel->round_finish) < 0) {
         return false;
@@ -439,7 +471,7 @@ threads_worker(void *argument)
             goto end;
         }
     }
-    if (worker->measured) {
+    if (worker->samples != NULL) {
         worker->prepared = true;
         threads_measured(worker);
     }
@@ -450,9 +482,12 @@ threads_worker(void *argument)
 
 end:
     if (worker->tstate != NULL) {
-        threads_attach(worker);
+        PyEval_RestoreThread(worker->tstate);
         if (worker->prepared && kernel->finish != NULL) {
             kernel->finish(worker);
+        }
+        for (int i = 0; i < PB_OWNED; i++) {
+            Py_CLEAR(worker->owned[i]);
         }
         PyThreadState_Clear(worker->tstate);
         PyThreadState_DeleteCurrent();
@@ -468,6 +503,10 @@ void
 pb_background_ready(struct pb_worker *worker)
 {
     struct pb_run *run = worker->run;
+    if (worker->ready) {
+        return;
+    }
+    worker->ready = true;
     pthread_mutex_lock(&run->done_lock);
     run->background_ready++;
     pthread_cond_signal(&run->done);
@@ -548,7 +587,7 @@ threads_raise(struct pb_run *run, int status)
             }
             else {
                 PyErr_Format(PyExc_RuntimeError, "%s, worker %d: %s",
-                             run->plan->kernel->name, worker->index,
+                             run->plan->name, worker->index,
                              worker->error != NULL ? worker->error
                                                    : "failed without a word");
             }
@@ -622,105 +661,124 @@ threads_execute(struct pb_run *run)
     return threads_raise(run, status);
 }
 
-/* Zeroed memory on a boundary of PB_ALIGNMENT; NULL with an exception set. */
-static void *
-threads_allocate(size_t count, size_t size)
+/* Fills what the workers are given; 0, or -1 with an exception set. */
+static int
+threads_prepare(struct pb_run *run, PyObject *module)
 {
-    void *memory = NULL;
-    size_t bytes = count * size;
-    if (posix_memalign(&memory, PB_ALIGNMENT, bytes > 0 ? bytes : 1) != 0) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    memset(memory, 0, bytes);
-    return memory;
-}
-
-PyObject *
-pb_run(PyObject *module, const struct pb_plan *plan)
-{
+    const struct pb_plan *plan = run->plan;
     const struct pb_kernel *kernel = plan->kernel;
-    PyObject *results = NULL;
-    struct pb_sample *samples = NULL;
-    char *locals = NULL;
-    size_t threads = (size_t)plan->threads;
-    size_t all = threads + (size_t)plan->background;
+    size_t threads = (size_t)plan->threads, rounds = (size_t)plan->rounds;
     /* Each worker's own part begins on its own boundary. */
     size_t local_size = (kernel->local_size + PB_ALIGNMENT - 1)
                         / PB_ALIGNMENT * PB_ALIGNMENT;
-    struct pb_run *run = NULL;
 
-    if (pb_is_finalizing() || pb_get_state(module)->closed) {
-        PyErr_Format(PyExc_RuntimeError,
-                     "%s cannot run while the interpreter shuts down: its "
-                     "threads could not attach any more",
-                     kernel->name);
-        return NULL;
-    }
-    run = threads_allocate(1, sizeof(*run));
-    if (run == NULL) {
-        return NULL;
-    }
-    run->plan = plan;
     run->interpreter = PyInterpreterState_Get();
-    run->worker_count = all;
+    run->worker_count = threads + (size_t)plan->background;
     run->safepoint = pb_get_state(module)->safepoint;
     run->uses_thread_state =
         kernel->attached || kernel->thread_state || kernel->prepare != NULL
         || kernel->round_prepare != NULL || kernel->round_finish != NULL
         || kernel->finish != NULL || kernel->background != NULL;
+    run->workers = pb_allocate(run->worker_count, sizeof(*run->workers));
+    run->samples = pb_allocate(threads * rounds, sizeof(*run->samples));
+    run->locals = pb_allocate(run->worker_count, local_size);
+    if (run->workers == NULL || run->samples == NULL || run->locals == NULL) {
+        return -1;
+    }
+    for (size_t i = 0; i < run->worker_count; i++) {
+        run->workers[i] = (struct pb_worker){
+            .run = run,
+            .plan = plan,
+            .shared = plan->shared,
+            .local = run->locals + i * local_size,
+            .index = (int)i,
+            .samples = i < threads ? run->samples + i * rounds : NULL,
+            .cpu = -1,
+        };
+    }
+    return 0;
+}
+
+int
+pb_threads_allowed(PyObject *module, const char *name)
+{
+    if (pb_is_finalizing() || pb_get_state(module)->closed) {
+        PyErr_Format(PyExc_RuntimeError,
+                     "%s cannot run while the interpreter shuts down: its "
+                     "threads could not attach any more",
+                     name);
+        return -1;
+    }
+    return 0;
+}
+
+PyObject *
+pb_run(PyObject *module, const struct pb_plan *plan)
+{
+    if (pb_threads_allowed(module, plan->name) < 0) {
+        return NULL;
+    }
+    struct pb_run *run = pb_allocate(1, sizeof(*run));
+    if (run == NULL) {
+        return NULL;
+    }
+    run->plan = plan;
     pthread_mutex_init(&run->lock, NULL);
     pthread_mutex_init(&run->done_lock, NULL);
     pthread_cond_init(&run->gate, NULL);
     pb_condition_init(&run->done);
 
-    run->workers = threads_allocate(all, sizeof(*run->workers));
-    if (run->workers == NULL) {
-        goto done;
-    }
-    samples = threads_allocate(threads * (size_t)plan->rounds,
-                               sizeof(*samples));
-    if (samples == NULL) {
-        goto done;
-    }
-    locals = threads_allocate(all, local_size);
-    if (locals == NULL) {
-        goto done;
-    }
-    for (size_t i = 0; i < all; i++) {
-        struct pb_worker *worker = &run->workers[i];
-        worker->run = run;
-        worker->plan = plan;
-        worker->shared = plan->shared;
-        worker->local = locals + i * local_size;
-        worker->index = (int)i;
-        worker->measured = i < threads;
-        worker->samples =
-            worker->measured ? samples + i * (size_t)plan->rounds : NULL;
-        worker->cpu = -1;
-    }
-    if (plan->pin) {
-        threads_assign_cpus(run->workers, plan->threads);
-    }
-    double clock_cost_ns = pb_clock_cost_ns();
+    PyObject *results = NULL;
     int gil_enabled = pb_gil_enabled();
-    if (gil_enabled < 0 || threads_execute(run) < 0) {
+    if (gil_enabled < 0 || threads_prepare(run, module) < 0) {
         goto done;
     }
-    results = pb_results(module, plan, samples, gil_enabled != 0,
-                         clock_cost_ns);
+    int allowed = threads_assign_cpus(run);
+    int limit = pb_get_state(module)->cpus_limit;
+    struct pb_conditions conditions = {
+        .gil_enabled = gil_enabled != 0,
+        .clock_cost_ns = pb_clock_cost_ns(),
+        .cpus = limit > 0 && (allowed == 0 || limit < allowed) ? limit
+                                                               : allowed,
+    };
+    if (threads_execute(run) == 0) {
+        results = pb_results(module, plan, run->samples, &conditions);
+    }
 
 done:
     pthread_cond_destroy(&run->done);
     pthread_cond_destroy(&run->gate);
     pthread_mutex_destroy(&run->done_lock);
     pthread_mutex_destroy(&run->lock);
-    free(locals);
-    free(samples);
+    free(run->locals);
+    free(run->samples);
     free(run->workers);
     free(run);
     return results;
 }
+
+PyDoc_STRVAR(limit_cpus_doc,
+"limit_cpus($module, cpus, /)\n--\n\n"
+"Tell how many CPUs a quota leaves this process: 1..65536, 0 for no limit.\n\n"
+"Results are oversubscribed with more threads than that, or than the CPUs\n"
+"the process may run on. Raises TypeError or ValueError for a bad number.");
+
+static PyObject *
+limit_cpus(PyObject *module, PyObject *cpus)
+{
+    static const struct pb_option option = {"cpus", .most = CPUS_MAX};
+    int64_t limit;
+    if (pb_option_read(&option, NULL, cpus, &limit) < 0) {
+        return NULL;
+    }
+    pb_get_state(module)->cpus_limit = (int)limit;
+    Py_RETURN_NONE;
+}
+
+PyMethodDef pb_threads_functions[] = {
+    {"limit_cpus", limit_cpus, METH_O, limit_cpus_doc},
+    {NULL, NULL, 0, NULL},
+};
 
 /* Called when this interpreter begins to exit. */
 static PyObject *
@@ -740,27 +798,17 @@ static PyMethodDef threads_close_method = {"close", threads_close, METH_NOARGS,
 static int
 threads_register_close(PyObject *module)
 {
-    int status = -1;
-    PyObject *answer = NULL, *close = NULL;
+    PyObject *answer = NULL;
     PyObject *atexit = PyImport_ImportModule("atexit");
-    if (atexit == NULL) {
-        goto error;
+    PyObject *close =
+        atexit == NULL ? NULL : PyCFunction_New(&threads_close_method, module);
+    if (close != NULL) {
+        answer = PyObject_CallMethod(atexit, "register", "O", close);
     }
-    close = PyCFunction_New(&threads_close_method, module);
-    if (close == NULL) {
-        goto error;
-    }
-    answer = PyObject_CallMethod(atexit, "register", "O", close);
-    if (answer == NULL) {
-        goto error;
-    }
-    status = 0;
-
-error:
     Py_XDECREF(answer);
     Py_XDECREF(close);
     Py_XDECREF(atexit);
-    return status;
+    return answer == NULL ? -1 : 0;
 }
 
 int

@@ -1,34 +1,23 @@
 /* yardstick.c - did the machine move, rather than Python?
 
    Pure C, no Python object, no thread state: what these rows do between two
-   interpreters, or between then and now, the machine did.
+   interpreters, or between then and now, the machine did.  One iteration is one
+   operation.  Inside the window: the operations and an eighth of a loop turn
+   each.  Outside: filling memory.
 
-   yardstick_empty      nothing: the floor of every native row
-   yardstick_alu        one link of a chain of multiply-and-add; core clock
-   yardstick_load       one load whose address is the value of the last load
-     level L1           from 16 KiB, in every first-level cache
-           L2           from 256 KiB, beyond the first level, in the second
-           memory       from 64 MiB, beyond both: last-level cache or DRAM,
-                        and nearly always a page-walk (4 KiB pages) as well
-   yardstick_bandwidth  one cache line (64 bytes) of a long sequential read
-   yardstick_atomic     one relaxed atomic add to a 64-bit word of one's own
-                        (layout private) or of all threads (shared)
-   yardstick_syscall    one getppid(), which the kernel answers at once
-
-   One iteration is one of these.  Inside the window: the operations and an
-   eighth of a loop turn each.  Outside: filling memory.
-
-   Loads go round a cycle of cache lines in an order that no prefetcher can run
-   ahead of; after lmbench's lat_mem_rd (McVoy, Staelin: lmbench, USENIX
+   Loads are from 16 KiB, in every first-level cache; 256 KiB, beyond the first
+   level, in the second; or 64 MiB, beyond both and nearly always a page-walk as
+   well.  They go round a cycle of cache lines in an order that no prefetcher
+   can run ahead of; after lmbench's lat_mem_rd (McVoy, Staelin: lmbench, USENIX
    1996).  Not shown: store bandwidth, NUMA, huge pages. */
 
 #include "areas.h"
-#include "arguments.h"
+#include "entries.h"
 #include "loop.h"
 #include "threads.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>       // posix_memalign, free
+#include <stdlib.h>       // free, posix_memalign
 #include <unistd.h>       // getppid
 #ifdef __linux__
 #  include <sys/syscall.h>  // SYS_getppid
@@ -37,14 +26,9 @@
 /* 16384 operations of 0.05 to 100 ns. */
 enum { YARDSTICK_BLOCK = 16384 };
 
-/* What the loads are spaced by.  64 bytes is a line on x86-64 and most Arm;
-   where lines are 128 bytes (Apple) two nodes share one and half of the loads
-   beyond L1 are cheaper. */
-enum { LINE_BYTES = 64, LINE_WORDS = LINE_BYTES / 8 };
-
 enum level { LEVEL_L1, LEVEL_L2, LEVEL_MEMORY };
 static const char *const level_names[] = {"L1", "L2", "memory", NULL};
-/* Powers of two: see yardstick_fill(). */
+/* Powers of two: see pb_scatter(). */
 static const size_t level_bytes[] = {
     [LEVEL_L1] = 16 * 1024,
     [LEVEL_L2] = 256 * 1024,
@@ -119,26 +103,26 @@ yardstick_bandwidth_loop(struct pb_worker *worker, int64_t iterations)
     struct yardstick_worker *local = worker->local;
     if (!local->started) {
         /* Threads read the same memory from places far apart. */
-        local->position = shared->words / LINE_WORDS
+        local->position = shared->words / PB_LINE_WORDS
                           / (size_t)worker->plan->threads
-                          * (size_t)worker->index * LINE_WORDS;
+                          * (size_t)worker->index * PB_LINE_WORDS;
         local->started = true;
     }
     size_t position = local->position;
     uint64_t sum = local->value;
     while (iterations > 0) {
-        size_t lines = (shared->words - position) / LINE_WORDS;
+        size_t lines = (shared->words - position) / PB_LINE_WORDS;
         int64_t count = Py_MIN(iterations, (int64_t)lines);
         const uint64_t *line = shared->memory + position;
         PB_LOOP(count, {
             PB_OP(sum += ((line[0] + line[1]) + (line[2] + line[3]))
                          + ((line[4] + line[5]) + (line[6] + line[7]));)
             pb_opaque(&sum);
-            line += LINE_WORDS;
+            line += PB_LINE_WORDS;
         });
         pb_keep((uint64_t)(uintptr_t)line);
         iterations -= count;
-        position = (position + (size_t)count * LINE_WORDS) % shared->words;
+        position = (position + (size_t)count * PB_LINE_WORDS) % shared->words;
     }
     local->position = position;
     local->value = sum;
@@ -179,66 +163,41 @@ yardstick_syscall_loop(struct pb_worker *worker, int64_t iterations)
     return 0;
 }
 
-#define YARDSTICK_KERNEL(name_, loop_, block_)                                \
-    {.name = name_, .block = block_,                                          \
-     .local_size = sizeof(struct yardstick_worker), PB_LOOP_FUNCTION(loop_)}
-
-static const struct pb_kernel yardstick_empty_kernel =
-    YARDSTICK_KERNEL("yardstick_empty", yardstick_empty_loop, YARDSTICK_BLOCK);
-static const struct pb_kernel yardstick_alu_kernel =
-    YARDSTICK_KERNEL("yardstick_alu", yardstick_alu_loop, YARDSTICK_BLOCK);
-static const struct pb_kernel yardstick_load_kernel =
-    YARDSTICK_KERNEL("yardstick_load", yardstick_load_loop, YARDSTICK_BLOCK);
-static const struct pb_kernel yardstick_bandwidth_kernel = YARDSTICK_KERNEL(
-    "yardstick_bandwidth", yardstick_bandwidth_loop, YARDSTICK_BLOCK);
-static const struct pb_kernel yardstick_atomic_kernel = YARDSTICK_KERNEL(
-    "yardstick_atomic", yardstick_atomic_loop, YARDSTICK_BLOCK);
-/* 100 ns to 1 us each, more in a sandbox. */
-static const struct pb_kernel yardstick_syscall_kernel =
-    YARDSTICK_KERNEL("yardstick_syscall", yardstick_syscall_loop, 256);
-
 /* Makes the first word of every line the index of the next line's: one cycle
-   through all of them.  x -> a x + c modulo a power of two visits every number
-   once if c is odd and a - 1 a multiple of 4 (Hull, Dobell: Random number
-   generators, SIAM Review 4(3), 1962).  A shuffle would be more random, but
-   takes 0.2 s for 64 MiB, in every call, and cannot be interrupted. */
+   through all of them. */
 static void
 yardstick_fill(uint64_t *memory, size_t words)
 {
-    uint64_t lines = words / LINE_WORDS;
+    uint64_t lines = words / PB_LINE_WORDS;
     for (uint64_t line = 0; line < lines; line++) {
-        uint64_t next = line * UINT64_C(6364136223846793005)
-                        + UINT64_C(1442695040888963407);
-        memory[line * LINE_WORDS] = next % lines * LINE_WORDS;
+        memory[line * PB_LINE_WORDS] =
+            pb_scatter(line, lines) * PB_LINE_WORDS;
     }
 }
 
-/* Runs the plan with `bytes` of memory (0 for none). */
+/* Runs the call with `bytes` of memory (0 for none). */
 static PyObject *
-yardstick_run(PyObject *module, struct pb_plan *plan, size_t bytes,
-              enum layout layout)
+yardstick_run(struct pb_call *call, size_t bytes, enum layout layout)
 {
     PyObject *results = NULL;
-    struct yardstick_shared *shared = NULL;
-    void *place = NULL;
-    if (posix_memalign(&place, PB_ALIGNMENT, sizeof(*shared)) != 0) {
-        return PyErr_NoMemory();
+    struct yardstick_shared *shared = pb_allocate(1, sizeof(*shared));
+    if (shared == NULL) {
+        return NULL;
     }
-    shared = place;
-    *shared = (struct yardstick_shared){.layout = layout};
+    shared->layout = layout;
     if (bytes > 0) {
-        if (posix_memalign(&place, 4096, bytes) != 0) {
+        void *memory = NULL;
+        if (posix_memalign(&memory, 4096, bytes) != 0) {
             PyErr_NoMemory();
             goto done;
         }
-        shared->memory = place;
+        shared->memory = memory;
         shared->words = bytes / sizeof(uint64_t);
         Py_BEGIN_ALLOW_THREADS
         yardstick_fill(shared->memory, shared->words);
         Py_END_ALLOW_THREADS
     }
-    plan->shared = shared;
-    results = pb_run(module, plan);
+    results = pb_call_run(call, shared);
 
 done:
     free(shared->memory);
@@ -246,156 +205,79 @@ done:
     return results;
 }
 
-/* The entries without arguments of their own differ in kernel, name and
-   memory. */
-static PyObject *
-yardstick_plain(PyObject *module, PyObject *args, PyObject *kwargs,
-                const char *format, const struct pb_kernel *kernel,
-                size_t bytes)
-{
-    static char *names[] = {PB_ARGUMENTS_NAMES, NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    struct pb_plan plan = {.kernel = kernel};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names,
-                                     PB_ARGUMENTS_TARGETS(common))
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    return yardstick_run(module, &plan, bytes, LAYOUT_PRIVATE);
-}
+#define YARDSTICK_KERNEL(loop_, block_)                                       \
+    {.block = block_, .local_size = sizeof(struct yardstick_worker),          \
+     PB_LOOP_FUNCTION(loop_)}
 
-PyDoc_STRVAR(yardstick_empty_doc,
-"yardstick_empty($module, /, " PB_ARGUMENTS_SIGNATURE ")\n--\n\n"
-"Do nothing: the floor that every native row stands on.\n\n"
-PB_ARGUMENTS_DOC);
+static const struct pb_kernel empty_kernel =
+    YARDSTICK_KERNEL(yardstick_empty_loop, YARDSTICK_BLOCK);
+
+PB_ENTRY(yardstick_empty,
+    .doc = "Do nothing: the floor that every native row stands on.",
+    .kernels = &empty_kernel)
+
+static const struct pb_kernel alu_kernel =
+    YARDSTICK_KERNEL(yardstick_alu_loop, YARDSTICK_BLOCK);
+
+PB_ENTRY(yardstick_alu,
+    .doc = "Multiply and add, each step waiting for the last: the core's "
+           "clock.",
+    .kernels = &alu_kernel)
 
 static PyObject *
-yardstick_empty(PyObject *module, PyObject *args, PyObject *kwargs)
+yardstick_load_run(struct pb_call *call)
 {
-    return yardstick_plain(module, args, kwargs,
-                           PB_ARGUMENTS_FORMAT ":yardstick_empty",
-                           &yardstick_empty_kernel, 0);
+    return yardstick_run(call, level_bytes[call->options[0]], LAYOUT_PRIVATE);
 }
 
-PyDoc_STRVAR(yardstick_alu_doc,
-"yardstick_alu($module, /, " PB_ARGUMENTS_SIGNATURE ")\n--\n\n"
-"Multiply and add, each step waiting for the last: the core's clock.\n\n"
-PB_ARGUMENTS_DOC);
+static const struct pb_kernel load_kernel =
+    YARDSTICK_KERNEL(yardstick_load_loop, YARDSTICK_BLOCK);
+
+PB_ENTRY(yardstick_load,
+    .doc = "Load a word whose address the last load gave.",
+    .options = {
+        PB_CHOICE("level", level_names, 0, "16 KiB, 256 KiB or 64 MiB.")},
+    .kernels = &load_kernel, .run = yardstick_load_run)
 
 static PyObject *
-yardstick_alu(PyObject *module, PyObject *args, PyObject *kwargs)
+yardstick_bandwidth_run(struct pb_call *call)
 {
-    return yardstick_plain(module, args, kwargs,
-                           PB_ARGUMENTS_FORMAT ":yardstick_alu",
-                           &yardstick_alu_kernel, 0);
+    return yardstick_run(call, level_bytes[LEVEL_MEMORY], LAYOUT_PRIVATE);
 }
 
-PyDoc_STRVAR(yardstick_bandwidth_doc,
-"yardstick_bandwidth($module, /, " PB_ARGUMENTS_SIGNATURE ")\n--\n\n"
-"Read one 64-byte line of a sequential pass over 64 MiB.\n\n"
-PB_ARGUMENTS_DOC "\n64 / ns_per_operation is the bandwidth in GB/s.");
+static const struct pb_kernel bandwidth_kernel =
+    YARDSTICK_KERNEL(yardstick_bandwidth_loop, YARDSTICK_BLOCK);
+
+PB_ENTRY(yardstick_bandwidth,
+    .doc = "Read one 64-byte line of a sequential pass over 64 MiB.",
+    .more = "64 / ns_per_operation is the bandwidth in GB/s.",
+    .kernels = &bandwidth_kernel, .run = yardstick_bandwidth_run)
 
 static PyObject *
-yardstick_bandwidth(PyObject *module, PyObject *args, PyObject *kwargs)
+yardstick_atomic_run(struct pb_call *call)
 {
-    return yardstick_plain(module, args, kwargs,
-                           PB_ARGUMENTS_FORMAT ":yardstick_bandwidth",
-                           &yardstick_bandwidth_kernel,
-                           level_bytes[LEVEL_MEMORY]);
+    return yardstick_run(call, 0, (enum layout)call->options[0]);
 }
 
-PyDoc_STRVAR(yardstick_syscall_doc,
-"yardstick_syscall($module, /, " PB_ARGUMENTS_SIGNATURE ")\n--\n\n"
-"Call getppid(), a system call that does next to nothing.\n\n"
-PB_ARGUMENTS_DOC);
+static const struct pb_kernel atomic_kernel =
+    YARDSTICK_KERNEL(yardstick_atomic_loop, YARDSTICK_BLOCK);
 
-static PyObject *
-yardstick_syscall(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    return yardstick_plain(module, args, kwargs,
-                           PB_ARGUMENTS_FORMAT ":yardstick_syscall",
-                           &yardstick_syscall_kernel, 0);
-}
+PB_ENTRY(yardstick_atomic,
+    .doc = "Add one to a 64-bit word with one relaxed atomic instruction.",
+    .options = {
+        PB_CHOICE("layout", layout_names, 0,
+                  "A word and cache line for each thread, or one word\n    "
+                  "for all: what the hardware charges for contention.")},
+    .kernels = &atomic_kernel, .run = yardstick_atomic_run)
 
-PyDoc_STRVAR(yardstick_load_doc,
-"yardstick_load($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"               level='L1')\n--\n\n"
-"Load a word whose address the last load gave.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"level: 'L1' (16 KiB), 'L2' (256 KiB), 'memory' (64 MiB).");
+/* 100 ns to 1 us each, more in a sandbox. */
+static const struct pb_kernel syscall_kernel =
+    YARDSTICK_KERNEL(yardstick_syscall_loop, 256);
 
-static PyObject *
-yardstick_load(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {PB_ARGUMENTS_NAMES, "level", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *level_name = "L1";
-    struct pb_plan plan = {.kernel = &yardstick_load_kernel};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "s:yardstick_load", names,
-            PB_ARGUMENTS_TARGETS(common), &level_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int level = pb_choice("level", level_name, level_names);
-    if (level < 0) {
-        return NULL;
-    }
-    return yardstick_run(module, &plan, level_bytes[level], LAYOUT_PRIVATE);
-}
+PB_ENTRY(yardstick_syscall,
+    .doc = "Call getppid(), a system call that does next to nothing.",
+    .kernels = &syscall_kernel)
 
-PyDoc_STRVAR(yardstick_atomic_doc,
-"yardstick_atomic($module, /, " PB_ARGUMENTS_SIGNATURE ",\n"
-"                 layout='private')\n--\n\n"
-"Add one to a 64-bit word with one relaxed atomic instruction.\n\n"
-PB_ARGUMENTS_DOC "\n"
-"layout: 'private' (a word and cache line of one's own), 'shared' (one word\n"
-"for all threads): what the hardware charges for contention.");
-
-static PyObject *
-yardstick_atomic(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {PB_ARGUMENTS_NAMES, "layout", NULL};
-    struct pb_arguments common = PB_ARGUMENTS_DEFAULTS;
-    const char *layout_name = "private";
-    struct pb_plan plan = {.kernel = &yardstick_atomic_kernel};
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, PB_ARGUMENTS_FORMAT "s:yardstick_atomic", names,
-            PB_ARGUMENTS_TARGETS(common), &layout_name)
-        || pb_plan_set(&plan, &common) < 0) {
-        return NULL;
-    }
-    int layout = pb_choice("layout", layout_name, layout_names);
-    if (layout < 0) {
-        return NULL;
-    }
-    return yardstick_run(module, &plan, 0, (enum layout)layout);
-}
-
-#define YARDSTICK_METHOD(name)                                                \
-    {#name, (PyCFunction)(void (*)(void))name, METH_VARARGS | METH_KEYWORDS,  \
-     name##_doc}
-
-static PyMethodDef yardstick_methods[] = {
-    YARDSTICK_METHOD(yardstick_alu),
-    YARDSTICK_METHOD(yardstick_atomic),
-    YARDSTICK_METHOD(yardstick_bandwidth),
-    YARDSTICK_METHOD(yardstick_empty),
-    YARDSTICK_METHOD(yardstick_load),
-    YARDSTICK_METHOD(yardstick_syscall),
-    {NULL, NULL, 0, NULL},
-};
-
-static const struct pb_listing yardstick_listings[] = {
-    {.name = "yardstick_alu"},       {.name = "yardstick_atomic"},
-    {.name = "yardstick_bandwidth"}, {.name = "yardstick_empty"},
-    {.name = "yardstick_load"},      {.name = "yardstick_syscall"},
-    {NULL, false, NULL},
-};
-
-int
-pb_yardstick_add(PyObject *module)
-{
-    return pb_area_add(module, "yardstick", yardstick_methods,
-                       yardstick_listings);
-}
+PB_AREA(yardstick, PB_METHOD(yardstick_alu), PB_METHOD(yardstick_atomic),
+        PB_METHOD(yardstick_bandwidth), PB_METHOD(yardstick_empty),
+        PB_METHOD(yardstick_load), PB_METHOD(yardstick_syscall))

@@ -22,7 +22,12 @@ ATTRIBUTES = ("found", "of_class", "missing")
 def test_is_listed(name: str) -> None:
     listing = _pybench.KERNELS[name]
 
-    assert listing == {"area": "calls", "attached": True, "missing": ""}
+    assert listing == {
+        "area": "calls",
+        "attached": True,
+        "attached_by": {},
+        "missing": "",
+    }
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -48,7 +48,12 @@ def run_child(code: str, timeout_s: float = 10) -> subprocess.CompletedProcess[s
 
 def test_is_listed_as_attached_and_available() -> None:
     """KERNELS says what the kernels are before they are called."""
-    available = {"area": "churn", "attached": True, "missing": ""}
+    available = {
+        "area": "churn",
+        "attached": True,
+        "attached_by": {},
+        "missing": "",
+    }
 
     assert _pybench.KERNELS["churn_create"] == available
     assert _pybench.KERNELS["churn_handover"] == available

@@ -20,6 +20,7 @@ def test_is_listed(name: str) -> None:
     assert _pybench.KERNELS[name] == {
         "area": "containers",
         "attached": True,
+        "attached_by": {},
         "missing": "",
     }
 

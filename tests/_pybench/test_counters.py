@@ -23,7 +23,12 @@ def test_is_listed_as_detached_and_available() -> None:
     """KERNELS says what the kernel is before it is called."""
     listing = _pybench.KERNELS["counters_increment"]
 
-    assert listing == {"area": "counters", "attached": False, "missing": ""}
+    assert listing == {
+        "area": "counters",
+        "attached": False,
+        "attached_by": {},
+        "missing": "",
+    }
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

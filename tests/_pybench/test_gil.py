@@ -88,6 +88,17 @@ def test_is_listed_with_what_this_process_lacks() -> None:
     }
 
 
+def test_is_listed_with_the_states_that_are_attached() -> None:
+    """Whether the loop of gil_ensure is attached depends on its state."""
+    by_state = {
+        state: _pybench.gil_ensure(3, state=state)[0].attached for state in STATES
+    }
+
+    assert _pybench.KERNELS["gil_ensure"]["attached_by"] == {"state": by_state}
+    assert by_state == {"nested": True, "transient": False, "persistent": False}
+    assert _pybench.KERNELS["gil_release"]["attached_by"] == {}
+
+
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_releases_exactly_as_often_as_asked(threads: int) -> None:
     """Every thread does all of its iterations, over several blocks."""

@@ -370,4 +370,9 @@ def test_bad_iterations_are_refused(iterations: Any) -> None:
 def test_is_listed() -> None:
     listing = _pybench.KERNELS["pauses_record"]
 
-    assert listing == {"area": "pauses", "attached": True, "missing": ""}
+    assert listing == {
+        "area": "pauses",
+        "attached": True,
+        "attached_by": {},
+        "missing": "",
+    }

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,32 @@ def test_more_threads_than_cpus_are_marked_oversubscribed() -> None:
     if sys.platform == "linux":
         assert result.oversubscribed
         assert result.disturbed == ""
+
+
+@pytest.fixture
+def two_cpus() -> Iterator[None]:
+    """Have a quota leave two CPUs for one test."""
+    _pybench.limit_cpus(2)
+    yield
+    _pybench.limit_cpus(0)
+
+
+def test_more_threads_than_a_quota_leaves_are_oversubscribed(two_cpus: None) -> None:
+    """Such a round is not disturbed by it."""
+    (within,) = _pybench.yardstick_alu(100, threads=1)
+    (beyond,) = _pybench.yardstick_alu(100, threads=3)
+
+    assert (within.oversubscribed, beyond.oversubscribed) == (False, True)
+    assert beyond.disturbed == ""
+
+
+@pytest.mark.parametrize(
+    ("cpus", "error"),
+    [(-1, ValueError), (65537, ValueError), (2.0, TypeError), (True, TypeError)],
+)
+def test_rejects_a_limit_that_is_none(cpus: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="cpus must be"):
+        _pybench.limit_cpus(cpus)
 
 
 def test_unpinned_threads_are_allowed() -> None:

@@ -153,6 +153,9 @@ def run_row(
                 "for its clock when it is asked for by name",
                 pytrace=False,
             )
+        # The kernels read the affinity themselves; the quota is known here alone.
+        if hasattr(native, "limit_cpus"):  # not in an extension of an older version
+            native.limit_cpus(usable_cpus)
         with collector_off() as gc_on:
             floor_ns = floor.ns(native)
             chosen = iterations
