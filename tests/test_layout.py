@@ -62,10 +62,7 @@ MAY_IMPORT = {
 EXCEPTIONS = {
     ("target/plugin/changes.py", "statistics"),
     # Still to be taken apart.
-    ("cli/profile_run.py", "target"),
     ("cli/scenario.py", "target"),
-    ("profiles/bottleneck.py", "target"),
-    ("profiles/experiments.py", "target"),
     ("profiles/scenario_comparison.py", "target"),
     ("report/charts/views.py", "comparison"),
     ("report/contents.py", "comparison"),
@@ -77,7 +74,6 @@ RAW_PROCESSES = {
     "comparison/selfcheck/others.py",
     "comparison/suite_rows.py",
     "comparison/worker.py",
-    "profiles/extensions.py",
     "profiles/gc_pauses.py",
     "profiles/memory.py",
     "profiles/scenario_child.py",
@@ -87,8 +83,6 @@ RAW_PROCESSES = {
     "target/programs/scenario_server.py",
 }
 SCHEMAS_ELSEWHERE = {
-    "cli/profile_run.py",
-    "profiles/bottleneck.py",
     "profiles/doctor.py",
     "profiles/scenario_comparison.py",
     "report/charts/looks.py",

@@ -1,31 +1,61 @@
 """`pybench profile` as somebody types it."""
 
 import json
-import os
 import re
 import runpy
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from pybench.cli import make_parser, status
-from pybench.cli import profile_run as bottleneck
-from pybench.cli.profile_run import in_ms
+from pybench.children import start
+from pybench.cli import main, make_parser, profile_run, status
 from pybench.profiles import experiments
-from pybench.profiles.bottleneck import Estimate
-from pybench.profiles.experiments import Target
+from pybench.profiles.targets import Target
+from pybench.records.bottleneck import Estimate
+from pybench.records.profile_run import (
+    GC_FROZEN,
+    GC_OFF,
+    GC_RAISED,
+    PAUSES,
+    PLAIN,
+    WHOLE,
+)
+from pybench.report.bottleneck import in_ms
 
 COMMAND = [sys.executable, "-m", "pybench", "profile"]
 
 
-def pybench(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, timeout=120
-    )
+class Ended(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+Pybench = Callable[..., Ended]
+
+
+@pytest.fixture
+def pybench(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Pybench:
+    """Return what runs ``pybench profile`` in this process, with short executions."""
+    monkeypatch.setattr(experiments, "BUDGET_S", 0.01)
+
+    def run(*words: str) -> Ended:
+        with pytest.raises(SystemExit) as ended:
+            main(["profile", *words])
+        assert isinstance(ended.value.code, int)
+        return Ended(ended.value.code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -38,52 +68,41 @@ def pybench(*words: str) -> subprocess.CompletedProcess[str]:
         (["run", "nothing_like_it:run"], "nothing_like_it"),
         (["run", "json:dumps", "--python", "9.9"], "--python '9.9'"),
         (["run", "json:dumps", "--repeat", "0"], "'0' is no whole number from 1 on"),
-        (
-            ["run", "json:dumps", "--timeout", "never"],
-            "'never' is no time",
-        ),
+        (["run", "json:dumps", "--timeout", "never"], "'never' is no"),
     ],
 )
-def test_wrong_usage_is_named(words: list[str], reason: str) -> None:
-    done = pybench(*words)
+def test_wrong_usage_is_named(pybench: Pybench, words: list[str], reason: str) -> None:
+    ended = pybench(*words)
 
-    assert done.returncode == status.USAGE
-    assert reason in done.stderr
-
-
-def test_target_that_raises_is_a_failure_with_what_there_is(tmp_path: Path) -> None:
-    path = tmp_path / "target.py"
-    path.write_text("raise ValueError('broken')\n")
-
-    done = pybench("run", str(path), "--repeat", "1")
-
-    assert done.returncode == status.FAILED
-    assert "PROBLEM: plain: it raised ValueError: broken" in done.stdout
-    assert "cannot tell" in done.stdout
+    assert ended.status == status.USAGE
+    assert reason in ended.err
 
 
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
+        ("raise ValueError('broken')", "it raised ValueError: broken"),
         ("import sys; sys.exit(3)", "it ended with exit 3"),
         ("import os; os._exit(0)", "exit 0 in the middle (os._exit?)"),
-        ("import time; time.sleep(600)", "it did not end within 3 s; it was at"),
+        ("import time; time.sleep(600)", "it did not end within 2 s; it was at"),
     ],
 )
-def test_target_that_does_not_return_is_a_failure(
-    tmp_path: Path, source: str, reason: str
+def test_target_that_fails_is_a_failure_with_what_there_is(
+    pybench: Pybench, tmp_path: Path, source: str, reason: str
 ) -> None:
     path = tmp_path / "target.py"
     path.write_text(source + "\n")
 
-    done = pybench("run", str(path), "--repeat", "1", "--timeout", "3")
+    ended = pybench("run", str(path), "--repeat", "1", "--timeout", "2")
 
-    assert done.returncode == status.FAILED
-    assert "PROBLEM: plain: " in done.stdout
-    assert reason in done.stdout
+    assert ended.status == status.FAILED
+    assert f"PROBLEM: plain: {reason}" in ended.out.replace(
+        "its process ended with ", ""
+    )
+    assert "cannot tell" in ended.out
 
 
-def test_target_that_forks_is_profiled(tmp_path: Path) -> None:
+def test_target_that_forks_is_profiled(pybench: Pybench, tmp_path: Path) -> None:
     """And its other processes neither answer nor print in place of it."""
     path = tmp_path / "target.py"
     path.write_text(
@@ -91,40 +110,41 @@ def test_target_that_forks_is_profiled(tmp_path: Path) -> None:
         "    if not pid:\n        return\n    os.waitpid(pid, 0)\n"
     )
 
-    done = pybench("run", f"{path}:run", "--repeat", "1")
+    ended = pybench("run", f"{path}:run", "--repeat", "1")
 
-    assert done.returncode == status.OK, done.stdout + done.stderr
-    assert done.stdout.count("verdict: ") == 1
+    assert ended.status == status.OK, ended
+    assert ended.out.count("verdict: ") == 1
 
 
 def test_interruption_prints_and_saves_what_there_is(tmp_path: Path) -> None:
-    path, record = tmp_path / "target.py", tmp_path / "record.json"
-    path.write_text("import time\ntime.sleep(1)\n")
-    child = subprocess.Popen(
-        [*COMMAND, "run", str(path), "--json", str(record)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ,
+    path, record, begun = (tmp_path / name for name in ("a.py", "a.json", "begun"))
+    path.write_text(
+        f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(600)\n"
     )
-    time.sleep(6)
+    child = start(
+        [*COMMAND, "run", str(path), "--json", str(record)], stdout=subprocess.PIPE
+    )
+    while not begun.exists():
+        assert child.poll() is None
+        time.sleep(0.01)
     child.send_signal(signal.SIGINT)
-    said, _ = child.communicate(timeout=30)
+    said, _ = child.communicate(timeout=60)
 
     assert child.returncode == status.INTERRUPTED
-    assert "cannot tell" in said
+    assert b"cannot tell" in said
     assert json.loads(record.read_text())["pybench"] == "bottleneck"
 
 
-def test_function_is_profiled_and_recorded(tmp_path: Path) -> None:
+def test_function_is_profiled_and_recorded(pybench: Pybench, tmp_path: Path) -> None:
     path, record = tmp_path / "target.py", tmp_path / "record.json"
     path.write_text("def run(threads=1):\n    return sum(range(1000))\n")
 
-    done = pybench("run", f"{path}:run", "--repeat", "2", "--json", str(record))
+    ended = pybench("run", f"{path}:run", "--repeat", "2", "--json", str(record))
 
-    assert done.returncode == status.OK, done.stdout + done.stderr
+    assert ended.status == status.OK, ended
     for word in ("baseline", "steady", "GC pause times", "many threads", "verdict"):
-        assert word in done.stdout
-    assert "builtins.sum" in done.stdout
+        assert word in ended.out
+    assert "builtins.sum" in ended.out
     document = json.loads(record.read_text())
     assert document["schema"] == 1
     assert document["steady"]["count"] == 2
@@ -132,7 +152,7 @@ def test_function_is_profiled_and_recorded(tmp_path: Path) -> None:
     assert document["runs"]
     # Of the processes that were said to come, each came.
     assert f"pybench: process {len(document['runs'])} of {len(document['runs'])}, " in (
-        done.stderr
+        ended.err
     )
 
 
@@ -174,6 +194,13 @@ def test_without_a_target_three_sections_are_printed(
 ) -> None:
     """By the script, which is one code with ``pybench profile``."""
     monkeypatch.setattr(experiments, "BUDGET_S", 0.01)
+    every = experiments.conditions_of
+    shown = {WHOLE, PLAIN, GC_OFF, GC_FROZEN, GC_RAISED, PAUSES}
+    monkeypatch.setattr(
+        experiments,
+        "conditions_of",
+        lambda *args, **how: [one for one in every(*args, **how) if one.name in shown],
+    )
     record = tmp_path / "record.json"
     script = Path(__file__).parents[2] / "scripts" / "performance_profiler.py"
     words = [str(script), "--repeat", "2", "--json", str(record)]
@@ -228,8 +255,8 @@ def test_words_after_the_dashes_are_the_programs(
         seen.append(target)
         raise status.UsageError("enough")
 
-    monkeypatch.setattr(bottleneck, "found", find)
-    monkeypatch.setattr(bottleneck, "chosen", lambda _word: None)
+    monkeypatch.setattr(profile_run, "measured", find)
+    monkeypatch.setattr(profile_run, "find_interpreter", lambda _word: None)
 
     options = make_parser().parse_args(["profile", "run", *words])
 

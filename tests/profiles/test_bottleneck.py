@@ -1,13 +1,14 @@
 """What the experiments tell: by made-up shares, and by programs of known answers."""
 
-import os
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pybench.interpreters import Interpreter, probe
-from pybench.interpreters import find as find_interpreters
+from pybench.interpreters import probe
 from pybench.profiles import experiments
 from pybench.profiles.bottleneck import (
     ALLOCATION,
@@ -15,28 +16,34 @@ from pybench.profiles.bottleneck import (
     IO,
     LOCKS,
     START_UP,
-    Cause,
     estimate,
     find,
     judge,
-    share,
 )
-from pybench.profiles.experiments import (
+from pybench.profiles.experiments import read_report
+from pybench.profiles.extensions import extension_of
+from pybench.profiles.targets import Target, parse_target
+from pybench.records.bottleneck import Cause, Run, share
+from pybench.records.documents import convert
+from pybench.records.profile_run import (
     BARE,
     GC_OFF,
     IMPORTS,
     NATIVE,
-    PROBE,
+    SEEN,
     TRACED,
     WAITS,
     WHOLE,
-    parse_target,
 )
-from pybench.profiles.extensions import extension_of
 
-PROGRAMS = Path(__file__).parents[1] / "data" / "programs"
-STEADY = {GC_OFF, TRACED, WAITS, NATIVE, PROBE}
-OF_SCRIPTS = {BARE, WHOLE, IMPORTS}
+DATA = Path(__file__).parents[1] / "data"
+ANSWERS = [
+    ("tight_loop.py:run", BYTECODE),
+    ("collector.py:run", ALLOCATION),
+    ("locks.py:run", LOCKS),
+    ("waiting.py:run", IO),
+    ("imports.py", START_UP),
+]
 
 
 def cause(name: str, low: float, value: float, high: float) -> Cause:
@@ -92,75 +99,68 @@ def test_one_process_has_no_interval() -> None:
 
 
 def test_no_runs_are_no_findings() -> None:
-    target = experiments.Target(kind="script", name="a.py")
+    target = Target(kind="script", name="a.py")
 
     findings = find(target, [], free_threaded=False)
 
-    assert findings.steady is None
+    assert findings.times.steady is None
     assert findings.verdict is not None
     assert findings.verdict.cause is None
 
 
-@pytest.fixture(scope="module")
-def found() -> tuple[Interpreter, ...]:
-    """Look for the interpreters of this machine once."""
-    return find_interpreters().interpreters
+def recorded_run(line: str) -> Run:
+    """Read one child of a recorded profile."""
+    document: dict[str, Any] = json.loads(line)
+    observer: Any = document["condition"] if document["condition"] in SEEN else None
+    report = read_report(document.pop("report", {}), observer)
+    run: Run = convert(document, Run)
+    return replace(run, report=report)
 
 
-@pytest.fixture(params=["default", "free-threaded"])
-def python(request: pytest.FixtureRequest) -> Interpreter:
-    """Return what runs the programs: the Python that runs this, and one without GIL.
-
-    One that PYBENCH_REQUIRE names has to be there.
-    """
-    default = probe(sys.executable)
-    if request.param == "default":
-        return default
-    if default.free_threaded:
-        pytest.skip("n/a: the default Python is free-threaded, and ran them already")
-    found: tuple[Interpreter, ...] = request.getfixturevalue("found")
-    free = [one for one in found if one.free_threaded and not one.gil_enabled]
-    if free:
-        return free[-1]
-    required = os.environ.get("PYBENCH_REQUIRE", "").split()
-    if any(kind.endswith("t") for kind in required):
-        pytest.fail(f"none free-threaded was found; PYBENCH_REQUIRE is {required}")
-    pytest.skip("n/a: no free-threaded Python was found; name one in PYBENCH_PYTHONS")
-
-
-@pytest.mark.parametrize(
-    ("program", "expected"),
-    [
-        ("tight_loop.py:run", BYTECODE),
-        ("collector.py:run", ALLOCATION),
-        ("locks.py:run", LOCKS),
-        ("waiting.py:run", IO),
-        ("imports.py", START_UP),
-    ],
-)
+@pytest.mark.once
+@pytest.mark.parametrize("build", ["3.11", "3.14t"])
+@pytest.mark.parametrize(("program", "expected"), ANSWERS)
 def test_program_of_known_answer_is_diagnosed(
-    python: Interpreter, program: str, expected: str
+    build: str, program: str, expected: str
 ) -> None:
-    """By what tells one cause from another; the rest is left out, to save time."""
-    target = parse_target(str(PROGRAMS / program))
-    needed = STEADY | (OF_SCRIPTS if target.kind == "script" else set())
+    """By what its children answered once on this build."""
+    name = program.partition(".")[0]
+    lines = (DATA / "profiles" / f"{name}-{build}.jsonl").read_text().splitlines()
+    target = parse_target(str(DATA / "programs" / program))
 
-    # With three of each, Student's interval is 2.4 times as wide: on a busy machine the
-    # shares overlapped, and no cause was named.
-    runs = list(
-        experiments.run_all(
-            python,
-            target,
-            repeat=6,
-            timeout_s=60,
-            only=needed,
-            extension=extension_of(python, build=True),
-        )
-    )
-    findings = find(target, runs, free_threaded=python.free_threaded)
+    findings = find(target, [*map(recorded_run, lines)], free_threaded=build[-1] == "t")
 
     assert findings.problems == ()
-    assert findings.gil_enabled == python.gil_enabled
+    assert findings.gil_enabled == (build == "3.11")
     assert findings.verdict is not None
     assert findings.verdict.cause == expected, findings.verdict
     assert len(findings.verdict.ruled_out) == len(findings.causes) - 1
+
+
+@pytest.mark.parametrize("program", [program for program, _ in ANSWERS])
+def test_program_is_profiled(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once under each condition that gives a share, whatever the share is."""
+    monkeypatch.setattr(experiments, "BUDGET_S", 0.01)
+    python = probe(sys.executable)
+    target = parse_target(str(DATA / "programs" / program))
+
+    runs = [
+        *experiments.run_all(
+            python,
+            target,
+            repeat=1,
+            timeout_s=60,
+            only={GC_OFF, TRACED, WAITS, NATIVE, BARE, WHOLE, IMPORTS},
+            extension=extension_of(python, build=True),
+        )
+    ]
+    findings = find(target, runs, free_threaded=python.free_threaded)
+
+    assert findings.problems == ()
+    assert findings.verdict is not None
+    assert findings.verdict.evidence
+    names = {cause.name for cause in findings.causes}
+    assert {BYTECODE, ALLOCATION, LOCKS, IO} <= names
+    assert (START_UP in names) == target.is_program
+    for cause in findings.causes:
+        assert 0 <= cause.share.low <= cause.share.value <= cause.share.high <= 1

@@ -1,10 +1,9 @@
 """Hypotheses, judged by numbers that are given."""
 
-from collections.abc import Mapping
+from dataclasses import asdict
 
 import pytest
 
-from pybench.cli.profile_run import hypothesis_lines, top_functions, verdict_lines
 from pybench.profiles.bottleneck import (
     ADVICE,
     ALLOCATION,
@@ -15,18 +14,32 @@ from pybench.profiles.bottleneck import (
     IO,
     LOCKS,
     START_UP,
-    Cause,
-    Estimate,
-    Findings,
     Runs,
-    Verdict,
     full_share,
     judge,
-    share,
     with_start_up,
 )
-from pybench.profiles.experiments import BARE, PLAIN, WHOLE, Ran
-from pybench.profiles.hypotheses import judge_hypothesis, side
+from pybench.profiles.hypotheses import WORKLOADS, Judged, side
+from pybench.records.bottleneck import (
+    Cause,
+    Collections,
+    Estimate,
+    Findings,
+    Run,
+    Verdict,
+    share,
+)
+from pybench.records.profile_run import (
+    BARE,
+    PLAIN,
+    WHOLE,
+    Batch,
+    Executions,
+    PausesSeen,
+    Report,
+    SampledFunction,
+)
+from pybench.report.bottleneck import top_functions, verdict_lines
 
 pytestmark = pytest.mark.once
 
@@ -37,6 +50,11 @@ def cause(name: str, low: float, value: float, high: float) -> Cause:
 
 def of(mean: float, half_width: float | None = 0.02) -> Estimate:
     return Estimate(mean=mean, half_width=half_width, deviation=half_width, count=5)
+
+
+def judged(title: str, found: Findings) -> tuple[Judged, ...]:
+    (workload,) = (one for one in WORKLOADS if one.title == title)
+    return workload.judge(found)
 
 
 def findings(verdict: Verdict, **more: object) -> Findings:
@@ -142,9 +160,9 @@ def test_each_verdict_has_one_sentence_of_advice(name: str, word: str) -> None:
 
 def test_functions_on_top_are_named_with_their_c_code() -> None:
     seen = (
-        {"name": "/a/b/csv.py:9(Reader.__next__)", "share": 0.62, "native": 0.4},
-        {"name": "/a/b/pipe.py:3(run)", "share": 0.3, "native": 0.0},
-        {"name": "/a/b/rare.py:3(run)", "share": 0.001, "native": 0.0},
+        SampledFunction(name="/a/b/csv.py:9(Reader.__next__)", share=0.62, native=0.4),
+        SampledFunction(name="/a/b/pipe.py:3(run)", share=0.3, native=0.0),
+        SampledFunction(name="/a/b/rare.py:3(run)", share=0.001, native=0.0),
     )
 
     found = findings(judge([cause(BYTECODE, 0.8, 0.9, 1.0)]), sampled=seen)
@@ -175,19 +193,17 @@ def test_claim_is_judged_by_its_interval(
 
 def test_raised_thresholds_that_save_nothing_are_refuted_with_the_reason() -> None:
     verdict = judge([cause(ALLOCATION, 0.8, 0.9, 1.0)])
-    found = findings(
-        verdict,
+    collections = Collections(
         collectors={"off": of(0.2), "frozen": of(0.5), "thresholds x100": of(1.01)},
         full_pause_share=0.97,
     )
 
-    *held, raised = judge_hypothesis("GC Workload", found)
+    *held, raised = judged("GC Workload", findings(verdict, collections=collections))
 
     assert [one.outcome for one in held] == ["holds"] * 3
     assert raised.outcome == "refuted"
     assert "101% ± 2%: 97% of the pause time is in full collections" in raised.why
-    lines = list(hypothesis_lines("GC Workload", found))
-    assert lines[-1].startswith("Hypothesis refuted: raised thresholds")
+    assert raised.claim.startswith("raised thresholds")
 
 
 @pytest.mark.parametrize(
@@ -204,13 +220,11 @@ def test_cause_is_judged_by_the_verdict(
 ) -> None:
     found = findings(Verdict(cause=cause_found, evidence="seen"))
 
-    assert [one.outcome for one in judge_hypothesis(title, found)] == [outcome]
+    assert [one.outcome for one in judged(title, found)] == [outcome]
 
 
 def test_what_was_not_measured_leaves_the_claim_open() -> None:
-    outcomes = judge_hypothesis(
-        "GC Workload", findings(Verdict(cause=None, evidence=""))
-    )
+    outcomes = judged("GC Workload", findings(Verdict(cause=None, evidence="")))
 
     assert {one.outcome for one in outcomes} == {"open"}
 
@@ -222,9 +236,14 @@ def test_what_was_not_measured_leaves_the_claim_open() -> None:
 def test_full_collections_have_a_share_of_the_pauses(
     pauses: list[int], generations: list[int], expected: float | None
 ) -> None:
-    observed = {"pauses_ns": pauses, "generations": generations}
+    seen = PausesSeen(
+        pauses_ns=tuple(pauses),
+        generations=tuple(generations),
+        count=len(pauses),
+        sum_ns=sum(pauses),
+    )
 
-    assert full_share(observed) == expected
+    assert full_share(seen) == expected
 
 
 @pytest.mark.parametrize("factor", [1, 5, 20])
@@ -234,30 +253,35 @@ def test_waiting_for_a_cpu_is_no_start_up(factor: int) -> None:
     The interpreter takes 20 ms, the program 80 ms at any execution.
     """
 
-    def ran(condition: str, ns: int, number: int, report: Mapping[str, object]) -> Ran:
-        return Ran(
+    def run(condition: str, ms: int, number: int, report: Report) -> Run:
+        return Run(
             condition=condition,
             number=number,
-            wall_ns=ns * factor,
-            cpu_ns=ns,
-            queued_ns=ns * (factor - 1),
+            wall_ns=ms * 1_000_000 * factor,
+            cpu_ns=ms * 1_000_000,
+            queued_ns=ms * 1_000_000 * (factor - 1),
             begun_ns=0,
             report=report,
         )
 
-    execution = {"wall_ns": 80_000_000 * factor, "calls": 1}
-    execution["queued_ns"] = 80_000_000 * (factor - 1)
+    batch = Batch(
+        wall_ns=80_000_000 * factor,
+        own_cpu_ns=80_000_000,
+        cpu_ns=80_000_000,
+        queued_ns=80_000_000 * (factor - 1),
+    )
+    execution = Executions(calls=1, batches=(batch,), **asdict(batch))
     runs = [
-        ran(condition, ns, number, report)
+        run(condition, ms, number, report)
         for number in range(3)
-        for condition, ns, report in (
-            (WHOLE, 100_000_000, {}),
-            (BARE, 20_000_000, {}),
-            (PLAIN, 100_000_000, {"first": execution, "steady": execution}),
+        for condition, ms, report in (
+            (WHOLE, 100, Report()),
+            (BARE, 20, Report()),
+            (PLAIN, 100, Report(first=execution, steady=execution)),
         )
     ]
 
-    causes, _ = with_start_up([cause(BYTECODE, 0.9, 1.0, 1.0)], Runs(runs), {}, "")
+    causes, _ = with_start_up([cause(BYTECODE, 0.9, 1.0, 1.0)], Runs(runs), "")
 
     start_up = causes[-1]
     assert start_up.name == START_UP

@@ -4,9 +4,9 @@ Measured children load it by its path. The target's interpreter need not have py
 """
 
 import json
-import subprocess
 from pathlib import Path
 
+from pybench.children import run
 from pybench.interpreters import Interpreter
 from pybench.interpreters.prepare import PrepareError, prepare, source_folder
 
@@ -63,15 +63,10 @@ def extension_of(interpreter: Interpreter, *, build: bool = False) -> Path:
 
 def _asked(python: Path) -> tuple[str | None, str]:
     """Ask an interpreter for its extension, and for how such files end."""
+    answer = run([python, "-P", "-c", _ASK], timeout_s=_TIMEOUT_S)
     try:
-        done = subprocess.run(
-            [str(python), "-P", "-c", _ASK],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-        )
-        own, suffix = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise ExtensionMissingError(f"{python} did not answer: {error}") from None
+        own, suffix = json.loads(answer.stdout)
+    except ValueError as error:
+        reason = answer.problem or error
+        raise ExtensionMissingError(f"{python} did not answer: {reason}") from None
     return own, str(suffix)

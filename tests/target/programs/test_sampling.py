@@ -2,13 +2,12 @@
 
 import dis
 import functools
+import json
 import re
 import subprocess
 import sys
-import time
 import timeit
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,17 @@ import pytest
 
 from pybench.interpreters import Interpreter, probe
 from pybench.profiles import experiments, extensions
-from pybench.profiles.bottleneck import sampled
-from pybench.profiles.experiments import NATIVE, Condition, Ran, parse_target
+from pybench.profiles.bottleneck import sampled_ends
+from pybench.profiles.experiments import Condition
 from pybench.profiles.extensions import ExtensionMissingError, extension_of
-from pybench.target.programs import profile_target as subject
-from pybench.target.programs.profile_target import is_ours, sampling
+from pybench.profiles.targets import parse_target
+from pybench.records.bottleneck import Run
+from pybench.records.profile_run import NATIVE, SamplesSeen
+from pybench.target.programs import profile_target, sampling, target_calls
+from pybench.target.programs.sampling import Sample
 
 PROGRAMS = Path(__file__).parents[2] / "data" / "programs"
+SAMPLES = Path(__file__).parents[2] / "data" / "profiles" / "samples.json"
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="n/a: Linux's timers")
 
 NAMES = ["LOAD_FAST", "CALL_BUILTIN_FAST", "CALL", "CALL_PY_EXACT_ARGS", "BINARY_OP"]
@@ -31,8 +34,8 @@ LOAD, BUILTIN, CALL, PYTHON, OPERATOR = range(5)
 
 def sample(
     opcode: int, ns: int = 1, place: int = 1, entering: bool = False, offset: int = 0
-) -> tuple[int, int, int, int, int, int, bool]:
-    return (1, ns, 7, offset, opcode, place, entering)
+) -> Sample:
+    return Sample(1, ns, 7, offset, opcode, place, entering)
 
 
 @pytest.mark.once
@@ -103,26 +106,24 @@ def test_recorded_samples_are_told_apart(
 
     found = sampling.tally(recorded, NAMES, callees)
 
-    assert found[sampling.NATIVE] == native
-    assert found[sampling.BYTECODE] == bytecode
-    assert found[sampling.OPEN] == remains
+    assert (found.native, found.bytecode, found.open) == (native, bytecode, remains)
 
 
 @pytest.mark.once
 def test_sample_without_a_frame_is_no_share() -> None:
     found = sampling.tally([sample(-1, 5), sample(LOAD, 2)], NAMES, {})
 
-    assert found["unread"] == 5
-    assert sampled(found) == (0.0, 0.0)
-    assert sampled({"missing": "why"}) is None
-    assert sampled(sampling.tally([], NAMES, {})) is None
+    assert found.unread == 5
+    assert sampled_ends(found) == (0.0, 0.0)
+    assert sampled_ends(SamplesSeen(missing="why")) is None
+    assert sampled_ends(sampling.tally([], NAMES, {})) is None
 
 
 @pytest.mark.once
 def test_what_remains_open_widens_the_share() -> None:
     recorded = [sample(LOAD, 5), sample(BUILTIN, 3), sample(CALL, 2)]
 
-    assert sampled(sampling.tally(recorded, NAMES, {})) == (0.3, 0.5)
+    assert sampled_ends(sampling.tally(recorded, NAMES, {})) == (0.3, 0.5)
     assert sampling.open_sites(recorded, NAMES) == {(7, 0)}
 
 
@@ -147,7 +148,7 @@ class Plain(dict[str, int]):
 @pytest.mark.parametrize(
     ("called", "expected"),
     [
-        (sampled, True),
+        (sampled_ends, True),
         (Written().method, True),
         (Written, True),
         (Written(), True),
@@ -156,7 +157,7 @@ class Plain(dict[str, int]):
         (str.upper, False),
         (int, False),
         (Plain, False),
-        (functools.partial(sampled, {}), False),
+        (functools.partial(sampled_ends, SamplesSeen()), False),
     ],
 )
 def test_callable_is_written_in_python_or_c(called: object, expected: bool) -> None:
@@ -201,79 +202,69 @@ def python() -> Interpreter:
     return probe(sys.executable)
 
 
-def sampled_run(python: Interpreter, word: str, extension: Path | None) -> Ran:
-    condition = Condition(name=NATIVE, observe="native", collector="off")
+def sampled_run(python: Interpreter, word: str, extension: Path | None) -> Run:
+    condition = Condition(name=NATIVE, observe="native", is_collecting=False)
     return experiments.run(python, parse_target(word), condition, 0, 60.0, extension)
 
 
-def pooled(python: Interpreter, word: str) -> dict[str, Any]:
-    """Run until there are samples enough: a busy machine gives few in one run."""
-    extension, found = extension_of(python), Counter[str]()
-    functions: list[str] = []
-    while found["samples"] < 150:
-        ran = sampled_run(python, word, extension)
-        assert ran.problem == ""
-        observed = ran.report["observed"]
-        assert observed["lost"] == 0
-        functions += [one["name"] for one in observed["functions"]]
-        found.update({k: v for k, v in observed.items() if isinstance(v, int | float)})
-    return {**found, "functions": functions}
+with SAMPLES.open() as file:
+    RECORDED = json.load(file)
 
 
-def piece_ns(function: Callable[[], object]) -> float:
-    """Return the CPU time of one call, the least of several."""
-    found = []
-    for _ in range(15):
-        begun = time.thread_time_ns()
-        function()
-        found.append(time.thread_time_ns() - begun)
-    return min(found)
-
-
-@ON_LINUX
+@pytest.mark.once
+@pytest.mark.parametrize("build", RECORDED)
 @pytest.mark.parametrize(
     ("function", "least", "most"),
     [
         # Bytecode, though C code calls it: a tenth is what C adds.
-        ("summed_generator", 0.0, 0.4),
+        ("summed_generator", 0.0, 0.2),
         # Bytecode: what helps operators is no C code.
-        ("big_numbers", 0.0, 0.3),
+        ("big_numbers", 0.0, 0.1),
         # Bytecode: calls by keywords and by star of Python functions.
-        ("starred_calls", 0.0, 0.3),
-        ("checksum", 0.7, 1.0),
-        ("checksum_starred", 0.7, 1.0),
+        ("starred_calls", 0.0, 0.1),
+        ("checksum", 0.9, 1.0),
+        ("checksum_starred", 0.9, 1.0),
         # Threads that nobody told of the sampler, two of them in C code.
-        ("checksum_in_threads", 0.6, 1.0),
+        ("checksum_in_threads", 0.9, 1.0),
+        ("halves", 0.3, 0.7),
     ],
 )
 def test_share_of_c_code_is_that_of_the_program(
-    python: Interpreter, function: str, least: float, most: float
+    build: str, function: str, least: float, most: float
 ) -> None:
-    observed = pooled(python, f"{PROGRAMS / 'shares.py'}:{function}")
+    """As recorded: the instructions are those of a build, the time is not ours."""
+    recorded = RECORDED[build][function]
+    names = sorted({word for *_, word, _, _ in recorded["samples"]})
+    samples = [
+        Sample(1, ns, code, offset, names.index(word), place, entering)
+        for ns, code, offset, word, place, entering in recorded["samples"]
+    ]
+    callees = {
+        (code, offset): Counter(called) for code, offset, called in recorded["callees"]
+    }
 
-    share = sampled(observed)
-    assert share is not None
-    assert least <= share[0] <= share[1] <= most
-    top = "Thread.run" if "threads" in function else function
-    assert any(f"({top}" in name for name in observed["functions"])
+    ends = sampled_ends(sampling.tally(samples, names, callees))
+
+    assert ends is not None
+    assert ends[0] == pytest.approx(recorded["native"], abs=1e-6)
+    assert least <= ends[0] <= ends[1] <= most
 
 
 @ON_LINUX
-def test_share_is_that_of_pieces_timed_apart(python: Interpreter) -> None:
-    """Half and half, more or less: each half is run alone as well."""
-    source = PROGRAMS / "shares.py"
-    pieces: dict[str, Any] = {"__name__": "shares"}
-    exec(compile(source.read_bytes(), source, "exec"), pieces)
+@pytest.mark.parametrize("function", ["checksum_in_threads", "halves"])
+def test_samples_of_a_program_are_told_apart(
+    python: Interpreter, function: str
+) -> None:
+    extension = extension_of(python)
 
-    observed = pooled(python, f"{source}:halves")
-    native, bytecode = (
-        piece_ns(pieces["native_half"]),
-        piece_ns(pieces["bytecode_half"]),
+    ran = sampled_run(python, f"{PROGRAMS / 'shares.py'}:{function}", extension)
+
+    seen = ran.report.observed
+    assert (ran.problem, seen.missing, seen.lost) == ("", "", 0)
+    assert 0 <= seen.native <= seen.told_ns
+    assert all(
+        "shares.py" in one.name or "threading.py" in one.name for one in seen.functions
     )
-
-    share = sampled(observed)
-    assert share is not None
-    assert share[0] == pytest.approx(native / (native + bytecode), abs=0.25)
 
 
 @pytest.mark.once
@@ -281,7 +272,7 @@ def test_without_the_extension_the_reason_is_said(python: Interpreter) -> None:
     ran = sampled_run(python, f"{PROGRAMS / 'shares.py'}:checksum", None)
 
     assert ran.problem == ""
-    assert "not built" in ran.report["observed"]["missing"]
+    assert "not built" in ran.report.observed.missing
 
 
 @ON_LINUX
@@ -300,12 +291,12 @@ def test_program_that_takes_the_signal_is_told(
     ran = sampled_run(python, f"{tmp_path / 'taker.py'}:run", extension_of(python))
 
     assert ran.problem == ""
-    assert "the program took signal" in ran.report["observed"]["missing"]
+    assert "the program took signal" in ran.report.observed.missing
 
 
 FORKING_THREAD = """
 import os, sys, threading
-from pybench.target.programs.profile_target import sampling
+from pybench.target.programs import sampling
 assert not sampling.Samples(sys.argv[1]).missing
 children = []
 thread = threading.Thread(target=lambda: children.append(os.fork()))
@@ -379,17 +370,24 @@ def test_time_that_it_takes_to_hand_samples_out_is_not_the_targets(
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    "path", [sampling.__file__, "<timeit-src>", subject.__file__, timeit.__file__]
+    "path",
+    [
+        sampling.__file__,
+        "<timeit-src>",
+        profile_target.__file__,
+        target_calls.__file__,
+        timeit.__file__,
+    ],
 )
 def test_what_stands_around_the_target_is_no_function_on_top(path: str) -> None:
     """What it runs for the target counts in the whole all the same."""
     around = compile("0", path, "exec")
     target = compile("0", "program.py", "exec")
     codes = {7: around, 8: target}
-    samples = [sample(LOAD, ns=3), (1, 1, 8, 0, LOAD, 1, False)]
+    samples = [sample(LOAD, ns=3), Sample(1, 1, 8, 0, LOAD, 1, False)]
 
-    listed = sampling.functions(samples, NAMES, {}, codes, is_ours)
+    listed = sampling.functions(samples, NAMES, {}, codes)
 
-    assert [(one["name"], one["share"]) for one in listed] == [
+    assert [(one.name, one.share) for one in listed] == [
         ("program.py:1(<module>)", 0.25)
     ]

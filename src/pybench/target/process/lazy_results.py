@@ -3,8 +3,7 @@
 The one place that decides it, for everything that calls what somebody else wrote: the
 notebook, ``%bench``, ``pybench profile run``, rows. It looks at what a call returned,
 and not at what was called: a partial, a method, an object with ``__call__`` or a
-wrapper around a coroutine function returns a coroutine all the same. A file that
-`profiles.subject` loads by its path, so it imports the standard library alone.
+wrapper around a coroutine function returns a coroutine all the same.
 """
 
 import inspect
@@ -19,14 +18,14 @@ from collections.abc import (
 )
 from typing import Any
 
-COROUTINE = "coroutine"
-AWAITABLE = "awaitable"
-ASYNC_GENERATOR = "asynchronous generator"
-GENERATOR = "generator"
-ITERATOR = "lazy iterator"
-
-# These run on an event loop.
-ASYNCHRONOUS = (COROUTINE, AWAITABLE, ASYNC_GENERATOR)
+from pybench.records.lazy_kinds import ASYNC_GENERATOR as ASYNC_GENERATOR
+from pybench.records.lazy_kinds import ASYNCHRONOUS as ASYNCHRONOUS
+from pybench.records.lazy_kinds import AWAITABLE as AWAITABLE
+from pybench.records.lazy_kinds import COROUTINE as COROUTINE
+from pybench.records.lazy_kinds import GENERATOR as GENERATOR
+from pybench.records.lazy_kinds import ITERATOR as ITERATOR
+from pybench.records.lazy_kinds import article as article
+from pybench.records.lazy_kinds import sentence as sentence
 
 # Iterators that call back or read another iterator only as they are asked, and end
 # where that ends. `count`, `cycle` and `repeat` never do.
@@ -42,7 +41,7 @@ class UnfinishedError(TypeError):
     call : callable
         What was called.
     kind : str
-        One of the constants above.
+        One of the kinds of `pybench.records.lazy_kinds`.
     """
 
     def __init__(self, call: Callable[[], object], kind: str) -> None:
@@ -106,21 +105,6 @@ def look(call: Callable[[], object], result: object) -> None:
     if kind:
         discard(result)
         raise UnfinishedError(call, kind)
-
-
-def article(kind: str) -> str:
-    """Return the kind with its article."""
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-
-
-def sentence(kind: str) -> str:
-    """Say how calls of such a kind are run."""
-    how = "awaited to its end on an event loop"
-    if kind == ASYNC_GENERATOR:
-        how = "run to its end on an event loop"
-    elif kind not in ASYNCHRONOUS:
-        how = "run to its end, its items dropped"
-    return f"each call makes {article(kind)}, which is {how}: both are timed"
 
 
 def drained(call: Callable[[], Any]) -> Callable[[], object]:

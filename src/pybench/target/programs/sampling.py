@@ -1,9 +1,8 @@
 """What a measured child does with the sampler: how much of its CPU time is C code.
 
-Loaded by its path in the child, beside the program `profile_target`, so it imports the
-standard library alone. *C code* is CPU time below a callable that is written in C and
-that an instruction called, without the Python frames that it calls back. What helps the
-evaluation loop is none: operators, iterators, making a frame.
+*C code* is CPU time below a callable that is written in C and that an instruction
+called, without the Python frames that it calls back. What helps the evaluation loop is
+none: operators, iterators, making a frame.
 
 A sample is in C code when the instruction of its frame calls a C callable, and neither
 the evaluation loop itself was interrupted nor a frame was under way. Most instructions
@@ -19,12 +18,37 @@ import types
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
-from typing import Any
+from typing import Any, NamedTuple
 
-# Thread, ns, id of the code, offset in bytes, opcode, place, a frame under way.
-Sample = tuple[int, int, int, int, int, int, bool]
+from pybench.records.profile_run import SampledFunction, SamplesSeen
+from pybench.target.programs.profile_observers import (
+    FUNCTIONS,
+    Observer,
+    is_around,
+    named,
+)
+
+
+class Sample(NamedTuple):
+    """One of ``_pybench.sampler_drain``; ``entering`` is a frame under way."""
+
+    thread: int
+    ns: int
+    code: int  # its id
+    offset: int  # in bytes
+    opcode: int
+    place: int
+    entering: bool
+
+    @property
+    def site(self) -> tuple[int, int]:
+        """The instruction."""
+        return self.code, self.offset
+
+
 # An instruction that calls: id of the code, offset in bytes.
 Site = tuple[int, int]
 
@@ -56,9 +80,6 @@ UNTOLD = {
     "CALL_NON_PY_GENERAL",
 }
 
-# Python functions that are kept, by the CPU time of what they do themselves.
-FUNCTIONS = 15
-
 
 def opcode_names() -> Sequence[str]:
     """Return the names of the instructions as they are in memory, by opcode."""
@@ -79,48 +100,52 @@ def kind_of(name: str) -> str:
 
 
 def tally(
-    samples: Iterable[Sample],
+    samples: Sequence[Sample],
     names: Sequence[str],
     callees: Mapping[Site, Counter[str]],
-) -> dict[str, float]:
-    """Return nanoseconds of C code, of bytecode, and of what remains open.
+) -> SamplesSeen:
+    """Add up the time of C code, of bytecode, and of what remains open.
 
     Parameters
     ----------
-    samples : iterable of Sample
-        As ``_pybench.sampler_drain`` returns them.
     names : sequence of str
         Of the instructions, by opcode.
     callees : mapping
         What the instructions that leave it open called: how often C, how often
         Python. One that called both is split in this ratio.
     """
-    found = {NATIVE: 0.0, BYTECODE: 0.0, OPEN: 0.0, "library": 0.0, "unread": 0.0}
+    native = bytecode = untold = library = unread = 0.0
     for sample in samples:
-        ns, place = sample[1], sample[5]
-        if sample[4] < 0:
-            found["unread"] += ns
+        if sample.opcode < 0:
+            unread += sample.ns
             continue
-        native, untold = part_native(sample, names, callees)
-        found[NATIVE] += ns * native
-        found[OPEN] += ns * untold
-        found[BYTECODE] += ns * (1 - native - untold)
-        if place == LIBRARY and not native and not untold:
-            found["library"] += ns
-    return found
+        in_c, in_either = part_native(sample, names, callees)
+        native += sample.ns * in_c
+        untold += sample.ns * in_either
+        bytecode += sample.ns * (1 - in_c - in_either)
+        if sample.place == LIBRARY and not in_c and not in_either:
+            library += sample.ns
+    return SamplesSeen(
+        native=native,
+        bytecode=bytecode,
+        open=untold,
+        library=library,
+        unread=unread,
+        samples=len(samples),
+        threads=len({sample.thread for sample in samples}),
+    )
 
 
 def part_native(
     sample: Sample, names: Sequence[str], callees: Mapping[Site, Counter[str]]
 ) -> tuple[float, float]:
     """Return what part of a sample is C code, and what part cannot be told."""
-    _, _, code, offset, opcode, place, entering = sample
-    kind = kind_of(names[opcode])
-    if kind == BYTECODE or place == LOOP or entering:
+    kind = kind_of(names[sample.opcode])
+    if kind == BYTECODE or sample.place == LOOP or sample.entering:
         return 0.0, 0.0
     if kind == NATIVE:
         return 1.0, 0.0
-    called = callees.get((code, offset))
+    called = callees.get(sample.site)
     if not called:
         return 0.0, 1.0
     return called[NATIVE] / called.total(), 0.0
@@ -128,7 +153,7 @@ def part_native(
 
 def open_sites(samples: Iterable[Sample], names: Sequence[str]) -> set[Site]:
     """Return the instructions whose callee the samples leave open."""
-    return {(one[2], one[3]) for one in samples if part_native(one, names, {})[1]}
+    return {one.site for one in samples if part_native(one, names, {})[1]}
 
 
 def is_python(called: object) -> bool:
@@ -251,15 +276,13 @@ def load(path: str) -> Any:
     return module
 
 
-class Samples:
+class Samples(Observer):
     """Samples all threads that `threading` starts, and the one that makes this."""
 
     def __init__(self, path: str | None) -> None:
         self.missing = ""
         self.samples: list[Sample] = []
-        self.lost = 0
-        # What is switched on and off around each batch, as a profile is.
-        self.profile = self
+        self._lost = 0
         self._sampler: Any = None
         try:
             if path is None:
@@ -290,11 +313,7 @@ class Samples:
     def begin(self) -> None:
         """Forget what was seen so far."""
         self.samples.clear()
-        self.lost = 0
-
-    def end(self) -> dict[str, Any]:
-        """Return nothing: `settle` says what was seen."""
-        return {}
+        self._lost = 0
 
     def enable(self) -> None:
         """Keep what is seen from now on."""
@@ -305,10 +324,10 @@ class Samples:
     def disable(self) -> None:
         """Keep what was seen until now."""
         samples, lost = self._drained()
-        self.samples += samples
-        self.lost += lost
+        self.samples += map(Sample._make, samples)
+        self._lost += lost
 
-    def _drained(self) -> tuple[list[Sample], int]:
+    def _drained(self) -> tuple[list[Any], int]:
         if self._sampler is None:
             return [], 0
         try:
@@ -318,31 +337,19 @@ class Samples:
             return [], 0
         return samples, lost
 
-    def settle(
-        self, run: Callable[[], object], is_ours: Callable[[str], bool]
-    ) -> dict[str, Any]:
-        """Stop, and return what the samples say.
-
-        Parameters
-        ----------
-        run : callable
-            Runs the target once more, to see what it calls where that is open.
-        is_ours : callable
-            Tells whether a file is one of those that stand around the target.
-        """
+    def settle(self, run: Callable[[], object], seen: object) -> SamplesSeen:
+        """Stop, and return what the samples say; see `Observer`."""
         if self._sampler is None:
-            return {"missing": self.missing}
+            return SamplesSeen(missing=self.missing)
         self._sampler.sampler_stop()
         names, codes = opcode_names(), code_objects()
         sites = open_sites(self.samples, names)
         callees = callees_of(run, sites, codes) if sites else {}
-        return {
-            **tally(self.samples, names, callees),
-            "samples": len(self.samples),
-            "lost": self.lost,
-            "threads": len({one[0] for one in self.samples}),
-            "functions": functions(self.samples, names, callees, codes, is_ours),
-        }
+        return replace(
+            tally(self.samples, names, callees),
+            lost=self._lost,
+            functions=functions(self.samples, names, callees, codes),
+        )
 
 
 def functions(
@@ -350,8 +357,7 @@ def functions(
     names: Sequence[str],
     callees: Mapping[Site, Counter[str]],
     codes: Mapping[int, types.CodeType],
-    is_ours: Callable[[str], bool],
-) -> list[dict[str, Any]]:
+) -> tuple[SampledFunction, ...]:
     """Return the Python functions on top: CPU time of their own, and of their C calls.
 
     Those whose code is gone have no name, and are left out. So are those that stand
@@ -360,22 +366,20 @@ def functions(
     """
     whole: Counter[int] = Counter()
     native: Counter[int] = Counter()
-    for sample in samples:
-        whole[sample[2]] += sample[1]
-        native[sample[2]] += int(sample[1] * part_native(sample, names, callees)[0])
+    for one in samples:
+        whole[one.code] += one.ns
+        native[one.code] += int(one.ns * part_native(one, names, callees)[0])
     everything = max(1, whole.total())
-    found: list[dict[str, Any]] = []
-    for code, ns in whole.most_common():
-        known = codes.get(code)
-        if known is None or is_ours(known.co_filename):
-            continue
-        if len(found) < FUNCTIONS:
-            found.append(
-                {
-                    "name": f"{known.co_filename}:{known.co_firstlineno}"
-                    f"({known.co_qualname})",
-                    "share": ns / everything,
-                    "native": native[code] / everything,
-                }
-            )
-    return found
+    known = [
+        (codes[code], ns, native[code])
+        for code, ns in whole.most_common()
+        if code in codes and not is_around(codes[code].co_filename)
+    ]
+    return tuple(
+        SampledFunction(
+            name=named(code, code.co_qualname),
+            share=ns / everything,
+            native=in_c / everything,
+        )
+        for code, ns, in_c in known[:FUNCTIONS]
+    )

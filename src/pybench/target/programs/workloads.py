@@ -1,19 +1,10 @@
 """The three programs of ``pybench profile`` without a target.
 
-They run in the measured child, so they take the standard library alone. As a script
-this is the third of them: what it imports.
+As a script this is the third of them: what it imports. What is expected of each stands
+in `pybench.profiles.hypotheses`.
 """
 
 import gc
-
-# What the loops do is known, and so is what the profile has to say of them.
-HYPOTHESES = {
-    "Tight Loop": "bytecode alone: CPU time is wall time, the collector has nothing "
-    "to do, no C function is called",
-    "GC Workload": "the collector: without it most of the time is gone; with frozen "
-    "objects or raised thresholds, a part",
-    "Import": "imports: a second execution finds all modules there and takes nothing",
-}
 
 
 def tight_loop() -> int:
