@@ -62,8 +62,6 @@ MAY_IMPORT = {
 EXCEPTIONS = {
     ("target/plugin/changes.py", "statistics"),
     # Still to be taken apart.
-    ("cli/scenario.py", "target"),
-    ("profiles/scenario_comparison.py", "target"),
     ("report/charts/views.py", "comparison"),
     ("report/contents.py", "comparison"),
     ("report/exports/stock.py", "comparison"),
@@ -76,20 +74,15 @@ RAW_PROCESSES = {
     "comparison/worker.py",
     "profiles/gc_pauses.py",
     "profiles/memory.py",
-    "profiles/scenario_child.py",
     "target/plugin/rerun.py",
     "target/process/identity.py",
-    "target/programs/scenario_memory.py",
-    "target/programs/scenario_server.py",
 }
 SCHEMAS_ELSEWHERE = {
     "profiles/doctor.py",
-    "profiles/scenario_comparison.py",
     "report/charts/looks.py",
     "report/exports/speedscope.py",
     "report/site/writing.py",
     "target/process/iterations.py",
-    "target/programs/scenario_record.py",
 }
 UNTYPED_DOCUMENTS = {
     "report/charts/imports.py",

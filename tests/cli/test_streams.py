@@ -13,7 +13,7 @@ import pytest
 
 from pybench import streams
 from pybench.cli import status
-from pybench.profiles import scenario_child
+from pybench.profiles import scenario
 
 pytestmark = [
     pytest.mark.once,
@@ -166,10 +166,8 @@ def test_compare_confirms_whatever_becomes_of_its_table(
 def test_a_scenario_saves_its_record(tmp_path: Path, redirection: str) -> None:
     words = ["cpu", "--workers=1", "--iterations=2", "--work-iters=1", "--warmup=0"]
     record = tmp_path / "record.json"
-    launch = [sys.executable, "-P", "-c", scenario_child._LAUNCH]
-    done = shell(
-        [*launch, scenario_child._SOURCE, *words, f"--json={record}"], redirection
-    )
+    launch = [sys.executable, "-P", "-c", scenario._LAUNCH]
+    done = shell([*launch, scenario._SOURCE, *words, f"--json={record}"], redirection)
 
     assert done.returncode == status.OK
     assert json.loads(record.read_text())["result"]["iterations_done"] == 2

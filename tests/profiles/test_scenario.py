@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 import os
 import platform
 import re
@@ -10,27 +11,35 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pybench import children
 from pybench.interpreters import find
+from pybench.progress import Meter
+from pybench.records.scenario import (
+    Extremes,
+    ScenarioError,
+    ScenarioRecord,
+    Settings,
+    add_options,
+    settings_of,
+)
 from pybench.target.programs import (
     scenario_client,
     scenario_interpreters,
     scenario_memory,
     scenario_pools,
     scenario_record,
-    scenario_settings,
     scenario_work,
 )
-from pybench.target.programs.scenario import run
-from pybench.target.programs.scenario_settings import Settings
-from pybench.target.programs.scenario_work import Job, ScenarioError
+from pybench.target.programs.scenario_record import Measured
+from pybench.target.programs.scenario_work import Job
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scenario1.py"
@@ -60,11 +69,25 @@ def scenario(tmp_path: Path) -> Scenario:
 
 @pytest.fixture(scope="module")
 def with_interpreters() -> str:
-    """Return a Python that has interpreters with a GIL each, newest first."""
-    for one in reversed(find().interpreters):
-        if one.kind not in ("3.11", "3.12", "3.12t"):
-            return str(one.path)
+    """Return a Python that has interpreters with a GIL each."""
+    if sys.hexversion >= 0x030D0000:
+        return sys.executable
+    # To ask all Pythons of the machine takes long: first those of pyenv.
+    for environ in (os.environ | {"PATH": "", "PYBENCH_PYTHONS": ""}, None):
+        for python in reversed(find(environ).interpreters):
+            if python.kind not in ("3.11", "3.12", "3.12t"):
+                return str(python.path)
     pytest.skip("n/a: no Python from 3.13 on is here")
+
+
+def run(settings: Settings) -> ScenarioRecord:
+    """Run a scenario in this process."""
+    module = importlib.import_module("pybench.target.programs.scenario")
+    measured = Measured(
+        settings=settings, environment=scenario_record.environment(settings)
+    )
+    module.run(measured, Meter(after_s=math.inf))
+    return measured.record()
 
 
 def lines_after(output: str, head: str) -> dict[str, str]:
@@ -130,8 +153,11 @@ def test_both_scripts_are_one_code() -> None:
 
 # How the command reads and writes, which all commands share.
 SHARED = {
+    "pybench.children",
+    "pybench.progress",
     "pybench.records",
     "pybench.records.files",
+    "pybench.records.scenario",
     "pybench.records.texts",
     "pybench.streams",
 }
@@ -158,7 +184,7 @@ def test_needs_nothing_but_the_standard_library(module: str, shared: set[str]) -
 
     foreign, ours = (line.split() for line in done.stdout.splitlines())
     assert {*foreign} <= {"pybench", "__main__", "__mp_main__"}
-    others = {name for name in ours if ".scenario" not in name}
+    others = {name for name in ours if ".programs.scenario" not in name}
     assert others == {"pybench.target", "pybench.target.programs", *shared}
 
 
@@ -210,7 +236,8 @@ def test_workers_without_common_memory_hear_of_the_writes_of_others() -> None:
 def test_map_and_sum_give_what_one_worker_gives(mode: str) -> None:
     """Whatever the parts, and in order."""
     settings = Settings(scenario="map", mode=mode, workers=3, work_iters=100)
-    jobs = scenario_settings.jobs_of(settings)
+    module = importlib.import_module("pybench.target.programs.scenario")
+    jobs = module.jobs_of(settings)
     shared = scenario_pools.shared_object("map", mode, range(100))
     with scenario_pools.make_pool(mode, "forkserver", jobs, shared) as pool:
         assert pool.start(30) == {}
@@ -230,12 +257,12 @@ def test_map_and_sum_give_what_one_worker_gives(mode: str) -> None:
 @pytest.mark.parametrize(
     ("mode", "fault", "why"),
     [
-        ("threads", "raise", "RuntimeError: planted in round 3"),
+        ("threads", "raise", "RuntimeError: injected in round 3"),
         ("threads", "exit", "SystemExit: 3"),
         ("threads", "hang", "no answer within 0.5 s (--timeout); a thread cannot"),
-        ("processes", "raise", "RuntimeError: planted in round 3"),
+        ("processes", "raise", "RuntimeError: injected in round 3"),
         ("processes", "exit", "SystemExit: 3"),
-        ("processes", "die", "ended by signal 9"),
+        ("processes", "die", "ended by SIGKILL"),
         ("processes", "hang", "no answer within 0.5 s (--timeout); it was killed"),
     ],
 )
@@ -266,7 +293,7 @@ def test_lost_interpreter_is_named(scenario: Scenario, with_interpreters: str) -
 
     assert done.returncode == 4, done.stdout + done.stderr
     assert (
-        "interpreter-2 was lost in round 2: RuntimeError: planted in round 3"
+        "interpreter-2 was lost in round 2: RuntimeError: injected in round 3"
         in done.stdout
     )
     assert "iterations: 3 of 4" in done.stdout
@@ -351,7 +378,7 @@ def test_server_that_loses_a_worker_says_how_many_were_not_answered(
     """The others are asked instead."""
     done = scenario(
         *("server", "--workers=2", "--iterations=40", "--warmup=0", "--load=0"),
-        *("--rate=400", "--fault=raise:2:5", "--timeout=5", "--json=-"),
+        *("--rate=400", "--fault=raise:2:5", "--timeout=1", "--json=-"),
     )
 
     assert done.returncode == 4
@@ -363,9 +390,9 @@ def test_server_that_loses_a_worker_says_how_many_were_not_answered(
 
 
 def test_client_and_workers_agree_on_a_request() -> None:
-    assert scenario_client._REQUEST_BYTES == scenario_work.REQUEST_BYTES
-    request = (-1).to_bytes(8, "little", signed=True) + (7).to_bytes(8, "little")
-    assert scenario_work.number_and_steps(request) == (-1, 7)
+    request = scenario_client.REQUEST.pack(-1, 7)
+
+    assert scenario_work.REQUEST.unpack(request) == (-1, 7)
 
 
 @pytest.mark.parametrize("mode", ["threads", "processes"])
@@ -382,10 +409,9 @@ def test_ctrl_c_prints_and_saves_what_there_is(tmp_path: Path, mode: str) -> Non
         text=True,
         start_new_session=True,
     ) as child:
-        assert child.stdout is not None
-        while "work_iters" not in child.stdout.readline():
+        assert child.stderr is not None
+        while "scenario: round" not in child.stderr.readline():
             assert child.poll() is None
-        time.sleep(3)  # the start of the workers, several times over
         os.killpg(child.pid, signal.SIGINT)
         output, errors = child.communicate(timeout=60)
 
@@ -404,7 +430,7 @@ def test_ctrl_c_prints_and_saves_what_there_is(tmp_path: Path, mode: str) -> Non
         (("--workers=0",), "--workers must be at least 1, not 0"),
         (("--iterations=0",), "--iterations must be at least 1, not 0"),
         (("--work-iters=-1",), "--work-iters must be at least 0, not -1"),
-        (("--timeout=0",), "--timeout must be above 0, not 0.0"),
+        (("--timeout=0",), "'0' is no time: say 90s"),
         (("--rate=nan",), "--rate must be above 0, not nan"),
         (("queue", "--workers=1"), "--workers must be at least 2 for scenario queue"),
         (("--json=no/such/out.json",), "there is no folder no/such"),
@@ -413,12 +439,21 @@ def test_ctrl_c_prints_and_saves_what_there_is(tmp_path: Path, mode: str) -> Non
         (("--fault=burn:1:1",), "--fault 'burn:1:1': say KIND:WORKER:ROUND"),
     ],
 )
-def test_usage_errors(scenario: Scenario, words: tuple[str, ...], message: str) -> None:
-    done = scenario(*words)
+def test_usage_errors(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    """Each before a worker is started."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    module = importlib.import_module("pybench.target.programs.scenario")
 
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    with pytest.raises(SystemExit) as refusal:
+        module.main([*words])
+
+    assert refusal.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_words_ask_for_the_same_again() -> None:
@@ -429,9 +464,9 @@ def test_words_ask_for_the_same_again() -> None:
         scenario="sum", mode="processes", profile="memory", imports=("json", "re")
     )
     parser = argparse.ArgumentParser()
-    scenario_settings.add_options(parser)
+    add_options(parser)
 
-    again = scenario_settings.settings_of(parser.parse_args(settings.words()))
+    again = settings_of(parser.parse_args(settings.words()))
 
     assert again == settings
 
@@ -468,14 +503,18 @@ def test_build_without_a_module_for_interpreters_is_refused(
     monkeypatch.setattr(importlib, "import_module", lacking)
 
     with pytest.raises(ScenarioError, match="No module named '_interpreters'"):
-        scenario_interpreters.interpreters_api()
+        scenario_interpreters.Interpreters()
 
 
-def test_queue_between_interpreters_before_3_14_is_refused() -> None:
-    api = scenario_interpreters.InterpretersAPI(json)
+def test_queue_between_interpreters_before_3_14_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = SimpleNamespace(create=None)
+    monkeypatch.setattr(sys, "hexversion", 0x030D00F0)
+    monkeypatch.setattr(importlib, "import_module", lambda name: module)
 
     with pytest.raises(ScenarioError, match=r"3\.14 or later"):
-        api.create_queue(1)
+        scenario_interpreters.Interpreters().create_queue(1)
 
 
 class FakeProcess:
@@ -549,7 +588,7 @@ def test_course_of_many_samples_is_thinned_evenly() -> None:
     times = [0.05 * number for number in range(1001)]
     document = {"times_s": times, "samples": [one] * 1001, "problem": ""}
 
-    course = scenario_memory.summary(document, 0.05)["course"]
+    course = scenario_memory.summary(document, 0.05).course
 
     assert [moment for moment, *_ in course] == times[::3]
     assert len(course) <= scenario_memory.COURSE_MOST
@@ -567,21 +606,24 @@ def test_summary_says_whether_the_interval_was_kept(
 
     found = scenario_memory.summary(document, 0.05)
 
-    assert found["course"] == [[moment, 10, 4, None] for moment in times]
-    assert found["interval_kept"] is kept
-    assert found["rss"] == {"min": 10, "max": 10, "avg": 10}
-    assert found["pss"] == {"reason": "no permission"}
-    assert found["processes_max"] == 3
+    assert found.course == tuple((moment, 10, 4, None) for moment in times)
+    assert found.interval_kept is kept
+    assert found.rss == Extremes(min=10, max=10, avg=10)
+    assert found.pss == Extremes(reason="no permission")
+    assert found.processes_max == 3
 
 
 def test_lines_say_what_is_missing_and_that_the_interval_was_not_kept() -> None:
-    record = scenario_record.Record(Settings(profile="memory"))
-    record.environment["gil_enabled_after"] = record.environment["gil_enabled"]
+    settings = Settings(profile="memory")
     one = {"rss": 1 << 20, "uss": 1 << 20, "pss": "no permission", "processes": 1}
     document = {"times_s": [0, 0.2], "samples": [one] * 2, "problem": "it was killed"}
-    record.memory = scenario_memory.summary(document, 0.05)
+    measured = Measured(
+        settings=settings,
+        environment=scenario_record.environment(settings),
+        memory=scenario_memory.summary(document, 0.05),
+    )
 
-    lines = scenario_record.result_lines(record)
+    lines = scenario_record.result_lines(measured.record())
 
     head = lines.index("--- memory (bytes) via psutil.memory_full_info() ---")
     assert lines[head + 1 : head + 4] == [
@@ -634,15 +676,15 @@ class Clock:
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("profile", "held_s"), [("memory", [7.0] * 2), ("overhead", [])]
+    ("profile", "is_part"), [("memory", True), ("overhead", False)]
 )
 def test_hold_is_part_of_an_iteration_of_the_memory_profile(
-    monkeypatch: pytest.MonkeyPatch, profile: str, held_s: list[float]
+    monkeypatch: pytest.MonkeyPatch, profile: str, is_part: bool
 ) -> None:
     """Elsewhere it comes between the rounds; what was held is saved beside."""
     module = importlib.import_module("pybench.target.programs.scenario")
     monkeypatch.setattr(module, "time", Clock())
-    memory = {"problem": ""}
+    memory = scenario_memory.summary({"times_s": [], "samples": [], "problem": ""}, 1)
     sampler = SimpleNamespace(begin=lambda: None, end=lambda: memory)
     monkeypatch.setattr(module, "Sampler", lambda interval_s: sampler)
     settings = Settings(
@@ -651,9 +693,9 @@ def test_hold_is_part_of_an_iteration_of_the_memory_profile(
 
     record = run(settings)
 
-    assert [round(value) for value in record.holds_s] == held_s
-    assert [value > 7 for value in record.times_s] == [bool(held_s)] * 2
-    assert ("avg_hold_s" in record.result()) == bool(held_s)
+    assert [value > 7 for value in record.iter_s] == [is_part] * 2
+    held_s = record.document()["result"].get("avg_hold_s")
+    assert held_s == (pytest.approx(7, abs=0.1) if is_part else None)
 
 
 @pytest.mark.once
@@ -688,10 +730,11 @@ def test_environment_of_processes_and_of_memory(
     settings: Settings, lines: list[str]
 ) -> None:
     """The form is that of others, line by line."""
-    facts = scenario_record.environment(settings) | {
-        "build": "3.14.2 free-threading build (main)\n[GCC]", "system": "Linux 6",
-        "arch": "x86_64", "gil_enabled": True, "implementation": "cpython",
-    }  # fmt: skip
+    facts = replace(
+        scenario_record.environment(settings),
+        build="3.14.2 free-threading build (main)\n[GCC]", system="Linux 6",
+        arch="x86_64", gil_enabled=True, implementation="cpython",
+    )  # fmt: skip
 
     assert scenario_record.environment_lines(facts) == [
         "=== environment ===",
@@ -707,15 +750,15 @@ def test_memory_profile_without_psutil_is_refused(
 ) -> None:
     """Before a worker is started, with the reason."""
     monkeypatch.setattr(sys, "path", [])
-    monkeypatch.setattr(subprocess, "Popen", without_packages(subprocess.Popen))
+    monkeypatch.setattr(children, "start", without_packages(children.start))
 
     with pytest.raises(ScenarioError, match="psutil cannot be imported by"):
         run(Settings(profile="memory", iterations=1))
 
 
-def without_packages(popen: Callable[..., Any]) -> Callable[..., Any]:
+def without_packages(start: Callable[..., Any]) -> Callable[..., Any]:
     """Return what starts Python without its packages."""
-    return lambda words, **more: popen([words[0], "-I", "-S", *words[1:]], **more)
+    return lambda words, **more: start([words[0], "-I", "-S", *words[1:]], **more)
 
 
 def test_machine_without_proc_is_said(
@@ -745,8 +788,8 @@ def test_sampler_that_dies_leaves_the_times(monkeypatch: pytest.MonkeyPatch) -> 
 
     found = sampler.end()
 
-    assert "it gave no samples" in found["problem"]
-    assert found["rss"] == {"reason": found["problem"]}
+    assert "it gave no samples" in found.problem
+    assert found.rss == Extremes(reason=found.problem)
 
 
 def test_sampler_ends_with_the_one_that_it_samples(tmp_path: Path) -> None:

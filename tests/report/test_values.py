@@ -194,7 +194,7 @@ def test_a_comparison_of_scenarios_agrees() -> None:
     differences = [math.log(second / first) for first, second in pairs]
     settings = SimpleNamespace(scenario="cpu")
     comparison: Any = SimpleNamespace(
-        sides=[SimpleNamespace(name=name, settings=settings) for name in "ab"],
+        arms=[SimpleNamespace(name=name, settings=settings) for name in "ab"],
         seed=1,
         pairs=pairs,
         verdict=decide({"row": differences}, Plan().for_pairs(len(pairs)))["row"],

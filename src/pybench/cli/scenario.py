@@ -1,26 +1,40 @@
 """``pybench scenario``: threads, processes or interpreters, in rounds of work."""
 
+from __future__ import annotations
+
 import argparse
 import secrets
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.options import host_needs, share
-from pybench.cli.output import write_record
+from pybench.children import describe_end
+from pybench.cli.options import find_interpreter, find_interpreters, host_needs, share
+from pybench.cli.output import add_json, beside, print_error, print_lines, write_record
 from pybench.cli.status import FAILED, INTERRUPTED, UsageError
+from pybench.progress import clock
+from pybench.records.scenario import (
+    ScenarioError,
+    Settings,
+    add_options,
+    settings_of,
+)
 
 if TYPE_CHECKING:
-    from pybench.interpreters import Requested
-    from pybench.profiles.scenario_comparison import Comparison, Side
-    from pybench.target.programs.scenario_settings import Settings
+    from pybench.profiles.scenario import Arm, Comparison
+
+_VERDICTS = {
+    "slower": "slower than",
+    "faster": "faster than",
+    "equivalent": "equivalent to",
+}
 
 
 def add_scenario(subcommands: Any) -> None:
     """Add ``pybench scenario``."""
-    from pybench.target.programs.scenario_settings import add_options
-
     parser = subcommands.add_parser(
         "scenario",
         help="run a pool of threads, processes or interpreters",
@@ -32,6 +46,7 @@ def add_scenario(subcommands: Any) -> None:
         "rest is printed and saved, 130 interrupted, likewise.",
     )
     add_options(parser)
+    add_json(parser)
     parser.add_argument(
         "--python", metavar="PY", action="append", default=[],
         help="as for pybench compare (default: the one that runs this); two of them "
@@ -53,13 +68,9 @@ def add_scenario(subcommands: Any) -> None:
 
 
 def scenario(options: argparse.Namespace) -> int:
-    """Run one side, or compare two."""
-    from pybench.target.programs.scenario_settings import check_json, settings_of
-    from pybench.target.programs.scenario_work import ScenarioError
-
+    """Run one arm, or compare two."""
     try:
         settings = settings_of(options)
-        check_json(options.json)
     except ScenarioError as error:
         raise UsageError(str(error)) from None
     if options.compare or len(options.python) > 1:
@@ -70,18 +81,14 @@ def scenario(options: argparse.Namespace) -> int:
             f"--{given[0]} belongs to a comparison: name --compare MODE1 MODE2, or "
             "--python twice"
         )
-    # Of the parts that need more than the standard library, only for --python.
-    from pybench.profiles.scenario_child import ended, run_child
+    from pybench.profiles.scenario import run_child
 
     words = settings.words()
     if options.json:
         words.append(f"--json={options.json}")
     status, _ = run_child(python_of(options), words)
     if status < 0:
-        print(
-            f"pybench: error: the scenario was {ended(status)}, and saved nothing",
-            file=sys.stderr,
-        )
+        print_error(f"the scenario {describe_end(status)}, and saved nothing")
         return FAILED
     return status
 
@@ -90,26 +97,16 @@ def python_of(options: argparse.Namespace) -> Path:
     """Return the interpreter that was asked for, or the one that runs this."""
     if not options.python:
         return Path(sys.executable)
-    return requested(options)[0].interpreter.path
+    return find_interpreter(options.python[0]).path
 
 
-def requested(options: argparse.Namespace) -> "list[Requested]":
-    """Find the interpreters of ``--python``."""
-    from pybench.interpreters import RequestError, resolve
-
-    try:
-        return resolve(options.python)
-    except RequestError as error:
-        raise UsageError(str(error)) from None
-
-
-def compare(settings: "Settings", options: argparse.Namespace) -> int:
-    """Take pairs, and say what they tell."""
+def compare(settings: Settings, options: argparse.Namespace) -> int:
+    """Take pairs, and print what they tell."""
     host_needs()
-    from pybench.profiles.scenario_comparison import Comparison, compare_sides
+    from pybench.profiles.scenario import Comparison
     from pybench.statistics.plan import Plan, PlanError
 
-    sides = sides_of(settings, options)
+    arms = arms_of(settings, options)
     try:
         plan = Plan(margin=options.margin)
         if options.pairs is not None:
@@ -117,24 +114,20 @@ def compare(settings: "Settings", options: argparse.Namespace) -> int:
     except PlanError as error:
         raise UsageError(str(error)) from None
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-    comparison = Comparison(sides=sides, seed=seed, plan=plan)
+    comparison = Comparison(arms=arms, seed=seed, plan=plan)
     began = time.monotonic()
-    compare_sides(comparison, lambda one: tell(one, time.monotonic() - began))
-    status = write_record(comparison.document(), options.json)
-    out = sys.stderr if options.json == "-" else sys.stdout
-    print("\n".join(lines_of(comparison)), file=out, flush=True)
+    comparison.run(lambda: print_pair(comparison, time.monotonic() - began))
+    status = write_record(comparison.record().document(), options.json)
+    print_lines(lines_of(comparison), beside(options.json))
     if comparison.problem:
-        print(f"pybench: error: {comparison.problem}", file=sys.stderr)
+        print_error(comparison.problem)
         status = FAILED
     return INTERRUPTED if comparison.interrupted else status
 
 
-def sides_of(settings: "Settings", options: argparse.Namespace) -> "tuple[Side, Side]":
-    """Return the two sides, the baseline first."""
-    from dataclasses import replace
-
-    from pybench.profiles.scenario_comparison import Side
-    from pybench.target.programs.scenario_work import ScenarioError
+def arms_of(settings: Settings, options: argparse.Namespace) -> tuple[Arm, Arm]:
+    """Return the two arms, the baseline first."""
+    from pybench.profiles.scenario import Arm
 
     if len(options.python) > 2 or (options.compare and len(options.python) > 1):
         raise UsageError(
@@ -143,15 +136,15 @@ def sides_of(settings: "Settings", options: argparse.Namespace) -> "tuple[Side, 
         )
     if not options.compare:
         first, second = (
-            Side(name=one.name, python=one.interpreter.path, settings=settings)
-            for one in requested(options)
+            Arm(name=asked.name, python=asked.interpreter.path, settings=settings)
+            for asked in find_interpreters(options.python)
         )
         return first, second
     python = python_of(options)
     same = options.compare[0] == options.compare[1]
     try:
         first, second = (
-            Side(
+            Arm(
                 # A mode with itself: a comparison of nothing, which is a fine test.
                 name=f"{mode}#{number}" if same else mode,
                 python=python,
@@ -164,14 +157,12 @@ def sides_of(settings: "Settings", options: argparse.Namespace) -> "tuple[Side, 
     return first, second
 
 
-def tell(comparison: "Comparison", taken_s: float) -> None:
-    """Say how far it is, and how long it may still take."""
-    from pybench.progress import clock
-
+def print_pair(comparison: Comparison, taken_s: float) -> None:
+    """Print how far it is, and how long it may still take."""
     first, second = comparison.pairs[-1]
     done, whole = len(comparison.pairs), comparison.plan.most_pairs
     left = clock(taken_s / done * (whole - done))
-    a, b = comparison.sides
+    a, b = comparison.arms
     print(
         f"pybench: pair {done} of {whole} at most: {a.name} {first:.6f} s, "
         f"{b.name} {second:.6f} s; about {left} left at most",
@@ -180,11 +171,9 @@ def tell(comparison: "Comparison", taken_s: float) -> None:
     )
 
 
-def lines_of(comparison: "Comparison") -> list[str]:
-    """Say what the pairs tell: the verdict, the ratio and its interval."""
-    from statistics import median
-
-    a, b = comparison.sides
+def lines_of(comparison: Comparison) -> list[str]:
+    """Return what the pairs tell: the verdict, the ratio and its interval."""
+    a, b = comparison.arms
     lines = [
         "=== comparison ===",
         f"scenario: {a.settings.scenario}, of avg_iter_s; baseline {a.name}, "
@@ -194,28 +183,19 @@ def lines_of(comparison: "Comparison") -> list[str]:
     if verdict is None:
         return [*lines, "verdict: none, no pair was completed"]
     middle = median(first for first, _ in comparison.pairs)
-    lines.append(f"{a.name}: {middle:.6f} s, the median of its processes")
-    # Not its own median, which may point another way than the ratio of the pairs.
-    theirs = middle * verdict.ratio
-    lines.append(f"{b.name}: {theirs:.6f} s, that times the ratio")
     interval = f"95 % interval [{verdict.low:.3f}, {verdict.high:.3f}]"
     if verdict.low == 0 or verdict.high == float("inf"):
         interval = "no interval: it takes six pairs"
+    word = _VERDICTS.get(verdict.word, "not told apart from (inconclusive)")
     below = ", below the margin" if verdict.below_margin else ""
     lines += [
-        f"verdict: {b.name} is {phrase(verdict.word)} {a.name}{below}",
+        f"{a.name}: {middle:.6f} s, the median of its processes",
+        # Not its own median, which may point another way than the ratio of the pairs.
+        f"{b.name}: {middle * verdict.ratio:.6f} s, that times the ratio",
+        f"verdict: {b.name} is {word} {a.name}{below}",
         f"ratio: {verdict.ratio:.3f}, {interval}, below 1 is less time",
         f"pairs: {len(comparison.pairs)}; margin {verdict.margin:.1%}",
     ]
     if verdict.pairs_to_settle is not None:
         lines.append(f"to settle it: about {verdict.pairs_to_settle} pairs in all")
     return lines
-
-
-def phrase(word: str) -> str:
-    """Put a verdict between two names."""
-    return {
-        "slower": "slower than",
-        "faster": "faster than",
-        "equivalent": "equivalent to",
-    }.get(word, "not told apart from (inconclusive)")

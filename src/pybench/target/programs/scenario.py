@@ -10,7 +10,6 @@ without work is measured too, as ``overhead_iter_s``.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import signal
@@ -22,9 +21,16 @@ from typing import Any, NoReturn
 
 from pybench import streams
 from pybench.progress import SHOWN_AFTER_S, Meter
-from pybench.records.files import write_file
+from pybench.records.files import check_place, json_text, write_file
+from pybench.records.scenario import (
+    ScenarioError,
+    ScenarioRecord,
+    Settings,
+    add_options,
+    settings_of,
+)
 from pybench.records.texts import encoded
-from pybench.target.programs.scenario_interpreters import interpreters_api
+from pybench.target.programs.scenario_interpreters import Interpreters
 from pybench.target.programs.scenario_memory import Sampler
 from pybench.target.programs.scenario_pools import (
     Pool,
@@ -33,56 +39,38 @@ from pybench.target.programs.scenario_pools import (
     shared_object,
 )
 from pybench.target.programs.scenario_record import (
-    FAILED,
-    INTERRUPTED,
-    USAGE,
-    Record,
+    Measured,
+    environment,
     environment_lines,
     quantile,
     result_lines,
 )
 from pybench.target.programs.scenario_server import run_server
-from pybench.target.programs.scenario_settings import (
-    Settings,
-    add_options,
-    check_json,
-    jobs_of,
-    settings_of,
-)
-from pybench.target.programs.scenario_work import ScenarioError
+from pybench.target.programs.scenario_work import Job
+
+# The statuses of `pybench.cli`, which is not imported here.
+OK, USAGE, FAILED, INTERRUPTED = 0, 2, 4, 130
 
 # Rounds without work, whose median is the overhead.
 _EMPTY_ROUNDS = 200
 
 
-def run(
-    settings: Settings,
-    record: Record | None = None,
-    meter: Meter | None = None,
-) -> Record:
-    """Run a scenario in this process.
+def run(measured: Measured, meter: Meter) -> None:
+    """Run a scenario in this process, and fill in the results as they come.
 
     Parameters
     ----------
-    settings : Settings
-        What to run.
-    record : Record, optional
-        Is filled as results come, so that the caller has them after Ctrl-C.
-    meter : Meter, optional
+    measured : Measured
+        Has the settings; Ctrl-C leaves in it what there is.
+    meter : Meter
         Is updated between rounds, never within one.
-
-    Returns
-    -------
-    Record
-        With the workers that were lost, in ``problems``.
 
     Raises
     ------
     ScenarioError
         If it cannot run here.
     """
-    record = record or Record(settings)
-    meter = meter or Meter(after_s=math.inf)
+    settings = measured.settings
     check(settings)
     sampler = None
     if settings.profile == "memory":
@@ -91,68 +79,78 @@ def run(
         except RuntimeError as error:
             raise ScenarioError(f"--profile memory: {error}") from None
     try:
+        jobs = jobs_of(settings)
         if settings.scenario == "server":
-            run_server(record, sampler, meter)
+            run_server(measured, jobs, sampler, meter)
         else:
-            _run_rounds(record, sampler, meter)
+            _run_rounds(measured, jobs, sampler, meter)
     except KeyboardInterrupt:
-        record.interrupted = record.abandoned = True
+        measured.interrupted = measured.abandoned = True
     finally:
         meter.close()
-        record.end_sampling(sampler)
-        record.environment["gil_enabled_after"] = getattr(
-            sys, "_is_gil_enabled", lambda: True
-        )()
-    return record
+        measured.end(sampler)
 
 
 def check(settings: Settings) -> None:
-    """Raise unless the scenario can run in this process, now.
-
-    Raises
-    ------
-    ScenarioError
-        Says what does not fit and what would.
-    """
+    """Raise `ScenarioError` unless the scenario can run in this process, now."""
     if settings.mode == "interpreters":
-        api = interpreters_api()
+        interpreters = Interpreters()
         if settings.scenario == "queue":
-            api.create_queue(1)
+            interpreters.create_queue(1)
     if settings.mode == "processes" and settings.start_method == "fork":
         refuse_threads()
 
 
-def _run_rounds(record: Record, sampler: Sampler | None, meter: Meter) -> None:
-    settings = record.settings
+def jobs_of(settings: Settings) -> list[Job]:
+    """Return what each worker is told."""
+    kind, _, rest = settings.fault.partition(":")
+    culprit, _, when = rest.partition(":")
+    return [
+        Job(
+            scenario=settings.scenario,
+            place=index,
+            workers=settings.workers,
+            work_iters=settings.work_iters,
+            imports=settings.imports,
+            shares_memory=settings.mode == "threads",
+            fault=f"{kind}:{when}" if culprit == str(index + 1) else "",
+        )
+        for index in range(settings.workers)
+    ]
+
+
+def _run_rounds(
+    measured: Measured, jobs: Sequence[Job], sampler: Sampler | None, meter: Meter
+) -> None:
+    settings = measured.settings
     elements = range(settings.work_iters)
     shared = shared_object(settings.scenario, settings.mode, elements)
-    with make_pool(
-        settings.mode, settings.start_method, jobs_of(settings), shared
-    ) as pool:
+    with make_pool(settings.mode, settings.start_method, jobs, shared) as pool:
         try:
-            record.note_lost(pool.names, pool.start(settings.timeout), "its start")
-            record.overhead_s = _overhead(record, pool)
+            measured.note_lost(pool.names, pool.start(settings.timeout), "its start")
+            measured.overhead_s = _overhead(measured, pool)
             if sampler is not None:
                 sampler.begin()
             meter.begin()
-            _rounds(record, pool, elements, meter)
+            _rounds(measured, pool, elements, meter)
         finally:
-            record.total_s = time.perf_counter() - record.began
-            record.end_sampling(sampler)
+            measured.end(sampler)
     # Not reached after Ctrl-C, which sets it as well.
-    record.abandoned |= pool.abandoned
+    measured.abandoned |= pool.abandoned
 
 
-def _rounds(record: Record, pool: Pool, elements: Sequence[int], meter: Meter) -> None:
-    settings = record.settings
+def _rounds(
+    measured: Measured, pool: Pool, elements: Sequence[int], meter: Meter
+) -> None:
+    settings = measured.settings
     values: dict[int, Any] = {}
     warmup, iterations = settings.warmup or 0, settings.iterations or 0
     for number in range(1 - warmup, iterations + 1):
         if not pool.alive:
-            record.problems.append("no worker is left")
+            measured.problems.append("no worker is left")
             return
         if number == 1:
-            record.began = time.perf_counter()
+            measured.began = time.perf_counter()
         began = time.perf_counter()
         arguments = _arguments(settings, pool, elements, values)
         done = pool.round(settings.timeout, arguments)
@@ -163,15 +161,15 @@ def _rounds(record: Record, pool: Pool, elements: Sequence[int], meter: Meter) -
         wall_s = time.perf_counter() - began
         if done.lost:
             when = f"round {number}" if number >= 1 else "the warm-up"
-            record.note_lost(pool.names, done.lost, when)
-            record.left_out += number >= 1
+            measured.note_lost(pool.names, done.lost, when)
+            measured.left_out += number >= 1
             if settings.scenario == "queue":
-                record.problems.append("the others wait for its items: ended early")
+                measured.problems.append("the others wait for its items: ended early")
                 return
         elif number >= 1:
-            record.times_s.append(wall_s)
+            measured.times_s.append(wall_s)
             if hold_s is not None:
-                record.holds_s.append(hold_s)
+                measured.holds_s.append(hold_s)
         if hold_s is None:
             _hold(settings)
         if number < iterations:  # the results say that it is over
@@ -186,14 +184,14 @@ def _hold(settings: Settings) -> float:
     return time.perf_counter() - began
 
 
-def _overhead(record: Record, pool: Pool) -> float | None:
+def _overhead(measured: Measured, pool: Pool) -> float | None:
     """Return the median seconds of a round without work."""
     times = []
     for _ in range(_EMPTY_ROUNDS):
         if not pool.alive:
             break
-        done = pool.round(record.settings.timeout, empty=True)
-        record.note_lost(pool.names, done.lost, "a round without work")
+        done = pool.round(measured.settings.timeout, empty=True)
+        measured.note_lost(pool.names, done.lost, "a round without work")
         times.append(done.wall_s)
     return quantile(sorted(times), 0.5)
 
@@ -204,14 +202,14 @@ def _arguments(
     """Return what goes with the commands of a round, by worker."""
     if settings.scenario == "map":
         # In even parts, for those who are left.
-        bounds = [
-            len(elements) * place // len(pool.alive)
-            for place in range(len(pool.alive) + 1)
-        ]
-        parts = zip(pool.alive, bounds, bounds[1:], strict=False)
+        size, count = len(elements), len(pool.alive)
+        parts = {
+            index: (size * place // count, size * (place + 1) // count)
+            for place, index in enumerate(pool.alive)
+        }
         if settings.mode == "threads":
-            return {index: (first, beyond) for index, first, beyond in parts}
-        return {index: [*elements[first:beyond]] for index, first, beyond in parts}
+            return parts
+        return {index: [*elements[slice(*part)]] for index, part in parts.items()}
     if settings.scenario == "shared" and settings.mode != "threads":
         return {
             index: {
@@ -246,28 +244,32 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
         description="Rounds of work by a pool of threads, processes or interpreters.",
     )
     add_options(parser)
-    # For comparisons, which say themselves how far they are.
+    parser.add_argument("--json", metavar="PATH", help="save the record; - is stdout")
+    # For comparisons, which have a progress of their own.
     parser.add_argument("--quiet", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(words)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt_once)
+    # With the record on stdout, the lines for people go beside it.
+    out = sys.stderr if options.json == "-" else sys.stdout
     try:
         settings = settings_of(options)
         check_json(options.json)
         check(settings)
-        record = Record(settings)
-        # With the record on stdout, the lines for people go beside it.
-        out = sys.stderr if options.json == "-" else sys.stdout
-        _print(environment_lines(record.environment), out)
+        measured = Measured(settings=settings, environment=environment(settings))
+        _print(environment_lines(measured.environment), out)
         after_s = math.inf if options.quiet else SHOWN_AFTER_S
-        run(settings, record, Meter(name="scenario", after_s=after_s, draw_every_s=0.5))
+        run(measured, Meter(name="scenario", after_s=after_s, draw_every_s=0.5))
     except ScenarioError as error:
         _print([f"scenario: error: {error}"], sys.stderr)
         sys.exit(USAGE)
     except KeyboardInterrupt:
         _print(["scenario: interrupted before it began"], sys.stderr)
         sys.exit(INTERRUPTED)
-    status = record.status()
+    record = measured.record()
+    status = FAILED if record.problems else OK
+    if record.interrupted:
+        status = INTERRUPTED
     if options.json:
         try:
             save(record, options.json)
@@ -278,26 +280,26 @@ def main(words: Sequence[str] | None = None) -> NoReturn:
     if record.interrupted:
         _print(["scenario: interrupted; these are the results so far"], sys.stderr)
     streams.finish()
-    if record.abandoned:
+    if measured.abandoned:
         # A thread in an endless call would keep the interpreter from ending.
         os._exit(status)
     sys.exit(status)
 
 
-def save(record: Record, path: str) -> None:
-    """Write the record, whole or not at all; ``-`` is stdout.
+def check_json(path: str | None) -> None:
+    """Raise `ScenarioError` if no record can be saved there."""
+    problem = "" if path in (None, "", "-") else check_place(Path(str(path)))
+    if problem:
+        raise ScenarioError(f"--json {path}: {problem}")
 
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    text = json.dumps(record.document(), indent=1) + "\n"
+
+def save(record: ScenarioRecord, path: str) -> None:
+    """Write the record, whole or not at all; ``-`` is stdout. Raises OSError."""
+    text = json_text(record.document())
     if path == "-":
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
-    write_file(Path(path), encoded(text))
+        _print([text.rstrip()], sys.stdout)
+    else:
+        write_file(Path(path), encoded(text))
 
 
 def _print(lines: Sequence[str], out: Any) -> None:

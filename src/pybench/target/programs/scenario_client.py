@@ -14,11 +14,13 @@ from __future__ import annotations
 import json
 import os
 import select
+import struct
 import sys
 import time
 from typing import Any
 
-_REQUEST_BYTES = 16
+# That of `scenario_work`, which is not imported here.
+REQUEST = struct.Struct("<qQ")
 
 
 class _Connection:
@@ -44,21 +46,18 @@ class _Connection:
     def receive(self) -> list[int] | None:
         """Return the numbers of the answers that came, None at its end."""
         try:
-            came = os.read(self.file, 1 << 16)
+            data = os.read(self.file, 1 << 16)
         except BlockingIOError:
             return []
         except OSError:
             return None
-        if not came:
+        if not data:
             return None
-        self.incoming += came
-        whole = len(self.incoming) // _REQUEST_BYTES * _REQUEST_BYTES
-        numbers = [
-            int.from_bytes(self.incoming[at : at + 8], "little", signed=True)
-            for at in range(0, whole, _REQUEST_BYTES)
-        ]
+        self.incoming += data
+        whole = len(self.incoming) // REQUEST.size * REQUEST.size
+        answers = REQUEST.iter_unpack(bytes(self.incoming[:whole]))
         del self.incoming[:whole]
-        return numbers
+        return [number for number, _steps in answers]
 
 
 def ask(
@@ -69,7 +68,7 @@ def ask(
     Parameters
     ----------
     files : list of int
-        Connections to the workers, which take turns.
+        Connections to the workers, which are asked one after the other.
     count, rate : int, float
         How many requests, and how many a second.
     steps : int
@@ -81,7 +80,7 @@ def ask(
     -------
     dict
         ``latencies_s`` by request, None where no answer came; ``late_s``, how long
-        after it was due each was handed to the system; ``wall_s``.
+        after it was due each was handed to the system.
     """
     connections = [_Connection(file) for file in files]
     begin = time.monotonic() + 0.005
@@ -89,12 +88,11 @@ def ask(
     late: list[float] = []
     sent = answered = 0
     until = begin + count / rate + timeout_s
-    work = steps.to_bytes(8, "little")
     while answered < count and connections:
         now = time.monotonic()
         while sent < count and begin + sent / rate <= now and connections:
             connection = connections[sent % len(connections)]
-            connection.outgoing += sent.to_bytes(8, "little") + work
+            connection.outgoing += REQUEST.pack(sent, steps)
             late.append(time.monotonic() - begin - sent / rate)
             sent += 1
             if not connection.send():
@@ -102,31 +100,26 @@ def ask(
         if now >= until:
             break
         due = begin + sent / rate if sent < count else until
-        writing = [one for one in connections if one.outgoing]
         readable, writable, _ = select.select(
-            [one.file for one in connections],
-            [one.file for one in writing],
+            [connection.file for connection in connections],
+            [connection.file for connection in connections if connection.outgoing],
             [],
             max(0.0, min(due, until) - time.monotonic()),
         )
-        came = time.monotonic()
-        for one in [*connections]:
-            if one.file in readable:
-                numbers = one.receive()
-                if numbers is None:
-                    connections.remove(one)
-                    continue
-                for number in numbers:
-                    latencies[number] = came - begin - number / rate
-                    answered += 1
-            if one.file in writable and not one.send():
-                connections.remove(one)
-    wall_s = time.monotonic() - begin
-    for one in connections:
+        moment = time.monotonic()
+        for connection in [*connections]:
+            numbers = connection.receive() if connection.file in readable else []
+            for number in numbers or ():
+                latencies[number] = moment - begin - number / rate
+                answered += 1
+            is_sent = connection.file not in writable or connection.send()
+            if numbers is None or not is_sent:
+                connections.remove(connection)
+    for connection in connections:
         # The number -1 sends the worker back to its pool.
-        one.outgoing += (-1).to_bytes(8, "little", signed=True) + bytes(8)
-        one.send()
-    return {"latencies_s": latencies, "late_s": late, "wall_s": wall_s}
+        connection.outgoing += REQUEST.pack(-1, 0)
+        connection.send()
+    return {"latencies_s": latencies, "late_s": late}
 
 
 if __name__ == "__main__":

@@ -4,18 +4,43 @@ from __future__ import annotations
 
 import importlib
 import sys
-from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
-from pybench.target.programs.scenario_work import ScenarioError
+from pybench.records.scenario import ScenarioError
 
 
-@dataclass(frozen=True, slots=True)
-class InterpretersAPI:
-    """The module that makes interpreters, whose name changed with each version."""
+class Interpreters:
+    """The module that makes interpreters, whose name changed with each version.
 
-    module: ModuleType
+    Raises
+    ------
+    ScenarioError
+        Before 3.12, where all interpreters share one GIL, and where no module for
+        them was built in.
+    """
+
+    def __init__(self) -> None:
+        version = sys.version.split()[0]
+        # Not sys.version_info, at which a type checker stops reading.
+        if sys.hexversion < 0x030C0000:
+            raise ScenarioError(
+                f"--mode interpreters needs 3.12 or later: in {version} all "
+                "interpreters of a process share one GIL; choose --mode threads or "
+                "processes"
+            )
+        reasons = []
+        for name in ("concurrent.interpreters", "_interpreters", "_xxsubinterpreters"):
+            try:
+                self._module: Any = importlib.import_module(name)
+            except ImportError as error:
+                reasons.append(str(error))
+                continue
+            if hasattr(self._module, "create"):
+                return
+        raise ScenarioError(
+            f"--mode interpreters: this build of {version} has no module for them "
+            f"({'; '.join(reasons)}); choose --mode threads or processes"
+        )
 
     def run(self, script: str, shared: Any) -> None:
         """Run a script in a new interpreter with a GIL of its own.
@@ -25,29 +50,24 @@ class InterpretersAPI:
         Exception
             The module's own, with the text of what was raised in there.
         """
-        name = self.module.__name__
-        if name == "concurrent.interpreters":
-            interpreter = self.module.create()
+        module = self._module
+        if module.__name__ == "concurrent.interpreters":
+            interpreter = module.create()
             try:
                 if shared is not None:
                     interpreter.prepare_main(shared=shared)
                 interpreter.exec(script)
             finally:
                 interpreter.close()
-        elif name == "_interpreters":
-            number = self.module.create("isolated")
-            try:
-                failure = self.module.exec(number, script)
-                if failure is not None:
-                    raise RuntimeError(failure.formatted)
-            finally:
-                self.module.destroy(number)
-        else:
-            number = self.module.create(isolated=True)
-            try:
-                self.module.run_string(number, script)
-            finally:
-                self.module.destroy(number)
+            return
+        is_new = module.__name__ == "_interpreters"
+        number = module.create("isolated") if is_new else module.create(isolated=True)
+        try:
+            failure = (module.exec if is_new else module.run_string)(number, script)
+            if failure is not None:
+                raise RuntimeError(failure.formatted)
+        finally:
+            module.destroy(number)
 
     def create_queue(self, size: int) -> Any:
         """Return a queue between interpreters.
@@ -57,41 +77,10 @@ class InterpretersAPI:
         ScenarioError
             Before 3.14, which brought them.
         """
-        if not hasattr(self.module, "create_queue"):
+        if not hasattr(self._module, "create_queue"):
             raise ScenarioError(
                 "scenario queue in interpreters needs the queues of "
                 f"concurrent.interpreters (3.14 or later), and this is "
                 f"{sys.version.split()[0]}: choose --mode threads or processes"
             )
-        return self.module.create_queue(size)
-
-
-def interpreters_api() -> InterpretersAPI:
-    """Return what makes interpreters here.
-
-    Raises
-    ------
-    ScenarioError
-        Before 3.12, where all interpreters share one GIL, and where no module for
-        them was built in.
-    """
-    version = sys.version.split()[0]
-    # Not sys.version_info, at which a type checker stops reading.
-    if sys.hexversion < 0x030C0000:
-        raise ScenarioError(
-            f"--mode interpreters needs 3.12 or later: in {version} all interpreters "
-            "of a process share one GIL; choose --mode threads or processes"
-        )
-    reasons = []
-    for name in ("concurrent.interpreters", "_interpreters", "_xxsubinterpreters"):
-        try:
-            module = importlib.import_module(name)
-        except ImportError as error:
-            reasons.append(str(error))
-            continue
-        if hasattr(module, "create"):
-            return InterpretersAPI(module)
-    raise ScenarioError(
-        f"--mode interpreters: this build of {version} has no module for them "
-        f"({'; '.join(reasons)}); choose --mode threads or processes"
-    )
+        return self._module.create_queue(size)

@@ -1,7 +1,7 @@
 """Sample the memory of a process and all its children, from a process beside them.
 
 Run as a file, it is the sampler: ``python -P scenario_memory.py PID INTERVAL_S``
-says ``ready`` or why not, begins at the first byte of its input, ends at the end of
+prints ``ready`` or why not, begins at the first byte of its input, ends at the end of
 it, and prints one JSON object. The rest is for the process that is sampled, which
 imports neither psutil nor anything else for it.
 """
@@ -13,15 +13,18 @@ import json
 import math
 import os
 import select
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from pybench.records.scenario import Extremes, SampledMemory
+
+# Those of `pybench.records.scenario`, which the sampler does not import.
 KINDS = ("rss", "uss", "pss")
 
 # The sampler keeps its interval if so many of the intervals are off by no more.
@@ -60,109 +63,92 @@ def tree_memory(psutil: Any, pid: int, leave_out: int) -> dict[str, int | str]:
     for process in [root, *root.children(recursive=True)]:
         if process.pid == leave_out:
             continue
-        reason = ""
+        reason = f"{sys.platform} does not tell it"
         try:
-            found = process.memory_full_info()
+            try:
+                memory = process.memory_full_info()
+            except (psutil.AccessDenied, PermissionError):
+                reason = f"no permission to read it of process {process.pid}"
+                memory = process.memory_info()
+            except OSError as error:
+                reason = f"process {process.pid}: {error}"
+                memory = process.memory_info()
         except psutil.NoSuchProcess:
             continue  # it ended since the list was made
-        except (psutil.AccessDenied, OSError) as error:
-            reason = f"no permission to read it of process {process.pid}"
-            if not isinstance(error, (psutil.AccessDenied, PermissionError)):
-                reason = f"process {process.pid}: {error}"
-            try:
-                found = process.memory_info()
-            except psutil.NoSuchProcess:
-                continue
-            except (psutil.AccessDenied, OSError):
-                found = None
-        _add(sums, found, reason)
+        except (psutil.AccessDenied, OSError):
+            memory = None
+        for kind in KINDS:
+            value, total = getattr(memory, kind, None), sums[kind]
+            if not isinstance(total, str):
+                sums[kind] = reason if value is None else total + value
+        sums["processes"] = int(sums["processes"]) + 1
     return sums
-
-
-def _add(sums: dict[str, int | str], found: Any, reason: str) -> None:
-    """Add one process, or the reason why it cannot be."""
-    for kind in KINDS:
-        value, sum_ = getattr(found, kind, None), sums[kind]
-        if isinstance(sum_, str):
-            continue
-        sums[kind] = (
-            reason or f"{sys.platform} does not tell it"
-            if value is None
-            else sum_ + value
-        )
-    sums["processes"] = int(sums["processes"]) + 1
 
 
 def sample(psutil: Any, pid: int, interval_s: float, file: int) -> dict[str, Any]:
     """Sample at fixed times until a file ends; return all samples and their times."""
-    begin = time.monotonic()
+    begin = due = time.monotonic()
     times, samples = [], []
     problem = ""
-    due = begin
     while True:
-        times.append(time.monotonic() - begin)
+        moment = time.monotonic() - begin
         try:
             samples.append(tree_memory(psutil, pid, os.getpid()))
         except (psutil.Error, OSError) as error:
-            times.pop()
             problem = str(error)
             break
+        times.append(moment)
         due += interval_s
         # What is late is not made up for: two samples at once say no more than one.
         while due <= time.monotonic():
             due += interval_s
-        left = due - time.monotonic()
-        if select.select([file], [], [], max(0.0, left))[0]:
+        if select.select([file], [], [], max(0.0, due - time.monotonic()))[0]:
             break
     return {"times_s": times, "samples": samples, "problem": problem}
 
 
-def summary(document: dict[str, Any], interval_s: float) -> dict[str, Any]:
-    """Return what a record says of the samples.
+def summary(document: dict[str, Any], interval_s: float) -> SampledMemory:
+    """Return what a record says of the samples; the course is thinned."""
+    from pybench.records.scenario import SampledMemory
 
-    Returns
-    -------
-    dict
-        ``samples``, ``processes_max``; by kind its ``min``, ``max`` and ``avg`` in
-        bytes or the reason why not; ``interval_s`` and ``interval_p95_error`` (a
-        share of it), ``interval_kept``, the ``priority`` of the sampler; and the
-        ``problem`` that ended it, or ""; and the ``course``, of at most `COURSE_MOST`
-        samples: seconds, then bytes by kind, None where there is a reason instead.
-    """
-    samples = document["samples"]
-    times = document["times_s"]
-    found: dict[str, Any] = {
-        "samples": len(samples),
-        "problem": document["problem"],
-        "priority": document.get("priority"),
-    }
-    for kind in KINDS:
-        values = [one[kind] for one in samples]
-        reasons = [value for value in values if isinstance(value, str)]
-        if reasons or not values:
-            reason = reasons[0] if reasons else document["problem"] or "no sample"
-            found[kind] = {"reason": reason}
-            continue
-        found[kind] = {
-            "min": min(values),
-            "max": max(values),
-            "avg": sum(values) / len(values),
-        }
-    found["processes_max"] = max((one["processes"] for one in samples), default=0)
+    samples, times = document["samples"], document["times_s"]
     off = sorted(
         abs(later - sooner - interval_s) / interval_s
         for sooner, later in pairwise(times)
     )
     error = off[math.ceil(KEPT_SHARE * len(off)) - 1] if off else None
     step = max(1, math.ceil(len(samples) / COURSE_MOST))
-    found["course"] = [
-        [moment, *(one[kind] if isinstance(one[kind], int) else None for kind in KINDS)]
-        for moment, one in zip(times[::step], samples[::step], strict=True)
-    ]
-    found["interval_s"] = interval_s
-    found["interval_p95_error"] = error
-    found["interval_kept"] = error is not None and error <= KEPT_WITHIN
-    return found
+    rss, uss, pss = (_extremes(document, kind) for kind in KINDS)
+    return SampledMemory(
+        rss=rss,
+        uss=uss,
+        pss=pss,
+        course=tuple(
+            (moment, *(_number(of[kind]) for kind in KINDS))
+            for moment, of in zip(times[::step], samples[::step], strict=True)
+        ),
+        samples=len(samples),
+        processes_max=max((of["processes"] for of in samples), default=0),
+        interval_s=interval_s,
+        interval_p95_error=error,
+        interval_kept=error is not None and error <= KEPT_WITHIN,
+        priority=document.get("priority"),
+        problem=document["problem"],
+    )
+
+
+def _number(value: int | str) -> int | None:
+    return None if isinstance(value, str) else value
+
+
+def _extremes(document: dict[str, Any], kind: str) -> Extremes:
+    from pybench.records.scenario import Extremes
+
+    values = [of[kind] for of in document["samples"]]
+    reasons = [value for value in values if isinstance(value, str)]
+    if reasons or not values:
+        return Extremes(reason=[*reasons, document["problem"] or "no sample"][0])
+    return Extremes(min=min(values), max=max(values), avg=sum(values) / len(values))
 
 
 class Sampler:
@@ -180,71 +166,77 @@ class Sampler:
     """
 
     def __init__(self, interval_s: float) -> None:
+        from subprocess import PIPE
+
+        from pybench.children import start
+
         self._interval_s = interval_s
         folders = os.pathsep.join(path for path in sys.path if path)
         # -P: the folder of this file holds modules with names of everyday.
-        self._process = subprocess.Popen(
+        self._process = start(
             [sys.executable, "-P", __file__, str(os.getpid()), str(interval_s)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
             env=os.environ | {"PYTHONPATH": folders},
-            # Ctrl-C is for us, who then ask it for what it has.
-            start_new_session=True,
         )
         assert self._process.stdout is not None
         ready = select.select([self._process.stdout], [], [], _READY_S)[0]
-        said = self._process.stdout.readline().strip() if ready else ""
-        if said != "ready":
-            self._process.kill()
-            _, errors = self._process.communicate()
-            last = ["no answer", *filter(None, errors.splitlines())][-1]
-            raise RuntimeError(said or last)
+        answer = self._process.stdout.readline().decode().strip() if ready else ""
+        if answer != "ready":
+            error = self._killed("no answer")
+            raise RuntimeError(answer or error)
+
+    def _killed(self, otherwise: str) -> str:
+        """Kill it; return the last line of its errors."""
+        from pybench.children import last_line
+
+        self._process.kill()
+        _, errors = self._process.communicate()
+        return last_line(errors.decode(errors="replace")) or otherwise
 
     def begin(self) -> None:
         """Take the first sample now."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # `end` says what became of it
-            self._process.stdin.write("\n")
+            self._process.stdin.write(b"\n")
             self._process.stdin.flush()
 
-    def end(self) -> dict[str, Any]:
+    def end(self) -> SampledMemory:
         """End it and return the summary."""
+        from subprocess import TimeoutExpired
+
         try:
-            output, errors = self._process.communicate(timeout=_READY_S)
+            output, _ = self._process.communicate(timeout=_READY_S)
             document = json.loads(output)
-        except (ValueError, subprocess.TimeoutExpired):
-            self._process.kill()
-            _, errors = self._process.communicate()
-            last = ["it gave no samples", *filter(None, errors.splitlines())][-1]
-            document = {"times_s": [], "samples": [], "problem": f"sampler: {last}"}
+        except (ValueError, TimeoutExpired):
+            problem = f"sampler: {self._killed('it gave no samples')}"
+            document = {"times_s": [], "samples": [], "problem": problem}
         return summary(document, self._interval_s)
 
 
 def _main(words: Sequence[str]) -> None:
     pid, interval_s = int(words[0]), float(words[1])
     problem = ""
+    psutil: Any = None
     try:
         psutil = import_module("psutil")
-    except ImportError as error:
-        _say(f"psutil cannot be imported by {sys.executable}: {error}")
-        return
-    try:
         tree_memory(psutil, pid, os.getpid())
+    except ImportError as error:
+        problem = f"psutil cannot be imported by {sys.executable}: {error}"
     except Exception as error:
         # psutil's answers to a machine without /proc are of many kinds.
         proc = "" if Path("/proc/self/stat").exists() else "no /proc here: "
         problem = f"memory cannot be read: {proc}{type(error).__name__}: {error}"
-    _say(problem or "ready")
+    _print(problem or "ready")
     if problem or not os.read(0, 1):
         return
-    priority = _be_punctual()
+    priority = _raise_priority()
     document = sample(psutil, pid, interval_s, 0)
-    _say(json.dumps(document | {"priority": priority}))
+    _print(json.dumps(document | {"priority": priority}))
 
 
-def _be_punctual() -> str:
+def _raise_priority() -> str:
     """Come first when due, where that is permitted; return by what means.
 
     Beside more workers than CPUs an ordinary process waits for a turn of theirs. What
@@ -259,7 +251,7 @@ def _be_punctual() -> str:
     return "ordinary"
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

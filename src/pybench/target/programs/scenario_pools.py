@@ -1,15 +1,17 @@
 """Workers that outlive the rounds: threads, processes, or interpreters in threads.
 
-Not the pools of `concurrent.futures`: those take one dead worker for the end of all,
-and their bookkeeping costs more than a round of small work. Here each worker has its
-own way in, and one that dies, raises or does not answer is lost by name.
+Not the pools of `concurrent.futures`: those take one dead worker for the end of all.
+One executor for each worker would not, but a round without work then takes ten times
+as long in processes (2 ms instead of 0.2 for eight), and its threads run during a fork.
+Here a worker that dies, raises or does not answer is lost by name.
 """
 
 from __future__ import annotations
 
-import os
+import pickle
 import queue
 import select
+import socket
 import sys
 import threading
 import time
@@ -18,10 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pybench.target.programs.scenario_interpreters import (
-    InterpretersAPI,
-    interpreters_api,
-)
+from pybench.children import describe_end
+from pybench.records.scenario import ScenarioError
+from pybench.target.programs.scenario_interpreters import Interpreters
 from pybench.target.programs.scenario_work import (
     EMPTY,
     FAILED,
@@ -29,20 +30,18 @@ from pybench.target.programs.scenario_work import (
     STOP,
     WORK,
     Job,
-    ScenarioError,
+    Message,
     described,
-    frame,
     new_table,
     process_main,
     serve,
-    take_frame,
 )
-
-MODES = ("threads", "processes", "interpreters")
-START_METHODS = ("forkserver", "spawn", "fork")
 
 # How long a worker that was told to stop may take.
 _STOP_S = 1.0
+
+# Items that wait between producers and consumers.
+_QUEUE_SIZE = 64
 
 # What every interpreter runs; the folder of the package is not on its path yet.
 _SCRIPT = """
@@ -50,8 +49,7 @@ import sys
 sys.path[:] = {path!r}
 from pybench.target.programs import scenario_work
 shared = globals().get("shared", {shared!r})
-scenario_work.serve_files(
-    scenario_work.Job(*{job!r}), shared, {commands}, {replies})
+scenario_work.serve_file(scenario_work.Job(*{job!r}), shared, {file})
 """
 
 
@@ -66,7 +64,7 @@ class Round:
     values : dict of int to object
         The answers, by worker.
     lost : dict of int to str
-        Those who were lost in it, and why.
+        The workers that were lost in it, and why.
     """
 
     wall_s: float
@@ -86,10 +84,19 @@ class Pool:
         `os._exit`, or it would wait for it.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = [*names]
-        self.alive = dict(enumerate(names))
+    # What is said of a worker that does not answer.
+    _HANGS = ""
+
+    def __init__(self, word: str, jobs: Sequence[Job]) -> None:
+        self.names = [
+            f"{word}-{job.place + 1}"
+            if job.place < job.workers
+            else f"load-{job.place - job.workers + 1}"
+            for job in jobs
+        ]
+        self.alive = dict(enumerate(self.names))
         self.abandoned = False
+        self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +106,9 @@ class Pool:
 
     def start(self, timeout_s: float) -> dict[int, str]:
         """Wait until every worker is ready; return those that are not, and why."""
-        return self._gather({*self.alive}, {}, time.perf_counter() + timeout_s)
+        lost: dict[int, str] = {}
+        self._gather({*self.alive}, {}, timeout_s, lost.__setitem__)
+        return lost
 
     def round(
         self,
@@ -107,7 +116,7 @@ class Pool:
         arguments: Mapping[int, Any] | None = None,
         *,
         empty: bool = False,
-        lost_at_once: Callable[[int], None] = lambda _index: None,
+        on_lost: Callable[[int], None] = lambda _index: None,
     ) -> Round:
         """Give each worker a command and wait for all answers.
 
@@ -119,348 +128,296 @@ class Pool:
             What goes with the command, by worker.
         empty : bool
             A round without work: what is left is the cost of the round itself.
-        lost_at_once : callable
+        on_lost : callable
             Gets the index of a worker when it is lost, before the others are done.
         """
-        arguments = arguments or {}
         values: dict[int, Any] = {}
         lost: dict[int, str] = {}
-        kind = EMPTY if empty else WORK
+
+        def lose(index: int, why: str) -> None:
+            lost[index] = why
+            on_lost(index)
+
         begin = time.perf_counter()
-        waiting = {*self.alive}
         for index in [*self.alive]:
-            why = self._send(index, (kind, arguments.get(index)), begin + timeout_s)
+            argument = arguments.get(index) if arguments else None
+            why = self._send(index, (EMPTY if empty else WORK, argument))
             if why:
-                lost[index] = why
                 self._lose(index)
-                waiting.discard(index)
-                lost_at_once(index)
-        lost |= self._gather(waiting, values, begin + timeout_s, lost_at_once)
+                lose(index, why)
+        self._gather({*self.alive}, values, timeout_s, lose)
         return Round(wall_s=time.perf_counter() - begin, values=values, lost=lost)
 
     def _gather(
         self,
         waiting: set[int],
         values: dict[int, Any],
-        deadline: float,
-        lost_at_once: Callable[[int], None] = lambda _index: None,
-    ) -> dict[int, str]:
-        """Wait for the answers of some workers; return who was lost, and why."""
-        begin = time.perf_counter()
-        lost: dict[int, str] = {}
+        timeout_s: float,
+        lose: Callable[[int, str], None],
+    ) -> None:
+        """Wait for the answers of some workers, and say who is lost, and why."""
+        deadline = time.perf_counter() + timeout_s
         while waiting:
-            left = deadline - time.perf_counter()
-            event = self._receive(max(0.0, left))
+            event = self._receive(max(0.0, deadline - time.perf_counter()))
             if event is None:
                 for index in sorted(waiting):
-                    why = f"no answer within {deadline - begin:.3g} s (--timeout)"
-                    lost[index] = why + self._lose(index, hangs=True)
-                break
+                    self._lose(index, hangs=True)
+                    why = f"no answer within {timeout_s:.3g} s (--timeout)"
+                    lose(index, why + self._HANGS)
+                return
             index, (kind, value) = event
             if index not in waiting:
                 continue  # the late answer of one that is lost
             waiting.discard(index)
             if kind == FAILED:
-                lost[index] = str(value)
                 self._lose(index)
-                lost_at_once(index)
+                lose(index, str(value))
             elif kind != READY:
                 values[index] = value
-        return lost
 
-    def _lose(self, index: int, *, hangs: bool = False) -> str:
-        """Take a worker out; return what is to be said of its end besides."""
+    def _lose(self, index: int, *, hangs: bool = False) -> None:
+        """Take a worker out, and end it if it hangs."""
         self.alive.pop(index, None)
-        return ""
+        self.abandoned |= hangs
 
-    def _send(self, index: int, message: tuple[str, Any], deadline: float) -> str:
+    def _send(self, index: int, message: Message) -> str:
         """Give a command; return why it could not be given, or nothing."""
         raise NotImplementedError
 
-    def _receive(self, timeout_s: float) -> tuple[int, tuple[str, Any]] | None:
+    def _receive(self, timeout_s: float) -> tuple[int, Message] | None:
         """Return the next answer and whose it is; None when time is up."""
         raise NotImplementedError
 
-    def stop(self) -> None:
-        """End all workers."""
-        raise NotImplementedError
-
-
-class ThreadPool(Pool):
-    """Threads, which get commands and objects as they are."""
-
-    def __init__(self, jobs: Sequence[Job], shared: Any, names: Sequence[str]) -> None:
-        super().__init__(names)
-        # SimpleQueue is C: a Queue would cost a round more than the switch itself.
-        self._answers: queue.SimpleQueue[tuple[int, tuple[str, Any]]]
-        self._answers = queue.SimpleQueue()
-        self._commands: list[queue.SimpleQueue[tuple[str, Any]]] = []
-        self._threads: list[threading.Thread] = []
-        for job, name in zip(jobs, names, strict=True):
-            commands: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-            self._commands.append(commands)
-            own = shared[job.place] if isinstance(shared, tuple) else shared
-            thread = threading.Thread(
-                target=serve,
-                args=(job, own, commands.get, self._reply_of(job.place)),
-                name=name,
-                daemon=True,
-            )
-            self._threads.append(thread)
-            thread.start()
-
-    def _reply_of(self, index: int) -> Callable[[tuple[str, Any]], None]:
-        put = self._answers.put
-        return lambda message: put((index, message))
-
-    def _lose(self, index: int, *, hangs: bool = False) -> str:
-        super()._lose(index)
-        if not hangs:
-            return ""
-        self.abandoned = True
-        return "; a thread cannot be ended, it may go on using a CPU"
-
-    def _send(self, index: int, message: tuple[str, Any], deadline: float) -> str:
-        self._commands[index].put(message)
-        return ""
-
-    def _receive(self, timeout_s: float) -> tuple[int, tuple[str, Any]] | None:
-        try:
-            return self._answers.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
+    def _start_thread(self, index: int, target: Callable[..., None], *of: Any) -> None:
+        thread = threading.Thread(
+            target=target, args=of, name=self.names[index], daemon=True
+        )
+        self._threads.append(thread)
+        thread.start()
 
     def stop(self) -> None:
         """Tell all to stop; those in the middle of something are left."""
-        for commands in self._commands:
-            commands.put((STOP, None))
+        for index in [*self.alive]:
+            self._send(index, (STOP, None))
         deadline = time.monotonic() + _STOP_S
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
             self.abandoned |= thread.is_alive()
 
 
-class PipePool(Pool):
-    """Workers behind pipes; `_in` and `_out` are the parent's ends, by worker."""
+class ThreadPool(Pool):
+    """Threads, which get commands and objects as they are."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(names)
-        self._in: list[int] = []
-        self._out: list[int] = []
-        self._poll = select.poll()
-        self._whose: dict[int, int] = {}
-        self._buffers = [bytearray() for _ in names]
-        self._events: list[tuple[int, tuple[str, Any]]] = []
+    _HANGS = "; a thread cannot be ended, it may go on using a CPU"
 
-    def _watch(self, commands: int, replies: int) -> None:
-        """Take the parent's ends of one more worker."""
-        self._in.append(commands)
-        self._out.append(replies)
-        os.set_blocking(commands, False)
-        self._whose[replies] = len(self._out) - 1
-        self._poll.register(replies, select.POLLIN)
+    def __init__(self, jobs: Sequence[Job], shared: Any) -> None:
+        super().__init__("thread", jobs)
+        # SimpleQueue is C: a Queue would cost a round more than the switch itself.
+        self._answers: queue.SimpleQueue[tuple[int, Message]] = queue.SimpleQueue()
+        self._commands: list[queue.SimpleQueue[Message]] = []
+        for job in jobs:
+            commands: queue.SimpleQueue[Message] = queue.SimpleQueue()
+            self._commands.append(commands)
+            reply = self._reply_of(job.place)
+            own = _own(shared, job)
+            self._start_thread(job.place, serve, job, own, commands.get, reply)
 
-    def _lose(self, index: int, *, hangs: bool = False) -> str:
-        super()._lose(index)
-        if self._whose.pop(self._out[index], None) is not None:
-            self._poll.unregister(self._out[index])
+    def _reply_of(self, index: int) -> Callable[[Message], None]:
+        put = self._answers.put
+        return lambda message: put((index, message))
+
+    def _send(self, index: int, message: Message) -> str:
+        self._commands[index].put(message)
         return ""
 
-    def _send(self, index: int, message: tuple[str, Any], deadline: float) -> str:
-        rest = memoryview(frame(message))
-        while rest:
-            try:
-                rest = rest[os.write(self._in[index], rest) :]
-            except BlockingIOError:
-                left = deadline - time.perf_counter()
-                room = select.poll()
-                room.register(self._in[index], select.POLLOUT)
-                if left <= 0 or not room.poll(left * 1000):
-                    return "it does not take its command" + self._lose(
-                        index, hangs=True
-                    )
-            except BrokenPipeError:
-                return self._ended(index)
-        return ""
-
-    def _receive(self, timeout_s: float) -> tuple[int, tuple[str, Any]] | None:
-        deadline = time.perf_counter() + timeout_s
-        while not self._events:
-            left = deadline - time.perf_counter()
-            ready = self._poll.poll(max(0.0, left) * 1000)
-            if not ready and left <= 0:
-                return None
-            for file, _flags in ready:
-                self._read(self._whose[file])
-        return self._events.pop(0)
-
-    def _read(self, index: int) -> None:
-        """Take what a worker wrote; the end of its pipe is the end of the worker."""
+    def _receive(self, timeout_s: float) -> tuple[int, Message] | None:
         try:
-            came = os.read(self._out[index], 1 << 16)
+            return self._answers.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+
+class SocketPool(Pool):
+    """Workers behind sockets; commands and answers are pickles."""
+
+    def __init__(self, word: str, jobs: Sequence[Job]) -> None:
+        super().__init__(word, jobs)
+        self._poll = select.poll()
+        self._ours: list[socket.socket] = []
+        self._answers: list[Any] = []
+        self._whose: dict[int, int] = {}
+
+    def _connect(self) -> socket.socket:
+        """Return the end of one more worker."""
+        ours, theirs = socket.socketpair()
+        self._whose[ours.fileno()] = len(self._ours)
+        self._poll.register(ours, select.POLLIN)
+        self._ours.append(ours)
+        self._answers.append(ours.makefile("rb"))
+        return theirs
+
+    def start(self, timeout_s: float) -> dict[int, str]:
+        """Wait until every worker is ready; return those that are not, and why."""
+        for ours in self._ours:
+            # For one that is stopped in the middle of a message.
+            ours.settimeout(timeout_s)
+        return super().start(timeout_s)
+
+    def _lose(self, index: int, *, hangs: bool = False) -> None:
+        super()._lose(index, hangs=hangs)
+        if self._whose.pop(self._ours[index].fileno(), None) is not None:
+            self._poll.unregister(self._ours[index])
+
+    def _send(self, index: int, message: Message) -> str:
+        try:
+            self._ours[index].sendall(pickle.dumps(message, protocol=5))
+        except (TimeoutError, BlockingIOError):
+            self._lose(index, hangs=True)
+            return f"it does not take its command{self._HANGS}"
         except OSError:
-            came = b""
-        if not came:
-            self._poll.unregister(self._out[index])
-            del self._whose[self._out[index]]
-            self._events.append((index, (FAILED, self._ended(index))))
-            return
-        buffer = self._buffers[index]
-        buffer += came
-        while (message := take_frame(buffer)) is not None:
-            self._events.append((index, message))
+            return self._ended(index)
+        return ""
+
+    def _receive(self, timeout_s: float) -> tuple[int, Message] | None:
+        ready = self._poll.poll(timeout_s * 1000)
+        if not ready:
+            return None
+        index = self._whose[ready[0][0]]
+        try:
+            return index, pickle.load(self._answers[index])
+        except (OSError, EOFError, pickle.UnpicklingError):
+            # The end of the connection is that of the worker, and stays readable.
+            self._poll.unregister(self._ours[index])
+            del self._whose[self._ours[index].fileno()]
+            return index, (FAILED, self._ended(index))
 
     def _ended(self, index: int) -> str:
-        """Say how a worker ended that closed its pipe."""
+        """Say how a worker ended that closed its connection."""
         raise NotImplementedError
 
-    def _tell_stop(self) -> None:
-        for index in self.alive:
-            self._send(index, (STOP, None), time.perf_counter())
+    def stop(self) -> None:
+        """Tell all to stop, and close the connections."""
+        for ours in self._ours:
+            ours.setblocking(False)
+        super().stop()
+        for end in (*self._answers, *self._ours):
+            end.close()
 
 
-class ProcessPool(PipePool):
+class ProcessPool(SocketPool):
     """Processes, by the start method that was asked for."""
 
-    def __init__(
-        self, jobs: Sequence[Job], shared: Any, names: Sequence[str], method: str
-    ) -> None:
+    _HANGS = "; it was killed"
+
+    def __init__(self, jobs: Sequence[Job], shared: Any, method: str) -> None:
         from multiprocessing import get_context
 
-        super().__init__(names)
+        super().__init__("process", jobs)
         if method == "fork":
             refuse_threads()
         context: Any = get_context(method)
         if shared is None and jobs[0].scenario == "queue":
-            shared = context.Queue(64)
+            shared = context.Queue(_QUEUE_SIZE)
         self._shared = shared
         self._processes: list[Any] = []
-        self._kept: list[Any] = []  # the connections own the files
         for job in jobs:
-            their_in, our_in = context.Pipe(duplex=False)
-            our_out, their_out = context.Pipe(duplex=False)
-            self._kept += [our_in, our_out]
-            self._watch(our_in.fileno(), our_out.fileno())
-            # After a fork, a sibling that holds our ends would keep both pipes open.
-            not_ours = (*self._in, *self._out) if method == "fork" else ()
-            own = shared[job.place] if isinstance(shared, tuple) else shared
+            theirs = self._connect()
+            # After a fork, a sibling that holds our ends would keep them all open.
+            not_theirs = (*self._ours,) if method == "fork" else ()
             process = context.Process(
                 target=process_main,
-                args=(job, own, their_in, their_out, not_ours),
-                name=names[job.place],
+                args=(job, _own(shared, job), theirs, not_theirs),
+                name=self.names[job.place],
                 daemon=True,
             )
             self._processes.append(process)
             process.start()
-            self.names[job.place] = f"{names[job.place]} (pid {process.pid})"
+            theirs.close()
+            self.names[job.place] += f" (pid {process.pid})"
             self.alive[job.place] = self.names[job.place]
-            their_in.close()
-            their_out.close()
 
-    def _lose(self, index: int, *, hangs: bool = False) -> str:
+    def _lose(self, index: int, *, hangs: bool = False) -> None:
         super()._lose(index)
-        process = self._processes[index]
-        if hangs and process.is_alive():
-            process.kill()
-            process.join(_STOP_S)
-            return "; it was killed"
-        return ""
+        if hangs:
+            self._end(self._processes[index], 0.0)
 
     def _ended(self, index: int) -> str:
         process = self._processes[index]
         process.join(_STOP_S)
-        code = process.exitcode
-        if code is None:
-            return "it closed its pipe and goes on"
-        return f"ended by signal {-code}" if code < 0 else f"exit status {code}"
+        if process.exitcode is None:
+            return "it closed its connection and goes on"
+        return describe_end(process.exitcode).removeprefix("was ")
+
+    def _end(self, process: Any, timeout_s: float) -> None:
+        process.join(timeout_s)
+        if process.is_alive():
+            process.kill()
+            process.join()
 
     def stop(self) -> None:
-        """Tell all to stop, and kill who does not."""
-        self._tell_stop()
+        """Tell all to stop, and kill those that do not."""
+        super().stop()
         deadline = time.monotonic() + _STOP_S
         for process in self._processes:
-            process.join(max(0.0, deadline - time.monotonic()))
-            if process.is_alive():
-                process.kill()
-                process.join()
-        for connection in self._kept:
-            connection.close()
+            self._end(process, max(0.0, deadline - time.monotonic()))
         if hasattr(self._shared, "cancel_join_thread"):
             self._shared.close()
 
 
-class InterpreterPool(PipePool):
+class InterpreterPool(SocketPool):
     """Interpreters of this process, each in a thread of its own."""
 
-    def __init__(self, jobs: Sequence[Job], shared: Any, names: Sequence[str]) -> None:
-        super().__init__(names)
-        api = interpreters_api()
-        queue_ = None
+    _HANGS = "; an interpreter cannot be ended, it may go on using a CPU"
+
+    def __init__(self, jobs: Sequence[Job], shared: Any) -> None:
+        super().__init__("interpreter", jobs)
+        interpreters = Interpreters()
+        items = None
         if jobs[0].scenario == "queue":
-            queue_ = api.create_queue(64)
-        self._threads: list[threading.Thread] = []
+            items = interpreters.create_queue(_QUEUE_SIZE)
         self._reasons: dict[int, str] = {}
         for job in jobs:
-            their_in, our_in = os.pipe()
-            our_out, their_out = os.pipe()
-            self._watch(our_in, our_out)
-            socket = shared[job.place] if isinstance(shared, tuple) else None
-            own = None if socket is None else socket.fileno()
+            theirs = self._connect()
+            own = _own(shared, job)
             script = _SCRIPT.format(
                 path=sys.path,
-                shared=None if own is None else {job.place: own},
+                shared=None if own is None else {job.place: own.fileno()},
                 job=tuple(job),
-                commands=their_in,
-                replies=their_out,
+                file=theirs.fileno(),
             )
-            thread = threading.Thread(
-                target=self._run,
-                args=(api, job.place, script, queue_, (their_in, their_out)),
-                name=names[job.place],
-                daemon=True,
+            self._start_thread(
+                job.place, self._run, interpreters, job.place, script, items, theirs
             )
-            self._threads.append(thread)
-            thread.start()
 
     def _run(
         self,
-        api: InterpretersAPI,
+        interpreters: Interpreters,
         index: int,
         script: str,
-        queue_: Any,
-        theirs: tuple[int, int],
+        items: Any,
+        theirs: socket.socket,
     ) -> None:
         """Make an interpreter, run the script in it, and remove it again."""
         try:
-            api.run(script, queue_)
+            interpreters.run(script, items)
         except Exception as error:
             self._reasons[index] = described(error)
         finally:
-            for file in theirs:
-                os.close(file)
-
-    def _lose(self, index: int, *, hangs: bool = False) -> str:
-        super()._lose(index)
-        if not hangs:
-            return ""
-        self.abandoned = True
-        return "; an interpreter cannot be ended, it may go on using a CPU"
+            theirs.close()
 
     def _ended(self, index: int) -> str:
         return self._reasons.get(index, "the interpreter ended")
 
     def stop(self) -> None:
         """Tell all to stop; those in the middle of something are left."""
-        self._tell_stop()
-        deadline = time.monotonic() + _STOP_S
-        for thread, file in zip(self._threads, self._in, strict=True):
-            thread.join(max(0.0, deadline - time.monotonic()))
-            self.abandoned |= thread.is_alive()
-            os.close(file)
-        for file in self._out:
-            os.close(file)
+        super().stop()
         # 3.12 frees what it does not own when it ends after such interpreters.
         self.abandoned |= sys.hexversion < 0x030D0000
+
+
+def _own(shared: Any, job: Job) -> Any:
+    """Return what a worker gets: of a tuple its own element."""
+    return shared[job.place] if isinstance(shared, tuple) else shared
 
 
 def refuse_threads() -> None:
@@ -472,27 +429,20 @@ def refuse_threads() -> None:
         With the names of the others.
     """
     others = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
-    try:
-        running = len([*Path("/proc/self/task").iterdir()])
-    except OSError:
-        running = 1 + len(others)
-    if running <= 1 and not others:
+    running = max(1 + len(others), len([*Path("/proc/self/task").glob("*")]))
+    if running == 1:
         return
     names = f" ({', '.join(others)})" if others else ""
     raise ScenarioError(
-        f"--start-method fork: this process runs {max(running, 1 + len(others))} "
-        f"threads{names}, and a fork copies only the one that calls it: a lock that "
-        "another holds would stay locked in the child. Choose forkserver or spawn"
+        f"--start-method fork: this process runs {running} threads{names}, and a fork "
+        "copies only the one that calls it: a lock that another holds would stay "
+        "locked in the child. Choose forkserver or spawn"
     )
 
 
 def make_pool(
-    mode: str,
-    method: str,
-    jobs: Sequence[Job],
-    shared: Any = None,
-    names: Sequence[str] = (),
-) -> Pool:
+    mode: str, method: str, jobs: Sequence[Job], shared: Any = None
+) -> ThreadPool | ProcessPool | InterpreterPool:
     """Start the workers of a mode; `Pool.start` waits for them.
 
     Parameters
@@ -503,21 +453,17 @@ def make_pool(
         One per worker, in the order of their index.
     shared : object, optional
         What all of them get; of a tuple each gets its own element.
-    names : sequence of str, optional
-        ``thread-1`` and so on unless given.
 
     Raises
     ------
     ScenarioError
         If that mode cannot run here.
     """
-    word = {"threads": "thread", "processes": "process", "interpreters": "interpreter"}
-    names = names or [f"{word[mode]}-{job.place + 1}" for job in jobs]
     if mode == "processes":
-        return ProcessPool(jobs, shared, names, method)
+        return ProcessPool(jobs, shared, method)
     if mode == "interpreters":
-        return InterpreterPool(jobs, shared, names)
-    return ThreadPool(jobs, shared, names)
+        return InterpreterPool(jobs, shared)
+    return ThreadPool(jobs, shared)
 
 
 def shared_object(scenario: str, mode: str, elements: Sequence[int]) -> Any:
@@ -530,5 +476,5 @@ def shared_object(scenario: str, mode: str, elements: Sequence[int]) -> Any:
     if scenario == "shared":
         return new_table()
     if scenario == "queue":
-        return queue.Queue(64)
+        return queue.Queue(_QUEUE_SIZE)
     return elements if scenario == "map" else None

@@ -1,8 +1,8 @@
 """What a worker of a scenario does, in a thread, a process or an interpreter.
 
 Little is imported: each process and each interpreter pays for it in memory. A worker
-gets commands, (kind, argument), and answers each with (kind, value); through pipes
-they go pickled behind their length, between threads as they are.
+gets commands, (kind, argument), and answers each with (kind, value); through a
+connection they go pickled, between threads as they are.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import struct
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -19,6 +20,8 @@ WORK, EMPTY, STOP = "work", "empty", "stop"
 READY, DONE, FAILED = "ready", "done", "failed"
 
 Step = Callable[[Any], Any]
+# (kind, argument) or (kind, value).
+Message = tuple[str, Any]
 
 # The shared dict: its keys, and one write in so many steps.
 KEYS = 4096
@@ -27,14 +30,8 @@ WRITE_EVERY = 1000
 # Items that each producer makes in a round; a consumer does the work of each.
 ITEMS = 20
 
-# A request of the server: its number and its steps, eight bytes each.
-REQUEST_BYTES = 16
-
-_LENGTH_BYTES = 4
-
-
-class ScenarioError(Exception):
-    """What was asked for cannot run here; the text says why and what can."""
+# A request of the server: its number, of which -1 ends a run, and its steps.
+REQUEST = struct.Struct("<qQ")
 
 
 class Job(NamedTuple):
@@ -68,8 +65,8 @@ class Job(NamedTuple):
 def serve(
     job: Job,
     shared: Any,
-    receive: Callable[[], tuple[str, Any]],
-    reply: Callable[[tuple[str, Any]], None],
+    receive: Callable[[], Message],
+    reply: Callable[[Message], None],
 ) -> None:
     """Do what comes until told to stop; whoever fails says so and ends."""
     # A call of exit() is a failure like others: the rest goes on without this one.
@@ -205,8 +202,8 @@ def _server(job: Job, shared: Any) -> Step:
         file = shared[job.place] if isinstance(shared, dict) else shared.fileno()
         answer = _with_fault(lambda steps: spin(steps), job.fault)
         answered = 0
-        while request := read_exactly(file, REQUEST_BYTES):
-            number, steps = number_and_steps(request)
+        while request := read_exactly(file, REQUEST.size):
+            number, steps = REQUEST.unpack(request)
             if number < 0:
                 break
             if steps:
@@ -216,14 +213,6 @@ def _server(job: Job, shared: Any) -> Step:
         return answered
 
     return step
-
-
-def number_and_steps(request: bytes) -> tuple[int, int]:
-    """Take a request of the server apart; the number -1 ends a run."""
-    return (
-        int.from_bytes(request[:8], "little", signed=True),
-        int.from_bytes(request[8:], "little"),
-    )
 
 
 SCENARIOS: dict[str, Callable[[Job, Any], Step]] = {
@@ -249,7 +238,7 @@ def _with_fault(step: Step, fault: str) -> Step:
         rounds += 1
         if rounds == int(number):
             if kind == "raise":
-                raise RuntimeError(f"planted in round {rounds}")
+                raise RuntimeError(f"injected in round {rounds}")
             if kind == "exit":
                 raise SystemExit(3)
             if kind == "die":
@@ -258,22 +247,6 @@ def _with_fault(step: Step, fault: str) -> Step:
         return step(argument)
 
     return faulty
-
-
-def frame(message: tuple[str, Any]) -> bytes:
-    """Return a message as it goes through a pipe."""
-    body = pickle.dumps(message, protocol=5)
-    return len(body).to_bytes(_LENGTH_BYTES, "little") + body
-
-
-def take_frame(buffer: bytearray) -> tuple[str, Any] | None:
-    """Take the first whole message off a buffer, None if there is none."""
-    end = _LENGTH_BYTES + int.from_bytes(buffer[:_LENGTH_BYTES], "little")
-    if len(buffer) < max(end, _LENGTH_BYTES):
-        return None
-    message: tuple[str, Any] = pickle.loads(buffer[_LENGTH_BYTES:end])
-    del buffer[:end]
-    return message
 
 
 def read_exactly(file: int, size: int) -> bytes:
@@ -290,38 +263,41 @@ def read_exactly(file: int, size: int) -> bytes:
     return parts
 
 
-def serve_files(job: Job, shared: Any, commands: int, replies: int) -> None:
-    """Serve with commands and replies through pipes."""
+def serve_file(job: Job, shared: Any, file: int) -> None:
+    """Serve with commands and replies through a connection, as pickles."""
+    # The connection may end at any time: then nobody is there to be told.
+    with (
+        contextlib.suppress(OSError),
+        open(file, "rb", closefd=False) as commands,
+        open(file, "wb", closefd=False) as replies,
+    ):
 
-    def receive() -> tuple[str, Any]:
-        head = read_exactly(commands, _LENGTH_BYTES)
-        body = read_exactly(commands, int.from_bytes(head, "little")) if head else b""
-        if not body:  # whoever gave commands has gone
-            return (STOP, None)
-        message: tuple[str, Any] = pickle.loads(body)
-        return message
+        def receive() -> Message:
+            try:
+                message: Message = pickle.load(commands)
+            except EOFError:
+                return (STOP, None)
+            return message
 
-    def reply(message: tuple[str, Any]) -> None:
-        rest = memoryview(frame(message))
-        while rest:
-            rest = rest[os.write(replies, rest) :]
+        def reply(message: Message) -> None:
+            pickle.dump(message, replies, protocol=5)
+            replies.flush()
 
-    with contextlib.suppress(OSError):  # nobody is there to be told
         serve(job, shared, receive, reply)
 
 
 def process_main(
-    job: Job, shared: Any, commands: Any, replies: Any, not_ours: tuple[int, ...]
+    job: Job, shared: Any, connection: Any, not_ours: tuple[Any, ...]
 ) -> None:
-    """Serve in a process of its own; the ends of pipes are connections."""
+    """Serve in a process of its own."""
     import signal
 
     # Ctrl-C is for the one who has the results.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # After a fork: the ends that others shall see closed when the parent is gone.
-    for file in not_ours:
-        os.close(file)
+    for other in not_ours:
+        other.close()
     if job.scenario == "queue":
         # What was put and will not be taken shall not keep this process.
         shared.cancel_join_thread()
-    serve_files(job, shared, commands.fileno(), replies.fileno())
+    serve_file(job, shared, connection.fileno())
