@@ -74,15 +74,12 @@ RAW_PROCESSES = {
     "comparison/worker.py",
     "profiles/gc_pauses.py",
     "profiles/memory.py",
-    "target/plugin/rerun.py",
-    "target/process/identity.py",
 }
 SCHEMAS_ELSEWHERE = {
     "profiles/doctor.py",
     "report/charts/looks.py",
     "report/exports/speedscope.py",
     "report/site/writing.py",
-    "target/process/iterations.py",
 }
 UNTYPED_DOCUMENTS = {
     "report/charts/imports.py",

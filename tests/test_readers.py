@@ -30,6 +30,7 @@ from pybench.comparison.selfcheck.live import read_suite
 from pybench.interpreters.probe import ProbeError, _parse
 from pybench.profiles import importtime
 from pybench.records.documents import DocumentError
+from pybench.records.iterations import parse_counts
 from pybench.records.journal import JournalHeader, JournalRow
 from pybench.records.run import (
     PairRecord,
@@ -54,7 +55,7 @@ from pybench.target.plugin.baselines import check_baseline
 from pybench.target.plugin.journal import NAME as JOURNAL_NAME
 from pybench.target.plugin.journal import read_journal
 from pybench.target.process.identity import read_identity
-from pybench.target.process.iterations import WINDOW_NS, parse_counts
+from pybench.target.process.iterations import WINDOW_NS
 
 pytestmark = pytest.mark.once
 
@@ -501,7 +502,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
         ),
         "iterations": Reader(
             sound=json.dumps(counts | {"counts": {"a": 5}}).encode(),
-            read=lambda path, _: parse_counts(text_of(path)),
+            read=lambda path, _: parse_counts(text_of(path), WINDOW_NS),
             errors=(),
         ),
         "probe": Reader(

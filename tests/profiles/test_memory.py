@@ -9,7 +9,7 @@ from pybench.interpreters import Interpreter, probe
 from pybench.profiles import memory
 from pybench.profiles.gc_pauses import ChildError
 from pybench.records.memory import RowMemory
-from pybench.target.plugin import observing
+from pybench.target.process import memory as process_memory
 
 SIZE = 4_000_000
 SUITE = f"""
@@ -151,7 +151,7 @@ def test_sizes_that_may_not_be_read_are_no_numbers(
     monkeypatch.setattr(Path, "read_text", refuse)
 
     assert memory.own_and_share(1) == ()
-    assert observing.own_and_share() == {}
+    assert process_memory.own_and_share() == {}
 
 
 def test_row_without_its_own_and_share_says_why(

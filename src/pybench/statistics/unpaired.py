@@ -1,12 +1,11 @@
 """What two sessions that ran one after the other can say of a row, and what not.
 
-Here nothing took turns: the machine of then and the machine of now are compared along
+Nothing was interleaved: the machine of then and the machine of now are compared along
 with the code. So a change counts only if it is larger than what the spread between
-processes and the drift of rows without Python explain together, and a change that is
-not larger is "inconclusive", never "equivalent": that would need turns, as
-`pybench compare` takes them.
+processes and the drift of rows without Python explain together. A change that is not
+larger is "inconclusive", never "equivalent": that would need `pybench compare`.
 
-The plugin and the host both decide by it, and imports here are those of the plugin.
+The plugin and the host both decide by it: it imports the standard library alone.
 """
 
 import math
@@ -57,20 +56,13 @@ class Change:
 
 
 def drift_of(yardsticks: Mapping[str, tuple[float, float]]) -> float | None:
-    """Return by how much the machine changed, as a logarithm of its largest change.
+    """Return by how much the machine changed: the largest change as a logarithm.
 
-    Parameters
-    ----------
-    yardsticks : mapping of str to (float, float)
-        Times then and now of the rows that no interpreter takes part in.
-
-    Returns
-    -------
-    float or None
-        None without such rows: then nobody knows.
+    `yardsticks` are the times then and now of rows that no interpreter takes part in;
+    without any, nobody knows, and it is None.
     """
-    changes = [abs(math.log(now) - math.log(then)) for then, now in yardsticks.values()]
-    return max(changes, default=None)
+    moves = [abs(math.log(now) - math.log(then)) for then, now in yardsticks.values()]
+    return max(moves, default=None)
 
 
 def changes(
@@ -99,8 +91,8 @@ def changes(
     ValueError
         For a row without times, or with one that is not positive and finite.
     """
-    for name, sides in rows.items():
-        for times in sides:
+    for name, arms in rows.items():
+        for times in arms:
             if not times or not all(0 < t < math.inf for t in times):
                 raise ValueError(f"{name}: times must be positive, not {[*times]}")
     error = ERROR / max(1, len(rows) * contenders)
@@ -118,7 +110,6 @@ def _change(
     error: float,
 ) -> Change:
     moved = math.log(statistics.median(now)) - math.log(statistics.median(then))
-    ratio = math.exp(moved)
     reason = ""
     allowed = math.inf
     if len(then) == 1 and len(now) == 1:
@@ -132,25 +123,27 @@ def _change(
         reason = "no yardstick rows on both sides: the drift of the machine is unknown"
     else:
         allowed = _spread(then, now, error) + drift
-        explained = math.expm1(allowed)
         if abs(moved) <= allowed:
-            reason = f"spread and drift explain {explained:.1%}"
+            reason = f"spread and drift explain {_expm1(allowed):.1%}"
         elif abs(moved) < math.log1p(margin):
             reason = f"below the margin of {margin:.1%}"
-    sure = SLOWER if moved > 0 else FASTER
-    word = INCONCLUSIVE if reason else sure
-    return Change(word=word, reason=reason, ratio=ratio, explained=_expm1(allowed))
+    return Change(
+        word=INCONCLUSIVE if reason else SLOWER if moved > 0 else FASTER,
+        reason=reason,
+        ratio=math.exp(moved),
+        explained=_expm1(allowed),
+    )
 
 
 def _spread(then: Sequence[float], now: Sequence[float], error: float) -> float:
     """Return how far the means of the processes may lie apart by chance.
 
-    A side of one process lends its spread from the other, whence no test of Welch's.
+    An arm of one process lends its spread from the other, whence no test of Welch's.
     """
-    sides = [[math.log(time) for time in side] for side in (then, now)]
-    degrees = sum(len(side) - 1 for side in sides)
-    squares = sum(statistics.variance(s) * (len(s) - 1) for s in sides if len(s) > 1)
-    scale = math.sqrt(squares / degrees * sum(1 / len(side) for side in sides))
+    arms = [[math.log(time) for time in arm] for arm in (then, now)]
+    degrees = sum(len(arm) - 1 for arm in arms)
+    squares = sum(statistics.variance(a) * (len(a) - 1) for a in arms if len(a) > 1)
+    scale = math.sqrt(squares / degrees * sum(1 / len(arm) for arm in arms))
     return student_quantile(1 - error / 2, degrees) * scale
 
 

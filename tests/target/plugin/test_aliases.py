@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pybench.target.plugin.aliases import other_places, read_aliases
+from pybench.target.plugin.selection import other_places, read_aliases
 
 Run = Callable[..., pytest.RunResult]
 

@@ -16,7 +16,7 @@ from pybench.target.plugin.baselines import (
     list_saves,
     newest_save,
     storage_folder,
-    unlike,
+    unlikeness,
 )
 from pybench.target.process.identity import read_identity
 
@@ -228,7 +228,7 @@ def test_binary_is_not_a_baseline(tmp_path: Path) -> None:
 def test_equal_machines_are_alike() -> None:
     info = {"node": "a", "pybench": identity_document(IDENTITY)}
 
-    assert unlike(IDENTITY, info, info | {"cpu": {"hz_actual": 1}}) == []
+    assert unlikeness(IDENTITY, info, info | {"cpu": {"hz_actual": 1}}) == ([], "")
 
 
 def test_says_field_by_field_what_is_unlike() -> None:
@@ -236,7 +236,7 @@ def test_says_field_by_field_what_is_unlike() -> None:
     other = replace(IDENTITY, cpu_model="slow")
     theirs = {"node": "b", "pybench": identity_document(other)}
 
-    said = unlike(IDENTITY, ours, theirs)
+    said, _ = unlikeness(IDENTITY, ours, theirs)
 
     assert said == [
         f"cpu_model: {IDENTITY.cpu_model!r} here, 'slow' there",
@@ -246,7 +246,7 @@ def test_says_field_by_field_what_is_unlike() -> None:
 
 @pytest.mark.parametrize("theirs", [{}, {"pybench": {"schema": 99}}, {"pybench": 3}])
 def test_says_that_a_stock_file_tells_nothing(theirs: dict[str, Any]) -> None:
-    (said,) = unlike(IDENTITY, {}, theirs)
+    ((said,), _) = unlikeness(IDENTITY, {}, theirs)
 
     assert "its build, GIL state and CPUs are unknown" in said
 

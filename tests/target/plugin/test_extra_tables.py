@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from pybench.records.journal import JournalRow
-from pybench.target.plugin.extra_tables import (
+from pybench.target.plugin.table_sections import (
     WIDTH,
     memory_lines,
     scaling_lines,

@@ -8,11 +8,11 @@ from types import ModuleType
 
 import pytest
 
+from pybench.records.iterations import parse_counts
 from pybench.target.process.iterations import (
     WINDOW_NS,
     IterationStore,
     machine_folder,
-    parse_counts,
     row_key,
     size,
     two_digits,
@@ -122,7 +122,7 @@ def test_a_bad_file_is_named_and_rewritten(
 
     assert len(said) == 1
     assert str(path) in said[0]
-    assert parse_counts(path.read_text()) == {"row": 50}
+    assert parse_counts(path.read_text(), WINDOW_NS) == {"row": 50}
 
 
 def test_a_folder_that_cannot_be_written_is_named(
@@ -178,7 +178,7 @@ def test_a_truncated_file_is_said_in_the_summary(
 
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*note:*iterations.json is truncated*rewritten"])
-    assert parse_counts(path.read_text()) is not None
+    assert parse_counts(path.read_text(), WINDOW_NS) is not None
 
 
 def test_native_is_the_module_with_kernels(native: ModuleType) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pybench.target.plugin import observing
+from pybench.target.process import memory
 
 Run = Callable[..., pytest.RunResult]
 
@@ -75,10 +75,10 @@ def test_without_proc_the_peak_is_that_of_the_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """It never falls, so a later row may show none of its own; but it is there."""
-    monkeypatch.setattr(observing, "PROC", tmp_path / "none")
+    monkeypatch.setattr(memory, "PROC", tmp_path / "none")
 
-    before = observing.begin()
-    after = observing.peak(before)
+    before = memory.begin()
+    after = memory.peak(before)
 
     assert 0 < before["rss_before_bytes"] <= after["rss_peak_bytes"]
 

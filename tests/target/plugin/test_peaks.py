@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pybench.target.plugin.peaks import PeakLines
+from pybench.target.process.memory import PeakLines
 
 SIZE = 4_000_000
 

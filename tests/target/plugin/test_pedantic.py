@@ -22,7 +22,8 @@ from pybench.comparison.pairs import (
     fitting_count,
     fitting_samples,
 )
-from pybench.target.plugin.interleaving import Turns, Work, pedantic_work
+from pybench.target.plugin.interleaving import Interleaving
+from pybench.target.plugin.interleaving_adapters import PedanticAdapter
 
 TARGET_NS = 1e5
 OURS = SimpleNamespace(_disable_gc=False)
@@ -41,7 +42,7 @@ def stock(target: Callable[..., Any], **how: Any) -> Any:
     return fixture._raw_pedantic(target, **how)
 
 
-def tried_out(work: Work) -> dict[str, int]:
+def tried_out(work: PedanticAdapter) -> dict[str, int]:
     """Do what a process does in which a row is tried out; return its numbers."""
     numbers = work.size(TARGET_NS, fitting_count(work.rounds) or 100)
     counted = fitting_samples(work.rounds, numbers["count"], SCOUTED - WARMUPS)
@@ -50,7 +51,7 @@ def tried_out(work: Work) -> dict[str, int]:
     return numbers
 
 
-def in_a_pair(work: Work, numbers: dict[str, int]) -> None:
+def in_a_pair(work: PedanticAdapter, numbers: dict[str, int]) -> None:
     """Do what a process of a pair does."""
     for _ in range(sum(fitting_samples(work.rounds, numbers["count"], TIMED))):
         work.run(numbers)
@@ -74,12 +75,12 @@ def test_no_process_calls_more_than_stock_does(
     allowed = len(calls)
 
     calls.clear()
-    work = pedantic_work(OURS, lambda: calls.append(1), **how)
+    work = PedanticAdapter(OURS, lambda: calls.append(1), **how)
     numbers = tried_out(work)
     work.finish()
     scouted = len(calls)
     calls.clear()
-    work = pedantic_work(OURS, lambda: calls.append(1), **how)
+    work = PedanticAdapter(OURS, lambda: calls.append(1), **how)
     in_a_pair(work, numbers)
     work.finish()
 
@@ -131,7 +132,7 @@ def test_what_keeps_its_state_is_called_once_a_process(
     """The one sample is of the call that the row is about."""
     for process in (tried_out, functools.partial(in_a_pair, numbers={"count": 1})):
         call, was_called_once = make()
-        work = pedantic_work(OURS, call, says_rounds=bool(how), **how)
+        work = PedanticAdapter(OURS, call, says_rounds=bool(how), **how)
         process(work)
         work.finish()
 
@@ -142,7 +143,7 @@ def test_what_keeps_its_state_is_called_once_a_process(
 @pytest.mark.once
 def test_the_row_gets_what_the_last_round_returned() -> None:
     results = iter(range(100))
-    work = pedantic_work(OURS, lambda: next(results), rounds=3)
+    work = PedanticAdapter(OURS, lambda: next(results), rounds=3)
     for _ in range(3):
         work.run({"count": 1, "iterations": 1})
 
@@ -154,7 +155,7 @@ def test_the_row_gets_what_the_last_round_returned() -> None:
 def test_each_round_has_its_setup_and_teardown(warmup_rounds: int) -> None:
     """Rounds with a setup may be more than the row says, as each is the first one."""
     done: list[str] = []
-    work = pedantic_work(
+    work = PedanticAdapter(
         OURS,
         lambda: done.append("call"),
         setup=lambda: done.append("setup"),
@@ -181,7 +182,7 @@ def test_a_sample_that_the_row_does_not_allow_is_refused(
 ) -> None:
     """As one of a run that an older version began."""
     calls: list[int] = []
-    work = pedantic_work(OURS, lambda: calls.append(1), rounds=2)
+    work = PedanticAdapter(OURS, lambda: calls.append(1), rounds=2)
     with pytest.raises(ValueError, match=said):
         work.run(numbers)
 
@@ -206,7 +207,7 @@ def test_what_stock_refuses_is_refused_in_its_words(how: dict[str, Any]) -> None
     with pytest.raises((ValueError, TypeError)) as theirs:
         stock(lambda *_, **__: None, **how)
     with pytest.raises((ValueError, TypeError)) as ours:
-        pedantic_work(OURS, lambda *_, **__: None, **how).run({"count": 1})
+        PedanticAdapter(OURS, lambda *_, **__: None, **how).run({"count": 1})
 
     assert (ours.type, str(ours.value)) == (theirs.type, str(theirs.value))
 
@@ -232,11 +233,11 @@ def test_one_round_that_the_row_says_itself_holds_with_a_setup_too(
     class Fixture(BenchmarkFixture):
         pass
 
-    turns: Any = object.__new__(Turns)
-    turns.serve = lambda _, work: limits.append(work.rounds)
+    interleaving: Any = object.__new__(Interleaving)
+    interleaving.serve = lambda _, work: limits.append(work.rounds)
     fixture: Any = object.__new__(Fixture)
     fixture._mode = None
-    undo = turns.attach(Fixture)
+    undo = interleaving.attach(Fixture)
     try:
         fixture.pedantic(int, **how)
     finally:

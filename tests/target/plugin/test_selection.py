@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from pybench.target.plugin.marking import skip_without_free_threading
-from pybench.target.plugin.selection import near
-from pybench.target.plugin.selectors import Place, matches
+from pybench.target.plugin.selection import Place, matches, near
 from pybench.target.process.identity import (
     count_affinity,
     gil_enabled,

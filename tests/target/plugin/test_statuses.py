@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pybench.records.journal import JournalRow, RowStatus
-from pybench.target.plugin.statuses import row_statuses
+from pybench.target.plugin.outcomes import row_statuses
 from pybench.target.process.identity import read_identity
 
 Run = Callable[..., pytest.RunResult]

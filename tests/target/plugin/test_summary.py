@@ -9,8 +9,13 @@ import pytest
 
 from pybench.records.journal import JournalRow, SessionCounts
 from pybench.target.plugin.options import said_value
-from pybench.target.plugin.statuses import row_statuses
-from pybench.target.plugin.summary import count_rows, na_reason, row_flag, summary_lines
+from pybench.target.plugin.outcomes import (
+    count_rows,
+    na_reason,
+    row_flag,
+    row_statuses,
+    summary_lines,
+)
 from pybench.target.process.identity import read_identity
 
 Run = Callable[..., pytest.RunResult]

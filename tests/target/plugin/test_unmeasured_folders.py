@@ -6,13 +6,8 @@ from pathlib import Path
 import pytest
 
 from pybench.records.journal import RowStatus
-from pybench.records.outcomes import (
-    ERROR,
-    MEASURED,
-    NOT_AVAILABLE,
-    SKIPPED,
-)
-from pybench.target.plugin.unmeasured_folders import unmeasured_lines
+from pybench.records.outcomes import ERROR, MEASURED, NOT_AVAILABLE, SKIPPED
+from pybench.target.plugin.outcomes import unmeasured_lines
 
 Run = Callable[..., pytest.RunResult]
 

@@ -3,35 +3,36 @@
 Loaded by every pytest run of an environment that has pybench, so at module level it
 imports pytest and the standard library alone, and a session without benchmarks gets a
 line in its header and nothing else.
+
+A session collects (`marking`), selects (`selection`), runs its rows (`rows`), each by
+pytest-benchmark, as a `kernel` or under ``pybench compare`` (`interleaving`), writes
+each down (`journal`) and tells of them (`table`, `outcomes`); a saved baseline is found
+(`baselines`) and compared (`comparison`).
 """
 
-import argparse
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pybench.target.plugin import (
-    listing,
-    memory,
-    observing,
-    overriding,
-    processes,
-    rerun,
-)
+from pybench.target.plugin import listing, memory, overriding, processes, rerun
 from pybench.target.plugin.baselines import storage_folder
-from pybench.target.plugin.changes import FAIL_ON
 from pybench.target.plugin.comparison import Comparison
-from pybench.target.plugin.interleaving import OPTION, Turns
+from pybench.target.plugin.interleaving import Interleaving
 from pybench.target.plugin.kernel import Kernel, run_row
 from pybench.target.plugin.lazy_rows import look_at_rows
 from pybench.target.plugin.marking import MARKERS, skip_without_free_threading
-from pybench.target.plugin.options import said_words
+from pybench.target.plugin.options import (
+    add_options,
+    refuse_without_benchmark,
+    said_words,
+)
+from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.rows import Rows
 from pybench.target.plugin.rowstate import RowState, limit_calibration
-from pybench.target.plugin.selection import ROW_OPTION, select, select_quick, select_row
+from pybench.target.plugin.selection import select, select_quick, select_row
 from pybench.target.plugin.session import Session
 from pybench.target.plugin.table import TableDefaults
 from pybench.target.process import clocks
@@ -41,116 +42,12 @@ __all__ = ["Kernel", "KernelResult", "kernel", "takes_turns"]
 
 _ROWS = pytest.StashKey[Rows]()
 _SESSION = pytest.StashKey[Session]()
-_TURNS = pytest.StashKey[Turns]()
+_INTERLEAVING = pytest.StashKey[Interleaving]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add our options."""
-    group = parser.getgroup("pybench")
-    group.addoption(
-        "--pybench-resume",
-        action="store_true",
-        default=False,
-        help="Run only the benchmarks that the journal of an interrupted run lacks; "
-        "the table and saved files have all.",
-    )
-    group.addoption(
-        "--pybench-select",
-        metavar="SELECTOR",
-        action="append",
-        default=[],
-        help="Run what this matches: category/area/operation, each part a glob, or the "
-        "beginning of that, or another name that `pybench list` prints; may be given "
-        "several times.",
-    )
-    group.addoption(
-        "--pybench-quick",
-        action="store_true",
-        default=False,
-        help="Run the rows marked quick alone, on a small budget.",
-    )
-    group.addoption(
-        memory.OPTION,
-        action="store_true",
-        default=False,
-        help="When all is timed, run the measured rows in two more processes for the "
-        "memory they take, listed after the table and saved in their extra_info.",
-    )
-    group.addoption(
-        "--pybench-counts",
-        metavar="PATH",
-        type=Path,
-        default=None,
-        help="Write how many rows were measured, n/a and void as JSON.",
-    )
-    group.addoption(
-        processes.OPTION,
-        metavar="N",
-        type=processes.process_count,
-        default=1,
-        help="Repeat the session in fresh processes, until there are N with this one; "
-        "what is saved has the median of each: a baseline that shows its own spread.",
-    )
-    group.addoption(
-        "--pybench-fail-on",
-        choices=[*FAIL_ON],
-        default=None,
-        help="End with exit status 10 if a row changed so against the baseline of "
-        "--benchmark-compare, by more than its spread and the machine's drift explain.",
-    )
-    # For the processes of --pybench-processes.
-    group.addoption(
-        processes.REPETITION_OPTION,
-        dest="pybench_repetition",
-        type=Path,
-        default=None,
-        help=argparse.SUPPRESS,
-    )
-    # For the processes of --pybench-memory.
-    group.addoption(
-        memory.PASS_OPTION,
-        dest="pybench_memory_pass",
-        type=Path,
-        default=None,
-        help=argparse.SUPPRESS,
-    )
-    # For `pybench profile memory` and `pybench run --profile detailed`: a run of one
-    # row, which writes its memory there.
-    group.addoption(
-        observing.OPTION,
-        dest="pybench_memory_to",
-        type=Path,
-        default=None,
-        help=argparse.SUPPRESS,
-    )
-    group.addoption(
-        observing.LINES_OPTION,
-        dest="pybench_memory_lines",
-        type=int,
-        default=None,
-        help=argparse.SUPPRESS,
-    )
-    # For `pybench list`, whose sessions collect and run nothing.
-    group.addoption(
-        listing.OPTION,
-        dest="pybench_list_to",
-        type=Path,
-        default=None,
-        help=argparse.SUPPRESS,
-    )
-    # For `pybench run`: what contradicts a measurement is overridden.
-    group.addoption(
-        overriding.MEASURED_OPTION,
-        dest="pybench_measured",
-        action="store_true",
-        default=False,
-        help=argparse.SUPPRESS,
-    )
-    group.addoption(
-        ROW_OPTION, dest="pybench_row", default=None, help=argparse.SUPPRESS
-    )
-    # For `pybench compare` alone, which inherits the socket to its children.
-    group.addoption(OPTION, type=int, default=None, help=argparse.SUPPRESS)
+    add_options(parser)
 
 
 # Around pytest-cov, which begins to trace in its own.
@@ -176,73 +73,80 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Set up before pytest-benchmark builds its session, which loads baselines."""
+    option, register = config.option, config.pluginmanager.register
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    results: Path | None = config.getoption("pybench_repetition")
-    if results is not None:
-        rerun.keep_apart(config, results.parent)
-    memory_pass: Path | None = config.getoption("pybench_memory_pass")
-    if memory_pass is not None:
-        memory.turn_timing_off(config, memory_pass)
+    if option.pybench_repetition is not None:
+        rerun.keep_apart(config, option.pybench_repetition)
+    if option.pybench_memory_pass is not None:
+        memory.turn_timing_off(config, option.pybench_memory_pass)
     session = config.stash[_SESSION] = Session(config)
     config.add_cleanup(session.watch.stop)
     if names := overriding.overridden(config):
         session.say(f"overridden, as a measurement needs it: {', '.join(names)}")
-    config.pluginmanager.register(session, "pybench-session")
-    observed: Path | None = config.getoption("pybench_memory_to")
-    if observed is not None:
-        observer = observing.MemoryObserver(
-            observed, session.say_problem, config.getoption("pybench_memory_lines")
+    register(session, "pybench-session")
+    if option.pybench_memory_to is not None:
+        observer = memory.MemoryObserver(
+            option.pybench_memory_to, session.say_problem, option.pybench_memory_lines
         )
-        config.pluginmanager.register(observer, "pybench-observer")
-    listed: Path | None = config.getoption("pybench_list_to")
-    if listed is not None:
-        writer = listing.Listing(listed, session.say_problem)
-        config.pluginmanager.register(writer, "pybench-listing")
-    if memory_pass is not None:
-        memory.observe_apart(config, memory_pass, session)
-    if not _has_pytest_benchmark(config):
-        if config.getoption("pybench_resume"):
-            raise pytest.UsageError("--pybench-resume needs pytest-benchmark")
-        if config.getoption("pybench_processes") > 1:
-            raise pytest.UsageError(f"{processes.OPTION} needs pytest-benchmark")
-        if config.getoption("pybench_fail_on"):
-            raise pytest.UsageError("--pybench-fail-on needs pytest-benchmark")
-        if config.getoption("pybench_memory"):
-            raise pytest.UsageError(f"{memory.OPTION} needs pytest-benchmark")
-        return
-    descriptor: int | None = config.getoption("pybench_turns")
-    storage = storage_folder(config.getoption("benchmark_storage"))
-    if descriptor is not None:
-        storage = None
+        register(observer, "pybench-observer")
+    if option.pybench_list_to is not None:
+        writer = listing.Listing(option.pybench_list_to, session.say_problem)
+        register(writer, "pybench-listing")
+    if option.pybench_memory_pass is not None:
+        memory.observe_apart(config, option.pybench_memory_pass, session)
+    if _has_pytest_benchmark(config):
+        _configure_rows(config, session)
+    else:
+        refuse_without_benchmark(config)
+
+
+def _has_pytest_benchmark(config: pytest.Config) -> bool:
+    module = sys.modules.get("pytest_benchmark.plugin")
+    return module is not None and config.pluginmanager.is_registered(module)
+
+
+def _configure_rows(config: pytest.Config, session: Session) -> None:
+    """Set up what needs pytest-benchmark."""
+    from pytest_benchmark import session as stock_session
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    option, register = config.option, config.pluginmanager.register
+    storage: Path | None = None
+    if not takes_turns(config):
+        storage = storage_folder(option.benchmark_storage)
     if storage is not None:
-        config.add_cleanup(_replace_machine_id(session.identity.folder))
+        # Stock has one folder of baselines for 3.14, 3.14t and 3.14t with the GIL on,
+        # and no hook for it; each identity gets one.
+        folder = session.identity.folder
+        config.add_cleanup(
+            replace_methods(stock_session, get_machine_id=lambda: folder)
+        )
     clocks.use_extension()
     config.add_cleanup(limit_calibration())
-    config.pluginmanager.register(RowState(session.say), "pybench-row-state")
+    register(RowState(session.say), "pybench-row-state")
     words = said_words(config)
     table = TableDefaults(config, words)
     rows = config.stash[_ROWS] = Rows(session, storage, table, words)
-    config.pluginmanager.register(rows, "pybench-rows")
-    config.pluginmanager.register(table, "pybench-table")
-    config.pluginmanager.register(Comparison(session, storage), "pybench-comparison")
-    if results is not None:
-        repetition = processes.Repetition(session, results)
-        config.pluginmanager.register(repetition, "pybench-repetition")
-    wanted: int = config.getoption("pybench_processes")
-    if wanted > 1:
-        repeated = processes.Processes(session, wanted)
-        config.pluginmanager.register(repeated, "pybench-processes")
-    if config.getoption("pybench_memory"):
+    register(rows, "pybench-rows")
+    register(table, "pybench-table")
+    register(Comparison(session, storage), "pybench-comparison")
+    if option.pybench_repetition is not None:
+        repetition = processes.Repetition(session, option.pybench_repetition)
+        register(repetition, "pybench-repetition")
+    if option.pybench_processes > 1:
+        repeated = processes.Processes(session, option.pybench_processes)
+        register(repeated, "pybench-processes")
+    if option.pybench_memory:
         # After the others, so that its processes come when all is timed.
-        config.pluginmanager.register(memory.Memory(session), "pybench-memory")
-    from pytest_benchmark.fixture import BenchmarkFixture
-
-    if descriptor is not None:
-        turns = config.stash[_TURNS] = Turns(session, descriptor, rows.refused)
-        config.add_cleanup(turns.attach(BenchmarkFixture))
-        config.pluginmanager.register(turns, "pybench-turns")
-    # Around the turns, which replace what it wraps.
+        register(memory.Memory(session), "pybench-memory")
+    if takes_turns(config):
+        interleaving = config.stash[_INTERLEAVING] = Interleaving(
+            session, option.pybench_turns, rows.refused
+        )
+        config.add_cleanup(interleaving.attach(BenchmarkFixture))
+        register(interleaving, "pybench-interleaving")
+    # Around the interleaving, which replaces what it wraps.
     config.add_cleanup(look_at_rows(BenchmarkFixture, session))
 
 
@@ -251,42 +155,19 @@ def takes_turns(config: pytest.Config) -> bool:
     return config.getoption("pybench_turns", None) is not None
 
 
-def _has_pytest_benchmark(config: pytest.Config) -> bool:
-    module = sys.modules.get("pytest_benchmark.plugin")
-    return module is not None and config.pluginmanager.is_registered(module)
-
-
-def _replace_machine_id(folder: str) -> Callable[[], None]:
-    """Give each identity a folder of baselines; returns what undoes it.
-
-    Stock has one folder for 3.14, 3.14t and 3.14t with the GIL on, and no hook for it.
-    """
-    from pytest_benchmark import session
-
-    stock: Any = session
-    machine_id = stock.get_machine_id
-    stock.get_machine_id = lambda: folder
-
-    def undo() -> None:
-        stock.get_machine_id = machine_id
-
-    return undo
-
-
 # First, so that `-m kernel` and `-m "not kernel"` see the marker.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Select, and mark what is left."""
-    selectors = config.getoption("pybench_select")
-    if selectors:
-        select(config, items, selectors)
-    if config.getoption("pybench_quick"):
+    option = config.option
+    if option.pybench_select:
+        select(config, items, option.pybench_select)
+    if option.pybench_quick:
         select_quick(config, items)
-    row: str | None = config.getoption("pybench_row")
-    if row is not None:
-        select_row(config, items, row)
+    if option.pybench_row is not None:
+        select_row(config, items, option.pybench_row)
     was_turned_on = config.stash[_SESSION].watch.is_broken
     for item in items:
         skip_without_free_threading(item, gil_was_turned_on=was_turned_on)
@@ -314,9 +195,9 @@ def kernel(request: pytest.FixtureRequest, benchmark: Any) -> Kernel:
         **arguments: object,
     ) -> list[KernelResult]:
         __tracebackhide__ = True
-        turns = request.config.stash.get(_TURNS, None)
-        if turns is not None:
-            return turns.kernel(
+        interleaving = request.config.stash.get(_INTERLEAVING, None)
+        if interleaving is not None:
+            return interleaving.kernel(
                 name, arguments, benchmark=benchmark, iterations=iterations
             )
         try:

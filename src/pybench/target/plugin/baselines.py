@@ -8,7 +8,7 @@ before the first row runs instead of by a traceback after the last.
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pybench.records.documents import DocumentError, parse_json
 from pybench.records.identity import Identity, differences, parse_identity
@@ -37,9 +37,8 @@ def list_saves(folder: Path) -> dict[str, list[Path]]:
     """Return the saves of a folder by name, oldest first."""
     saves: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.json")):
-        found = _SAVE.fullmatch(path.name)
-        if found:
-            saves.setdefault(found[2], []).append(path)
+        if match := _SAVE.fullmatch(path.name):
+            saves.setdefault(match[2], []).append(path)
     return saves
 
 
@@ -52,7 +51,7 @@ def find_baseline(
     ----------
     wanted : str
         A path, a number of four digits, a name, or a glob as in stock
-        pytest-benchmark; tried in this order.
+        pytest-benchmark; tried in this order. Only a glob means several files.
     storage : Path
         Folder of ``--benchmark-storage``.
     identity : Identity
@@ -60,11 +59,6 @@ def find_baseline(
     stock_name : str
         The folder that pytest-benchmark has without pybench, whose saves are meant
         where the identity has none of the kind.
-
-    Returns
-    -------
-    list of Path
-        The files; one unless `wanted` is a glob.
 
     Raises
     ------
@@ -77,19 +71,17 @@ def find_baseline(
     folder = storage / identity.folder
     folders = [folder, storage / stock_name] if stock_name else [folder]
     for place in folders:
-        found = _numbered(wanted, place) or list_saves(place).get(wanted, [])[-1:]
-        found = found or _stock_matches(wanted, storage, place)
-        if found:
-            return found
-    raise DocumentError(_nothing_found(wanted, storage, folder, list_saves(folder)))
+        paths = _named(wanted, place) or _stock_matches(wanted, storage, place)
+        if paths:
+            return paths
+    raise DocumentError(_nothing_found(wanted, storage, folder))
 
 
-def _numbered(wanted: str, folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"{wanted}_*.json")) if _is_number(wanted) else []
-
-
-def _is_number(wanted: str) -> bool:
-    return len(wanted) == 4 and wanted.isdigit()
+def _named(wanted: str, folder: Path) -> list[Path]:
+    """Return the saves of this number, else the newest of this name."""
+    is_number = len(wanted) == 4 and wanted.isdigit()
+    numbered = sorted(folder.glob(f"{wanted}_*.json")) if is_number else []
+    return numbered or list_saves(folder).get(wanted, [])[-1:]
 
 
 def _stock_matches(wanted: str, storage: Path, folder: Path) -> list[Path]:
@@ -100,23 +92,21 @@ def _stock_matches(wanted: str, storage: Path, folder: Path) -> list[Path]:
     pattern = parts[-1].rstrip("*") + "*.json"
     folders = storage.glob(parts[0]) if len(parts) == 2 else iter((folder, storage))
     try:
-        found = [path for place in folders for path in place.glob(pattern)]
+        paths = [path for place in folders for path in place.glob(pattern)]
     except ValueError:  # not a glob that pathlib takes
         return []
-    return sorted(found, key=lambda path: (path.name, path.parent))
+    return sorted(paths, key=lambda path: (path.name, path.parent))
 
 
-def _nothing_found(
-    wanted: str, storage: Path, folder: Path, saves: Mapping[str, list[Path]]
-) -> str:
+def _nothing_found(wanted: str, storage: Path, folder: Path) -> str:
+    saves = list_saves(folder)
+    there = "there is none for this interpreter yet"
     if saves:
         names = ", ".join(
             f"{name} ({', '.join(path.name[:4] for path in paths)})"
             for name, paths in saves.items()
         )
         there = f"there are: {names}"
-    else:
-        there = "there is none for this interpreter yet"
     message = (
         f"--benchmark-compare={wanted}: no file and no save of that name "
         f"in {folder}; {there}"
@@ -125,7 +115,7 @@ def _nothing_found(
         str(path.relative_to(storage))
         for other in storage.glob("*/")
         if other != folder
-        for path in _numbered(wanted, other) or list_saves(other).get(wanted, [])[-1:]
+        for path in _named(wanted, other)
     )
     if others:
         message += f"; other interpreters saved {', '.join(others)}: give the path"
@@ -137,36 +127,9 @@ def _nothing_found(
     return message
 
 
-def foreign_reason(identity: Identity, theirs: Mapping[str, Any]) -> str:
-    """Say why a baseline is not known to be of this machine, "" if it is.
-
-    Another build on this machine is what somebody may want to compare; of another
-    machine, or of nobody knows which, no change of a time is the code's.
-
-    Parameters
-    ----------
-    identity : Identity
-        This process.
-    theirs : mapping
-        The ``machine_info`` of the baseline.
-    """
-    if "pybench" not in theirs:
-        return "the baseline was written without pybench: its machine is unknown"
-    try:
-        other = parse_identity(theirs["pybench"], "the baseline's identity")
-    except DocumentError:
-        return "the baseline's identity cannot be read: its machine is unknown"
-    fields = [
-        f"{name}: {getattr(identity, name)!r} here, {getattr(other, name)!r} there"
-        for name in _OF_MACHINE
-        if getattr(identity, name) != getattr(other, name)
-    ]
-    return f"the baseline is of another machine: {', '.join(fields)}" if fields else ""
-
-
 def newest_save(folder: Path) -> Path | None:
     """Return the newest save of a folder, None if there is none."""
-    paths = [path for found in list_saves(folder).values() for path in found]
+    paths = [path for saves in list_saves(folder).values() for path in saves]
     return max(paths, key=lambda path: path.name, default=None)
 
 
@@ -205,36 +168,44 @@ def check_baseline(path: Path) -> None:
             raise DocumentError(f"{source} has no 'outliers' in stats")
 
 
-def unlike(
-    identity: Identity, ours: Mapping[str, Any], theirs: Mapping[str, Any]
-) -> list[str]:
-    """Say what differs between this process and the one that wrote a baseline.
+class Unlikeness(NamedTuple):
+    """How this process and the one that wrote a baseline differ.
 
-    Parameters
-    ----------
-    identity : Identity
-        This process.
-    ours, theirs : mapping
-        The ``machine_info`` of both.
-
-    Returns
-    -------
-    list of str
-        Sentences; empty if the two may be compared.
+    `fields` are sentences, empty if the two may be compared. `foreign` says why the
+    baseline is not known to be of this machine, "" if it is: another build on this
+    machine is what somebody may want to compare; of another machine, or of nobody
+    knows which, no change of a time is the code's.
     """
+
+    fields: list[str]
+    foreign: str
+
+
+def unlikeness(
+    identity: Identity, ours: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> Unlikeness:
+    """Compare this process, of `identity`, with a baseline by ``machine_info``."""
+    unknown = "its build, GIL state and CPUs are unknown"
     if "pybench" not in theirs:
-        return [
-            "the baseline was written without pybench: "
-            "its build, GIL state and CPUs are unknown"
-        ]
+        stock = "the baseline was written without pybench"
+        return Unlikeness([f"{stock}: {unknown}"], f"{stock}: its machine is unknown")
     try:
         other = parse_identity(theirs["pybench"], "the baseline's identity")
     except DocumentError as error:
-        return [f"{error}: its build, GIL state and CPUs are unknown"]
-    said = differences(identity, other)
-    said += [
+        return Unlikeness(
+            [f"{error}: {unknown}"],
+            "the baseline's identity cannot be read: its machine is unknown",
+        )
+    fields = differences(identity, other)
+    fields += [
         f"{name}: {ours.get(name)!r} here, {theirs.get(name)!r} there"
         for name in _MACHINE_FIELDS
         if ours.get(name) != theirs.get(name)
     ]
-    return said
+    machine = [
+        f"{name}: {getattr(identity, name)!r} here, {getattr(other, name)!r} there"
+        for name in _OF_MACHINE
+        if getattr(identity, name) != getattr(other, name)
+    ]
+    foreign = f"the baseline is of another machine: {', '.join(machine)}"
+    return Unlikeness(fields, foreign if machine else "")

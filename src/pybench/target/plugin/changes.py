@@ -45,12 +45,8 @@ _EXPLAINED = "spread and drift explain the change"
 class Times:
     """The times of one session.
 
-    Parameters
-    ----------
-    rows : mapping of str to tuple of float
-        Per row the median of each process, in seconds.
-    yardsticks : frozenset of str
-        Which of the rows no interpreter takes part in.
+    `rows` has per row the median of each process, in seconds; `yardsticks` are those
+    of the rows that no interpreter takes part in.
     """
 
     rows: Mapping[str, tuple[float, ...]]
@@ -91,11 +87,33 @@ class Judgement:
     def rows_that_are(self, words: Iterable[str]) -> list[str]:
         """Return the rows with one of the verdicts, the largest change first."""
         wanted = {*words}
-        found = [name for name, one in self.changes.items() if one.word in wanted]
-        return sorted(found, key=lambda name: (-self._size(name), name))
+        named = [name for name, row in self.changes.items() if row.word in wanted]
+        return sorted(
+            named, key=lambda name: (-abs(math.log(self.changes[name].ratio)), name)
+        )
 
-    def _size(self, name: str) -> float:
-        return abs(math.log(self.changes[name].ratio))
+    @property
+    def missing(self) -> list[str]:
+        """What is missing for a verdict on any row, and what to do about it."""
+        if not self.changes:
+            return ["no row was measured both here and in the baseline"]
+        if self.foreign:
+            return [
+                f"{self.foreign}; make one here with --benchmark-save=NAME "
+                "--pybench-processes 8"
+            ]
+        missing = []
+        if self.processes[0] < PROCESSES_LEAST:
+            missing.append(
+                f"the baseline has {_processes(self.processes[0])}, which shows no "
+                "spread; make one with --benchmark-save=NAME --pybench-processes 8"
+            )
+        if self.drift is None:
+            missing.append(
+                "no rows of the group yardstick on both sides, so the drift of the "
+                "machine is unknown; let them run along, there and here"
+            )
+        return missing
 
 
 def session_times(
@@ -103,49 +121,22 @@ def session_times(
 ) -> Times:
     """Return the times of this session.
 
-    Parameters
-    ----------
-    rows : iterable of JournalRow
-        All that is known of its rows.
-    medians : mapping of str to tuple of float
-        The medians of each process, where there were several.
+    `medians` are those of each process of a row, where there were several.
     """
     measured = [row for row in rows if row.outcome == MEASURED]
-    return Times(
-        rows={
-            row.fullname: medians.get(row.fullname) or (float(row.stats["median"]),)
-            for row in measured
-        },
-        yardsticks=frozenset(r.fullname for r in measured if r.group == _YARDSTICK),
+    return _times(
+        [(row.fullname, row.stats["median"], row.group) for row in measured], medians
     )
 
 
 def saved_times(document: Mapping[str, Any]) -> Times:
     """Return the times in a saved file, of stock pytest-benchmark's as well.
 
-    Raises
-    ------
-    DocumentError
-        If the times of the processes of a row are no times.
+    Raises `DocumentError` if the times of the processes of a row are no times.
     """
-    rows = document["benchmarks"]
-    medians = _process_medians(document)
-    return Times(
-        rows={
-            row["fullname"]: medians.get(row["fullname"])
-            or (float(row["stats"]["median"]),)
-            for row in rows
-        },
-        yardsticks=frozenset(
-            row["fullname"] for row in rows if row.get("group") == _YARDSTICK
-        ),
-    )
-
-
-def _process_medians(document: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     ours = document.get("pybench")
     statuses = ours.get("rows") if isinstance(ours, dict) else None
-    found = {}
+    medians = {}
     for status in statuses if isinstance(statuses, list) else ():
         if not isinstance(status, dict):
             continue
@@ -155,56 +146,66 @@ def _process_medians(document: Mapping[str, Any]) -> dict[str, tuple[float, ...]
                 f"the baseline's process_medians_s of {name} must be a list of "
                 f"seconds, not {times!r}"
             )
-        found[str(name)] = tuple(map(float, times))
-    return found
+        medians[str(name)] = tuple(map(float, times))
+    return _times(
+        [
+            (row["fullname"], row["stats"]["median"], row.get("group"))
+            for row in document["benchmarks"]
+        ],
+        medians,
+    )
+
+
+def _times(
+    rows: Sequence[tuple[str, Any, str | None]],
+    medians: Mapping[str, tuple[float, ...]],
+) -> Times:
+    return Times(
+        rows={name: medians.get(name) or (float(median),) for name, median, _ in rows},
+        yardsticks=frozenset(name for name, _, group in rows if group == _YARDSTICK),
+    )
 
 
 def _is_time(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return 0 <= value < math.inf
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value < math.inf  # type: ignore[operator]
 
 
 def judge(then: Times, now: Times, foreign: str = "") -> Judgement:
     """Judge the rows of a baseline and of this session.
 
-    Parameters
-    ----------
-    then, now : Times
-        Of the baseline and of this session.
-    foreign : str
-        Why the baseline is not of this machine: then there is no verdict.
+    `foreign` says why the baseline is not of this machine: then there is no verdict.
     """
     both = [name for name in now.rows if name in then.rows]
-    usable = [
-        name
+    usable = {
+        name: (then.rows[name], now.rows[name])
         for name in both
         if all(0 < time < math.inf for time in (*then.rows[name], *now.rows[name]))
-    ]
-    yardsticks = {
-        name: (statistics.median(then.rows[name]), statistics.median(now.rows[name]))
-        for name in usable
-        if name in then.yardsticks and name in now.yardsticks
     }
-    rows = {
-        name: (then.rows[name], now.rows[name])
-        for name in usable
-        if name not in yardsticks
-    }
-    drift = drift_of(yardsticks)
+    controls = then.yardsticks & now.yardsticks & usable.keys()
+    rows = {name: times for name, times in usable.items() if name not in controls}
+    drift = drift_of(
+        {
+            name: (
+                statistics.median(usable[name][0]),
+                statistics.median(usable[name][1]),
+            )
+            for name in controls
+        }
+    )
     judged = changes(rows, drift, MARGIN)
     if foreign:
         judged = {
-            name: replace(one, word=INCONCLUSIVE, reason=foreign, explained=math.inf)
-            for name, one in judged.items()
+            name: replace(row, word=INCONCLUSIVE, reason=foreign, explained=math.inf)
+            for name, row in judged.items()
         }
     return Judgement(
         changes=judged,
         drift=None if drift is None else math.expm1(drift),
-        yardsticks=len(yardsticks),
+        yardsticks=len(controls),
         processes=(
-            max((len(then.rows[name]) for name in rows), default=0),
-            max((len(now.rows[name]) for name in rows), default=0),
+            max((len(times) for times, _ in rows.values()), default=0),
+            max((len(times) for _, times in rows.values()), default=0),
         ),
         alone=(len(then.rows) - len(both), len(now.rows) - len(both)),
         unusable=len(both) - len(usable),
@@ -215,111 +216,59 @@ def judge(then: Times, now: Times, foreign: str = "") -> Judgement:
 def section_lines(judgement: Judgement, unlike: Sequence[str]) -> list[str]:
     """Put a judgement in words.
 
-    Parameters
-    ----------
-    judgement : Judgement
-        Of the baseline and this session.
-    unlike : sequence of str
-        In what the two differ besides the time; empty if they may be compared.
+    `unlike` is in what the two sessions differ besides the time; empty if they may be
+    compared.
     """
-    found = judgement.rows_that_are(FAIL_ON[DIFFERENT])
-    lines = [*_conditions(judgement)]
+    then, now = judgement.processes
+    conditions = f"baseline: {_processes(then)}, here: {now}"
+    if judgement.drift is not None:
+        number = judgement.yardsticks
+        conditions += (
+            f"; the machine drifted by up to {judgement.drift:.1%} "
+            f"({number} yardstick row{'s' * (number > 1)})"
+        )
+    lines = [conditions]
     if unlike and not judgement.foreign:
         lines.append(
             "the baseline is of another build (see the note): the code is not the "
             "only difference; `pybench compare` measures two builds in turns"
         )
-    missing = missing_for_verdicts(judgement)
+    missing = judgement.missing
     lines += [f"no verdict is possible: {reason}" for reason in missing]
+    different = judgement.rows_that_are(FAIL_ON[DIFFERENT])
     if not missing:
         lines.append(
             "rows that differ by more than spread and drift explain: "
-            f"{len(found)} of {len(judgement.changes)}"
+            f"{len(different)} of {len(judgement.changes)}"
         )
-    if found:
+    if different:
         lines.append(f"  {'verdict':<8} {'ratio':>7} {'explained':>10}  row")
-    lines += [_row_line(name, judgement.changes[name]) for name in found[:_MOST_ROWS]]
-    if len(found) > _MOST_ROWS:
-        lines.append(f"  and {len(found) - _MOST_ROWS} more, with smaller changes")
+    for name in different[:_MOST_ROWS]:
+        row = judgement.changes[name]
+        lines.append(
+            f"  {row.word:<8} {row.ratio:>6.2f}x {row.explained:>10.1%}  {name}"
+        )
+    if len(different) > _MOST_ROWS:
+        lines.append(f"  and {len(different) - _MOST_ROWS} more, with smaller changes")
     return lines + _rest(judgement)
-
-
-def missing_for_verdicts(judgement: Judgement) -> list[str]:
-    """Say what is missing for a verdict on any row, and what to do about it."""
-    if not judgement.changes:
-        return ["no row was measured both here and in the baseline"]
-    if judgement.foreign:
-        return [
-            f"{judgement.foreign}; make one here with --benchmark-save=NAME "
-            "--pybench-processes 8"
-        ]
-    said = []
-    then, _ = judgement.processes
-    if then < PROCESSES_LEAST:
-        said.append(
-            f"the baseline has {_processes(then)}, which shows no spread; make one "
-            "with --benchmark-save=NAME --pybench-processes 8"
-        )
-    if judgement.drift is None:
-        said.append(
-            "no rows of the group yardstick on both sides, so the drift of the machine "
-            "is unknown; let them run along, there and here"
-        )
-    return said
-
-
-def fail_on_line(judgement: Judgement | None, wanted: str) -> str:
-    """Say in a line what ``--pybench-fail-on`` found.
-
-    Parameters
-    ----------
-    judgement : Judgement or None
-        None if there was no baseline to judge by.
-    wanted : str
-        One of `FAIL_ON`.
-    """
-    option = f"--pybench-fail-on={wanted}"
-    if judgement is None or missing_for_verdicts(judgement):
-        return f"{option}: nothing was judged, so nothing is failed for it"
-    names = judgement.rows_that_are(FAIL_ON[wanted])
-    if not names:
-        return f"{option}: no row is {wanted}"
-    more = len(names) - _MOST_NAMES
-    listed = ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
-    return f"{option}: {_rows(len(names))} {wanted}: {listed}"
-
-
-def _conditions(judgement: Judgement) -> list[str]:
-    then, now = judgement.processes
-    said = f"baseline: {_processes(then)}, here: {now}"
-    if judgement.drift is not None:
-        number = judgement.yardsticks
-        said += (
-            f"; the machine drifted by up to {judgement.drift:.1%} "
-            f"({number} yardstick row{'s' * (number > 1)})"
-        )
-    return [said]
-
-
-def _row_line(name: str, change: Change) -> str:
-    return f"  {change.word:<8} {change.ratio:>6.2f}x {change.explained:>10.1%}  {name}"
 
 
 def _rest(judgement: Judgement) -> list[str]:
     """Count the rows without a verdict, by reason."""
-    rest = [one for one in judgement.changes.values() if one.word == INCONCLUSIVE]
+    rest = [row for row in judgement.changes.values() if row.word == INCONCLUSIVE]
     reasons = Counter(map(_reason, rest))
     lines = [
         f"  {INCONCLUSIVE}: {_rows(number)}: {reason}"
         for reason, number in sorted(reasons.items(), key=lambda item: (-item[1], item))
     ]
     then, now = judgement.alone
-    if then:
-        lines.append(f"  in the baseline alone: {_rows(then)}")
-    if now:
-        lines.append(f"  here alone: {_rows(now)}")
-    if judgement.unusable:
-        lines.append(f"  without a ratio, a time is zero: {_rows(judgement.unusable)}")
+    for what, number in (
+        ("in the baseline alone", then),
+        ("here alone", now),
+        ("without a ratio, a time is zero", judgement.unusable),
+    ):
+        if number:
+            lines.append(f"  {what}: {_rows(number)}")
     return lines
 
 
@@ -327,6 +276,19 @@ def _reason(change: Change) -> str:
     # The reason of each row has its own percentage; counted they are one.
     is_explained = abs(math.log(change.ratio)) <= math.log1p(change.explained)
     return _EXPLAINED if is_explained and change.explained < math.inf else change.reason
+
+
+def fail_on_line(judgement: Judgement | None, wanted: str) -> str:
+    """Say in a line what ``--pybench-fail-on`` found, None being no baseline."""
+    option = f"--pybench-fail-on={wanted}"
+    if judgement is None or judgement.missing:
+        return f"{option}: nothing was judged, so nothing is failed for it"
+    names = judgement.rows_that_are(FAIL_ON[wanted])
+    if not names:
+        return f"{option}: no row is {wanted}"
+    more = len(names) - _MOST_NAMES
+    listed = ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return f"{option}: {_rows(len(names))} {wanted}: {listed}"
 
 
 def _rows(number: int) -> str:

@@ -11,9 +11,8 @@ from pybench.records.identity import identity_document
 from pybench.target.plugin.baselines import (
     check_baseline,
     find_baseline,
-    foreign_reason,
     newest_save,
-    unlike,
+    unlikeness,
 )
 from pybench.target.plugin.changes import (
     FAIL_ON,
@@ -37,18 +36,9 @@ _STOCK_DIFFERENCE = "Benchmark machine_info is different"
 class Comparison:
     """Turns a name into a file, and says in the end which rows differ from it.
 
-    Parameters
-    ----------
-    session : Session
-        Whose identity the saves of this process bear.
-    storage : Path or None
-        Folder of ``--benchmark-storage``; None leaves finding to the stock.
-
-    Raises
-    ------
-    pytest.UsageError
-        If there is no such baseline, or it cannot be compared with; if a run shall
-        fail for a change, without a baseline.
+    `storage` is the folder of ``--benchmark-storage``; None leaves finding to the
+    stock. Raises `pytest.UsageError` if there is no such baseline, or it cannot be
+    compared with; if a run shall fail for a change, without a baseline.
     """
 
     def __init__(self, session: Session, storage: Path | None) -> None:
@@ -104,11 +94,11 @@ class Comparison:
             self._baselines.append(saved_times(compared_benchmark))
         except DocumentError as error:
             raise pytest.UsageError(str(error)) from error
-        said = unlike(self._session.identity, machine_info, theirs)
-        self._unlike += said
-        self._foreign = self._foreign or foreign_reason(self._session.identity, theirs)
-        if said:
-            self._session.say(f"the baseline is not like this run: {'; '.join(said)}")
+        fields, foreign = unlikeness(self._session.identity, machine_info, theirs)
+        self._unlike += fields
+        self._foreign = self._foreign or foreign
+        if fields:
+            self._session.say(f"the baseline is not like this run: {'; '.join(fields)}")
         logger = benchmarksession.logger
         warn = logger.warning
 

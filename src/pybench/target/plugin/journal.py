@@ -30,12 +30,14 @@ from pybench.records.journal import (
     parse_row,
     row_document,
 )
+from pybench.records.json_lines import JsonLines, split_lines
 from pybench.target.plugin.json_values import held
 
 NAME = "journal.jsonl"
 PREVIOUS = "journal.previous.jsonl"
 _NAMES = re.compile(r"journal(\.\d+)?\.jsonl")
 _MOST_SESSIONS = 100
+_FINISHED = {"finished": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +64,7 @@ def read_journal(path: Path) -> Journal:
         content = path.read_bytes()
     except OSError as error:
         raise DocumentError(f"{path}: {error.strerror or error}") from error
-    lines = content.split(b"\n")
-    torn = lines.pop()
+    lines, torn = split_lines(content)
     documents = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -74,10 +75,8 @@ def read_journal(path: Path) -> Journal:
         raise DocumentError(f"{path}: it has no complete line, so nothing to resume")
     header = parse_header(documents[0], f"{path}: line 1")
     rows: dict[str, JournalRow] = {}
-    is_finished = False
     for number, document in enumerate(documents[1:], start=2):
-        is_finished = document == {"finished": True}
-        if not is_finished:
+        if document != _FINISHED:
             row = parse_row(document, f"{path}: line {number}")
             rows.pop(row.fullname, None)
             rows[row.fullname] = row
@@ -85,7 +84,7 @@ def read_journal(path: Path) -> Journal:
         path=path,
         header=header,
         rows=rows,
-        is_finished=is_finished,
+        is_finished=documents[-1] == _FINISHED,
         torn=f"line {len(lines) + 1} ({len(torn)} bytes)" if torn else "",
         sound_bytes=len(content) - len(torn),
     )
@@ -118,8 +117,10 @@ def find_journal(storage: Path, identity: Identity) -> Journal:
     idle = [path for path in paths if not _is_in_use(path)]
     if not idle:
         raise DocumentError(f"{paths[0]} is the journal of a session that is running")
-    journals = [read_journal(path) for path in idle]
-    journal = max(journals, key=lambda one: (not one.is_finished, one.header.started))
+    journal = max(
+        map(read_journal, idle),
+        key=lambda known: (not known.is_finished, known.header.started),
+    )
     if journal.header.identity != identity:
         unlike = "; ".join(differences(identity, journal.header.identity))
         raise DocumentError(
@@ -130,8 +131,8 @@ def find_journal(storage: Path, identity: Identity) -> Journal:
 
 
 def _journals(folder: Path) -> list[Path]:
-    found = folder.glob("journal*.jsonl")
-    return sorted(path for path in found if _NAMES.fullmatch(path.name))
+    paths = folder.glob("journal*.jsonl")
+    return sorted(path for path in paths if _NAMES.fullmatch(path.name))
 
 
 def _is_in_use(path: Path) -> bool:
@@ -158,6 +159,10 @@ def _lock(fd: int, *, alone: bool) -> bool:
     return True
 
 
+def _open(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+
 def _is_new(fd: int, path: Path) -> bool:
     """Tell whether a journal is empty, and was not put aside before it was locked."""
     opened = os.fstat(fd)
@@ -168,7 +173,7 @@ def _is_new(fd: int, path: Path) -> bool:
 
 
 class JournalWriter:
-    """Append rows, and keep those that the disk does not take.
+    """Appends rows, and keeps those that the disk does not take.
 
     Parameters
     ----------
@@ -198,17 +203,13 @@ class JournalWriter:
     ) -> None:
         self.path = resumed.path if resumed else folder / NAME
         self._pending = [] if resumed else [_line(header_document(header))]
-        self._sound_bytes = resumed.sound_bytes if resumed else 0
-        self._fd: int | None = None
+        self._resumed = resumed
+        self._file: JsonLines | None = None
         self._say = say
-        self._is_begun = resumed is not None
         self._has_failed = False
         if resumed is not None:
             # At once: a second session must not begin the same rows meanwhile.
-            try:
-                self._fd = self._open()
-            except OSError as error:
-                self._complain(error)
+            self._write()
 
     def append(self, row: JournalRow) -> None:
         """Write one row; it is on disk when this returns, if the disk takes it."""
@@ -217,49 +218,40 @@ class JournalWriter:
 
     def finish(self) -> None:
         """Mark the run as complete, if it has a journal at all."""
-        if self._is_begun:
-            self._pending.append(_line({"finished": True}))
+        if self._resumed or self._file:
+            self._pending.append(_line(_FINISHED))
             self._write()
 
     def close(self) -> None:
         """Close the file."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _write(self) -> None:
         try:
-            if self._fd is None:
-                self._fd = self._open()
+            if self._file is None:
+                go_on = self._begin if self._resumed is None else self._go_on
+                self._file = JsonLines(go_on())
             while self._pending:
-                rest = memoryview(self._pending[0])
-                while rest:
-                    rest = rest[os.write(self._fd, rest) :]
-                os.fsync(self._fd)
-                self._sound_bytes += len(self._pending.pop(0))
+                self._file.append(self._pending[0])
+                del self._pending[0]
         except OSError as error:
-            self._cut_off()
-            self._complain(error)
+            if not self._has_failed:
+                self._has_failed = True
+                self._say(
+                    f"the journal {self.path} cannot be written "
+                    f"({error.strerror or error}): the run goes on, and "
+                    "--pybench-resume will miss the rows from here on"
+                )
 
-    def _complain(self, error: OSError) -> None:
-        if not self._has_failed:
-            self._has_failed = True
-            self._say(
-                f"the journal {self.path} cannot be written "
-                f"({error.strerror or error}): the run goes on, and "
-                "--pybench-resume will miss the rows from here on"
-            )
-
-    def _open(self) -> int:
-        if not self._is_begun:
-            fd = self._begin()
-            self._is_begun = True
-            return fd
-        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    def _go_on(self) -> int:
+        assert self._resumed is not None
+        fd = _open(self.path)
         if not _lock(fd, alone=True):
             os.close(fd)
             raise DocumentError(f"{self.path} is the journal of a session that runs")
-        os.ftruncate(fd, self._sound_bytes)
+        os.ftruncate(fd, self._resumed.sound_bytes)
         return fd
 
     def _begin(self) -> int:
@@ -270,7 +262,7 @@ class JournalWriter:
             self._set_aside(path)
         for number in range(1, _MOST_SESSIONS + 1):
             path = folder / (NAME if number == 1 else f"journal.{number}.jsonl")
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            fd = _open(path)
             if _lock(fd, alone=True) and _is_new(fd, path):
                 self.path = path
                 return fd
@@ -296,17 +288,7 @@ class JournalWriter:
                 f"({len(older.rows)} rows) is now {kept}"
             )
 
-    def _cut_off(self) -> None:
-        """Take back half a line, so that a later row does not follow on it."""
-        if self._fd is not None:
-            try:
-                os.ftruncate(self._fd, self._sound_bytes)
-            except OSError:
-                # Not a regular file, or gone: nothing to repair.
-                self.close()
-
 
 def _line(document: Mapping[str, Any]) -> bytes:
     # The stock JSON turns what it cannot express into text as well.
-    text = json.dumps(held(document), allow_nan=False)
-    return text.encode() + b"\n"
+    return json.dumps(held(document), allow_nan=False).encode()

@@ -23,16 +23,12 @@ _TEXT_MOST = 2000
 _STOCK = {"machine_info", "commit_info", "benchmarks", "datetime", "version"}
 
 
-def held(value: object) -> Any:
+def held(value: object, within: frozenset[int] = frozenset()) -> Any:
     """Return what JSON can hold of a value, in new containers.
 
     Texts in place of what it cannot hold begin as those of pytest-benchmark do, with
-    ``UNSERIALIZABLE[``.
+    ``UNSERIALIZABLE[``. `within` has the ids of the containers around the value.
     """
-    return _held(value, frozenset())
-
-
-def _held(value: object, within: frozenset[int]) -> Any:
     if value is None or isinstance(value, bool):
         return value
     # What is derived from these is written by their own methods, as `json` does.
@@ -46,19 +42,20 @@ def _held(value: object, within: frozenset[int]) -> Any:
         return real if math.isfinite(real) else _instead(real)
     if not isinstance(value, (dict, list, tuple)):
         return _instead(value)
+    kind = type(value).__name__
     if id(value) in within:
-        return f"UNSERIALIZABLE[a {type(value).__name__} that holds itself]"
+        return f"UNSERIALIZABLE[a {kind} that holds itself]"
     if len(within) >= _DEPTH_MOST:
-        return f"UNSERIALIZABLE[a {type(value).__name__} {_DEPTH_MOST} levels down]"
+        return f"UNSERIALIZABLE[a {kind} {_DEPTH_MOST} levels down]"
     within |= {id(value)}
     if isinstance(value, dict):
-        return {_key(key): _held(kept, within) for key, kept in dict.items(value)}
-    return [_held(item, within) for item in value]
+        return {_key(key): held(kept, within) for key, kept in dict.items(value)}
+    return [held(item, within) for item in value]
 
 
 def _key(key: object) -> Any:
     """Return a key as `json` writes it, or a text in its place."""
-    kept = None if isinstance(key, (tuple, list, dict)) else _held(key, frozenset())
+    kept = None if isinstance(key, (tuple, list, dict)) else held(key)
     return kept if kept is not None or key is None else _instead(key)
 
 
@@ -78,25 +75,17 @@ def described(value: object) -> str:
         return f"{type(value).__name__} object, whose repr raises {kind}"
 
 
-def can_be_told(value: object) -> bool:
-    """Tell whether a table can have the value in words."""
+def for_table(value: object) -> object:
+    """Return a value that the table can put into words, or a text in its place."""
     try:
         f"{value}".encode()
     except Exception:
-        return False
-    return True
+        return described(value)
+    return value
 
 
 def is_stock_document(config: pytest.Config, document: object) -> bool:
-    """Tell whether a document is pytest-benchmark's, and no hook's of the suite.
-
-    Parameters
-    ----------
-    config : pytest.Config
-        Whose hooks are looked at.
-    document : object
-        What ``pytest_benchmark_generate_json`` gave.
-    """
+    """Tell whether what ``pytest_benchmark_generate_json`` gave is the stock's."""
     makers = config.hook.pytest_benchmark_generate_json.get_hookimpls()
     is_own = any(
         not (maker.wrapper or maker.hookwrapper)

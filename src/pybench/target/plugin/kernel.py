@@ -95,21 +95,15 @@ def find_kernel(native: ModuleType, name: str) -> Callable[..., list[KernelResul
 
 
 def read_budget(benchmark: Any, *, is_warmup_off: bool) -> Budget:
-    """Read a row's budget out of its fixture.
+    """Read a row's budget out of its fixture, whose options stock keeps private.
 
-    Parameters
-    ----------
-    benchmark : BenchmarkFixture
-        Its options are private; stock keeps them nowhere else.
-    is_warmup_off : bool
-        Whether the user said so: stock has no warm-up by default, a kernel has one
-        round of it.
+    `is_warmup_off` tells whether the user said so: stock has no warm-up by default, a
+    kernel has one round of it.
     """
-    iterations = int(benchmark._warmup) or 1
     return Budget(
         seconds=benchmark._max_time,
         least_rounds=benchmark._min_rounds,
-        warmup_iterations=0 if is_warmup_off else iterations,
+        warmup_iterations=0 if is_warmup_off else int(benchmark._warmup) or 1,
     )
 
 
@@ -125,13 +119,7 @@ def run_row(
     iterations: int | None,
     rounds: int | None,
 ) -> list[KernelResult]:
-    """Run one kernel row from sizing to replay.
-
-    Returns
-    -------
-    list of KernelResult
-        The rounds the row is made of.
-    """
+    """Run one kernel row from sizing to replay; return the rounds it is made of."""
     __tracebackhide__ = True
     native = native_or_fail()
     function = find_kernel(native, name)
@@ -141,6 +129,9 @@ def run_row(
     def call(count: int, of: int) -> list[KernelResult]:
         __tracebackhide__ = True
         return function(of, rounds=count, **arguments)
+
+    def window_ns(iterations: int, rounds: int) -> float:
+        return min(result.elapsed_ns for result in call(rounds, iterations))
 
     try:
         if benchmark.disabled:
@@ -160,20 +151,21 @@ def run_row(
             floor_ns = floor.ns(native)
             chosen = iterations
             if chosen is None:
-                chosen = _iterations(call, name, arguments, store)
+                row = row_key(name, arguments)
+                chosen = store.get(row) or store.put(row, size(window_ns))
             window = float(WINDOW_NS)
             warmup_rounds = budget.warmup_rounds(chosen)
             if warmup_rounds:
                 warm = call(warmup_rounds, chosen)
                 window = min(result.elapsed_ns for result in warm)
             wanted = budget.rounds(window) if rounds is None else rounds
-            found = collect_rounds(
+            collected = collect_rounds(
                 lambda count: call(count, chosen), wanted, budget.least_rounds
             )
     except NotImplementedError as error:
         pytest.skip(f"n/a: {error}")
     record = summarise(
-        found,
+        collected,
         kernel=name,
         arguments=arguments,
         iterations=chosen,
@@ -183,25 +175,8 @@ def run_row(
         gc_on=gc_on,
     )
     benchmark.extra_info["pybench"] = asdict(record)
-    _replay(native, benchmark, found.kept)
-    return found.kept
-
-
-def _iterations(
-    call: Callable[[int, int], list[KernelResult]],
-    name: str,
-    arguments: Mapping[str, object],
-    store: IterationStore,
-) -> int:
-    row = row_key(name, arguments)
-    stored = store.get(row)
-    if stored is not None:
-        return stored
-
-    def window_ns(iterations: int, rounds: int) -> float:
-        return min(result.elapsed_ns for result in call(rounds, iterations))
-
-    return store.put(row, size(window_ns))
+    _replay(native, benchmark, collected.kept)
+    return collected.kept
 
 
 def _replay(native: ModuleType, benchmark: Any, kept: list[KernelResult]) -> None:

@@ -8,6 +8,7 @@ that row is measured and the session says what the number is of.
 from collections.abc import Callable
 from typing import Any
 
+from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.session import Session
 from pybench.target.process.lazy_results import (
     ASYNC_GENERATOR,
@@ -20,18 +21,11 @@ from pybench.target.process.lazy_results import (
 )
 
 
-def look_at_rows(fixture: type, session: Session) -> Callable[[], None]:
+def look_at_rows(fixture: Any, session: Session) -> Callable[[], None]:
     """Look at what calls of each row make; returns what undoes it.
 
-    Parameters
-    ----------
-    fixture : type
-        The stock fixture, whose two inner methods are wrapped.
-    session : Session
-        Says what is measured all the same.
+    The two inner methods of the stock `fixture` are wrapped.
     """
-    stock: Any = fixture
-    kept = stock._raw, stock._raw_pedantic
 
     def look(benchmark: Any, kind: str) -> None:
         __tracebackhide__ = True
@@ -62,9 +56,8 @@ def look_at_rows(fixture: type, session: Session) -> Callable[[], None]:
 
         return run
 
-    stock._raw, stock._raw_pedantic = map(looked_at, kept)
-
-    def undo() -> None:
-        stock._raw, stock._raw_pedantic = kept
-
-    return undo
+    return replace_methods(
+        fixture,
+        _raw=looked_at(fixture._raw),
+        _raw_pedantic=looked_at(fixture._raw_pedantic),
+    )

@@ -12,24 +12,15 @@ from typing import Any
 
 import pytest
 
-from pybench.target.plugin.aliases import read_aliases
 from pybench.target.plugin.marking import is_kernel_row, is_row, thread_count
-from pybench.target.plugin.selectors import matches, place_of
-from pybench.target.plugin.summary import na_reason
+from pybench.target.plugin.outcomes import na_reason
+from pybench.target.plugin.selection import matches, place_of, read_aliases
 
 OPTION = "--pybench-list-to"
 
 
 class Listing:
-    """Writes what was collected when the collection is at its end.
-
-    Parameters
-    ----------
-    path : Path
-        The JSON that is written.
-    say_problem : callable
-        Told if it cannot be.
-    """
+    """Writes what was collected to `path`; `say_problem` is told if it cannot."""
 
     def __init__(self, path: Path, say_problem: Callable[[str], None]) -> None:
         self._path = path
@@ -38,15 +29,14 @@ class Listing:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write the rows and the aliases."""
         rows = [item for item in session.items if is_row(item)]
-        document = {"rows": [*map(described, rows)], "aliases": aliases_of(rows)}
+        document = {"rows": [*map(_described, rows)], "aliases": _aliases(rows)}
         try:
             self._path.write_text(json.dumps(document) + "\n", encoding="utf-8")
         except OSError as error:
             self._say_problem(f"{OPTION}={self._path}: {error.strerror or error}")
 
 
-def described(item: pytest.Item) -> dict[str, Any]:
-    """Return what is listed of a row."""
+def _described(item: pytest.Item) -> dict[str, Any]:
     category, area, operation = place_of(item)
     function = getattr(item, "function", None)
     text = (getattr(function, "__doc__", None) or "").strip()
@@ -58,14 +48,14 @@ def described(item: pytest.Item) -> dict[str, Any]:
         "operation": operation,
         "text": text.partition("\n")[0],
         "needs": needs + ["the GIL off"] * bool(item.get_closest_marker("requires_ft")),
-        "lacks": lacks(item, needs),
+        "lacks": _lacks(item, needs),
         "threads": thread_count(item),
         "kernel": is_kernel_row(item),
         "quick": item.get_closest_marker("quick") is not None,
     }
 
 
-def lacks(item: pytest.Item, needs: list[str]) -> str | None:
+def _lacks(item: pytest.Item, needs: list[str]) -> str | None:
     """Return why a row is known to be n/a here, None if nothing speaks against it."""
     for marker in item.iter_markers("skip"):
         reason = str(marker.kwargs.get("reason") or "".join(map(str, marker.args[:1])))
@@ -75,11 +65,11 @@ def lacks(item: pytest.Item, needs: list[str]) -> str | None:
         if any(not isinstance(value, str) and value for value in marker.args):
             reason = str(marker.kwargs.get("reason", ""))
             return na_reason(reason) or reason or "it is skipped"
-    missing = [name for name in needs if not has(name)]
+    missing = [name for name in needs if not _has(name)]
     return f"{' and '.join(missing)} not installed" if missing else None
 
 
-def has(module: str) -> bool:
+def _has(module: str) -> bool:
     """Tell whether a module is there to be imported; an empty folder is none."""
     try:
         spec = importlib.util.find_spec(module)
@@ -88,15 +78,12 @@ def has(module: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
-def aliases_of(rows: list[pytest.Item]) -> dict[str, dict[str, Any]]:
+def _aliases(rows: list[pytest.Item]) -> dict[str, dict[str, Any]]:
     """Return per alias the selector it stands for and the number of rows it means."""
-    found: dict[str, dict[str, Any]] = {}
+    aliases: dict[str, dict[str, Any]] = {}
     for suite in dict.fromkeys(item.path.parent.parent for item in rows):
+        places = [place_of(item) for item in rows if item.path.parent.parent == suite]
         for alias, selector in read_aliases(suite).items():
-            number = sum(
-                matches(selector, place_of(item))
-                for item in rows
-                if item.path.parent.parent == suite
-            )
-            found[alias] = {"selector": selector, "rows": number}
-    return found
+            number = sum(matches(selector, place) for place in places)
+            aliases[alias] = {"selector": selector, "rows": number}
+    return aliases

@@ -65,7 +65,7 @@ def marker_settings(item: pytest.Item) -> dict[str, Any]:
     return merged
 
 
-def alternates(item: pytest.Item) -> bool:
+def is_exclusive(item: pytest.Item) -> bool:
     """Tell whether a row said that two processes must not run it at once."""
     return bool(marker_settings(item).get("alternate"))
 
@@ -100,14 +100,9 @@ def label_threads(
 ) -> None:
     """Record a row's threads, and whether they are more than the usable CPUs.
 
-    Parameters
-    ----------
-    extra_info : dict
-        What the row says of itself.
-    declared : int or None
-        What its marker says; what the row says goes first.
-    usable_cpus : int
-        By affinity and the cgroup's quota; a row may know the affinity alone.
+    `declared` is what its marker says; what the row says of itself goes first. The
+    usable CPUs are by affinity and the cgroup's quota; a row may know the affinity
+    alone.
     """
     if declared is not None:
         extra_info.setdefault("threads", declared)
@@ -120,13 +115,8 @@ def label_threads(
 def skip_without_free_threading(item: pytest.Item, *, gil_was_turned_on: bool) -> None:
     """Make a ``requires_ft`` row n/a where the GIL is on.
 
-    Parameters
-    ----------
-    item : pytest.Item
-        Any test.
-    gil_was_turned_on : bool
-        Whether a module did that behind the user's back: the row is void then, and
-        calling it n/a would hide the module.
+    Not where a module turned it on behind the user's back: the row is void then, and
+    calling it n/a would hide the module.
     """
     if item.get_closest_marker("requires_ft") is None or gil_was_turned_on:
         return

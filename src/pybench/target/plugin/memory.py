@@ -1,40 +1,35 @@
-"""``--pybench-memory``: what the measured rows take, after their times have been taken.
+"""The memory that rows take, in runs of their own that time nothing.
 
-Two further processes run the rows once each, untimed: one for resident memory, one
-under tracemalloc, which enlarges a process. All rows share a process, so that one may
-reuse what an earlier one gave back; ``pybench profile memory`` has one for each row.
+``--pybench-memory-to`` (of ``pybench profile memory``) writes each row's peak in this
+process, which says most where it runs one row. ``--pybench-memory`` runs the measured
+rows in two more processes when all is timed: one for resident memory, one under
+tracemalloc. All rows share each of them, so that one may reuse what an earlier one
+gave back.
 """
 
+import gc
 import json
-import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pybench.target.plugin.json_values import is_stock_document
-from pybench.target.plugin.observing import MemoryObserver
-from pybench.target.plugin.rerun import (
-    how_ended,
-    keep_apart,
-    last_line,
-    read_found,
-    run_again,
-    show,
-)
+from pybench.target.plugin.marking import is_row
+from pybench.target.plugin.rerun import FOUND, GIVEN, keep_apart, run_again, show
 from pybench.target.plugin.session import Session
+from pybench.target.process.memory import LINES, PeakLines, begin, peak
 
 OPTION = "--pybench-memory"
-
-# For the processes of ours alone: a folder with the names of the rows, and for what
-# they took.
+TO_OPTION = "--pybench-memory-to"
+# How many traced bytes the peak is: then its lines are looked for.
+LINES_OPTION = "--pybench-memory-lines"
+# For the processes of ours alone: their folder.
 PASS_OPTION = "--pybench-memory-pass"
 
 # Where a row's numbers are in its extra_info.
 KEY = "pybench_memory"
-
-_ROWS, _FOUND = "rows.json", "memory.json"
 
 # What is shown, as a difference of what the observer wrote.
 _DIFFERENCES = {
@@ -43,16 +38,125 @@ _DIFFERENCES = {
     "traced_peak_bytes": ("traced_peak_bytes", "traced_before_bytes"),
     "blocks_grown": ("blocks_after", "blocks_before"),
 }
+# The same of a row that does nothing: what is left of it is pytest's.
+_HARNESS = {
+    "harness_blocks": ("blocks_after", "blocks_before"),
+    "harness_traced": ("traced_after_bytes", "traced_before_bytes"),
+}
+
+
+class MemoryObserver:
+    """Writes each row's peak memory to `path` when the session ends.
+
+    `say_problem` is told if it cannot be written. `expected` are the traced bytes at
+    the peak of an earlier run, whose lines are then looked for in this one.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        say_problem: Callable[[str], None],
+        expected: int | None = None,
+    ) -> None:
+        self._path = path
+        self._say_problem = say_problem
+        self._expected = expected
+        self._lines: PeakLines | None = None
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._nothing: list[str] = []
+
+    # After all that select rows.
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Put rows that do nothing in front: what they take is pytest's, and ours.
+
+        The first of them takes what is made once in a process, too.
+        """
+        rows = [item for item in items if is_row(item)]
+        module = rows[0].getparent(pytest.Module) if rows else None
+        if module is None:
+            return
+        added = [
+            pytest.Function.from_parent(module, name=name, callobj=do_nothing)
+            for name in ("pybench-nothing-first", "pybench-nothing")
+        ]
+        self._nothing = [item.nodeid for item in added]
+        items[:0] = added
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Take the memory before a row's set-up, and forget earlier peaks."""
+        if is_row(item):
+            gc.collect()
+            self._rows[item.nodeid] = begin()
+            if self._expected is not None and item.nodeid not in self._nothing:
+                self._lines = PeakLines(self._expected, LINES)
+                self._lines.begin()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Take the peak when the row's body has ended, however it did."""
+        try:
+            return (yield)
+        finally:
+            if item.nodeid in self._rows:
+                row = self._rows[item.nodeid]
+                if self._lines is not None:
+                    row |= self._lines.end()
+                    self._lines = None
+                row |= peak(row)
+
+    def pytest_sessionfinish(self) -> None:
+        """Write what was seen."""
+        seen = {
+            name: row
+            for name, row in self._rows.items()
+            if any("peak" in key for key in row)
+        }
+        # Of a module that is skipped it is not known, and neither are its rows.
+        nothing = seen.get(self._nothing[-1], {}) if self._nothing else {}
+        harness = _differences(nothing, _HARNESS)
+        document = {
+            name: row | harness
+            for name, row in seen.items()
+            if name not in self._nothing
+        }
+        try:
+            self._path.write_text(json.dumps(document) + "\n", encoding="utf-8")
+        except OSError as error:
+            self._say_problem(f"{TO_OPTION}={self._path}: {error.strerror}")
+
+
+def do_nothing(benchmark: Any) -> None:
+    """Be a row whose call does nothing."""
+    benchmark(_nothing)
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _differences(
+    row: Mapping[str, Any], wanted: Mapping[str, tuple[str, str]]
+) -> dict[str, int]:
+    return {
+        name: row[later] - row[earlier]
+        for name, (later, earlier) in wanted.items()
+        if later in row and earlier in row
+    }
+
+
+def differences_of(row: Mapping[str, Any]) -> dict[str, int]:
+    """Return what a row took, in bytes and blocks, as far as the observer knows."""
+    taken = _differences(row, _DIFFERENCES)
+    if "blocks_grown" in taken:
+        taken["blocks_grown"] -= row.get("harness_blocks", 0)
+    return taken
 
 
 class Memory:
-    """Looks at the rows again after the last of them, before anything is saved.
-
-    Parameters
-    ----------
-    session : Session
-        Whose measured rows are looked at, and which gets what they took.
-    """
+    """Observes the measured rows again after the last of them, before all is saved."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -62,13 +166,13 @@ class Memory:
     # timed among it.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Look at what was measured; an interrupt keeps what is there."""
+        """Observe what was measured; an interrupt keeps what is there."""
         result = yield
         names = [*self._session.measured_medians()]
         # A resumed session has rows of the journal also if it only collects.
         if names and not self._config.getoption("collectonly"):
-            self._look("resident memory", names, ())
-            self._look("allocated memory", names, ("-X", "tracemalloc"))
+            self._observe("resident memory", names, ())
+            self._observe("allocated memory", names, ("-X", "tracemalloc"))
             lacking = len(set(names) - self._session.memory.keys())
             if lacking:
                 self._session.say_problem(
@@ -76,31 +180,23 @@ class Memory:
                 )
         return result
 
-    def _look(self, what: str, names: Sequence[str], switches: Sequence[str]) -> None:
+    def _observe(
+        self, what: str, names: Sequence[str], switches: Sequence[str]
+    ) -> None:
         show(self._config, f"pybench: {what}, in a process of its own")
-        with tempfile.TemporaryDirectory(
-            prefix="pybench-", ignore_cleanup_errors=True
-        ) as name:
-            folder = Path(name)
-            said = folder / "said"
-            try:
-                (folder / _ROWS).write_text(json.dumps(names), encoding="utf-8")
-                option = f"{PASS_OPTION}={folder}"
-                status = run_again(self._config, option, said, switches=switches)
-                ended = how_ended(status) + last_line(said)
-            except OSError as error:
-                self._session.say_problem(
-                    f"{what} cannot be looked at: {error.strerror or error}"
-                )
-                return
-            found = read_found(folder / _FOUND) or {}
-        if status != 0:
+        try:
+            rerun = run_again(self._config, PASS_OPTION, names, switches=switches)
+        except OSError as error:
+            self._session.say_problem(
+                f"{what} cannot be looked at: {error.strerror or error}"
+            )
+            return
+        if rerun.status != 0:
             # What other rows took counts: one failing test does not undo it.
-            self._session.say_problem(f"the process for {what} {ended}")
-        memory = self._session.memory
+            self._session.say_problem(f"the process for {what} {rerun.ended}")
+        memory, found = self._session.memory, rerun.found or {}
         for row in names:
-            numbers = differences_of(found.get(row, {}))
-            if numbers:
+            if numbers := differences_of(found.get(row, {})):
                 memory[row] = memory.get(row, {}) | numbers
 
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
@@ -114,23 +210,15 @@ class Memory:
 
 
 class MemoryPass:
-    """The other end: a session of the measured rows alone.
-
-    Parameters
-    ----------
-    config : pytest.Config
-        Of the session.
-    folder : Path
-        Has the names of the rows, and gets what they took.
-    """
+    """In one of those processes: leaves out the rows that were not measured."""
 
     def __init__(self, config: pytest.Config, folder: Path) -> None:
         self._config = config
-        self._names = {*json.loads((folder / _ROWS).read_text(encoding="utf-8"))}
+        self._names = {*json.loads((folder / GIVEN).read_text(encoding="utf-8"))}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave out what was not measured."""
+        """Leave them out."""
         others = [item for item in items if item.nodeid not in self._names]
         if others:
             self._config.hook.pytest_deselected(items=others)
@@ -141,7 +229,7 @@ def observe_apart(config: pytest.Config, folder: Path, session: Session) -> None
     """Set up a process of ours: nothing is timed, and each row is observed."""
     for plugin, name in (
         (MemoryPass(config, folder), "pybench-memory-pass"),
-        (MemoryObserver(folder / _FOUND, session.say_problem), "pybench-observer"),
+        (MemoryObserver(folder / FOUND, session.say_problem), "pybench-observer"),
     ):
         config.pluginmanager.register(plugin, name)
 
@@ -153,16 +241,3 @@ def turn_timing_off(config: pytest.Config, folder: Path) -> None:
         if hasattr(config.option, name):
             setattr(config.option, name, False)
     config.option.benchmark_disable = True
-
-
-def differences_of(row: Mapping[str, Any]) -> dict[str, int]:
-    """Return what a row took, in bytes and blocks, as far as the observer knows."""
-    found = {
-        name: row[later] - row[earlier]
-        for name, (later, earlier) in _DIFFERENCES.items()
-        if later in row and earlier in row
-    }
-    if "blocks_grown" in found:
-        # What a row that does nothing leaves is pytest's.
-        found["blocks_grown"] -= row.get("harness_blocks", 0)
-    return found

@@ -1,14 +1,112 @@
-"""What the user said himself, as against pytest-benchmark's defaults.
+"""The plugin's options, and which options the user gave himself.
 
 A default of ours may replace a default of pytest-benchmark, never a choice of the
 user, and argparse does not keep the two apart.
 """
 
+import argparse
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from pybench.target.plugin import (
+    interleaving,
+    listing,
+    memory,
+    overriding,
+    processes,
+    selection,
+)
+from pybench.target.plugin.changes import FAIL_ON
+
+_FLAG: dict[str, Any] = {"action": "store_true", "default": False}
+
+# Those for users, by their names.
+_PUBLIC: Mapping[str, Mapping[str, Any]] = {
+    "--pybench-resume": _FLAG
+    | {
+        "help": "Run only the benchmarks that the journal of an interrupted run lacks; "
+        "the table and saved files have all.",
+    },
+    "--pybench-select": {
+        "metavar": "SELECTOR",
+        "action": "append",
+        "default": [],
+        "help": "Run what this matches: category/area/operation, each part a glob, or "
+        "the beginning of that, or another name that `pybench list` prints; may be "
+        "given several times.",
+    },
+    "--pybench-quick": _FLAG
+    | {"help": "Run the rows marked quick alone, on a small budget."},
+    memory.OPTION: _FLAG
+    | {
+        "help": "When all is timed, run the measured rows in two more processes for "
+        "the memory they take, listed after the table and saved in their extra_info.",
+    },
+    "--pybench-counts": {
+        "metavar": "PATH",
+        "type": Path,
+        "help": "Write how many rows were measured, n/a and void as JSON.",
+    },
+    processes.OPTION: {
+        "metavar": "N",
+        "type": processes.process_count,
+        "default": 1,
+        "help": "Repeat the session in fresh processes, until there are N with this "
+        "one; what is saved has the median of each: a baseline that shows its own "
+        "spread.",
+    },
+    "--pybench-fail-on": {
+        "choices": [*FAIL_ON],
+        "help": "End with exit status 10 if a row changed so against the baseline of "
+        "--benchmark-compare, by more than its spread and the machine's drift explain.",
+    },
+}
+# Those for sessions that pybench starts.
+_HIDDEN: Mapping[str, Mapping[str, Any]] = {
+    # The processes of --pybench-processes and of --pybench-memory: their folder.
+    processes.REPETITION_OPTION: {"type": Path},
+    memory.PASS_OPTION: {"type": Path},
+    # `pybench profile memory` and `pybench run --profile detailed`: a run of one row,
+    # which writes its memory there.
+    memory.TO_OPTION: {"type": Path},
+    memory.LINES_OPTION: {"type": int},
+    selection.ROW_OPTION: {},
+    # `pybench list`, whose sessions collect and run nothing.
+    listing.OPTION: {"type": Path},
+    # `pybench run`: what contradicts a measurement is overridden.
+    overriding.MEASURED_OPTION: _FLAG,
+    # `pybench compare`, which leaves the socket to its children.
+    interleaving.OPTION: {"type": int},
+}
+_NEED_BENCHMARK = (
+    "--pybench-resume",
+    processes.OPTION,
+    "--pybench-fail-on",
+    memory.OPTION,
+)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add them all."""
+    group = parser.getgroup("pybench")
+    for name, settings in _PUBLIC.items():
+        group.addoption(name, **{"default": None, **settings})
+    for name, settings in _HIDDEN.items():
+        group.addoption(
+            name, **{"default": None, "help": argparse.SUPPRESS, **settings}
+        )
+
+
+def refuse_without_benchmark(config: pytest.Config) -> None:
+    """Refuse what was asked for and needs pytest-benchmark."""
+    for name in _NEED_BENCHMARK:
+        if config.getoption(name) != _PUBLIC[name].get("default"):
+            raise pytest.UsageError(f"{name} needs pytest-benchmark")
 
 
 def said_words(config: pytest.Config) -> list[str]:
@@ -20,13 +118,7 @@ def said_words(config: pytest.Config) -> list[str]:
 
 
 def said_value(words: Sequence[str], option: str) -> str | None:
-    """Return the last value given to an option, "" if given without one.
-
-    Returns
-    -------
-    str or None
-        None if the option was not given.
-    """
+    """Return the last value of an option, "" without one; None if it is not given."""
     value = None
     for index, word in enumerate(words):
         name, equals, text = word.partition("=")

@@ -7,43 +7,26 @@ seed, where things lie in memory. A baseline of one process does not know by how
 import argparse
 import json
 import secrets
-import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from pybench.records.documents import DocumentError
 from pybench.records.identity import differences, identity_document, parse_identity
-from pybench.target.plugin.rerun import (
-    how_ended,
-    last_line,
-    read_found,
-    run_again,
-    show,
-)
+from pybench.target.plugin.rerun import FOUND, run_again, show
 from pybench.target.plugin.session import Session
 
 OPTION = "--pybench-processes"
-
-# For the processes of ours alone: the file for what they measured.
+# For the processes of ours alone: their folder.
 REPETITION_OPTION = "--pybench-repetition"
 
-# PYTHONHASHSEED takes 32 bits.
-_HASH_SEEDS = 2**32
-
-# Rows that a note lists by name.
-_NAMED = 5
+_HASH_SEEDS = 2**32  # what PYTHONHASHSEED takes
+_ROWS_NAMED = 5
 
 
 def process_count(text: str) -> int:
-    """Read the value of ``--pybench-processes``.
-
-    Raises
-    ------
-    argparse.ArgumentTypeError
-        If it is not a whole number from 1.
-    """
+    """Read the value of ``--pybench-processes``."""
     try:
         count = int(text)
     except ValueError:
@@ -63,12 +46,8 @@ class RepetitionError(Exception):
 class Processes:
     """Repeats the session after its own last row, before anything is saved.
 
-    Parameters
-    ----------
-    session : Session
-        Whose rows are repeated, and which gets the medians of each process.
-    wanted : int
-        Processes in all, this one included.
+    There are `wanted` processes, this one included; the session gets the medians of
+    each.
     """
 
     def __init__(self, session: Session, wanted: int) -> None:
@@ -99,9 +78,11 @@ class Processes:
         return is_run and bool(self._session.measured_medians())
 
     def _repeat(self) -> None:
-        own = self._session.measured_medians()
         medians = self._session.process_medians
-        medians.update((name, (median,)) for name, median in own.items())
+        medians.update(
+            (name, (median,))
+            for name, median in self._session.measured_medians().items()
+        )
         for number in range(2, self._wanted + 1):
             name = f"process {number} of {self._wanted}"
             show(self._config, f"pybench: {name}")
@@ -113,44 +94,32 @@ class Processes:
             self._ended += 1
             for row in medians.keys() & found.keys():
                 medians[row] += (found[row],)
-        self._say_fewer(medians)
-
-    def _say_fewer(self, medians: Mapping[str, tuple[float, ...]]) -> None:
-        """Name the rows that some of the processes did not measure."""
         fewer = [row for row, values in medians.items() if len(values) < self._ended]
         if fewer:
-            more = f" and {len(fewer) - _NAMED} more" if len(fewer) > _NAMED else ""
+            left = len(fewer) - _ROWS_NAMED
+            more = f" and {left} more" if left > 0 else ""
             self._session.say(
-                f"fewer medians than processes: {', '.join(fewer[:_NAMED])}{more}; "
-                "where others have no row of that name, give its parameters ids that "
+                f"fewer medians than processes: {', '.join(fewer[:_ROWS_NAMED])}{more};"
+                " where others have no row of that name, give its parameters ids that "
                 "stay the same"
             )
 
     def _run(self, name: str) -> dict[str, float]:
         """Run one process and return the median of each of its rows, in seconds."""
-        with tempfile.TemporaryDirectory(
-            prefix="pybench-", ignore_cleanup_errors=True
-        ) as folder:
-            results, said = Path(folder, "results.json"), Path(folder, "said")
-            try:
-                seed = {"PYTHONHASHSEED": str(secrets.randbelow(_HASH_SEEDS))}
-                option = f"{REPETITION_OPTION}={results}"
-                status = run_again(self._config, option, said, environ=seed)
-                found = read_found(results)
-            except OSError as error:
-                raise RepetitionError(
-                    f"{name} cannot be run: {error.strerror or error}"
-                ) from error
-            if found is None:
-                ended = f"{name} gave no results, it {how_ended(status)}"
-                raise RepetitionError(ended + last_line(said))
-            if status != 0:
-                # Rows that it measured count: one failing test does not undo them.
-                self._session.say_problem(
-                    f"{name} {how_ended(status)}{last_line(said)}"
-                )
+        seed = {"PYTHONHASHSEED": str(secrets.randbelow(_HASH_SEEDS))}
         try:
-            identity = parse_identity(found["identity"], name)
+            rerun = run_again(self._config, REPETITION_OPTION, environ=seed)
+        except OSError as error:
+            raise RepetitionError(
+                f"{name} cannot be run: {error.strerror or error}"
+            ) from error
+        if rerun.found is None:
+            raise RepetitionError(f"{name} gave no results, it {rerun.ended}")
+        if rerun.status != 0:
+            # Rows that it measured count: one failing test does not undo them.
+            self._session.say_problem(f"{name} {rerun.ended}")
+        try:
+            identity = parse_identity(rerun.found["identity"], name)
         except DocumentError as error:
             raise RepetitionError(str(error)) from error
         unlike = differences(self._session.identity, identity)
@@ -158,24 +127,16 @@ class Processes:
             raise RepetitionError(
                 f"{name} was not like this one and is left out: {'; '.join(unlike)}"
             )
-        medians: dict[str, float] = found["medians"]
+        medians: dict[str, float] = rerun.found["medians"]
         return medians
 
 
 class Repetition:
-    """The other end: a session that saves nothing but its medians.
+    """The other end: a session that saves nothing but its medians, in its folder."""
 
-    Parameters
-    ----------
-    session : Session
-        Whose rows are told.
-    results : Path
-        Where to.
-    """
-
-    def __init__(self, session: Session, results: Path) -> None:
+    def __init__(self, session: Session, folder: Path) -> None:
         self._session = session
-        self._results = results
+        self._folder = folder
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
@@ -184,4 +145,4 @@ class Repetition:
             "identity": identity_document(self._session.identity),
             "medians": self._session.measured_medians(),
         }
-        self._results.write_text(json.dumps(document), encoding="utf-8")
+        (self._folder / FOUND).write_text(json.dumps(document), encoding="utf-8")

@@ -1,22 +1,28 @@
 """The session once more in a fresh process: the same words, and no file of the user's.
 
-What such a process is for is said by an option of ours in front of the words; what it
-finds comes back in a file.
+An option of ours in front of the words says what the process is for and names a
+folder: `GIVEN` in it is what the process needs to know, `FOUND` what it found.
 """
 
-import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pybench import children
 from pybench.records.documents import parse_json
 from pybench.target.plugin.overriding import CacheKept, quieten
+
+GIVEN = "given.json"
+FOUND = "found.json"
 
 # A child that is interrupted may tear down its fixtures; then it is killed.
 END_PATIENCE_S = 5
@@ -29,49 +35,50 @@ _LEFT_OUT = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerun:
+    """A process that has ended: how, and what it found; None if it died before."""
+
+    status: int
+    ended: str
+    found: dict[str, Any] | None
+
+
 def run_again(
     config: pytest.Config,
     option: str,
-    said: Path,
+    given: object = None,
     *,
     switches: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
-) -> int:
+) -> Rerun:
     """Run the session in a fresh process, to its end or ours.
 
-    Parameters
-    ----------
-    config : pytest.Config
-        Of the session.
-    option : str
-        What the process is for.
-    said : Path
-        Where what it prints goes.
-    switches : sequence of str
-        More switches of the interpreter.
-    environ : mapping of str to str, optional
-        More of the environment.
-
-    Returns
-    -------
-    int
-        Its exit status, negative for a signal.
+    `switches` are more switches of the interpreter, `environ` more of its environment.
+    Raises `OSError` if the process or its files cannot be made.
     """
-    with said.open("wb") as output:
-        child = subprocess.Popen(
-            _command(config, option, switches),
-            cwd=config.invocation_params.dir,
-            env=os.environ | dict(environ or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that all it starts can be ended with it
-        )
-        try:
-            return child.wait()
-        except BaseException:
-            _end(child)
-            raise
+    with tempfile.TemporaryDirectory(
+        prefix="pybench-", ignore_cleanup_errors=True
+    ) as name:
+        folder = Path(name)
+        (folder / GIVEN).write_text(json.dumps(given), encoding="utf-8")
+        output = folder / "output"
+        with output.open("wb") as file:
+            child = children.start(
+                _command(config, f"{option}={folder}", switches),
+                cwd=config.invocation_params.dir,
+                env=os.environ | dict(environ or {}),
+                stdout=file,
+                stderr=file,
+            )
+            try:
+                status = child.wait()
+            except BaseException:
+                _end(child)
+                raise
+        said = children.last_line(output.read_text(encoding="utf-8", errors="replace"))
+        ended = children.describe_end(status) + (f": {said}" if said else "")
+        return Rerun(status=status, ended=ended, found=_read(folder / FOUND))
 
 
 def _command(config: pytest.Config, option: str, switches: Sequence[str]) -> list[str]:
@@ -89,39 +96,19 @@ def _command(config: pytest.Config, option: str, switches: Sequence[str]) -> lis
     ]
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: children.Child) -> None:
     """End a process and all that it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGINT)
+    child.signal_group(signal.SIGINT)
     try:
         child.wait(END_PATIENCE_S)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
         pass
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+        child.end_group()
         child.wait()
 
 
-def how_ended(status: int) -> str:
-    """Say how a process ended."""
-    if status >= 0:
-        return f"ended with exit status {status}"
-    try:
-        return f"was ended by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was ended by signal {-status}"
-
-
-def last_line(said: Path) -> str:
-    """Return the last that a process printed, behind a colon; empty for nothing."""
-    lines = said.read_text(encoding="utf-8", errors="replace").split("\n")
-    written = [line.strip() for line in lines if line.strip()]
-    return f": {written[-1]}" if written else ""
-
-
-def read_found(path: Path) -> dict[str, Any] | None:
-    """Read what a process found; None if it died before all of it was written."""
+def _read(path: Path) -> dict[str, Any] | None:
     try:
         found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -138,14 +125,9 @@ def show(config: pytest.Config, text: str) -> None:
 
 
 def keep_apart(config: pytest.Config, folder: Path) -> None:
-    """In such a process: turn off all that would touch files of the user.
+    """In such a process, before a session is set up: touch no file of the user.
 
-    Parameters
-    ----------
-    config : pytest.Config
-        Before any session is set up.
-    folder : Path
-        Takes what has to be stored somewhere.
+    `folder` takes what has to be stored somewhere.
     """
     quieten(config)
     for name, value in _LEFT_OUT.items():

@@ -8,6 +8,7 @@ benchmarks and the fixture's options.
 from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -21,12 +22,7 @@ from pybench.records.outcomes import (
     VOID,
 )
 from pybench.target.plugin.journal import Journal, JournalWriter, find_journal
-from pybench.target.plugin.json_values import (
-    can_be_told,
-    described,
-    held,
-    is_stock_document,
-)
+from pybench.target.plugin.json_values import for_table, held, is_stock_document
 from pybench.target.plugin.kernel import REFUSED_OPTIONS, Floor, read_budget
 from pybench.target.plugin.marking import (
     data_limit,
@@ -35,15 +31,18 @@ from pybench.target.plugin.marking import (
     label_threads,
     thread_count,
 )
-from pybench.target.plugin.operations import divide_by_operations
 from pybench.target.plugin.options import said_value
-from pybench.target.plugin.restored_rows import restore
+from pybench.target.plugin.outcomes import (
+    error_reason,
+    na_of,
+    named_folders,
+    skip_reason,
+    unmeasured_lines,
+)
 from pybench.target.plugin.saving import guard_saving
 from pybench.target.plugin.selection import cut_budget
 from pybench.target.plugin.session import Session
-from pybench.target.plugin.statuses import error_reason, na_of, skip_reason
 from pybench.target.plugin.table import TableDefaults, thin
-from pybench.target.plugin.unmeasured_folders import named_folders, unmeasured_lines
 from pybench.target.process.identity import extension
 from pybench.target.process.iterations import IterationStore, machine_folder
 from pybench.target.process.rounds import Budget
@@ -54,10 +53,7 @@ _RESUME = "--pybench-resume"
 class Rows:
     """The rows of this session and the hooks that need pytest-benchmark.
 
-    Raises
-    ------
-    pytest.UsageError
-        If what is to be resumed cannot be.
+    Raises `pytest.UsageError` if what is to be resumed cannot be.
     """
 
     def __init__(
@@ -70,10 +66,13 @@ class Rows:
         self.session = session
         self.config = session.config
         self.storage = storage
+        # Where the saves and the journal of this identity are.
+        self.folder = storage and storage / session.identity.folder
         self.floor = Floor()
         self.store = IterationStore(self._iterations_path(), session.say)
         self._table = table
         self._words = words
+        self._is_interleaved = self.config.getoption("pybench_turns") is not None
         self._expected: set[str] = set()
         self._ended: set[str] = set()
         self._is_collected = False
@@ -87,11 +86,6 @@ class Rows:
         self._restored: list[Any] = []
         self._resumed = self._find_resumed()
         self._journal = self._make_journal()
-
-    @property
-    def folder(self) -> Path | None:
-        """Where the saves and the journal of this identity are."""
-        return self.storage and self.storage / self.session.identity.folder
 
     def _iterations_path(self) -> Path | None:
         if self.storage is None:
@@ -139,10 +133,9 @@ class Rows:
 
     def pytest_sessionstart(self) -> None:
         """Guard the saving, now that the stock session exists."""
-        folder = self.folder
         guard_saving(
             self._benchmarks,
-            folder,
+            self.folder,
             is_collected=lambda: self._is_collected,
             has_rows=lambda: bool(self.session.collected),
             say=self.session.say_problem,
@@ -159,14 +152,11 @@ class Rows:
         native = extension()
         is_own_budget = said_value(self._words, "--benchmark-max-time") is not None
         is_cut = self.config.getoption("pybench_quick") and not is_own_budget
-        takes_turns = self.config.getoption("pybench_turns") is not None
-        for item in items:
-            if not is_row(item):
-                continue
+        for item in filter(is_row, items):
             try:
                 self._mark(item, native, is_cut=is_cut)
             except pytest.UsageError as error:
-                if not takes_turns:
+                if not self._is_interleaved:
                     raise
                 self.refused[item.nodeid] = str(error)
 
@@ -269,30 +259,18 @@ class Rows:
             raise
         if watch.is_broken:
             self._fail_void(item, "while this row ran")
-        self._divide(item)
-        self._label_threads(item)
-        return result
-
-    def _label_threads(self, item: pytest.Item) -> None:
-        """Say of a row that it has more threads than usable CPUs."""
-        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        fixture = _fixture(item)
+        if fixture is None or not fixture.stats:
+            return result
+        if item.nodeid in self._limits:
+            _divide_by_operations(fixture.stats)
         declared = self._threads.get(item.nodeid)
         # Without the marker, the word in a row of ours; elsewhere it may mean
         # something else.
-        is_said = declared is not None or item.nodeid in self._limits
-        if is_said and fixture is not None and fixture.stats:
+        if declared is not None or item.nodeid in self._limits:
             usable_cpus = self.session.identity.usable_cpus
             label_threads(fixture.extra_info, declared, usable_cpus)
-
-    def _divide(self, item: pytest.Item) -> None:
-        """Show the time of one operation, in rows of suites that ask for our table."""
-        fixture = getattr(item, "funcargs", {}).get("benchmark")
-        if item.nodeid not in self._limits or fixture is None or not fixture.stats:
-            return
-        try:
-            divide_by_operations(fixture.stats)
-        except ValueError as error:
-            pytest.fail(str(error), pytrace=False)
+        return result
 
     def _fail_void(self, item: pytest.Item, when: str) -> NoReturn:
         culprit = self.session.watch.culprit()
@@ -347,11 +325,24 @@ class Rows:
         if self._benchmarks.disabled:
             self.session.unmeasured.add(fullname)
             return None
-        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        fixture = _fixture(item)
         if fixture is None or not fixture.stats:
             self.session.skipped[fullname] = "it did not use the fixture benchmark"
             return None
-        return self._measured_row(fixture.stats)
+        row = fixture.stats.as_dict()
+        self._thin(row)
+        info = row["extra_info"]  # a suite may have put anything in its place
+        return JournalRow(
+            outcome=MEASURED,
+            extra_info=info if isinstance(info, dict) else {"extra_info": info},
+            **{
+                name: row[name]
+                for name in (
+                    *("fullname", "name", "group", "param", "params", "options"),
+                    "stats",
+                )
+            },
+        )
 
     def _drop_value(self, item: pytest.Item) -> None:
         """Take out of table and files what a row had measured before it failed.
@@ -360,35 +351,18 @@ class Rows:
         the time of a wrong one.
         """
         kept = self._benchmarks.benchmarks
-        kept[:] = [one for one in kept if one.fullname != item.nodeid]
-        fixture = getattr(item, "funcargs", {}).get("benchmark")
+        kept[:] = [row for row in kept if row.fullname != item.nodeid]
+        fixture = _fixture(item)
         if fixture is not None:
             fixture.has_error = True
             # Else stock complains, as a second error, that the row did not use it.
             fixture._mode = fixture._mode or "failed"
 
-    def _measured_row(self, metadata: Any) -> JournalRow:
-        row = metadata.as_dict()
-        limit = self._limits.get(metadata.fullname)
-        if limit is not None:
-            self._thin(row, limit)
-        info = row["extra_info"]  # a suite may have put anything in its place
-        return JournalRow(
-            fullname=row["fullname"],
-            outcome=MEASURED,
-            name=row["name"],
-            group=row["group"],
-            param=row["param"],
-            params=row["params"],
-            extra_info=info if isinstance(info, dict) else {"extra_info": info},
-            options=row["options"],
-            stats=row["stats"],
-        )
-
-    @staticmethod
-    def _thin(row: dict[str, Any], limit: int) -> None:
-        """Cut the raw data of one row; its statistics are of all of it."""
-        data = row["stats"]["data"]
+    def _thin(self, row: dict[str, Any]) -> None:
+        """Cut the raw data of a row with a limit; its statistics are of all of it."""
+        limit, data = self._limits.get(row["fullname"]), row["stats"].get("data")
+        if limit is None or not data:
+            return
         record = row["extra_info"].setdefault("pybench", {})
         if isinstance(record, dict):
             # A row out of the journal has been cut already: keep its first count.
@@ -427,13 +401,12 @@ class Rows:
         """Fail for a folder that was named and in which every row is n/a."""
         stock = self._benchmarks
         # One process of a comparison says what became of each row.
-        in_turns = self.config.getoption("pybench_turns") is not None
-        if stock.disabled or stock.skip or in_turns or self.config.option.collectonly:
-            return
-        folders = named_folders(self.config)
-        statuses = self.session.statuses()
-        for line in unmeasured_lines(folders, statuses, self.config.rootpath):
-            self.session.say_problem(line)
+        is_run = not (stock.disabled or stock.skip or self.config.option.collectonly)
+        if is_run and not self._is_interleaved:
+            folders = named_folders(self.config)
+            statuses = self.session.statuses()
+            for line in unmeasured_lines(folders, statuses, self.config.rootpath):
+                self.session.say_problem(line)
 
     # Files
 
@@ -449,7 +422,9 @@ class Rows:
                 "written as it is: without what pybench adds to pytest-benchmark's"
             )
             return (yield)
-        self._add(output_json)
+        output_json["pybench"] = statuses_document(self.session.statuses())
+        for row in output_json["benchmarks"]:
+            self._thin(row)
         result = yield
         kept = held(output_json)
         output_json.clear()
@@ -462,17 +437,61 @@ class Rows:
     ) -> Generator[None, object, object]:
         """Put a text for what the table cannot put into words."""
         for row in benchmarks:
-            if not can_be_told(row["group"]):
-                row["group"] = described(row["group"])
+            row["group"] = for_table(row["group"])
             row["params"] = row["params"] and {
-                name: value if can_be_told(value) else described(value)
-                for name, value in row["params"].items()
+                name: for_table(value) for name, value in row["params"].items()
             }
         return (yield)
 
-    def _add(self, output_json: dict[str, Any]) -> None:
-        output_json["pybench"] = statuses_document(self.session.statuses())
-        for row in output_json["benchmarks"]:
-            limit = self._limits.get(row["fullname"])
-            if limit is not None and row["stats"].get("data"):
-                self._thin(row, limit)
+
+def _fixture(item: pytest.Item) -> Any:
+    return getattr(item, "funcargs", {}).get("benchmark")
+
+
+def _divide_by_operations(metadata: Any) -> None:
+    """Turn a row's seconds per call into seconds per operation, in place.
+
+    A statement of 5 ns cannot be timed through a fixture that costs 50 ns a call, so
+    such a row times a function that does it a thousand times and says so:
+    ``benchmark.extra_info["operations"] = 1000``. Its statistics are computed from the
+    raw data when they are first asked for. Its iterations become operations, as for a
+    row that stock itself repeats.
+    """
+    count = metadata.extra_info.get("operations", 1)
+    if type(count) is not int or count < 1:
+        pytest.fail(
+            f"{metadata.fullname}: extra_info['operations'] must be an int of at "
+            f"least 1, not {count!r}",
+            pytrace=False,
+        )
+    metadata.stats.data[:] = [seconds / count for seconds in metadata.stats.data]
+    metadata.iterations *= count
+
+
+def restore(row: JournalRow) -> Any:
+    """Make of a journaled row what pytest-benchmark makes of one it measured.
+
+    Its statistics are those that were computed when all raw data was there.
+    """
+    from pytest_benchmark.stats import Metadata, Stats
+
+    missing = [name for name in (*Stats.fields, "data") if name not in row.stats]
+    if missing:
+        raise DocumentError(f"{row.fullname}: no {', '.join(missing)} in the journal")
+    fixture = SimpleNamespace(
+        name=row.name,
+        fullname=row.fullname,
+        group=row.group,
+        param=row.param,
+        params=row.params,
+        extra_info=dict(row.extra_info),
+        cprofile_stats=None,
+        has_error=False,
+    )
+    metadata: Any = Metadata(  # type: ignore[no-untyped-call]
+        fixture, iterations=row.stats["iterations"], options=dict(row.options)
+    )
+    values = {name: row.stats[name] for name in Stats.fields}
+    metadata.stats = type("JournaledStats", (Stats,), values)()
+    metadata.stats.data = list(row.stats["data"])
+    return metadata

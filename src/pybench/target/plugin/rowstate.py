@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import pytest
 
 from pybench.target.plugin.marking import is_row
+from pybench.target.plugin.replacing import replace_methods
 from pybench.target.process import clocks
 
 # So long a clock may stand still before its row is ended.
@@ -35,16 +36,12 @@ _LIMITS = [
 ]
 # What may be set at all: two cannot, and asking for some raises.
 _SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
-_CLOCKS = {
-    name: getattr(time, name)
+_CLOCKS = [
+    name
     for stem in ("time", "monotonic", "perf_counter", "process_time", "thread_time")
     for name in (stem, f"{stem}_ns")
     if hasattr(time, name)
-} | {"sleep": time.sleep}
-
-
-def _handlers() -> dict[int, Any]:
-    return {number: signal.getsignal(number) for number in _SIGNALS}
+] + ["sleep"]
 
 
 def _soft_limits() -> dict[int, int]:
@@ -58,10 +55,6 @@ def _folder() -> str | None:
         return os.getcwd()  # noqa: PTH109 - a text, taken for each row
     except OSError:
         return None
-
-
-def _clocks() -> dict[str, Any]:
-    return {name: getattr(time, name, None) for name in _CLOCKS}
 
 
 def _put_handlers(before: dict[int, Any]) -> None:
@@ -110,21 +103,26 @@ def _put_clocks(before: dict[str, Any]) -> None:
 _STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
     # The first: with few files left, the others could not be read.
     "resource limits": (_soft_limits, _put_limits),
-    "signal handlers": (_handlers, _put_handlers),
+    "signal handlers": (
+        lambda: {number: signal.getsignal(number) for number in _SIGNALS},
+        _put_handlers,
+    ),
     "the current folder": (_folder, _put_folder),
     "the collector": (lambda: (gc.isenabled(), gc.get_threshold()), _put_collector),
     "the switch interval": (sys.getswitchinterval, sys.setswitchinterval),
     "the recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
-    "the clock": (_clocks, _put_clocks),
+    "the clock": (
+        lambda: {name: getattr(time, name, None) for name in _CLOCKS},
+        _put_clocks,
+    ),
 }
 
 
-def take() -> dict[str, Any]:
-    """Return the state of this process, by its names."""
+def _take() -> dict[str, Any]:
     return {name: read() for name, (read, _) in _STATES.items()}
 
 
-def put_back(before: dict[str, Any]) -> list[str]:
+def _restore(before: dict[str, Any]) -> list[str]:
     """Put back what is no longer as it was; return its names."""
     changed = []
     for name, value in before.items():
@@ -138,15 +136,11 @@ def put_back(before: dict[str, Any]) -> list[str]:
 def limit_calibration() -> Callable[[], None]:
     """End a row whose clock stands still, which stock calibrates for ever.
 
-    Returns
-    -------
-    callable
-        Takes the limit off the fixture again.
+    Returns what takes the limit off the fixture again.
     """
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    stock: Any = BenchmarkFixture
-    calibrate = stock._calibrate_timer
+    calibrate: Any = BenchmarkFixture._calibrate_timer
 
     def limited(benchmark: Any, runner: Callable[[range], float]) -> Any:
         def watched(loops: range) -> float:
@@ -164,12 +158,7 @@ def limit_calibration() -> Callable[[], None]:
             _fail_still(benchmark._timer)
         return calibrate(benchmark, watched)
 
-    stock._calibrate_timer = limited
-
-    def undo() -> None:
-        stock._calibrate_timer = calibrate
-
-    return undo
+    return replace_methods(BenchmarkFixture, _calibrate_timer=limited)
 
 
 def _fail_still(timer: object) -> NoReturn:
@@ -181,13 +170,7 @@ def _fail_still(timer: object) -> NoReturn:
 
 
 class RowState:
-    """Puts back what rows leave changed, and says of which rows.
-
-    Parameters
-    ----------
-    say : callable
-        Told once what was put back behind which row.
-    """
+    """Puts back what rows leave changed, and says of which rows by `say`."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -203,16 +186,16 @@ class RowState:
         if fixturedef.scope != "function":
             return (yield from self._keep_changes())
         if is_row(node) and not self._row:
-            self._row, self._before = node.nodeid, take()
+            self._row, self._before = node.nodeid, _take()
             # Before its own set-up, so that this runs behind its own tear-down.
             fixturedef.addfinalizer(self._put_back)
         return (yield)
 
     def _keep_changes(self) -> Generator[None, object, object]:
         """Let what a fixture of a wider scope changes in the midst of a row stay."""
-        before = take()
+        before = _take()
         result = yield
-        after = take()
+        after = _take()
         changed = {name: after[name] for name in after if after[name] != before[name]}
         self._before.update(changed)
         return result
@@ -220,5 +203,5 @@ class RowState:
     def _put_back(self) -> None:
         row, before = self._row, self._before
         self._row, self._before = "", {}
-        if changed := put_back(before):
+        if changed := _restore(before):
             self._say(f"{row} left {', '.join(changed)} changed: put back")

@@ -74,7 +74,12 @@ def _save_guarded(
         try:
             save()
         except OSError as error:
-            say(_sentence(error))
+            where = f" {error.filename}" if error.filename else ""
+            say(
+                f"the results cannot be saved{where} ({error.strerror or error}); if "
+                "the journal could be written, --pybench-resume saves them without "
+                "measuring again"
+            )
             fresh = _files(folder) - before
             for path in fresh | ({benchmarks.json} if benchmarks.json else set()):
                 _remove_if_torn(path)
@@ -95,14 +100,6 @@ def _save_guarded(
             return
         else:
             return
-
-
-def _sentence(error: OSError) -> str:
-    where = f" {error.filename}" if error.filename else ""
-    return (
-        f"the results cannot be saved{where} ({error.strerror or error}); if the "
-        "journal could be written, --pybench-resume saves them without measuring again"
-    )
 
 
 def _files(folder: Path | None) -> set[Path]:

@@ -1,16 +1,21 @@
 """Which of the collected tests this session runs.
 
-A selector means rows by their own names; one that no row has so is looked up among
-the other names of the suite.
+A selector is ``category/area/operation``: the folder, the file without ``test_`` and
+the function without ``test_benchmark_<category>_``. Each part may be a glob, and what
+is left out at the end is everything. A suite may give its rows other names, in
+``aliases.toml`` beside its categories: there each name has the selector of the rows it
+means. It stands for the category, the area or the whole place of a row. A selector
+that no row's own name matches is looked up among these.
 """
 
 import difflib
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
 
 import pytest
-
-from pybench.target.plugin.aliases import other_places, read_aliases
-from pybench.target.plugin.selectors import Place, matches, parts, place_of
 
 # For the profiles of one row, each in a process of its own.
 ROW_OPTION = "--pybench-row"
@@ -19,45 +24,94 @@ ROW_OPTION = "--pybench-row"
 # the session have to end within a minute on a busy machine of two cores.
 QUICK_BUDGET_S = 0.1
 
+ALIASES_FILE = "aliases.toml"
 
-def select_quick(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests marked ``quick``.
+Place = tuple[str, str, str]
+Aliases = Mapping[str, str]
 
-    Raises
-    ------
-    pytest.UsageError
-        If tests were collected and none of them is marked.
+
+def place_of(item: pytest.Item) -> Place:
+    """Return the category, area and operation of a test, parameters included."""
+    category = item.path.parent.name
+    operation = item.name.removeprefix("test_").removeprefix("benchmark_")
+    area = item.path.stem.removeprefix("test_")
+    return category, area, operation.removeprefix(f"{category}_")
+
+
+def parts(selector: str) -> list[str]:
+    """Split a selector; a slash at its end is nothing."""
+    stripped = selector.removesuffix("/")
+    return stripped.split("/") if stripped else []
+
+
+def matches(selector: str, place: Place) -> bool:
+    """Tell whether a selector means a test.
+
+    An operation is meant with its parameters and without them: ``release`` is both
+    ``release[1]`` and ``release[2]``, and ``release[1]``, which as a glob would mean
+    another thing, is itself.
     """
-    count = len(items)
-    keep(config, items, lambda item: item.get_closest_marker("quick") is not None)
-    if count and not items:
-        raise pytest.UsageError(
-            f"--pybench-quick: none of the {count} tests collected here is marked "
-            "quick; mark some with @pytest.mark.quick, or run without the option"
+    category, area, operation = [*parts(selector), "*", "*", "*"][:3]
+    bare = place[2].partition("[")[0]
+    return (
+        fnmatchcase(place[0], category)
+        and fnmatchcase(place[1], area)
+        and (
+            operation == place[2]
+            or fnmatchcase(place[2], operation)
+            or fnmatchcase(bare, operation)
         )
+    )
 
 
-def select_row(config: pytest.Config, items: list[pytest.Item], name: str) -> None:
-    """Keep the row of this node id: on the command line it would be read as a path.
+@cache
+def read_aliases(suite: Path) -> Aliases:
+    """Read the table of a suite; empty if it has none.
 
-    Raises
-    ------
-    pytest.UsageError
-        If it is not collected here.
+    Raises `pytest.UsageError` if it is none; says which entry.
     """
-    keep(config, items, lambda item: item.nodeid == name)
-    if not items:
-        raise pytest.UsageError(f"{ROW_OPTION}: there is no row {name} here")
+    path = suite / ALIASES_FILE
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise pytest.UsageError(f"{path}: {error}") from None
+    table = document.get("aliases", {})
+    if not isinstance(table, dict):
+        raise pytest.UsageError(f"{path}: aliases is {table!r}, not a table")
+    for alias, selector in table.items():
+        if not _is_selector(alias) or not _is_selector(selector):
+            raise pytest.UsageError(
+                f"{path}: {alias!r} = {selector!r}: both are category/area/operation "
+                "or the beginning of that"
+            )
+    return table
 
 
-def cut_budget(item: pytest.Item) -> None:
-    """Give a row at most the quick budget; less is left to it."""
-    marker = item.get_closest_marker("benchmark")
-    settings = dict(marker.kwargs) if marker else {}
-    own = float(settings.get("max_time", QUICK_BUDGET_S))
-    settings["max_time"] = min(own, QUICK_BUDGET_S)
-    # pytest-benchmark reads the closest marker alone, so it has to carry them all.
-    item.add_marker(pytest.mark.benchmark(**settings), append=False)
+def _is_selector(text: object) -> bool:
+    words = parts(text) if isinstance(text, str) else []
+    return 1 <= len(words) <= 3 and all(words)
+
+
+def other_places(place: Place, aliases: Aliases) -> list[Place]:
+    """Return the places of a row under its other names.
+
+    What an alias leaves out is the row's own: as ``gil/lock_patterns`` the row
+    ``threading/locks/barrier`` is at ``gil/lock_patterns/barrier``. One of the whole
+    place keeps the row's parameters.
+    """
+    places = []
+    for alias, selector in aliases.items():
+        if not matches(selector, place):
+            continue
+        given = parts(alias)
+        category, area, operation = [*given, *place[len(given) :]]
+        if len(given) == len(place):
+            _, bracket, parameters = place[2].partition("[")
+            operation += bracket + parameters
+        places.append((category, area, operation))
+    return places
 
 
 def keep(
@@ -73,15 +127,41 @@ def keep(
         config.hook.pytest_deselected(items=unwanted)
 
 
+def select_quick(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests marked ``quick``; `pytest.UsageError` if there are others only."""
+    count = len(items)
+    keep(config, items, lambda item: item.get_closest_marker("quick") is not None)
+    if count and not items:
+        raise pytest.UsageError(
+            f"--pybench-quick: none of the {count} tests collected here is marked "
+            "quick; mark some with @pytest.mark.quick, or run without the option"
+        )
+
+
+def select_row(config: pytest.Config, items: list[pytest.Item], name: str) -> None:
+    """Keep the row of this node id: on the command line it would be read as a path."""
+    keep(config, items, lambda item: item.nodeid == name)
+    if not items:
+        raise pytest.UsageError(f"{ROW_OPTION}: there is no row {name} here")
+
+
+def cut_budget(item: pytest.Item) -> None:
+    """Give a row at most the quick budget; less is left to it."""
+    marker = item.get_closest_marker("benchmark")
+    settings = dict(marker.kwargs) if marker else {}
+    own = float(settings.get("max_time", QUICK_BUDGET_S))
+    settings["max_time"] = min(own, QUICK_BUDGET_S)
+    # pytest-benchmark reads the closest marker alone, so it has to carry them all.
+    item.add_marker(pytest.mark.benchmark(**settings), append=False)
+
+
 def select(
     config: pytest.Config, items: list[pytest.Item], selectors: Sequence[str]
 ) -> None:
     """Keep the tests that any of the selectors matches.
 
-    Raises
-    ------
-    pytest.UsageError
-        If a selector is none, or matches nothing; names what is near.
+    Raises `pytest.UsageError` if a selector is none, or matches nothing; names what is
+    near.
     """
     own = {item: [place_of(item)] for item in items}
     other = {
@@ -96,8 +176,8 @@ def select(
                 "beginning of that, such as memory/refcount/*"
             )
         # By their own names first: an alias adds nothing to a folder that is there.
-        found = meant(selector, own) or meant(selector, other)
-        if items and not found:
+        meant = _meant(selector, own) or _meant(selector, other)
+        if items and not meant:
             known = [
                 place for places in (*own.values(), *other.values()) for place in places
             ]
@@ -105,14 +185,13 @@ def select(
                 f"no benchmark matches {selector!r}; {near(selector, known)}; "
                 "`pybench list` prints all"
             )
-        chosen |= found
+        chosen |= meant
     keep(config, items, lambda item: item in chosen)
 
 
-def meant(
+def _meant(
     selector: str, places: Mapping[pytest.Item, Iterable[Place]]
 ) -> set[pytest.Item]:
-    """Return the tests with a place that a selector matches."""
     return {
         item
         for item, of_item in places.items()
@@ -126,8 +205,8 @@ def near(selector: str, places: Iterable[Place]) -> str:
     for category, area, operation in places:
         whole = f"{category}/{area}/{operation.partition('[')[0]}"
         known |= dict.fromkeys((category, f"*/{area}", f"{category}/{area}", whole))
-    found = difflib.get_close_matches(selector, known, n=4)
-    if found:
-        return f"near: {', '.join(found)}"
+    close = difflib.get_close_matches(selector, known, n=4)
+    if close:
+        return f"near: {', '.join(close)}"
     categories = sorted(word for word in known if "/" not in word)
     return f"categories here: {', '.join(categories)}"

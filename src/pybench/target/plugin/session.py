@@ -12,9 +12,17 @@ import pytest
 
 from pybench.records.journal import JournalRow, RowStatus, SessionCounts
 from pybench.records.outcomes import MEASURED
-from pybench.target.plugin.extra_tables import memory_lines, scaling_lines, size_lines
-from pybench.target.plugin.statuses import row_statuses
-from pybench.target.plugin.summary import count_rows, counts_document, summary_lines
+from pybench.target.plugin.outcomes import (
+    count_rows,
+    counts_document,
+    row_statuses,
+    summary_lines,
+)
+from pybench.target.plugin.table_sections import (
+    memory_lines,
+    scaling_lines,
+    size_lines,
+)
 from pybench.target.process.gil import watch_for_process
 from pybench.target.process.identity import (
     gil_enabled,
@@ -124,10 +132,11 @@ class Session:
         try:
             yield
         finally:
+            rows = self.rows.values()
             for title, lines in (
-                ("sizes", size_lines(self.rows.values())),
-                ("scaling", scaling_lines(self.rows.values())),
-                ("memory", memory_lines(self.rows.values(), self.memory)),
+                ("sizes", size_lines(rows)),
+                ("scaling", scaling_lines(rows)),
+                ("memory", memory_lines(rows, self.memory)),
             ):
                 if lines:
                     terminalreporter.section(title, "-")

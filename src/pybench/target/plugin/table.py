@@ -36,21 +36,11 @@ def fit_columns(
     scales: Iterable[float],
     width: int = WIDTH,
 ) -> tuple[str, ...]:
-    """Choose the columns so that every table fits.
+    """Choose the columns so that every table fits into `width` characters.
 
-    Parameters
-    ----------
-    groups : iterable of (names, rows)
-        The names as printed and the flat statistics of each table.
-    scales : iterable of float
-        Factor from seconds to the unit of each table.
-    width : int
-        Characters a line may have.
-
-    Returns
-    -------
-    tuple of str
-        The first of `COLUMN_CHOICES` that fits everywhere, else the last.
+    `groups` has the names as printed and the flat statistics of each table, `scales`
+    the factor from seconds to its unit. Returns the first of `COLUMN_CHOICES` that fits
+    everywhere, else the last.
     """
     tables = list(zip(groups, scales, strict=True))
     for columns in COLUMN_CHOICES:
@@ -115,15 +105,7 @@ def thin(values: Sequence[float], limit: int) -> list[float]:
 
 
 class TableDefaults:
-    """Sets what of the stock table is shown, where the user did not.
-
-    Parameters
-    ----------
-    config : pytest.Config
-        For the stock session and the user's options.
-    words : sequence of str
-        What the user said.
-    """
+    """Sets what of the stock table is shown, where the user did not in his `words`."""
 
     def __init__(self, config: pytest.Config, words: Sequence[str]) -> None:
         self._config = config

@@ -9,13 +9,13 @@ import importlib
 import os
 import platform
 import shlex
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
+from pybench import children
 from pybench.records.documents import DocumentError, parse
 from pybench.records.identity import ExtensionBuild, Identity
 
@@ -89,30 +89,20 @@ def read_build_flags() -> tuple[str, ...]:
 def build_flags(
     *, config_args: str, cflags: str, tail_call: bool, debug: bool
 ) -> tuple[str, ...]:
-    """Name the build options that move numbers.
+    """Name the build options that move numbers: debug, lto, pgo, tail_call.
 
-    Parameters
-    ----------
-    config_args, cflags : str
-        The arguments of ``configure`` and the flags the core was compiled with; a
-        distribution may set either without the other.
-    tail_call, debug : bool
-        What the build's header says.
-
-    Returns
-    -------
-    tuple of str
-        Out of debug, lto, pgo, tail_call, in this order.
+    A distribution may keep the arguments of ``configure`` without the flags that the
+    core was compiled with, or those without the arguments.
     """
     arguments = [word.partition("=") for word in shlex.split(config_args)]
     chosen = {name for name, _, value in arguments if value != "no"}
-    found = {
+    options = {
         "debug": debug,
         "lto": "--with-lto" in chosen or "-flto" in cflags,
         "pgo": "--enable-optimizations" in chosen or "-fprofile-use" in cflags,
         "tail_call": tail_call or "--with-tail-call-interp" in chosen,
     }
-    return tuple(name for name, present in found.items() if present)
+    return tuple(name for name, present in options.items() if present)
 
 
 def read_jit() -> str:
@@ -169,13 +159,8 @@ def _darwin_cpu_model() -> str:
     if platform.system() != "Darwin":
         return ""
     command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-    try:
-        answer = subprocess.run(
-            command, capture_output=True, text=True, timeout=5, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.strip()
+    answer = children.run(command, timeout_s=5)
+    return "" if answer.problem else answer.stdout.strip()
 
 
 def count_affinity() -> int:
@@ -189,19 +174,14 @@ def read_quota(root: Path = Path("/")) -> float | None:
     """Read how many CPUs' worth of time the cgroups allow; None if unlimited.
 
     A limit anywhere between this process's group and the top holds, so the whole
-    path is read and the least wins.
-
-    Parameters
-    ----------
-    root : Path
-        Where ``proc`` and ``sys`` are; another place in tests.
+    path is read and the least wins. Below `root` are ``proc`` and ``sys``.
     """
     try:
         groups = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
         mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8")
     except OSError:
         return None
-    quotas: list[float] = []
+    quotas: list[float | None] = []
     for line in groups:
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers == "":
@@ -211,11 +191,8 @@ def read_quota(root: Path = Path("/")) -> float | None:
         else:
             continue
         for top, mounted in _mounts(mounts, *kind):
-            for folder in _group_folders(root, top, mounted, path):
-                quota = read(folder)
-                if quota is not None:
-                    quotas.append(quota)
-    return min(quotas, default=None)
+            quotas += map(read, _group_folders(root, top, mounted, path))
+    return min((quota for quota in quotas if quota is not None), default=None)
 
 
 def _mounts(
@@ -248,18 +225,12 @@ def _group_folders(
 
 
 def _quota_v2(folder: Path) -> float | None:
-    words = _words(folder / "cpu.max")
-    if len(words) != 2 or words[0] == "max":
-        return None
-    return _ratio(*words)
+    return _ratio(_words(folder / "cpu.max"))
 
 
 def _quota_v1(folder: Path) -> float | None:
-    quota = _words(folder / "cpu.cfs_quota_us")
-    period = _words(folder / "cpu.cfs_period_us")
-    if len(quota) != 1 or len(period) != 1:
-        return None
-    return _ratio(quota[0], period[0])
+    names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+    return _ratio([word for name in names for word in _words(folder / name)])
 
 
 def _words(path: Path) -> list[str]:
@@ -269,9 +240,11 @@ def _words(path: Path) -> list[str]:
         return []
 
 
-def _ratio(quota: str, period: str) -> float | None:
+def _ratio(words: list[str]) -> float | None:
+    """Return quota / period; None for any other words, "max" among them."""
     try:
-        ratio = int(quota) / int(period)
+        quota, period = map(int, words)
+        ratio = quota / period
     except (ValueError, ZeroDivisionError):
         return None
     return ratio if ratio > 0 else None

@@ -6,12 +6,12 @@ count is keyed by machine and row, never by interpreter: whoever comes first dec
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pybench.records.documents import parse_json
+from pybench.records.files import write_file
+from pybench.records.iterations import MOST, iterations_document, parse_counts
 
 try:
     import fcntl
@@ -31,12 +31,6 @@ _GROWTH = 4
 # operation.
 _ROUNDS = 3
 
-# A window of the cheapest operation (0.1 ns) stays below a tenth of a second.
-_MOST = 1_000_000_000
-
-_FORMAT = "iterations"
-_SCHEMA = 1
-
 
 def row_key(kernel: str, arguments: Mapping[str, object]) -> str:
     """Return the key of a row: the kernel and its arguments, sorted."""
@@ -53,7 +47,7 @@ def two_digits(count: float) -> int:
     """Round to two significant digits, at least 1 and at most the bound."""
     whole = max(1, round(count))
     digits_left_out = max(0, len(str(whole)) - 2)
-    return min(_MOST, int(round(whole, -digits_left_out)))
+    return min(MOST, int(round(whole, -digits_left_out)))
 
 
 def size(
@@ -62,16 +56,10 @@ def size(
     target_ns: int = WINDOW_NS,
     first: int = _FIRST,
 ) -> int:
-    """Find the iterations that make a window of about a millisecond.
+    """Find the iterations that make a window of about a millisecond, or `target_ns`.
 
-    Parameters
-    ----------
-    window_ns : callable
-        Called with iterations and rounds, returns the shortest window in ns.
-    target_ns : int
-        Another window than a millisecond.
-    first : int
-        Iterations to begin with: fewer where one may take long.
+    `window_ns` takes iterations and rounds, and returns the shortest window in ns.
+    `first` is where it begins: with fewer where one iteration may take long.
     """
     iterations = first
     while True:
@@ -79,20 +67,16 @@ def size(
         # From a quarter of the window on, a round is long enough to be scaled from.
         if window >= target_ns // 4:
             return two_digits(iterations * target_ns / window)
-        if iterations >= _MOST:
-            return _MOST
-        iterations = min(_MOST, iterations * _GROWTH)
+        if iterations >= MOST:
+            return MOST
+        iterations = min(MOST, iterations * _GROWTH)
 
 
 class IterationStore:
-    """The counts of one machine, in memory and in a file when there is a folder.
+    """The counts of one machine, in memory and in a file.
 
-    Parameters
-    ----------
-    path : Path or None
-        The file; None keeps the counts for this session only.
-    say : callable
-        Told each problem, in a sentence, at most once.
+    Without a `path` they are kept for this session only. `say` is told each problem, in
+    a sentence, at most once.
     """
 
     def __init__(self, path: Path | None, say: Callable[[str], None]) -> None:
@@ -118,7 +102,9 @@ class IterationStore:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with _locked(self.path.with_suffix(".lock")):
                 self._counts = {row: iterations, **self._counts, **self._read()}
-                _write(self.path, self._counts)
+                document = iterations_document(self._counts, WINDOW_NS)
+                text = json.dumps(document, indent=1) + "\n"
+                write_file(self.path, text.encode())
         except OSError as error:
             self._once(
                 f"iterations cannot be stored in {self.path} "
@@ -136,7 +122,7 @@ class IterationStore:
         except (OSError, ValueError) as error:
             self._once(f"{self.path} cannot be read ({error}): rows are sized anew")
             return {}
-        counts = parse_counts(text)
+        counts = parse_counts(text, WINDOW_NS)
         if counts is None:
             self._once(
                 f"{self.path} is truncated or not a file of iterations: "
@@ -149,39 +135,6 @@ class IterationStore:
         if problem not in self._said:
             self._said.add(problem)
             self._say(problem)
-
-
-def parse_counts(text: str) -> dict[str, int] | None:
-    """Read the file's text; None if it is not ours in every entry."""
-    try:
-        document = parse_json(text)
-    except ValueError:
-        return None
-    if not isinstance(document, dict):
-        return None
-    kind = (document.get("pybench"), document.get("schema"), document.get("window_ns"))
-    counts = document.get("counts")
-    if kind != (_FORMAT, _SCHEMA, WINDOW_NS) or not isinstance(counts, dict):
-        return None
-    for count in counts.values():
-        if type(count) is not int or not 1 <= count <= _MOST:
-            return None
-    return counts
-
-
-def _write(path: Path, counts: Mapping[str, int]) -> None:
-    document = {
-        "pybench": _FORMAT,
-        "schema": _SCHEMA,
-        "window_ns": WINDOW_NS,
-        "counts": dict(sorted(counts.items())),
-    }
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        fresh.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

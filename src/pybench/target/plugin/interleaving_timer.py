@@ -1,0 +1,108 @@
+"""The clocks of a sample: wall time, CPU time, and what the system says of waiting."""
+
+import gc
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from pybench.records.samples import Sample
+from pybench.target.process import clocks
+
+_children: Callable[[], Any] | None
+try:
+    from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+except ImportError:  # on Windows; there the children's time is not counted
+    _children = None
+else:
+    _children = partial(getrusage, RUSAGE_CHILDREN)
+
+
+class SampleTimer:
+    """Wall time, CPU time and time spent runnable but not running, in ns."""
+
+    __slots__ = ("_blocked", "_cpu", "_schedstat", "_waited", "_wall")
+
+    def __init__(self) -> None:
+        path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
+        self._schedstat = path if os.path.exists(path) else None  # noqa: PTH110 - str
+        self._wall = self._cpu = self._waited = 0
+        self._blocked: int | None = None
+
+    def start(self) -> None:
+        """Begin a window."""
+        self._waited = _waited_ns(self._schedstat)
+        self._blocked = blocked()
+        self._cpu = _cpu_ns()
+        self._wall = clocks.wall_ns()
+
+    def stop(self) -> Sample:
+        """End the window; clocks in the opposite order, so that wall is inside."""
+        wall = clocks.wall_ns()
+        cpu = _cpu_ns()
+        given_up = blocked_since(self._blocked)
+        waited = _waited_ns(self._schedstat) - self._waited
+        return Sample(
+            wall_ns=wall - self._wall,
+            cpu_ns=cpu - self._cpu,
+            waited_ns=waited,
+            blocked=given_up,
+        )
+
+
+def blocked() -> int | None:
+    """Return how often this process has given the CPU up of itself; Linux counts so."""
+    if _children is None or sys.platform != "linux":
+        return None
+    count: int = getrusage(RUSAGE_SELF).ru_nvcsw
+    return count
+
+
+def blocked_since(before: int | None) -> int | None:
+    """Return how often it has since then."""
+    now = blocked()
+    return None if before is None or now is None else now - before
+
+
+def _cpu_ns() -> int:
+    """Return the CPU time of this process and of the children it has waited for."""
+    own = clocks.process_cpu_ns()
+    if _children is None:
+        return own
+    usage = _children()
+    children_s: float = usage.ru_utime + usage.ru_stime
+    return own + round(children_s * 1e9)
+
+
+def _waited_ns(path: str | None) -> int:
+    if path is None:
+        return 0
+    with open(path, "rb") as file:  # noqa: PTH123
+        return int(file.read().split()[1])
+
+
+@contextmanager
+def undisturbed(*, is_collector_off: bool) -> Iterator[None]:
+    """Keep tracers and profilers out of a window, and the collector if that is asked.
+
+    Stock's own pause of tracers has come with pytest-benchmark 5.2, and an arm may have
+    an older one.
+    """
+    tracer, profiler, was_on = sys.gettrace(), sys.getprofile(), gc.isenabled()
+    is_traced = tracer is not None or profiler is not None
+    if is_traced:
+        sys.settrace(None)
+        sys.setprofile(None)
+    if is_collector_off:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+        if is_traced:
+            sys.settrace(tracer)
+            sys.setprofile(profiler)

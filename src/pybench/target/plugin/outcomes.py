@@ -1,0 +1,254 @@
+"""What became of every collected row, and why: told, counted, put in words.
+
+A row without a value is as much a result as one with: a file that does not name it
+looks complete and is not. Every row is in exactly one of measured, n/a, void, error,
+skipped and not run; a measured one may besides be disturbed or oversubscribed.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pybench.records.identity import Identity
+from pybench.records.journal import JournalRow, RowStatus, SessionCounts
+from pybench.records.outcomes import (
+    DISTURBED,
+    ERROR,
+    MEASURED,
+    NOT_AVAILABLE,
+    NOT_RUN,
+    SKIPPED,
+    VOID,
+)
+
+_NA_MARK = "n/a:"
+
+# A message of an exception is for a line, not for a traceback.
+_LONGEST_REASON = 300
+
+# Reasons that a line names, the commonest first.
+_MOST_REASONS = 3
+
+
+def na_reason(skip_reason: str) -> str | None:
+    """Return why a row is not available, None if it was skipped otherwise."""
+    _, mark, reason = skip_reason.partition(_NA_MARK)
+    return reason.strip() if mark else None
+
+
+def na_of(report: pytest.TestReport) -> str | None:
+    """Return why a row is not available; None if it was skipped for another reason."""
+    if not report.skipped or not isinstance(report.longrepr, tuple):
+        return None
+    return na_reason(str(report.longrepr[2]))
+
+
+def skip_reason(report: pytest.TestReport) -> str:
+    """Return why a test was skipped, or failed as it was expected to."""
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    return f"expected to fail: {getattr(report, 'wasxfail', '')}".rstrip(": ")
+
+
+def error_reason(report: pytest.TestReport, error: BaseException) -> str:
+    """Return the type of an exception and the first line of what it says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = ": ".join([type(error).__name__, *lines[:1]])
+    when = "" if report.when == "call" else f"{report.when}: "
+    return (when + text)[:_LONGEST_REASON]
+
+
+def _record(extra_info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a kernel's record; any row may put something else there."""
+    record = extra_info.get("pybench")
+    return record if isinstance(record, dict) else {}
+
+
+def row_flag(extra_info: Mapping[str, Any], name: str) -> bool:
+    """Read a flag that a kernel row has in its record and a plain row beside it."""
+    return _record(extra_info).get(name) is True or extra_info.get(name) is True
+
+
+def row_statuses(
+    collected: Iterable[str],
+    rows: Mapping[str, JournalRow],
+    skipped: Mapping[str, str],
+) -> list[RowStatus]:
+    """Return the status of every row.
+
+    Parameters
+    ----------
+    collected : iterable of str
+        The ids of all rows of this session, in their order.
+    rows : mapping
+        What is known of those that ended, the ones out of a journal included.
+    skipped : mapping
+        Why the others were skipped.
+    """
+    names = dict.fromkeys([*collected, *rows])
+    return [_status(name, rows.get(name), skipped.get(name)) for name in names]
+
+
+def _status(name: str, row: JournalRow | None, skipped: str | None) -> RowStatus:
+    if row is None:
+        status = NOT_RUN if skipped is None else SKIPPED
+        reason = "the session ended before it did" if skipped is None else skipped
+        return RowStatus(fullname=name, status=status, reason=reason)
+    if row.outcome == MEASURED and row_flag(row.extra_info, "disturbed"):
+        by = _record(row.extra_info).get("disturbances")
+        texts = by if isinstance(by, list | tuple) else ()
+        reason = "; ".join(text for text in texts if isinstance(text, str))
+        reason = reason or "the row says so"
+        return RowStatus(fullname=name, status=DISTURBED, reason=reason)
+    return RowStatus(fullname=name, status=row.outcome, reason=row.reason)
+
+
+def count_rows(
+    identity: Identity,
+    rows: Iterable[JournalRow],
+    statuses: Iterable[RowStatus],
+    *,
+    gil_on: bool,
+    resumed: int,
+    void_modules: Iterable[str],
+    outcomes: Mapping[str, str],
+    unmeasured: int,
+) -> SessionCounts:
+    """Count what a session did.
+
+    Parameters
+    ----------
+    identity : Identity
+        The interpreter.
+    rows : iterable of JournalRow
+        The last record of each row, resumed ones included.
+    statuses : iterable of RowStatus
+        What became of every row, those without a record included.
+    gil_on : bool
+        The GIL at the end of the session; something may have turned it on.
+    resumed : int
+        How many of the rows came from a journal.
+    void_modules : iterable of str
+        What turned the GIL on.
+    outcomes : mapping
+        Test id to "passed", "failed" or "skipped".
+    unmeasured : int
+        How many rows ran once, as ``--benchmark-disable`` asks.
+    """
+    rows = list(rows)
+    measured = [row.extra_info for row in rows if row.outcome == MEASURED]
+    dropped = [_record(info).get("rounds_dropped") for info in measured]
+    flags = {
+        name: sum(row_flag(info, name) for info in measured)
+        for name in ("disturbed", "oversubscribed", "floor_above_tenth")
+    }
+    by_status = Counter(status.status for status in statuses)
+    tests = Counter(outcomes.values())
+    return SessionCounts(
+        interpreter=identity.interpreter,
+        free_threaded=identity.free_threaded,
+        gil_enabled=gil_on,
+        rows_measured=len(measured),
+        rows_unmeasured=unmeasured,
+        rows_na=dict(Counter(r.reason for r in rows if r.outcome == NOT_AVAILABLE)),
+        rows_void=by_status[VOID],
+        rows_error=by_status[ERROR],
+        rows_skipped=by_status[SKIPPED],
+        rows_not_run=by_status[NOT_RUN],
+        void_modules=tuple(void_modules),
+        rows_disturbed=flags["disturbed"],
+        rounds_dropped=sum(number for number in dropped if type(number) is int),
+        rows_oversubscribed=flags["oversubscribed"],
+        rows_near_floor=flags["floor_above_tenth"],
+        rows_resumed=resumed,
+        tests_passed=tests["passed"],
+        tests_failed=tests["failed"],
+        tests_skipped=tests["skipped"],
+    )
+
+
+def counts_document(counts: SessionCounts) -> dict[str, Any]:
+    """Return the counts as JSON-able values."""
+    return {**asdict(counts), "void_modules": [*counts.void_modules]}
+
+
+def summary_lines(counts: SessionCounts) -> list[str]:
+    """Put the counts in words, one line and one more per reason."""
+    errors = f"error{'s' * (counts.rows_error > 1)}"
+    numbers = [
+        (counts.rows_measured, "rows measured", True),
+        (counts.rows_unmeasured, "run without measuring", False),
+        (sum(counts.rows_na.values()), "n/a", True),
+        (counts.rows_void, "void", True),
+        (counts.rows_disturbed, "disturbed", True),
+        (counts.rows_oversubscribed, "oversubscribed", True),
+        (counts.rows_error, errors, False),
+        (counts.rows_skipped, "skipped", False),
+        (counts.rows_not_run, "not run", False),
+        (counts.rows_resumed, "of them from the journal", False),
+    ]
+    parts = [f"{number} {what}" for number, what, always in numbers if number or always]
+    gil = "GIL on" if counts.gil_enabled else "GIL off"
+    lines = [f"pybench: {', '.join(parts)} on {counts.interpreter} ({gil})"]
+    lines += [
+        f"  n/a: {_with_rows(reason, number)}"
+        for reason, number in sorted(counts.rows_na.items())
+    ]
+    if counts.rounds_dropped:
+        lines.append(f"  left out: {counts.rounds_dropped} disturbed rounds")
+    if counts.rows_near_floor:
+        lines.append(
+            f"  near the floor: the empty loop is above a tenth of the value in "
+            f"{counts.rows_near_floor} rows"
+        )
+    if counts.rows_void:
+        modules = ", ".join(counts.void_modules) or "an unknown module"
+        lines.append(f"  void: the GIL was turned on by {modules}")
+    return lines
+
+
+def _with_rows(reason: str, number: int) -> str:
+    return f"{reason} ({number} row{'s' * (number > 1)})"
+
+
+def named_folders(config: pytest.Config) -> list[Path]:
+    """Return the folders of the command line.
+
+    Files and rows are left out: whoever names one reads what became of it.
+    """
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return []
+    folder = config.invocation_params.dir
+    return [folder / word for word in config.args if (folder / word).is_dir()]
+
+
+def unmeasured_lines(
+    folders: Iterable[Path], statuses: Iterable[RowStatus], root: Path
+) -> list[str]:
+    """Say of each folder in which nothing was measured why that is so.
+
+    Who names a folder wants its values, and a script reads the exit status alone.
+    A folder has a line if its rows are all n/a or skipped, one of them n/a at least.
+    The ids of rows count from `root`.
+    """
+    placed = [
+        ((root / status.fullname.partition("::")[0]).resolve(), status)
+        for status in statuses
+    ]
+    lines = []
+    for folder in dict.fromkeys(folders):
+        top = folder.resolve()
+        inside = [status for place, status in placed if place.is_relative_to(top)]
+        reasons = Counter(row.reason for row in inside if row.status == NOT_AVAILABLE)
+        if reasons and all(row.status in (NOT_AVAILABLE, SKIPPED) for row in inside):
+            texts = [
+                _with_rows(*counted) for counted in reasons.most_common(_MOST_REASONS)
+            ]
+            left = len(reasons) - _MOST_REASONS
+            texts += [f"and {left} more reasons"] * (left > 0)
+            lines.append(f"nothing was measured in {folder}: {'; '.join(texts)}")
+    return lines
