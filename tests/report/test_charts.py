@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +18,11 @@ pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here"
 import altair
 
 from pybench.comparison.pair_details import details
+from pybench.comparison.speed_ups import speed_ups
 from pybench.report.charts import VIEWS, Chart, charts_of, looks_of, row_spec, svg_of
+from pybench.report.charts.forest import MOST_DRAWN, telling
 from pybench.report.charts.opened_row import AROUND, PAIRS, WARM_UP, row_values
-from pybench.report.charts.scaling import speed_ups
-from pybench.report.charts.views import MOST_DRAWN, telling
-from pybench.report.contents import Contents, Profile
+from pybench.report.contents import Contents, profile_of
 
 MEAN = {"value": 3.0, "low": 2.0, "high": 4.0, "repeats": 3}
 TIMES = {"mean_ns": 2e6, "half_ns": 1e5, "processes": 3}
@@ -121,10 +122,9 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
 
 def of_profile(kind: str) -> list[Chart]:
     """Return the charts of one kind of record."""
-    profile = Profile(kind=kind, name="a-name", document=DOCUMENTS[kind])
-    charts, problems = charts_of(Contents(title="a title", profiles=(profile,)))
-    assert problems == []
-    return charts
+    document = {"pybench": kind, "schema": 1, **DOCUMENTS[kind]}
+    profile = profile_of(document, Path("a-name.json"))
+    return charts_of(Contents(title="a title", profiles=(profile,)))
 
 
 def valid(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,9 +157,8 @@ def test_charts_of_a_run_stand_in_the_order_of_questions(
 ) -> None:
     contents = reported(contenders={"3.14t": True, "3.15": False})
 
-    charts, problems = charts_of(contents)
+    charts = charts_of(contents)
 
-    assert problems == []
     views = [chart.view for chart in charts]
     assert views == sorted(views, key=VIEWS.index)
     assert {"forest", "parts", "method"} <= {*views}
@@ -174,7 +173,7 @@ def test_forest_has_the_largest_changes_with_their_intervals(
     contents = reported()
     assert contents.summary is not None
 
-    forest = charts_of(contents)[0][0]
+    forest = charts_of(contents)[0]
 
     assert forest.spec is not None
     values = forest.spec["data"]["values"]
@@ -194,7 +193,7 @@ def test_forest_is_cut_and_says_so(reported: Callable[..., Any]) -> None:
     contents = reported(rows, pairs=8)
     assert contents.summary is not None
 
-    forest = charts_of(contents)[0][0]
+    forest = charts_of(contents)[0]
 
     assert len(telling(contents.summary.rows)) == MOST_DRAWN
     assert f"{MOST_DRAWN} largest changes of 60 rows" in forest.description
@@ -257,8 +256,8 @@ def test_speed_up_is_what_more_threads_do_in_the_same_time(
 
     found = speed_ups(run, summary)
 
-    assert {one.pattern for one in found} == {"gil_a[x]"}
-    assert {one.side for one in found} == {"3.13", "3.14t"}
+    assert {one.pattern for one in found} == {rows[0].replace("-1]", "]")}
+    assert {one.arm for one in found} == {"3.13", "3.14t"}
     assert {one.speed_up for one in found if one.threads == 2} == {wanted}
     assert {one.speed_up for one in found if one.threads == 1} == {1.0}
 
@@ -307,7 +306,7 @@ def test_equal_patterns_of_two_files_have_speed_ups_of_their_own(
     found = speed_ups(run, contents.summary)
 
     assert {(one.pattern, one.threads) for one in found} == {
-        (f"{folder}/test_a.py::test_a[x]", n)
+        (f"bench/{folder}/test_a.py::test_a[x]", n)
         for folder, counts in of_file.items()
         for n in counts
     }

@@ -19,10 +19,11 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here")
 
-from pybench.report.contents import Profile, read_contents
-from pybench.report.labels import facts, operation
+from pybench.report.contents import read_contents
+from pybench.report.labels import operation
 from pybench.report.page import page
 from pybench.report.page.packing import inert_json, packed
+from pybench.report.words import facts
 
 # A page of so many bytes still opens at once, and may be attached to anything.
 MOST_BYTES = 2_000_000
@@ -234,13 +235,20 @@ def test_no_rows_at_all_are_a_page(reported: Callable[..., Any]) -> None:
 
 
 def test_a_record_that_is_not_whole_is_named_and_the_rest_shown(
-    reported: Callable[..., Any],
+    recorded: Callable[..., Any], tmp_path: Path
 ) -> None:
-    torn = Profile(kind="profile-gc", name="gc", document={"pybench": "profile-gc"})
+    recorded(folder=tmp_path)
+    torn = tmp_path / "profiles" / "gc.json"
+    torn.parent.mkdir()
+    torn.write_text('{"pybench": "profile-gc", "schema": 1}')
 
-    said = " ".join(read(page(reported(profiles=(torn,)))).texts)
+    contents = read_contents([tmp_path])
+    reader = read(page(contents))
 
-    assert "gc: cannot be drawn: KeyError" in said
+    assert f"left out: {torn}: the record of profile-gc is incomplete" in " ".join(
+        reader.texts
+    )
+    assert len(reader.rows) == 1 + 5
 
 
 def test_many_rows_of_many_sides_are_a_small_file(

@@ -20,14 +20,14 @@ from rich.console import Console
 from pybench.comparison.saved_comparison import compare_saved
 from pybench.comparison.saved_files import Saved, SavedRow
 from pybench.notebook.loaded import Loaded
-from pybench.report import markdown, saved_markdown, show, show_saved
+from pybench.report import markdown, show
 from pybench.report.contents import Contents
 from pybench.report.exports.stock import pytest_benchmark_json
 from pybench.report.labels import LONGEST_NAME, pytest_name
-from pybench.report.page.building import lines_of
 from pybench.report.row_names import distinct, short_names
 from pybench.report.site.pages import _shown
 from pybench.report.site.series import RowHistory, Series
+from pybench.report.tables import lines_of
 
 pytestmark = pytest.mark.once
 
@@ -127,7 +127,7 @@ def in_markdown(contents: Contents) -> Sequence[str]:
 def in_page(contents: Contents) -> Sequence[str]:
     """Return what the table of the page calls its rows."""
     assert contents.summary is not None
-    return [line.key for line in lines_of(contents.summary)]
+    return [line.name for line in lines_of(contents.summary)]
 
 
 def in_notebook(contents: Contents) -> str:
@@ -195,9 +195,9 @@ def test_saved_files_tell_rows_apart() -> None:
     ]  # fmt: skip
     comparison = compare_saved(files)
     file = io.StringIO()
-    show_saved(comparison, Console(file=file, width=200))
+    show(comparison, Console(file=file, width=200))
 
-    for text in (file.getvalue(), saved_markdown(comparison).replace("\\", "")):
+    for text in (file.getvalue(), markdown(comparison).replace("\\", "")):
         for name in (*SHOWN, "third/test_pack.py::test_pack[a::b]"):
             assert name.replace("_", "") in text.replace("_", "")
         assert "\x1b" not in text

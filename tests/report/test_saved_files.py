@@ -19,7 +19,7 @@ from pybench.comparison.saved_comparison import compare_saved
 from pybench.comparison.saved_files import Saved, SavedRow
 from pybench.records.extremes import Extreme
 from pybench.records.saved_comparison import SavedComparison
-from pybench.report import saved_markdown, show_saved
+from pybench.report import markdown, show
 
 STEADY = [1.0, 1.01, 0.99, 1.005]
 YARDSTICK = "benchmarks/memory/test_yardstick.py::test_benchmark_memory_yardstick_alu"
@@ -68,7 +68,7 @@ def shown(
         force_terminal=colour,
         color_system="truecolor" if colour else None,
     )
-    show_saved(comparison, console, everything=everything)
+    show(comparison, console, everything=everything)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -129,7 +129,7 @@ def test_rows_of_one_file_are_counted_and_named(comparison: SavedComparison) -> 
 
 
 def test_markdown_says_the_same(comparison: SavedComparison) -> None:
-    text = saved_markdown(comparison)
+    text = markdown(comparison)
 
     assert text.startswith("**after\\_with\\_a")
     assert "measured one after the other" in text
@@ -144,8 +144,8 @@ def test_markdown_says_the_same(comparison: SavedComparison) -> None:
 
 def test_markdown_is_cut_to_a_length(comparison: SavedComparison) -> None:
     """And says how many rows are left out."""
-    whole = saved_markdown(comparison)
-    cut = saved_markdown(comparison, most_characters=len(whole) - 100)
+    whole = markdown(comparison)
+    cut = markdown(comparison, most_characters=len(whole) - 100)
 
     assert len(cut) < len(whole)
     assert "more rows do not fit here" in cut
@@ -217,7 +217,7 @@ def test_row_larger_than_ever_seen_is_marked_and_comes_first() -> None:
     assert "r313 against r311: 3 inconclusive (1 marked !)" in text
     assert "! larger than 4, the most that two single processes" in text
     assert "400 processes of 20 rows" in " ".join(text.split())
-    assert "! 39.000" in saved_markdown(three(["a", "b", "c"], EXTREME))
+    assert "! 39.000" in markdown(three(["a", "b", "c"], EXTREME))
 
 
 def test_nothing_is_marked_without_a_self_check() -> None:
@@ -233,4 +233,4 @@ def test_command_that_gives_a_verdict_is_the_last_line() -> None:
     comparison = three(["r311", "r312", "r313"])
 
     assert shown(comparison).splitlines()[-1] == f"for verdicts: {comparison.command}"
-    assert comparison.command in saved_markdown(comparison).replace("\\", "")
+    assert comparison.command in markdown(comparison).replace("\\", "")

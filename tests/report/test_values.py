@@ -147,7 +147,8 @@ def test_the_pairs_of_an_opened_row_agree(contents: Contents) -> None:
 
 
 def test_the_script_of_the_page_has_the_same_times(contents: Contents) -> None:
-    from pybench.report.page.building import lines_of, script_data
+    from pybench.report.page.building import script_data
+    from pybench.report.tables import lines_of
 
     summary = summary_of(contents)
     data = json.loads(json.dumps(script_data(summary, lines_of(summary))))

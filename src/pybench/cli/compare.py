@@ -193,7 +193,7 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
     from pybench.comparison.saved_comparison import compare_saved, exit_code
     from pybench.comparison.saved_files import SavedError, read_saved
     from pybench.records.documents import DocumentError
-    from pybench.report import saved_markdown, show_saved
+    from pybench.report import markdown, show
 
     compare_options.refuse(options, compare_options.SAVED)
     try:
@@ -203,12 +203,12 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
     except (SavedError, DocumentError) as error:
         raise UsageError(str(error)) from None
     if options.format == "md":
-        print(saved_markdown(comparison, most_characters=options.max_chars), end="")
+        print(markdown(comparison, most_characters=options.max_chars), end="")
     elif options.format == "json":
         print(msgspec.json.encode(comparison).decode())
     else:
         console = Console(width=None if sys.stdout.isatty() else 100)
-        show_saved(comparison, console, everything=options.all)
+        show(comparison, console, everything=options.all)
     return exit_code(comparison, fail_on=options.fail_on, strict=options.strict)
 
 

@@ -165,7 +165,7 @@ def _speedscope(contents: Contents, options: argparse.Namespace) -> Written:
             f"--to speedscope is of one import tree, and {options.results} has "
             f"{len(found)}: give the record of `pybench profile imports --json`"
         )
-    return speedscope_json(found[0].document), {}
+    return speedscope_json(found[0].record), {}
 
 
 _OF_A_SUMMARY: dict[str, Callable[[Summary], Written]] = {

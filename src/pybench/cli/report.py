@@ -134,15 +134,14 @@ def _without_charts() -> list[str]:
 
 
 def _markdown(contents: Contents, options: argparse.Namespace) -> str:
-    from pybench.report import markdown, saved_markdown
+    from pybench.report import markdown
     from pybench.report.markdown import MOST_CHARACTERS
 
     most = MOST_CHARACTERS if options.max_chars is None else options.max_chars
     try:
-        if contents.summary is not None:
-            return markdown(contents.summary, most_characters=most)
-        if contents.saved is not None:
-            return saved_markdown(contents.saved, most_characters=most)
+        compared = contents.summary or contents.saved
+        if compared is not None:
+            return markdown(compared, most_characters=most)
     except ValueError as error:
         raise UsageError(f"--max-chars: {error}") from None
     raise UsageError(

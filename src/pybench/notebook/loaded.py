@@ -142,14 +142,14 @@ class Loaded(Shown):
     def __str__(self) -> str:
         from rich.console import Console
 
-        from pybench.report import show, show_saved
+        from pybench.report import show
 
         out = io.StringIO()
         console = Console(file=out, width=_WIDTH, color_system=None)
         if self.summary is not None:
             show(self.summary, console)
         elif self.saved is not None:
-            show_saved(self.saved, console)
+            show(self.saved, console)
         else:
             out.write(self.verdict)
         return "\n".join([out.getvalue().rstrip(), *self.contents.notes])
@@ -169,8 +169,9 @@ class Loaded(Shown):
 
 
 def _run_html(summary: Summary) -> str:
-    from pybench.report.labels import LEGEND, duration, facts, ratio
+    from pybench.report.labels import LEGEND, duration, ratio
     from pybench.report.row_names import short_names
+    from pybench.report.words import facts
 
     names = short_names(row.row for row in summary.rows)
 

@@ -251,3 +251,19 @@ def record_of(
 def record_of_targets(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what is saved of several targets."""
     return {"pybench": "bottleneck", "schema": SCHEMA, "targets": [*records]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What is shown of one target beside others."""
+
+    target: str
+    causes: tuple[Cause, ...]
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnoses:
+    """The targets of a record; the one of `record_of` has a single target."""
+
+    targets: tuple[Diagnosis, ...]

@@ -5,7 +5,7 @@ Every face takes a `Contents`; none of them reads a file or decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,27 +14,35 @@ from pybench.comparison.judging import judge
 from pybench.comparison.pair_details import details
 from pybench.comparison.saved_comparison import compare_saved
 from pybench.comparison.saved_files import Saved, SavedError, read_saved
+from pybench.comparison.speed_ups import SpeedUp, speed_ups
 from pybench.comparison.summary import summarise
-from pybench.records.documents import DocumentError, convert, parse_json, read_json
+from pybench.records import doctor, gc_pauses, imports, memory, row_detail, scenario
+from pybench.records.bottleneck import Diagnoses
+from pybench.records.documents import (
+    DocumentError,
+    convert,
+    kind_of,
+    parse_json,
+    read_json,
+)
 from pybench.records.pair_details import RowDetail
 from pybench.records.run import NAME as RUN_NAME
 from pybench.records.run import Run, read_run
 from pybench.records.saved_comparison import SavedComparison
 from pybench.records.summary import NAME as SUMMARY_NAME
 from pybench.records.summary import Summary, read_summary
-from pybench.report.profile_documents import shape_of
 
-# What `pybench profile`, `scenario` and `doctor` leave with --json, and the schema of
-# each that is read here.
-PROFILES = {
-    "profile": 1,
-    "profile-gc": 1,
-    "profile-memory": 1,
-    "imports": 1,
-    "bottleneck": 1,
-    "scenario": 1,
-    "scenario-comparison": 1,
-    "doctor": 1,
+# What `pybench profile`, `scenario` and `doctor` leave with --json: the form of each,
+# and the schema that is read here.
+PROFILES: dict[str, tuple[type[Any], int]] = {
+    row_detail.KIND: (row_detail.DetailedRows, row_detail.SCHEMA),
+    gc_pauses.KIND: (gc_pauses.GcProfile, gc_pauses.SCHEMA),
+    memory.KIND: (memory.MemoryProfile, memory.SCHEMA),
+    imports.KIND: (imports.ImportsProfile, imports.SCHEMA),
+    "bottleneck": (Diagnoses, 1),
+    "scenario": (scenario.ScenarioRecord, scenario.SCHEMA),
+    "scenario-comparison": (scenario.ScenarioComparison, scenario.SCHEMA),
+    "doctor": (doctor.DoctorReport, doctor.SCHEMA),
 }
 
 # Profiles in this folder of a run belong to it.
@@ -47,11 +55,15 @@ class ContentsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A record of `pybench profile`, `scenario` or `doctor`, under its file's name."""
+    """A record of `pybench profile`, `scenario` or `doctor`, under its file's name.
+
+    `document` is what the file holds, `record` what is read of it.
+    """
 
     kind: str
     name: str
-    document: dict[str, Any]
+    document: Mapping[str, Any]
+    record: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +80,8 @@ class Contents:
         Its record; a `summary.json` alone has none, and so no details.
     details : tuple of RowDetail
         The pairs behind the verdicts.
+    gains : tuple of SpeedUp
+        What more threads gain.
     saved : SavedComparison or None
         What two or more saved files say.
     files : tuple of Saved
@@ -82,6 +96,7 @@ class Contents:
     summary: Summary | None = None
     run: Run | None = None
     details: tuple[RowDetail, ...] = ()
+    gains: tuple[SpeedUp, ...] = ()
     saved: SavedComparison | None = None
     files: tuple[Saved, ...] = ()
     profiles: tuple[Profile, ...] = ()
@@ -112,44 +127,49 @@ def read_contents(
             "nothing to report on: give the folder of a run, or files of "
             "pytest-benchmark, pyperf or pybench profile"
         )
+    try:
+        return _contents(paths, title, margin)
+    except (DocumentError, SavedError) as error:
+        raise ContentsError(str(error)) from None
+
+
+def _contents(paths: Sequence[Path], title: str | None, margin: float) -> Contents:
     runs: list[tuple[Summary, Run | None]] = []
     files: list[Saved] = []
     profiles: list[Profile] = []
     notes: list[str] = []
     for path in paths:
         if path.is_dir() or path.name == RUN_NAME:
-            found = _run(path)
+            run = _run(path)
             folder = path if path.is_dir() else path.parent
-            runs.append((_judged(found, folder), found))
+            runs.append((_judged(run, folder), run))
             profiles += _profiles_of(folder, notes)
-            if found.torn:
+            if run.torn:
                 notes.append(f"{folder.name}: its last record is cut off, and left out")
             continue
         kind = _kind(path)
         if kind == "summary":
-            runs.append((_summary(path), None))
+            runs.append((read_summary(path), None))
         elif kind in PROFILES:
-            profiles.append(_profile(path))
+            profiles.append(profile_of(read_json(path), path))
         else:
-            files.append(_saved(path))
+            files.append(read_saved(path))
     if len(runs) > 1:
         raise ContentsError(
             f"{len(runs)} runs in one report: give one, or make pages of all in a "
             "folder with --index"
         )
-    try:
-        saved = compare_saved(files, margin) if len(files) > 1 else None
-    except SavedError as error:
-        raise ContentsError(str(error)) from None
-    summary, run = runs[0] if runs else (None, None)
+    saved = compare_saved(files, margin) if len(files) > 1 else None
+    summary, run_or_none = runs[0] if runs else (None, None)
     return Contents(
         title=title or _title(summary, saved, paths),
         summary=summary,
-        run=run,
-        details=() if run is None else details(run),
+        run=run_or_none,
+        details=details(run_or_none) if run_or_none else (),
+        gains=speed_ups(run_or_none, summary) if run_or_none and summary else (),
         saved=saved,
         files=tuple(files),
-        profiles=tuple(sorted(profiles, key=lambda one: one.name)),
+        profiles=tuple(sorted(profiles, key=lambda profile: profile.name)),
         notes=tuple(notes),
     )
 
@@ -170,10 +190,7 @@ def _title(
 
 
 def _run(path: Path) -> Run:
-    try:
-        run = read_run(path)
-    except DocumentError as error:
-        raise ContentsError(str(error)) from None
+    run = read_run(path)
     if not run.rows or not run.sides:
         raise ContentsError(f"{path}: the run ended before a row was measured")
     return run
@@ -182,47 +199,38 @@ def _run(path: Path) -> Run:
 def _judged(run: Run, folder: Path) -> Summary:
     """Judge a run again; its notes are in its summary alone, and taken from there."""
     path = folder / SUMMARY_NAME
-    notes = _summary(path).notes if path.is_file() else ()
+    notes = read_summary(path).notes if path.is_file() else ()
     return summarise(run, judge(run), notes=notes)
 
 
 def _kind(path: Path) -> str | None:
     """Return what a file of ours calls itself; None for one of another tool."""
     try:
-        document = parse_json(path.read_bytes())
+        return kind_of(parse_json(path.read_bytes()))
     except OSError as error:
         raise ContentsError(f"{path}: {error.strerror or error}") from None
     except ValueError:
         return None  # `read_saved` says what is wrong
-    kind = document.get("pybench") if isinstance(document, dict) else None
-    return kind if isinstance(kind, str) else None
 
 
-def _summary(path: Path) -> Summary:
-    try:
-        return read_summary(path)
-    except DocumentError as error:
-        raise ContentsError(str(error)) from None
-
-
-def _profile(path: Path) -> Profile:
-    try:
-        document = read_json(path)
-    except DocumentError as error:
-        raise ContentsError(str(error)) from None
-    kind = document["pybench"]
-    if document.get("schema") != PROFILES[kind]:
+def profile_of(document: Mapping[str, Any], path: Path) -> Profile:
+    """Return what a file of a profile holds; `ContentsError` if it is not whole."""
+    kind = document.get("pybench", "")
+    form, schema = PROFILES[kind]
+    if document.get("schema") != schema:
         raise ContentsError(
             f"{path}: {kind} of schema {document.get('schema')!r}, this pybench reads "
-            f"{PROFILES[kind]}: measure it again, or use the version that wrote it"
+            f"{schema}: measure it again, or use the version that wrote it"
         )
+    # One target is a record by itself.
+    is_target = form is Diagnoses and "targets" not in document
     try:
-        convert(document, shape_of(document))
+        record = convert({"targets": [document]} if is_target else document, form)
     except DocumentError as error:
         raise ContentsError(
             f"{path}: the record of {kind} is incomplete: {error}: measure it again"
         ) from None
-    return Profile(kind=kind, name=path.stem, document=document)
+    return Profile(kind=kind, name=path.stem, document=document, record=record)
 
 
 def _profiles_of(folder: Path, notes: list[str]) -> list[Profile]:
@@ -231,14 +239,7 @@ def _profiles_of(folder: Path, notes: list[str]) -> list[Profile]:
     for path in sorted((folder / PROFILES_FOLDER).glob("*.json")):
         try:
             if _kind(path) in PROFILES:
-                found.append(_profile(path))
-        except ContentsError as error:
+                found.append(profile_of(read_json(path), path))
+        except (ContentsError, DocumentError) as error:
             notes.append(f"left out: {error}")
     return found
-
-
-def _saved(path: Path) -> Saved:
-    try:
-        return read_saved(path)
-    except SavedError as error:
-        raise ContentsError(str(error)) from None

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-
 from pybench.records.outcomes import ERROR, NOT_AVAILABLE, VOID
 from pybench.records.saved_comparison import SavedRowSummary
 from pybench.records.summary import (
@@ -16,7 +13,6 @@ from pybench.records.summary import (
     ControlSummary,
     MeanSummary,
     RowSummary,
-    Summary,
 )
 from pybench.records.texts import duration as duration
 from pybench.records.texts import printable
@@ -33,6 +29,12 @@ LEGEND = (
     "▲ more time  ▼ less time  ≈ same within the margin  ? cannot tell  - no verdict; "
     "ratio of times to the baseline, below 1 is less; a side's time is the baseline's "
     "times the ratio; * below the margin"
+)
+
+SAVED_LEGEND = (
+    "▲ more time  ▼ less time  ? cannot tell  - control, no Python in it; ratio of "
+    "times to the first file, below 1 is less; ±: a change that the spread between "
+    "processes and the drift of the machine explain"
 )
 
 
@@ -56,9 +58,9 @@ def interval(of: RowSummary | MeanSummary | ControlSummary) -> str:
 
 
 def saved_point(row: SavedRowSummary) -> str:
-    """Return sign and ratio of a row of saved files, and whether it has replicates."""
+    """Return sign and ratio of a row of saved files."""
     sign = BEYOND if row.beyond else SIGNS.get(row.word, SIGNS[NO_VERDICT])
-    return f"{sign} {row.ratio:.3f}{f' {UNREPLICATED}' if row.unreplicated else ''}"
+    return f"{sign} {row.ratio:.3f}"
 
 
 def _outcome(row: RowSummary) -> str:
@@ -95,61 +97,3 @@ def shortened(text: str, most: int) -> str:
         return text
     end = most // 3
     return f"{text[: most - end - 1]}…{text[len(text) - end :]}"
-
-
-# What the mean over all categories is of; in a summary of an earlier version, which
-# has no kinds of rows, it is of whatever was measured.
-OF_PYTHON, OF_ALL = "single-threaded Python", "whole suite"
-
-
-def named_means(summary: Summary) -> list[tuple[str, MeanSummary]]:
-    """Return the means of all sides, each with what its rows are."""
-    has_kinds = any(row.kind for row in summary.rows)
-    whole = OF_PYTHON if has_kinds or not summary.rows else OF_ALL
-    return [
-        *((mean.category or whole, mean) for mean in summary.means),
-        *((mean.category, mean) for mean in summary.apart),
-    ]
-
-
-def means_lines(summary: Summary) -> list[str]:
-    """Return the means of each side in a line or two, for faces without a table."""
-    lines = []
-    for side in summary.sides[1:]:
-        for what, means in (("", summary.means), ("apart from these: ", summary.apart)):
-            known = {id(mean) for mean in means if mean.side == side.name}
-            said = [
-                f"{name} {mean.ratio:.3f} ({mean.rows})"
-                for name, mean in named_means(summary)
-                if id(mean) in known
-            ]
-            if said:
-                head = f"{side.name}, geometric means (rows): {what}"
-                lines.append(head + ", ".join(said))
-    return lines
-
-
-def _other_margins(summary: Summary) -> str:
-    """Say how many rows have another margin than the run."""
-    margins = Counter(row.margin for row in summary.rows if row.margin is not None)
-    others = [
-        f"{margin:.1%} for {count} rows"
-        for margin, count in sorted(margins.items())
-        if not math.isclose(margin, summary.margin)
-    ]
-    return f" ({', '.join(others)})" if others else ""
-
-
-def facts(summary: Summary) -> list[str]:
-    """Return the lines that qualify everything below them."""
-    parts = [f"margin {summary.margin:.1%}{_other_margins(summary)}"]
-    parts += [f"seed {summary.seed}"]
-    if summary.noise_floor is None:
-        parts.append("noise floor unknown: no copy of the baseline ran")
-    else:
-        parts.append(f"noise floor {summary.noise_floor:.1%} (copy of the baseline)")
-    if summary.smallest_visible is not None:
-        parts.append(f"smallest visible change {summary.smallest_visible:.1%} (median)")
-    lines = [" · ".join(parts)]
-    lines += [f"{metric} rows: {why}" for metric, why in summary.withheld.items()]
-    return [*lines, *summary.notes]

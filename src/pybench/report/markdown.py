@@ -6,25 +6,19 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pybench.records.saved_comparison import SavedComparison
 from pybench.records.summary import (
     EQUIVALENT,
     FASTER,
     INCONCLUSIVE,
     NO_VERDICT,
     SLOWER,
-    RowSummary,
     Summary,
 )
 from pybench.records.texts import printable
-from pybench.report.labels import (
-    LEGEND,
-    duration,
-    facts,
-    means_lines,
-    ratio,
-    shortened,
-)
-from pybench.report.row_names import short_names
+from pybench.report.labels import shortened
+from pybench.report.tables import Line, lines_of
+from pybench.report.words import counted, means_lines, words_of
 
 # The limit of a comment on GitHub is 65 536.
 MOST_CHARACTERS = 65_000
@@ -37,11 +31,10 @@ _CELL = 160
 _LINE = 300
 _ELSEWHERE = "do not fit here: --format json"
 _ROOM_FOR_MORE = 60
-_FIRST = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class _Section:
     """A table: what stands around it, its rows, and what one of them is called."""
 
     before: Sequence[str]
@@ -50,87 +43,113 @@ class Section:
     called: str = "rows"
 
 
-def markdown(summary: Summary, *, most_characters: int = MOST_CHARACTERS) -> str:
-    """Return a summary as Markdown of at most so many characters.
+def markdown(
+    comparison: Summary | SavedComparison, *, most_characters: int = MOST_CHARACTERS
+) -> str:
+    """Return a comparison as Markdown of at most so many characters.
+
+    The verdict comes first, then what qualifies it, tables, and what signs mean.
 
     Raises
     ------
     ValueError
         If they are fewer than `LEAST_CHARACTERS`.
     """
-    lines = [*facts(summary), *means_lines(summary)]
-    lines += [
-        f"{side.name}: {side.interpreter}, "
-        f"{'GIL on' if side.gil_enabled else 'GIL off'} {' '.join(side.build_flags)}"
-        for side in summary.sides
-    ]
-    baseline = summary.sides[0].name
-    head = [
-        cells(["row", "side", baseline, "side's time", "time ratio"]),
-        "|---|---|--:|--:|---|",
-    ]
-    names = short_names(row.row for row in summary.rows)
-    rows = sorted(summary.rows, key=lambda row: (_ORDER[row.verdict], row.row))
-    changed = [_line(row, names[row.row]) for row in rows if row.verdict != EQUIVALENT]
-    same = [_line(row, names[row.row]) for row in rows if row.verdict == EQUIVALENT]
-    sections = [Section(before=["", *head], rows=changed)]
-    count = f"{len(same)} row{'s' * (len(same) != 1)} equivalent"
-    sections.append(
-        Section(
-            before=["", f"<details><summary>{count}</summary>", "", *head],
-            rows=same,
-            after=["", "</details>"],
-            called="equivalent rows",
-        )
-    )
-    return fitted(
-        summary.verdict, lines, sections, LEGEND, most_characters=most_characters
-    )
-
-
-def fitted(
-    verdict: str,
-    lines: Sequence[str],
-    sections: Iterable[Section],
-    legend: str,
-    *,
-    most_characters: int,
-) -> str:
-    """Join what fits: the verdict, what qualifies it, tables, and what signs mean.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer characters than `LEAST_CHARACTERS`.
-    """
     if most_characters < LEAST_CHARACTERS:
         raise ValueError(
             f"{most_characters} characters are too few for a verdict and a table: "
             f"{LEAST_CHARACTERS} or more"
         )
+    words = words_of(comparison)
+    lines = [*words.head, *words.alone, *words.marks, *filter(None, [words.command])]
+    if isinstance(comparison, SavedComparison):
+        sections = _of_saved(comparison, words.mean_heads, words.means)
+    else:
+        lines += means_lines(comparison)
+        sections = _of_run(comparison)
     sections = [section for section in sections if section.rows]
-    said = [f"**{plain(shortened(verdict, most_characters // 4))}**", ""]
-    tail = ["", plain(legend), ""]
-    room = most_characters - _size([*said, *tail])
+    text = [f"**{plain(shortened(words.verdict, most_characters // 4))}**", ""]
+    tail = ["", plain(words.legend), ""]
+    room = most_characters - _size([*text, *tail])
     room -= _ROOM_FOR_MORE * (len(sections) + 1)
     # What qualifies a table goes before all but its first row.
-    first = sum(_size([*s.before, *s.rows[:_FIRST], *s.after]) for s in sections)
+    first = sum(_size([*s.before, *s.rows[:1], *s.after]) for s in sections)
     qualifying = [f"{plain(shortened(line, _LINE))}  " for line in lines]
     kept = _fitting(qualifying, room - min(room // 2, first))
-    said += kept
+    text += kept
     if len(kept) < len(lines):
-        said.append(f"{len(lines) - len(kept)} more lines {_ELSEWHERE}")
+        text.append(f"{len(lines) - len(kept)} more lines {_ELSEWHERE}")
     room -= _size(kept)
     for section in sections:
         frame = [*section.before, *section.after]
         fit = _fitting(section.rows, room - _size(frame))
         if fit:
-            said += [*section.before, *fit, *section.after]
+            text += [*section.before, *fit, *section.after]
             room -= _size([*frame, *fit])
         if len(fit) < len(section.rows):
             left = len(section.rows) - len(fit)
-            said += ["", f"{left} more {section.called} {_ELSEWHERE}."]
-    return "\n".join([*said, *tail])
+            text += ["", f"{left} more {section.called} {_ELSEWHERE}."]
+    return "\n".join([*text, *tail])
+
+
+def _of_run(summary: Summary) -> list[_Section]:
+    """Return a line for each row and contender, changes first, equals folded."""
+    baseline = summary.sides[0].name
+    head = _head(["row", "side", baseline, "side's time", "time ratio"], right=(2, 3))
+    by_verdict: dict[str, list[tuple[str, str]]] = {word: [] for word in _ORDER}
+    for line in lines_of(summary):
+        for arm, cell in line.cells.items():
+            said = f"{cell.text('point', 'around')} {cell.verdict}"
+            said += f": {cell.reason}" if cell.reason else ""
+            cells = _line([arm, line.baseline, cell.time, said], name=line.name)
+            by_verdict[cell.verdict].append((line.row, cells))
+    changed: list[str] = []
+    same: list[str] = []
+    for verdict, found in by_verdict.items():
+        of = same if verdict == EQUIVALENT else changed
+        of += [cells for _, cells in sorted(found, key=lambda pair: pair[0])]
+    count = f"<details><summary>{counted(len(same))} equivalent</summary>"
+    return [
+        _Section(before=["", *head], rows=changed),
+        _Section(
+            before=["", count, "", *head],
+            rows=same,
+            after=["", "</details>"],
+            called="equivalent rows",
+        ),
+    ]
+
+
+def _of_saved(
+    comparison: SavedComparison,
+    mean_heads: Sequence[str],
+    means: Sequence[Sequence[str]],
+) -> list[_Section]:
+    """Return the means, then a line for each row."""
+    files = [file.name for file in comparison.files]
+
+    def of(line: Line) -> str:
+        texts = (
+            line.text(file, "time", "point", "word", "around") for file in files[1:]
+        )
+        return _line([line.baseline, *texts], name=line.name)
+
+    return [
+        _Section(
+            before=["", *_head(mean_heads, right=(2,))],
+            rows=[_line(cells) for cells in means],
+            called="means",
+        ),
+        _Section(
+            before=["", *_head(["row", *files], right=(1,))],
+            rows=[of(line) for line in lines_of(comparison)],
+        ),
+    ]
+
+
+def _head(texts: Sequence[str], right: Sequence[int]) -> list[str]:
+    rules = ("--:" if number in right else "---" for number, _ in enumerate(texts))
+    return [_line(texts), f"|{'|'.join(rules)}|"]
 
 
 def _size(lines: Iterable[str]) -> int:
@@ -148,27 +167,11 @@ def _fitting(lines: Sequence[str], room: int) -> list[str]:
     return kept
 
 
-def _line(row: RowSummary, name: str) -> str:
-    said = f"{ratio(row)} {row.verdict}" + (f": {row.reason}" if row.reason else "")
-    return cells(
-        [
-            row.side,
-            duration(row.baseline_ns),
-            duration(row.side_ns),
-            said,
-        ],
-        name=name,
-    )
-
-
-def cells(texts: Sequence[str], *, name: str | None = None) -> str:
+def _line(texts: Sequence[str], *, name: str | None = None) -> str:
     """Return a line of a table; the name, if there is one, is its first cell."""
-    first = [] if name is None else [code(name)]
-    return (
-        "| "
-        + " | ".join([*first, *(plain(shortened(text, _CELL)) for text in texts)])
-        + " |"
-    )
+    cells = [] if name is None else [code(name)]
+    cells += [plain(shortened(text, _CELL)) for text in texts]
+    return f"| {' | '.join(cells)} |"
 
 
 def code(text: str) -> str:

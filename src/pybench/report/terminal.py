@@ -2,214 +2,221 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from typing import Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pybench.records.summary import (
-    EQUIVALENT,
-    FASTER,
-    INCONCLUSIVE,
-    SLOWER,
-    RowSummary,
-    Summary,
-)
+from pybench.records.saved_comparison import SavedComparison
+from pybench.records.summary import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Summary
 from pybench.records.texts import printable
-from pybench.report.labels import (
-    LEGEND,
-    duration,
-    facts,
-    interval,
-    named_means,
-    point,
-    ratio,
-    shortened,
-)
-from pybench.report.row_names import distinct, short_names
+from pybench.report.labels import shortened
+from pybench.report.row_names import distinct
+from pybench.report.tables import Cell, Line, lines_of
+from pybench.report.words import Words, words_of
 
 WIDTH = 100
 _STYLES = {SLOWER: "bold red", FASTER: "bold green", INCONCLUSIVE: "dim"}
 
 # The columns for the name of a row (the least), for a time, and between two cells.
 _NAME, _TIME, _GAP = 22, 8, 2
-# For the name of a side above its times.
+# For the name of an arm above its times.
 _HEAD = 12
-# Between a ratio and its interval: beside it, or where that is too wide beneath it.
-_BETWEEN = (" ", "\n ")
+# What names of rows get beside the columns of saved files, where they are so long.
+_MOST_NAME = 40
 
 
-def show(summary: Summary, console: Console, *, everything: bool = False) -> None:
-    """Print a summary.
+def show(
+    comparison: Summary | SavedComparison, console: Console, *, everything: bool = False
+) -> None:
+    """Print a comparison.
 
     Parameters
     ----------
     everything : bool
-        Also the rows that are equivalent, which are only counted otherwise.
+        Also the rows that are equivalent, and the names of all rows that one of two
+        files has alone; they are only counted otherwise.
     """
+    words = words_of(comparison, everything=everything)
+    lines = lines_of(comparison)
     width = min(WIDTH, console.width)
-    _say(console, summary.verdict, style="bold")
-    for line in [*facts(summary), *_sides(summary)]:
-        _say(console, line)
-    sides = [*summary.counts]
-    names = short_names(row.row for row in summary.rows)
-    between = _between(summary, len(sides), width) if len(sides) > 1 else None
-    is_beside = between is not None
-    for group in [sides] if is_beside else [[side] for side in sides]:
-        by_row: dict[str, dict[str, RowSummary]] = {}
-        for row in summary.rows:
-            if row.side in group:
-                by_row.setdefault(row.row, {})[row.side] = row
-        shown = {
-            name: cells
-            for name, cells in by_row.items()
-            if everything or any(map(_is_telling, cells.values()))
-        }
-        if shown:
-            console.print()
-            if between is None:
-                console.print(_alone(summary, group[0], shown, names, width))
-            else:
-                console.print(_beside(summary, group, shown, names, width, between))
-                for line in _notes(shown, names):
-                    _say(console, line, style="dim")
-        hidden = len(by_row) - len(shown)
-        if hidden:
-            what = "1 row is" if hidden == 1 else f"{hidden} rows are"
-            _say(console, f"{what} equivalent (to see all: --all)")
-    _means(summary, console, width)
-    _say(console, LEGEND)
+    _say(console, words.verdict, style="bold")
+    for text in words.head:
+        _say(console, text)
+    if isinstance(comparison, SavedComparison):
+        console.print()
+        console.print(_saved_table(comparison, lines))
+    else:
+        _show_rows(console, comparison, lines, width, everything=everything)
+    if words.means:
+        console.print()
+        console.print(_means_table(words), width=width)
+    for text in [*words.alone, words.legend, *words.marks]:
+        _say(console, text)
+    if words.command:
+        # In one piece, to be copied.
+        console.print(Text(printable(words.command)), soft_wrap=True)
 
 
 def _say(console: Console, text: str, *, style: str = "") -> None:
     """Print a line, broken where it does not fit."""
-    said = Text(printable(text), style=style, overflow="fold")
-    console.print(said, width=min(WIDTH, console.width))
+    shown = Text(printable(text), style=style, overflow="fold")
+    console.print(shown, width=min(WIDTH, console.width))
 
 
-def _between(summary: Summary, sides: int, width: int) -> str | None:
-    """Return what keeps ratio and interval apart so that all sides fit, if they do."""
-    for between in _BETWEEN:
-        cells = (_cell(row, between).splitlines() for row in summary.rows)
-        widest = max((len(line) for lines in cells for line in lines), default=0)
-        if _NAME + _GAP + _TIME + sides * (_GAP + widest) <= width:
+def _show_rows(
+    console: Console,
+    summary: Summary,
+    lines: Sequence[Line],
+    width: int,
+    *,
+    everything: bool,
+) -> None:
+    """Print all contenders beside each other if there is room, or each by itself."""
+    arms = [*summary.counts]
+    between = _that_fits(lines, len(arms), width) if len(arms) > 1 else None
+    for group in [arms] if between else [[arm] for arm in arms]:
+        known = [line for line in lines if not line.cells.keys().isdisjoint(group)]
+        shown = [
+            line
+            for line in known
+            if everything
+            or any(
+                cell.verdict != EQUIVALENT
+                for arm, cell in line.cells.items()
+                if arm in group
+            )
+        ]
+        if shown:
+            console.print()
+            baseline = summary.sides[0].name
+            if between is None:
+                console.print(_alone(baseline, group[0], shown, width))
+            else:
+                console.print(_beside(baseline, group, lines, shown, between, width))
+                for line in shown:
+                    for arm, of_arm in line.cells.items():
+                        for note in of_arm.notes:
+                            text = note.removeprefix(f"{arm}: ")
+                            _say(console, f"{line.name}, {arm}: {text}", style="dim")
+        hidden = len(known) - len(shown)
+        if hidden:
+            are = "1 row is" if hidden == 1 else f"{hidden} rows are"
+            _say(console, f"{are} equivalent (to see all: --all)")
+
+
+def _that_fits(lines: Sequence[Line], arms: int, width: int) -> str | None:
+    """Return what stands between ratio and interval so that all arms fit, if they do.
+
+    The interval stands beside the ratio, or where that is too wide beneath it.
+    """
+    for between in (" ", "\n "):
+        widest = _widest(lines, between)
+        if _NAME + _GAP + _TIME + arms * (_GAP + widest) <= width:
             return between
     return None
 
 
-def _cell(row: RowSummary, between: str) -> str:
-    return between.join(filter(None, (point(row), interval(row))))
+def _widest(lines: Sequence[Line], between: str) -> int:
+    texts = (
+        cell.text("point", "around", between=between)
+        for line in lines
+        for cell in line.cells.values()
+    )
+    return max((len(part) for text in texts for part in text.splitlines()), default=0)
 
 
-def _is_telling(row: RowSummary) -> bool:
-    return row.verdict != EQUIVALENT
-
-
-def _sides(summary: Summary) -> Iterator[str]:
-    for index, side in enumerate(summary.sides):
-        gil = "GIL on" if side.gil_enabled else "GIL off"
-        flags = f", {' '.join(side.build_flags)}" if side.build_flags else ""
-        role = "baseline " if index == 0 else "contender"
-        yield f"{role} {side.name}: {side.interpreter}, {gil}{flags}"
-
-
-def _grid(width: int) -> Table:
+def _grid(width: int, heads: Sequence[str], right: Sequence[int]) -> Table:
     table = Table(box=None, pad_edge=False, width=width, header_style="bold")
     table.add_column("row", overflow="fold", ratio=1)
+    for number, head in enumerate(heads, 1):
+        justify: Literal["left", "right"] = "right" if number in right else "left"
+        table.add_column(Text(printable(head)), justify=justify, no_wrap=True)
     return table
 
 
-def _alone(
-    summary: Summary,
-    side: str,
-    rows: Mapping[str, Mapping[str, RowSummary]],
-    names: Mapping[str, str],
-    width: int,
-) -> Table:
-    """Lay out one side: its time, its ratio, and what is to be said of a row."""
-    table = _grid(width)
-    heads = distinct([summary.sides[0].name, side], _HEAD)
-    for name in (summary.sides[0].name, side):
-        table.add_column(Text(heads[name]), justify="right", no_wrap=True)
-    table.add_column("time ratio", no_wrap=True)
-    table.add_column("pairs", justify="right", no_wrap=True)
-    for name, cells in rows.items():
-        row = cells[side]
-        table.add_row(
-            Text(names[name]),  # a Text: brackets are markup otherwise
-            duration(row.baseline_ns),
-            duration(row.side_ns),
-            Text(ratio(row), style=_STYLES.get(row.verdict, "")),
-            str(row.pairs or ""),
-        )
-        for note in _notes_of(row):
+def _styled(text: str, cell: Cell) -> Text:
+    return Text(text, style=_STYLES.get(cell.verdict, ""))
+
+
+def _alone(baseline: str, arm: str, lines: Sequence[Line], width: int) -> Table:
+    """Lay out one arm: its time, its ratio, and what is to be said of a row."""
+    heads = distinct([baseline, arm], _HEAD)
+    columns = (heads[baseline], heads[arm], "time ratio", "pairs")
+    table = _grid(width, columns, right=(1, 2, 4))
+    for line in lines:
+        cell = line.cells[arm]
+        ratio = _styled(cell.text("point", "around"), cell)
+        # Texts: brackets are markup otherwise.
+        name, *texts = map(Text, (line.name, line.baseline, cell.time, cell.pairs))
+        table.add_row(name, *texts[:2], ratio, texts[2])
+        for note in cell.notes:
             table.add_row(Text(f"  {note}", style="dim"))
     return table
 
 
 def _beside(
-    summary: Summary,
-    sides: Sequence[str],
-    rows: Mapping[str, Mapping[str, RowSummary]],
-    names: Mapping[str, str],
-    width: int,
+    baseline: str,
+    arms: Sequence[str],
+    all_lines: Sequence[Line],
+    lines: Sequence[Line],
     between: str,
+    width: int,
 ) -> Table:
-    """Lay out the ratios of several sides."""
-    # As wide as the cells: the name of a side may be as long as it likes.
-    cell = max(
-        len(line) for row in summary.rows for line in _cell(row, between).splitlines()
-    )
-    table = _grid(width)
-    baseline = summary.sides[0].name
-    table.add_column(
-        Text(shortened(printable(baseline), _TIME)), justify="right", no_wrap=True
-    )
-    heads = distinct(sides, cell)
-    for side in sides:
-        table.add_column(Text(heads[side]), no_wrap=True)
-    for name_of_row, cells in rows.items():
-        known = next(iter(cells.values()))
-        table.add_row(
-            Text(names[name_of_row]),
-            duration(known.baseline_ns),
-            *(
-                Text(_cell(row, between), style=_STYLES.get(row.verdict, ""))
-                for row in (cells[side] for side in sides)
-            ),
-        )
+    """Lay out the ratios of several arms, whose names are no wider than their cells."""
+    heads = distinct(arms, _widest(all_lines, between))
+    of_baseline = shortened(printable(baseline), _TIME)
+    table = _grid(width, [of_baseline, *(heads[arm] for arm in arms)], right=(1,))
+    for line in lines:
+        cells = [line.cells[arm] for arm in arms]
+        texts = [
+            _styled(cell.text("point", "around", between=between), cell)
+            for cell in cells
+        ]
+        table.add_row(Text(line.name), Text(line.baseline), *texts)
     return table
 
 
-def _notes(
-    rows: Mapping[str, Mapping[str, RowSummary]], names: Mapping[str, str]
-) -> Iterator[str]:
-    """Say below a table of several sides what is to be said of its rows."""
-    for name, cells in rows.items():
-        for side, row in cells.items():
-            for note in _notes_of(row):
-                said = note.removeprefix(f"{side}: ")
-                yield f"{names[name]}, {side}: {said}"
+def _saved_table(comparison: SavedComparison, lines: Sequence[Line]) -> Table:
+    """Lay the rows out, a column per file, as much in it as there is room for.
+
+    Heads are never cut: where the names have no room, the columns have the numbers
+    that the head lines give to the files.
+    """
+    names = [file.name for file in comparison.files]
+    numbers = [f"[{number}]" for number in range(1, len(names) + 1)]
+    room = WIDTH - min(max(cell_len(line.name) for line in lines), _MOST_NAME)
+    body: list[list[str]] = []
+    taken = 0
+    heads = names
+    for heads, parts in (
+        (names, ("time", "point", "word", "around")),
+        (names, ("time", "point", "around")),
+        (numbers, ("time", "point", "around")),
+        (numbers, ("point", "around")),
+    ):
+        body = [
+            [line.baseline, *(line.text(file, *parts) for file in names[1:])]
+            for line in lines
+        ]
+        columns = zip(heads, *body, strict=True)
+        taken = sum(max(map(cell_len, column)) + _GAP for column in columns)
+        if taken <= room:
+            break
+    # One that has still no room is wider than the others.
+    table = _grid(max(WIDTH, taken + WIDTH - room), heads, right=(1,))
+    for line, texts in zip(lines, body, strict=True):
+        table.add_row(*map(Text, (line.name, *texts)))
+    return table
 
 
-def _notes_of(row: RowSummary) -> Iterator[str]:
-    if row.reason:
-        yield printable(row.reason)
-    if row.pairs_to_settle is not None:
-        yield f"about {row.pairs_to_settle} pairs to settle"
-
-
-def _means(summary: Summary, console: Console, width: int) -> None:
-    named = named_means(summary)
-    if not named:
-        return
-    console.print()
+def _means_table(words: Words) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("geometric mean", "side", "ratio", "rows"):
+    for head in words.mean_heads:
         table.add_column(head, overflow="fold")
-    for name, mean in named:
-        said = f"{mean.ratio:.3f} {interval(mean)}".rstrip()
-        cells = (name, mean.side, said, str(mean.rows))
+    for cells in words.means:
         table.add_row(*(Text(printable(cell)) for cell in cells))
-    console.print(table, width=width)
+    return table

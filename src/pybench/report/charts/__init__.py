@@ -1,25 +1,21 @@
-"""Charts of a report: specifications of Vega-Lite 5, and the tables behind them.
-
-Plain dictionaries rather than altair's objects: a test holds them against altair's
-schema, and a notebook without the host's libraries shows its charts all the same.
-None of them decides anything.
-"""
+"""Charts of a report: specifications of Vega-Lite 5, and the tables behind them."""
 
 from __future__ import annotations
 
-from pybench.report.charts.chart import Chart
+from pybench.report.charts.chart import HEADINGS, VIEWS, Chart
+from pybench.report.charts.comparison import comparison_charts
 from pybench.report.charts.drawing import MISSING, is_here, javascript, svg_of
-from pybench.report.charts.looks import Look, in_plain_inks, looks_of
-from pybench.report.charts.opened_row import row_spec, row_values
-from pybench.report.charts.verdicts import CELLS, forest_spec
-from pybench.report.charts.views import (
-    HEADINGS,
-    VIEWS,
-    charts_of,
+from pybench.report.charts.forest import (
+    CELLS,
     forest_of,
+    forest_spec,
     looks_of_summary,
-    row_value,
 )
+from pybench.report.charts.looks import Look, looks_of
+from pybench.report.charts.opened_row import row_spec, row_values
+from pybench.report.charts.profiles import profile_charts
+from pybench.report.charts.vega import in_plain_inks
+from pybench.report.contents import Contents
 
 __all__ = [
     "CELLS",
@@ -37,7 +33,12 @@ __all__ = [
     "looks_of",
     "looks_of_summary",
     "row_spec",
-    "row_value",
     "row_values",
     "svg_of",
 ]
+
+
+def charts_of(contents: Contents) -> list[Chart]:
+    """Return the charts of a report, in the order of the questions they answer."""
+    charts = [*comparison_charts(contents), *profile_charts(contents.profiles)]
+    return sorted(charts, key=lambda chart: VIEWS.index(chart.view))

@@ -1,4 +1,4 @@
-"""One chart, with the table that says the same."""
+"""One chart, with the table that says the same, and the part of a page it is in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# The record of a profile, as JSON has it.
-Document = Mapping[str, Any]
+# What a page is divided into and in which order, and what each part is called.
+HEADINGS = {
+    "forest": "Which differences are real",
+    "parts": "Where it changed",
+    "scaling": "Threads",
+    "memory": "Memory",
+    "gc": "Pauses of the collector",
+    "imports": "Start-up and imports",
+    "scenarios": "Scenarios, and where the time goes",
+    "method": "How far to trust it",
+    "environment": "Environment",
+}
+VIEWS = (*HEADINGS,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +28,13 @@ class Chart:
     Parameters
     ----------
     view : str
-        The part of a page that it belongs to, one of `pybench.report.charts.VIEWS`.
+        The part of a page that it belongs to, one of `VIEWS`.
     title : str
         What is drawn, and of what.
     description : str
         How to read it.
     spec : mapping or None
-        Vega-Lite 5 with its data; None where a table says all.
+        Vega-Lite 5 with its data; None where the table says all.
     columns, rows : sequences of str
         The table.
     """

@@ -14,7 +14,7 @@ from pybench.records.texts import with_printable_texts
 
 # What draws them here and in a page. The specifications keep to what version 5 has,
 # which is what notebooks draw.
-GRAMMAR = "6.1"
+VERSION = "6.1"
 MISSING = (
     "charts need vl-convert-python, which is not installed here: "
     "pip install 'pybench-native[charts]'"
@@ -27,17 +27,11 @@ def is_here() -> bool:
 
 
 def svg_of(spec: Mapping[str, Any]) -> str:
-    """Draw a specification.
-
-    Raises
-    ------
-    ImportError
-        If vl-convert-python is not installed.
-    """
+    """Draw a specification; `ImportError` without vl-convert-python."""
     vl_convert = importlib.import_module("vl_convert")
     # An SVG cannot hold control characters: vl-convert would abort the interpreter.
     shown = with_printable_texts(spec)
-    return str(vl_convert.vegalite_to_svg(shown, vl_version=GRAMMAR))
+    return str(vl_convert.vegalite_to_svg(shown, vl_version=VERSION))
 
 
 @cache
@@ -50,7 +44,5 @@ def javascript() -> str:
         If vl-convert-python is not installed.
     """
     vl_convert = importlib.import_module("vl_convert")
-    bundle = vl_convert.javascript_bundle(
-        "window.pybenchEmbed = vegaEmbed;", vl_version=GRAMMAR
-    )
-    return str(bundle)
+    snippet = "window.pybenchEmbed = vegaEmbed;"
+    return str(vl_convert.javascript_bundle(snippet, vl_version=VERSION))

@@ -2,189 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pybench.report.charts.chart import Chart, Document
-from pybench.report.charts.looks import (
-    INK,
-    PLAIN_HUE,
-    name,
-    tooltip,
-    whole,
-)
+from pybench.records.imports import ImportsProfile, Module
+from pybench.report.charts import vega
+from pybench.report.charts.chart import Chart
+from pybench.report.charts.looks import INK, PLAIN_HUE
 from pybench.report.labels import duration
 
 _MOST_ROWS = 40
 
 # Narrower than this share of the whole, a box of the icicle is a line without a name.
 _LEAST_SHARE = 0.004
+_WIDTH, _LETTER = 900, 6
 
 
-def import_charts(label: str, document: Document) -> Iterator[Chart]:
+def import_charts(label: str, profile: ImportsProfile) -> Iterator[Chart]:
     """Return the parts of the start-up, and the icicle."""
-    parts = [
-        (part, found)
-        for part, found in document["startup"].items()
-        if part != "whole process"
-    ]
-    python = document["python"].split(" (")[0]
-    values = [
-        {
-            "clock": clock,
-            "part": part,
-            "order": order,
-            "ms": found[clock]["mean_ns"] / 1e6,
-        }
-        for order, (part, found) in enumerate(parts)
-        for clock in ("wall", "cpu")
-    ]
+    of = f"{profile.python.split(' (')[0]} ({label})"
     yield Chart(
         view="imports",
-        title=f"Start-up with import {document['module']}, {python} ({label})",
+        title=f"Start-up with import {profile.module}, {of}",
         description="Means over fresh processes of each part of the start-up",
-        spec=whole(
-            {
-                "width": 460,
-                "height": {"step": 30},
-                "data": {"values": values},
-                "mark": {"type": "bar", "stroke": INK, "strokeWidth": 0.4},
-                "encoding": {
-                    "x": {
-                        "field": "ms",
-                        "type": "quantitative",
-                        "title": "ms",
-                        "stack": True,
-                    },
-                    "y": name("clock"),
-                    "color": {
-                        "field": "part",
-                        "type": "nominal",
-                        "title": None,
-                        "sort": [part for part, _ in parts],
-                        "scale": {"scheme": "blues"},
-                    },
-                    "order": {"field": "order"},
-                    "tooltip": tooltip("part", "clock", ms=".3f"),
-                },
-            },
-            "Parts of the start-up, stacked",
-        ),
+        spec=_parts_spec(profile),
         columns=["part", "wall", "±", "CPU", "±"],
         rows=[
             [
                 part,
                 *(
-                    duration(found[clock][one])
-                    for clock in ("wall", "cpu")
-                    for one in ("mean_ns", "half_ns")
+                    duration(time_ns)
+                    for estimate in (times.wall, times.cpu)
+                    for time_ns in (estimate.mean_ns, estimate.half_ns)
                 ),
             ]
-            for part, found in document["startup"].items()
+            for part, times in profile.startup.items()
         ],
     )
-    boxes = [*_boxes(document["tree"])]
+    boxes = [*_boxes(profile.tree)]
     yield Chart(
         view="imports",
-        title=f"What import {document['module']} imports, {python} ({label})",
+        title=f"What import {profile.module} imports, {of}",
         description="Width is the time with all that a module imports; to the left is "
         "who imports first",
         spec=_icicle(boxes) if boxes else None,
         columns=["module", "depth", "own", "with what it imports"],
         rows=[
             [
-                one["module"],
-                str(one["depth"]),
-                duration(one["own_ns"]),
-                duration(one["ms"] * 1e6),
+                box["module"],
+                str(box["depth"]),
+                duration(box["own_ns"]),
+                duration(box["ms"] * 1e6),
             ]
-            for one in sorted(boxes, key=lambda one: -one["ms"])[:_MOST_ROWS]
+            for box in sorted(boxes, key=lambda box: -box["ms"])[:_MOST_ROWS]
         ],
     )
 
 
-def _boxes(tree: Sequence[Document]) -> Iterator[dict[str, Any]]:
+def _parts_spec(profile: ImportsProfile) -> vega.Spec:
+    parts = [part for part in profile.startup if part != "whole process"]
+    values = [
+        {"clock": clock, "part": part, "order": order, "ms": estimate.mean_ns / 1e6}
+        for order, part in enumerate(parts)
+        for clock, estimate in (
+            ("wall", profile.startup[part].wall),
+            ("cpu", profile.startup[part].cpu),
+        )
+    ]
+    bars = vega.layer(
+        {"type": "bar", "stroke": INK, "strokeWidth": 0.4},
+        x={"field": "ms", "type": "quantitative", "title": "ms", "stack": True},
+        y=vega.name("clock"),
+        color=vega.nominal("part", parts, scale={"scheme": "blues"}),
+        order={"field": "order"},
+        tooltip=vega.tooltip("part", "clock", ms=".3f"),
+    )
+    return vega.chart(
+        "Parts of the start-up, stacked",
+        vega.panel(bars, values=values, width=460, height={"step": 30}),
+    )
+
+
+def _boxes(tree: Sequence[Module]) -> Iterator[dict[str, Any]]:
     """Yield the boxes of an icicle, from above, in ms from the left."""
     left = 0.0
     # Not recursive: a tree of imports may be deeper than the stack of Python.
-    todo: list[tuple[Document, float, int]] = []
-    for node in tree:
-        todo.append((node, left, 0))
-        left += _width_ms(node)
-    while todo:
-        node, start, depth = todo.pop()
-        width = _width_ms(node)
-        if node["warm"] is None or width < _LEAST_SHARE * left:
+    to_place: list[tuple[Module, float, int]] = []
+    for module in tree:
+        to_place.append((module, left, 0))
+        left += _width_ms(module)
+    while to_place:
+        module, start, depth = to_place.pop()
+        width = _width_ms(module)
+        if module.warm is None or width < _LEAST_SHARE * left:
             continue
         yield {
-            "module": node["name"],
+            "module": module.name,
             "depth": depth,
             "start": start,
             "end": start + width,
             "ms": width,
-            "own_ns": node["warm"]["own"]["mean_ns"],
+            "own_ns": module.warm.own.mean_ns,
         }
-        for child in node["children"]:
-            todo.append((child, start, depth + 1))
+        for child in module.children:
+            to_place.append((child, start, depth + 1))
             start += _width_ms(child)
 
 
-def _width_ms(node: Document) -> float:
+def _width_ms(module: Module) -> float:
     """Return how wide a module is; one that only ran without .pyc is not there."""
-    warm = node["warm"]
-    return 0.0 if warm is None else float(warm["total"]["mean_ns"]) / 1e6
+    return 0.0 if module.warm is None else module.warm.total.mean_ns / 1e6
 
 
-def _icicle(boxes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    whole_ms = max(one["end"] for one in boxes)
-    y = {"field": "depth", "type": "ordinal", "title": None, "axis": None}
-    x = {
-        "field": "start",
-        "type": "quantitative",
-        "title": "ms",
-        "scale": {"domain": [0, whole_ms], "nice": False},
+def _icicle(boxes: Sequence[dict[str, Any]]) -> vega.Spec:
+    whole_ms = max(box["end"] for box in boxes)
+
+    def said(box: dict[str, Any]) -> str:
+        """Return the name of a module where it fits."""
+        has_room = _LETTER * len(box["module"]) * whole_ms < box["ms"] * _WIDTH
+        return str(box["module"]) if has_room else ""
+
+    shared = {
+        "y": {"field": "depth", "type": "ordinal", "title": None, "axis": None},
+        "x": vega.number("start", "ms", {"domain": [0, whole_ms], "nice": False}),
     }
-    width = 900
-    values = [
-        # A name where it fits, at about six units a letter.
-        {
-            **one,
-            "said": one["module"]
-            if 6 * len(one["module"]) < one["ms"] / whole_ms * width
-            else "",
-        }
-        for one in boxes
-    ]
-    return whole(
-        {
-            "width": width,
-            "height": {"step": 20},
-            "data": {"values": values},
-            "encoding": {"y": y, "x": x},
-            "layer": [
-                {
-                    "mark": {
-                        "type": "rect",
-                        "stroke": "var(--bg, #ffffff)",
-                        "color": PLAIN_HUE,
-                        "fillOpacity": 0.3,
-                    },
-                    "encoding": {
-                        "x2": {"field": "end"},
-                        "tooltip": tooltip("module", ms=".3f"),
-                    },
-                },
-                {
-                    "mark": {
-                        "type": "text",
-                        "align": "left",
-                        "dx": 3,
-                        "fontSize": 10,
-                        "color": INK,
-                    },
-                    "encoding": {"text": {"field": "said"}},
-                },
-            ],
-        },
+    rectangle = {
+        "type": "rect", "stroke": "var(--bg, #ffffff)", "color": PLAIN_HUE,
+        "fillOpacity": 0.3,
+    }  # fmt: skip
+    text = {"type": "text", "align": "left", "dx": 3, "fontSize": 10, "color": INK}
+    shown = vega.tooltip("module", ms=".3f")
+    return vega.chart(
         "The tree of imports from above, width by time",
+        vega.panel(
+            vega.layer(rectangle, x2={"field": "end"}, tooltip=shown),
+            vega.layer(text, text={"field": "said"}),
+            values=[{**box, "said": said(box)} for box in boxes],
+            width=_WIDTH,
+            height={"step": 20},
+            encoding=shared,
+        ),
     )

@@ -2,88 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from pybench.report.charts.chart import Chart, Document
-from pybench.report.charts.looks import (
-    MUTED,
-    POINT,
-    name,
-    nominal,
-    number,
-    tooltip,
-    whole,
-)
+from pybench.records.gc_pauses import GcProfile
+from pybench.report.charts import vega
+from pybench.report.charts.chart import Chart
 from pybench.report.labels import duration
 
+_PERCENTILES = ("p50", "p95", "p99", "max")
 
-def pause_charts(label: str, document: Document) -> Iterator[Chart]:
+
+def pause_charts(label: str, profile: GcProfile) -> Iterator[Chart]:
     """Return the percentiles of each heap."""
-    percentiles = ("p50_ns", "p95_ns", "p99_ns", "max_ns")
     values, rows = [], []
-    for one in document["cells"]:
-        cell = one["cell"]
-        heap = f"{cell['shape']}, {cell['size']:,} objects, GC {cell['mode']}"
-        for kind in ("automatic", "asked"):
-            found = one[kind]
-            if not found or not found["count"]:
+    for summary in profile.cells:
+        cell = summary.cell
+        heap = f"{cell.shape}, {cell.size:,} objects, GC {cell.mode}"
+        for kind, pauses in (
+            ("automatic", summary.automatic),
+            ("asked", summary.asked),
+        ):
+            if pauses is None or not pauses.count:
                 continue
-            said = [duration(found[name]) for name in percentiles]
-            rows.append([heap, kind, str(found["count"]), *said])
+            times = {name: getattr(pauses, f"{name}_ns") for name in _PERCENTILES}
+            rows.append([heap, kind, str(pauses.count), *map(duration, times.values())])
             values += [
                 {
                     "heap": heap,
                     "collection": kind,
-                    "percentile": name.removesuffix("_ns"),
-                    "ms": found[name] / 1e6,
+                    "percentile": name,
+                    "ms": time_ns / 1e6,
                 }
-                for name in percentiles
+                for name, time_ns in times.items()
             ]
-    collector = document["collector"]
+    order = ("p50", "p95", "p99", "max")
+    layers = vega.percentiles("heap", "pause in ms (log axis)", order, "collection")
+    pauses_of = vega.panel(*layers, width=280, height={"step": 18})
+    spec = vega.facets(values, {"column": vega.nominal("collection")}, pauses_of)
+    collector = profile.collector
     yield Chart(
         view="gc",
-        title=f"Pauses of the collector, {document['interpreter']['label']} ({label})",
-        description=f"Percentiles of all pauses; the collector is {collector['kind']}: "
-        f"{collector['meaning']}. Automatic collections, and those that were asked for",
-        spec=_pause_spec(values) if values else None,
-        columns=["heap", "collections", "count", "p50", "p95", "p99", "max"],
+        title=f"Pauses of the collector, {profile.interpreter.label} ({label})",
+        description=f"Percentiles of all pauses; the collector is {collector.kind}: "
+        f"{collector.meaning}. Automatic collections, and those that were asked for",
+        spec=vega.chart("Pause percentiles of each heap", spec) if values else None,
+        columns=["heap", "collections", "count", *_PERCENTILES],
         rows=rows,
-    )
-
-
-def _pause_spec(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    x = number("ms", "pause in ms (log axis)", scale={"type": "log"})
-    order = ["p50", "p95", "p99", "max"]
-    return whole(
-        {
-            "data": {"values": [*values]},
-            "facet": {"column": nominal("collection")},
-            "spec": {
-                "width": 280,
-                "height": {"step": 18},
-                "layer": [
-                    {
-                        "mark": {"type": "line", "color": MUTED},
-                        "encoding": {
-                            "x": x,
-                            "y": name("heap"),
-                            "detail": {"field": "heap"},
-                        },
-                    },
-                    {
-                        "mark": POINT,
-                        "encoding": {
-                            "x": x,
-                            "y": name("heap"),
-                            "shape": nominal("percentile", order),
-                            "tooltip": tooltip(
-                                "heap", "collection", "percentile", ms=".4g"
-                            ),
-                        },
-                    },
-                ],
-            },
-        },
-        "Pause percentiles of each heap",
     )

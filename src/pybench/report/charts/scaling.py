@@ -1,157 +1,78 @@
-"""What more threads gain: speed-up over one thread, beside the ideal and a control.
-
-A row whose name differs from another's in its number of threads alone is the same
-work: the ratio of their times is the speed-up, and nothing is judged here.
-"""
+"""Speed-up by number of threads, beside the ideal and a control."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from pybench.records.run import Run
-from pybench.records.summary import Summary
-from pybench.report.charts.looks import (
-    MUTED,
-    Look,
-    colour,
-    dash,
-    number,
-    shape,
-    tooltip,
-    whole,
-)
+from pybench.comparison.speed_ups import SpeedUp
+from pybench.report.charts import vega
+from pybench.report.charts.chart import Chart
+from pybench.report.charts.looks import MUTED, Look
 from pybench.report.row_names import short_names
 
 # Share-nothing rows: what this machine gives when nothing is in the way.
 CONTROLS = ("threading_counters_padded", "refcount_private")
 
-IDEAL = "ideal"
 _MOST = 24
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeedUp:
-    """How much more so many threads do in the same time than one, on one side."""
-
-    pattern: str
-    side: str
-    threads: int
-    speed_up: float
-    is_control: bool
-
-
-def speed_ups(run: Run, summary: Summary) -> tuple[SpeedUp, ...]:
-    """Return what each pattern gains, by side; the baseline too."""
-    baseline = summary.sides[0].name
-    times: dict[tuple[str, str], dict[int, float]] = {}
-    per_thread: set[str] = set()
-    for row in summary.rows:
-        record = run.rows[row.row]
-        pattern = _pattern(row.row, record.threads)
-        if pattern is None:
-            continue
-        if "iterations" in record.numbers:
-            per_thread.add(pattern)
-        for side, time_ns in ((baseline, row.baseline_ns), (row.side, row.side_ns)):
-            if time_ns:
-                times.setdefault((pattern, side), {})[record.threads] = time_ns
-    names = short_names(pattern for pattern, _ in times)
-    return tuple(
-        SpeedUp(
-            pattern=names[pattern],
-            side=side,
-            threads=threads,
-            # A kernel's threads do all iterations each; other rows share them out.
-            speed_up=by[1] / time_ns * (threads if pattern in per_thread else 1),
-            is_control=names[pattern].endswith(CONTROLS),
-        )
-        for (pattern, side), by in sorted(times.items())
-        if 1 in by and len(by) > 1
-        for threads, time_ns in sorted(by.items())
+def scaling_chart(looks: Sequence[Look], gains: Sequence[SpeedUp]) -> Chart:
+    """Return one small panel per pattern, controls first, with the ideal line."""
+    names = short_names(gain.pattern for gain in gains)
+    return Chart(
+        view="scaling",
+        title="Does it get faster with more threads?",
+        description="Speed-up over one thread of the same side; dotted: the ideal. "
+        "A control shares nothing: what it lacks, the machine cannot give.",
+        spec=_spec(looks, gains, names),
+        columns=("pattern", "side", "threads", "speed-up"),
+        rows=[
+            (names[gain.pattern], gain.arm, str(gain.threads), f"{gain.speed_up:.2f}")
+            for gain in gains
+            if gain.threads > 1
+        ],
     )
 
 
-def _pattern(row: str, threads: int) -> str | None:
-    """Return a row's name without its number of threads, None if it is not in it."""
-    name, _, parameters = row.partition("[")
-    parts = parameters.removesuffix("]").split("-") if parameters else []
-    own = [part for part in parts if re.fullmatch(rf"(threads=)?{threads}", part)]
-    if len(own) != 1:
-        return None
-    rest = "-".join(part for part in parts if part is not own[0])
-    return f"{name}[{rest}]" if rest else name
-
-
-def scaling_spec(looks: Sequence[Look], found: Sequence[SpeedUp]) -> dict[str, Any]:
-    """Return one small panel per pattern, controls first, with the ideal line."""
-    patterns = list(
-        dict.fromkeys(
-            one.pattern for one in sorted(found, key=lambda one: not one.is_control)
-        )
-    )[:_MOST]
-    most = max(one.threads for one in found)
+def _spec(
+    looks: Sequence[Look], gains: Sequence[SpeedUp], names: dict[str, str]
+) -> vega.Spec:
+    controls = {name for name in names.values() if name.endswith(CONTROLS)}
+    drawn = sorted(names.values(), key=lambda name: name not in controls)[:_MOST]
     values = [
         {
-            "pattern": one.pattern + (" (control)" if one.is_control else ""),
-            "side": one.side,
-            "threads": one.threads,
-            "speed_up": one.speed_up,
-            "ideal": one.threads,
+            "pattern": names[gain.pattern]
+            + " (control)" * (names[gain.pattern] in controls),
+            "side": gain.arm,
+            "threads": gain.threads,
+            "speed_up": gain.speed_up,
+            "ideal": gain.threads,
         }
-        for one in found
-        if one.pattern in patterns
+        for gain in gains
+        if names[gain.pattern] in drawn
     ]
-    threads = number(
-        "threads",
-        "threads",
-        axis={"values": [*range(1, most + 1)], "format": "d"},
+    most = max(gain.threads for gain in gains)
+    ticks = {"values": [*range(1, most + 1)], "format": "d"}
+    x = vega.number("threads", "threads", axis=ticks)
+    y = vega.number("speed_up", "speed-up", vega.FROM_ZERO)
+    hue = vega.look("hue", looks)
+    ideal = {"type": "line", "color": MUTED, "strokeDash": [2, 3]}
+    gains_of = vega.panel(
+        vega.layer(ideal, x=x, y={**y, "field": "ideal"}),
+        vega.layer("line", x=x, y=y, color=hue, strokeDash=vega.look("dash", looks)),
+        vega.layer(
+            {"type": "point", "filled": True, "opacity": 1},
+            x=x,
+            y=y,
+            color=hue,
+            shape=vega.look("shape", looks),
+            tooltip=vega.tooltip("pattern", "side", "threads", speed_up=".2f"),
+        ),
+        width=150,
+        height=110,
     )
-    gain = number("speed_up", "speed-up", scale={"zero": True})
-    return whole(
-        {
-            "data": {"values": values},
-            "facet": {
-                "field": "pattern",
-                "type": "nominal",
-                "title": None,
-                "sort": None,
-            },
-            "columns": 4,
-            "spec": {
-                "width": 150,
-                "height": 110,
-                "layer": [
-                    {
-                        "mark": {"type": "line", "color": MUTED, "strokeDash": [2, 3]},
-                        "encoding": {"x": threads, "y": {**gain, "field": "ideal"}},
-                    },
-                    {
-                        "mark": {"type": "line"},
-                        "encoding": {
-                            "x": threads,
-                            "y": gain,
-                            "color": colour(looks),
-                            "strokeDash": dash(looks),
-                        },
-                    },
-                    {
-                        "mark": {"type": "point", "filled": True, "opacity": 1},
-                        "encoding": {
-                            "x": threads,
-                            "y": gain,
-                            "color": colour(looks),
-                            "shape": shape(looks),
-                            "tooltip": tooltip(
-                                "pattern", "side", "threads", speed_up=".2f"
-                            ),
-                        },
-                    },
-                ],
-            },
-        },
+    return vega.chart(
         "Speed-up over one thread by number of threads, pattern by pattern; the dotted "
         "line is the ideal",
+        vega.facets(values, vega.nominal("pattern"), gains_of, columns=4),
     )

@@ -2,176 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Iterator, Sequence
 
-from pybench.report.charts.chart import Chart, Document
-from pybench.report.charts.dots import dots_spec
-from pybench.report.charts.looks import (
-    MUTED,
-    POINT,
-    name,
-    nominal,
-    number,
-    tooltip,
-    whole,
-)
-from pybench.report.contents import Profile
+from pybench.records.bottleneck import Diagnoses
+from pybench.records.scenario import ScenarioComparison, ScenarioRecord
+from pybench.report.charts import vega
+from pybench.report.charts.chart import Chart
 from pybench.report.labels import duration
 
+_PERCENTILES = ("avg", "p50", "p95", "p99", "max")
 
-def scenario_charts(profiles: Sequence[Profile]) -> Iterator[Chart]:
+
+def scenario_chart(scenarios: Sequence[ScenarioRecord]) -> Chart:
     """Draw all scenarios of a report beside each other."""
-    times = ("avg_iter_s", "p50_iter_s", "p95_iter_s", "p99_iter_s", "max_iter_s")
-    measured = [
-        one
-        for one in profiles
-        if all(one.document["result"].get(time) is not None for time in times)
-    ]
-    values = [
-        {
-            "scenario": scenario_name(one),
-            "percentile": time.removesuffix("_iter_s"),
-            "ms": one.document["result"][time] * 1e3,
-        }
-        for one in measured
-        for time in times
-    ]
-    yield Chart(
+    values, rows = [], []
+    for scenario in scenarios:
+        name, result = scenario_name(scenario), scenario.result
+        times = [getattr(result, f"{which}_iter_s") for which in _PERCENTILES]
+        if None in times:
+            continue
+        values += [
+            {"scenario": name, "percentile": which, "ms": time_s * 1e3}
+            for which, time_s in zip(_PERCENTILES, times, strict=True)
+        ]
+        cells = [_seconds(time_s) for time_s in (*times, result.overhead_iter_s)]
+        rows.append([name, str(result.iterations_done), *cells])
+    order = ("p50", "avg", "p95", "p99", "max")
+    layers = vega.percentiles("scenario", "ms per round (log axis)", order)
+    drawn = vega.panel(*layers, values=values, width=460, height={"step": 26})
+    return Chart(
         view="scenarios",
         title="Time of a round",
         description="Median to maximum of the rounds of each scenario; what a round "
         "costs without work is in the table",
-        spec=_rounds_spec(values) if values else None,
-        columns=[
-            "scenario",
-            "rounds",
-            "mean",
-            "p50",
-            "p95",
-            "p99",
-            "max",
-            "without work",
-        ],
-        rows=[
-            [
-                scenario_name(one),
-                str(one.document["result"]["iterations_done"]),
-                *(duration(one.document["result"][time] * 1e9) for time in times),
-                _seconds(one.document["result"].get("overhead_iter_s")),
-            ]
-            for one in measured
-        ],
+        spec=vega.chart("Percentiles of the time of a round", drawn)
+        if values
+        else None,
+        columns=["scenario", "rounds", "mean", *_PERCENTILES[1:], "without work"],
+        rows=rows,
     )
 
 
-def scenario_name(profile: Profile) -> str:
+def scenario_name(scenario: ScenarioRecord) -> str:
     """Return what was run, by how many of what, on which Python."""
-    environment = profile.document["environment"]
-    gil = "" if environment["gil_enabled"] else ", GIL off"
-    return (
-        f"{environment['scenario']}, {environment['workers']} {environment['mode']}, "
-        f"{environment['python']}{gil}"
-    )
+    of = scenario.environment
+    gil = "" if of.gil_enabled else ", GIL off"
+    return f"{of.scenario}, {of.workers} {of.mode}, {of.python}{gil}"
 
 
 def _seconds(value: float | None) -> str:
     return "" if value is None else duration(value * 1e9)
 
 
-def _rounds_spec(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    x = number("ms", "ms per round (log axis)", scale={"type": "log"})
-    y = name("scenario")
-    order = ["p50", "avg", "p95", "p99", "max"]
-    return whole(
-        {
-            "width": 460,
-            "height": {"step": 26},
-            "data": {"values": [*values]},
-            "layer": [
-                {
-                    "mark": {"type": "line", "color": MUTED},
-                    "encoding": {"x": x, "y": y, "detail": {"field": "scenario"}},
-                },
-                {
-                    "mark": POINT,
-                    "encoding": {
-                        "x": x,
-                        "y": y,
-                        "shape": nominal("percentile", order),
-                        "tooltip": tooltip("scenario", "percentile", ms=".4g"),
-                    },
-                },
-            ],
-        },
-        "Percentiles of the time of a round",
-    )
-
-
-def comparison_charts(label: str, document: Document) -> Iterator[Chart]:
+def comparison_charts(label: str, comparison: ScenarioComparison) -> Iterator[Chart]:
     """Return the pairs of two scenarios, with their verdict."""
-    first, second = (side["name"] for side in document["sides"])
-    verdict = document["verdict"] or {}
+    first, second = (arm.name for arm in comparison.sides)
+    verdict = comparison.verdict
+    said = f"{verdict.word} {verdict.ratio:.3f}" if verdict else "no verdict"
+    if verdict and verdict.low and verdict.high:
+        said += f" [{verdict.low:.3f}, {verdict.high:.3f}]"
     values = [
-        {"pair": number_, "ratio": pair[1] / pair[0]}
-        for number_, pair in enumerate(document["pairs"], 1)
-        if pair[0] and pair[1]
+        {"pair": number, "ratio": second_s / first_s}
+        for number, (first_s, second_s) in enumerate(comparison.pairs, 1)
+        # Of a file that somebody edited: no such pair was measured.
+        if first_s > 0 and math.isfinite(second_s / first_s)
     ]
-    said = f"{verdict['word']} {verdict['ratio']:.3f}" if verdict else "no verdict"
-    if verdict.get("low") and verdict.get("high"):
-        said += f" [{verdict['low']:.3f}, {verdict['high']:.3f}]"
+    points = vega.layer(
+        vega.POINT,
+        x=vega.number("pair", "pair", axis={"tickMinStep": 1}),
+        y=vega.number("ratio", f"time over that of {first}"),
+        tooltip=vega.tooltip("pair", ratio=".4f"),
+    )
+    drawn = vega.panel(points, values=values, width=460, height=120)
     yield Chart(
         view="scenarios",
         title=f"{second} against {first}: {said} ({label})",
-        description=f"Ratio of {document['row']}, pair by pair, fresh processes each",
-        spec=whole(
-            {
-                "width": 460,
-                "height": 120,
-                "data": {"values": values},
-                "mark": POINT,
-                "encoding": {
-                    "x": number("pair", "pair", axis={"tickMinStep": 1}),
-                    "y": number("ratio", f"time over that of {first}"),
-                    "tooltip": tooltip("pair", ratio=".4f"),
-                },
-            },
-            "Ratios in the order of the pairs",
-        )
-        if values
-        else None,
+        description=f"Ratio of {comparison.row}, pair by pair, fresh processes each",
+        spec=vega.chart("Ratios in the order of the pairs", drawn) if values else None,
         columns=["pair", f"{first} s", f"{second} s"],
         rows=[
-            [str(number_), f"{pair[0]:.6g}", f"{pair[1]:.6g}"]
-            for number_, pair in enumerate(document["pairs"], 1)
+            [str(number), *(f"{time_s:.6g}" for time_s in pair)]
+            for number, pair in enumerate(comparison.pairs, 1)
         ],
     )
 
 
-def bottleneck_charts(label: str, document: Document) -> Iterator[Chart]:
+def bottleneck_charts(label: str, profile: Diagnoses) -> Iterator[Chart]:
     """Return the causes of each target with their shares, and the verdict."""
-    for target in document.get("targets", [document]):
-        verdict = target["verdict"] or {}
+    for target in profile.targets:
+        verdict = target.verdict
         values = [
-            {"cause": cause["name"], **cause["share"], "evidence": cause["evidence"]}
-            for cause in target["causes"]
+            {
+                "cause": cause.name,
+                "value": cause.share.value,
+                "low": cause.share.low,
+                "high": cause.share.high,
+                "evidence": cause.evidence,
+            }
+            for cause in target.causes
         ]
-        said = verdict.get("cause") or "cannot tell"
+        said = (verdict and verdict.cause) or "cannot tell"
         yield Chart(
             view="scenarios",
-            title=f"Where {target['target']} spends its time: {said} ({label})",
-            description=verdict.get("evidence", ""),
-            spec=dots_spec(values, "cause", None, "share of the time", unit="value")
+            title=f"Where {target.target} spends its time: {said} ({label})",
+            description=verdict.evidence if verdict else "",
+            spec=vega.dots(values, "cause", None, "share of the time")
             if values
             else None,
             columns=["cause", "share", "low", "high", "evidence"],
             rows=[
                 [
-                    one["cause"],
-                    *(_percent(one[end]) for end in ("value", "low", "high")),
-                    one["evidence"],
+                    cause.name,
+                    *(
+                        _percent(getattr(cause.share, end))
+                        for end in ("value", "low", "high")
+                    ),
+                    cause.evidence,
                 ]
-                for one in values
+                for cause in target.causes
             ],
         )
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pybench.records.imports import ImportsProfile, Module
 from pybench.report.exports.errors import ExportError
 
-_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
+_FORMAT = "https://www.speedscope.app/file-format-schema.json"
 
 # The two trees of a record, and what they are called.
-_KINDS = {"warm": "all .pyc there", "cold": "no .pyc there"}
+_TREES = {"warm": "all .pyc there", "cold": "no .pyc there"}
 
 
-def speedscope_json(document: Mapping[str, Any]) -> str:
+def speedscope_json(profile: ImportsProfile) -> str:
     """Return a record of ``pybench profile imports`` as speedscope's JSON.
 
     Two profiles, with bytecode there and without. Modules lie one after the other in
@@ -25,17 +25,15 @@ def speedscope_json(document: Mapping[str, Any]) -> str:
     ExportError
         If the record has no tree.
     """
-    module = document["module"]
     frames: dict[str, int] = {}
     profiles = []
-    for kind, says in _KINDS.items():
-        events: list[dict[str, Any]] = []
-        end = _lay(document["tree"], kind, 0.0, frames, events)
+    for kind, says in _TREES.items():
+        events, end = _events(profile, kind, frames)
         if events:
             profiles.append(
                 {
                     "type": "evented",
-                    "name": f"import {module}: {says}",
+                    "name": f"import {profile.module}: {says}",
                     "unit": "nanoseconds",
                     "startValue": 0,
                     "endValue": end,
@@ -43,10 +41,10 @@ def speedscope_json(document: Mapping[str, Any]) -> str:
                 }
             )
     if not profiles:
-        raise ExportError(f"the record of {module} has no tree of imports")
+        raise ExportError(f"the record of {profile.module} has no tree of imports")
     written = {
-        "$schema": _SCHEMA,
-        "name": f"import {module}",
+        "$schema": _FORMAT,
+        "name": f"import {profile.module}",
         "exporter": "pybench",
         "activeProfileIndex": 0,
         "shared": {"frames": [{"name": name} for name in frames]},
@@ -55,27 +53,25 @@ def speedscope_json(document: Mapping[str, Any]) -> str:
     return json.dumps(written, allow_nan=False) + "\n"
 
 
-def _lay(
-    modules: Sequence[Mapping[str, Any]],
-    kind: str,
-    at: float,
-    frames: dict[str, int],
-    events: list[dict[str, Any]],
-) -> float:
-    """Lay modules one after the other from a time on; return where the last ends."""
+def _events(
+    profile: ImportsProfile, kind: str, frames: dict[str, int]
+) -> tuple[list[dict[str, Any]], float]:
+    """Return where each module begins and ends, and where the last one does."""
+    events = []
+    at = 0.0
     # Not by recursion: a chain of imports may be deeper than Python's stack.
-    left: list[tuple[Mapping[str, Any], bool]] = [(one, False) for one in modules[::-1]]
-    while left:
-        module, is_done = left.pop()
-        cost = module[kind]
+    to_visit: list[tuple[Module, bool]] = [(of, False) for of in profile.tree[::-1]]
+    while to_visit:
+        module, is_done = to_visit.pop()
+        cost = module.warm if kind == "warm" else module.cold
+        inner = [(child, False) for child in module.children[::-1]]
         if cost is None:
-            left += [(one, False) for one in module["children"][::-1]]
+            to_visit += inner
             continue
-        frame = frames.setdefault(module["name"], len(frames))
+        frame = frames.setdefault(module.name, len(frames))
         if is_done:
-            at += max(cost["own"]["mean_ns"], 0)
+            at += max(cost.own.mean_ns, 0)
         else:
-            left.append((module, True))
-            left += [(one, False) for one in module["children"][::-1]]
+            to_visit += [(module, True), *inner]
         events.append({"type": "C" if is_done else "O", "frame": frame, "at": at})
-    return at
+    return events, at

@@ -11,16 +11,17 @@ from pathlib import Path
 
 from pybench.report.charts import HEADINGS, MISSING, charts_of, is_here, javascript
 from pybench.report.contents import Contents
-from pybench.report.labels import LEGEND, facts
+from pybench.report.labels import LEGEND
 from pybench.report.page.building import (
     counts_of,
     details_data,
     environment_of,
     figures_of,
-    lines_of,
     script_data,
 )
 from pybench.report.page.packing import inert_json, packed
+from pybench.report.tables import lines_of
+from pybench.report.words import facts
 
 
 def page(contents: Contents) -> str:
@@ -40,8 +41,7 @@ def page(contents: Contents) -> str:
 
     here = Path(__file__).parent
     template = templates_in(here).get_template("page.html")
-    charts, problems = charts_of(contents)
-    views, specs = figures_of(charts)
+    views, specs = figures_of(charts_of(contents))
     summary = contents.summary
     lines = lines_of(summary) if summary else []
     # Without a chart library there is nothing to show in them but the tables.
@@ -53,7 +53,7 @@ def page(contents: Contents) -> str:
         title=contents.title,
         summary=summary,
         saved=contents.saved,
-        notes=[*contents.notes, *problems],
+        notes=contents.notes,
         facts=facts(summary) if summary else [],
         counts=counts_of(summary) if summary else {},
         lines=lines,

@@ -19,35 +19,11 @@ from pybench.report.charts import (
     svg_of,
 )
 from pybench.report.contents import Contents
-from pybench.report.labels import SIGNS, duration, interval, point
-from pybench.report.row_names import short_names
+from pybench.report.labels import SIGNS
+from pybench.report.tables import Line
 
 # The verdicts in the order in which they are counted and filtered.
 WORDS = (*SIGNS,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One row on one side."""
-
-    sign: str
-    point: str
-    interval: str
-    verdict: str
-    time: str
-    pairs: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One row of the table of all cells; `key` is what a link calls it."""
-
-    key: str
-    row: str
-    category: str
-    baseline: str
-    cells: Sequence[Cell]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,41 +42,6 @@ class Count:
     sign: str
     verdict: str
     rows: int
-
-
-def lines_of(summary: Summary) -> list[Line]:
-    """Return the table of all cells."""
-    by_row: dict[str, dict[str, RowSummary]] = {}
-    for row in summary.rows:
-        by_row.setdefault(row.row, {})[row.side] = row
-    sides = [side.name for side in summary.sides[1:]]
-    names = short_names(by_row)
-    lines = []
-    for name, cells in by_row.items():
-        known = next(iter(cells.values()))
-        lines.append(
-            Line(
-                key=names[name],
-                row=name,
-                category=known.category,
-                baseline=duration(known.baseline_ns),
-                cells=[_cell(cells[side]) for side in sides if side in cells],
-            )
-        )
-    return lines
-
-
-def _cell(row: RowSummary) -> Cell:
-    return Cell(
-        sign=SIGNS[row.verdict],
-        point=point(row).partition(" ")[2],
-        interval=interval(row),
-        verdict=row.verdict,
-        time=duration(row.side_ns),
-        pairs=str(row.pairs or ""),
-        # Why is said once, in the head of the page, and not in every row.
-        reason="withheld" if row.reason.startswith("withheld:") else row.reason,
-    )
 
 
 def counts_of(summary: Summary) -> dict[str, list[Count]]:
@@ -153,7 +94,7 @@ def script_data(summary: Summary, lines: Sequence[Line]) -> Any:
         found = [by_key[line.row, side] for side in sides if (line.row, side) in by_key]
         rows.append(
             {
-                "k": line.key,
+                "k": line.name,
                 "n": line.row,
                 "c": line.category,
                 "b": _short(found[0].baseline_ns),

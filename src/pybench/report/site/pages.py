@@ -17,9 +17,7 @@ from pybench.report.exports.cells import cell
 from pybench.report.labels import (
     LEGEND,
     SIGNS,
-    facts,
     interval,
-    means_lines,
     point,
     shortened,
 )
@@ -28,6 +26,7 @@ from pybench.report.site.reading import Machine, Site, SiteRun, moment
 from pybench.report.site.series import Series, language, series_of
 from pybench.report.site.sparkline import HEIGHT, WIDTH, mark, sparkline
 from pybench.report.templates import templates_in
+from pybench.report.words import facts, means_lines
 
 # The newest runs of a series that its tables and its lines have; all are in the CSV.
 MOST_COLUMNS = 8

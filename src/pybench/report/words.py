@@ -1,0 +1,224 @@
+"""What a comparison says around its rows: verdict, what qualifies it, means."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pybench.records.saved_comparison import (
+    OneSided,
+    PartMean,
+    SavedComparison,
+    SavedFile,
+)
+from pybench.records.summary import MeanSummary, SideSummary, Summary
+from pybench.report.labels import (
+    LEGEND,
+    SAVED_LEGEND,
+    UNREPLICATED,
+    interval,
+    operation,
+)
+from pybench.report.tables import names_of
+
+# Rows that cannot be compared which are named where not all are asked for.
+_NAMED = 6
+
+# What the mean over all categories is of; in a summary of an earlier version, which
+# has no kinds of rows, it is of whatever was measured.
+OF_PYTHON, OF_ALL = "single-threaded Python", "whole suite"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """The texts of a comparison.
+
+    `head` qualifies everything below it, `alone` are rows that have no ratio, `mean_*`
+    the table of the means. `marks` say what a sign depends on; `command` would give
+    verdicts.
+    """
+
+    verdict: str
+    head: Sequence[str]
+    legend: str
+    mean_heads: Sequence[str]
+    means: Sequence[Sequence[str]]
+    alone: Sequence[str] = ()
+    marks: Sequence[str] = ()
+    command: str = ""
+
+
+def words_of(
+    comparison: Summary | SavedComparison, *, everything: bool = False
+) -> Words:
+    """Return the texts; with `everything` the name of each row without a ratio."""
+    if isinstance(comparison, SavedComparison):
+        return _of_saved(comparison, None if everything else _NAMED)
+    baseline, *contenders = map(_arm, comparison.sides)
+    return Words(
+        verdict=comparison.verdict,
+        head=[
+            *facts(comparison),
+            f"baseline  {baseline}",
+            *(f"contender {arm}" for arm in contenders),
+        ],
+        legend=LEGEND,
+        mean_heads=("geometric mean", "side", "ratio", "rows"),
+        means=[
+            (
+                name,
+                mean.side,
+                f"{mean.ratio:.3f} {interval(mean)}".rstrip(),
+                str(mean.rows),
+            )
+            for name, mean in named_means(comparison)
+        ],
+    )
+
+
+def _arm(arm: SideSummary) -> str:
+    flags = f", {' '.join(arm.build_flags)}" if arm.build_flags else ""
+    gil = "on" if arm.gil_enabled else "off"
+    return f"{arm.name}: {arm.interpreter}, GIL {gil}{flags}"
+
+
+def facts(summary: Summary) -> list[str]:
+    """Return the lines that qualify everything below them."""
+    margins = Counter(row.margin for row in summary.rows if row.margin is not None)
+    others = ", ".join(
+        f"{margin:.1%} for {count} rows"
+        for margin, count in sorted(margins.items())
+        if not math.isclose(margin, summary.margin)
+    )
+    parts = [
+        f"margin {summary.margin:.1%}" + (f" ({others})" if others else ""),
+        f"seed {summary.seed}",
+        "noise floor unknown: no copy of the baseline ran"
+        if summary.noise_floor is None
+        else f"noise floor {summary.noise_floor:.1%} (copy of the baseline)",
+    ]
+    if summary.smallest_visible is not None:
+        parts.append(f"smallest visible change {summary.smallest_visible:.1%} (median)")
+    withheld = [f"{metric} rows: {why}" for metric, why in summary.withheld.items()]
+    return [" · ".join(parts), *withheld, *summary.notes]
+
+
+def named_means(summary: Summary) -> list[tuple[str, MeanSummary]]:
+    """Return the means of all arms, each with what its rows are."""
+    has_kinds = any(row.kind for row in summary.rows)
+    whole = OF_PYTHON if has_kinds or not summary.rows else OF_ALL
+    return [
+        *((mean.category or whole, mean) for mean in summary.means),
+        *((mean.category, mean) for mean in summary.apart),
+    ]
+
+
+def means_lines(summary: Summary) -> list[str]:
+    """Return the means of each arm in a line or two, for formats without a table."""
+    named = named_means(summary)
+    groups = (
+        ("", named[: len(summary.means)]),
+        (
+            "apart from these: ",
+            named[len(summary.means) :],
+        ),
+    )
+    lines = []
+    for arm in summary.sides[1:]:
+        for what, means in groups:
+            said = [
+                f"{name} {mean.ratio:.3f} ({mean.rows})"
+                for name, mean in means
+                if mean.side == arm.name
+            ]
+            if said:
+                head = f"{arm.name}, geometric means (rows): {what}"
+                lines.append(head + ", ".join(said))
+    return lines
+
+
+def _of_saved(comparison: SavedComparison, most: int | None) -> Words:
+    names = names_of(comparison)
+    head = [comparison.limits, f"margin {comparison.margin:.1%}"]
+    head += [_file(number, file) for number, file in enumerate(comparison.files, 1)]
+    head += comparison.notes
+    head += _left_out(comparison, names)
+    head += [
+        f"{arm}: {counted(count)} inconclusive: {reason}"
+        for arm, reasons in comparison.reasons.items()
+        for reason, count in reasons.items()
+    ]
+    return Words(
+        verdict=comparison.verdict,
+        head=head,
+        legend=SAVED_LEGEND,
+        mean_heads=("part", "file", "geometric mean", "rows"),
+        means=[_mean(mean) for mean in comparison.means],
+        alone=[_one_sided(part, most, names) for part in comparison.one_sided],
+        marks=[_mark(comparison)],
+        command=f"for verdicts: {comparison.command}",
+    )
+
+
+def _file(number: int, file: SavedFile) -> str:
+    role = "baseline " if number == 1 else "contender"
+    line = (
+        f"[{number}] {role} {file.name}: {file.interpreter}, {file.tool}, "
+        f"{counted(file.rows)}"
+    )
+    if number == 1:
+        return line
+    drift = "unknown" if file.drift is None else f"{file.drift:.1%}"
+    controls = "" if file.drift is None else f" (controls: {file.yardsticks})"
+    return f"{line}, drift of the machine {drift}{controls}"
+
+
+def _left_out(comparison: SavedComparison, names: Mapping[str, str]) -> Iterator[str]:
+    """Name the rows that cannot be compared, the first ones of each file."""
+    for file in comparison.files:
+        rows = [row for row in comparison.left_out if row.file == file.name]
+        for row in rows[:_NAMED]:
+            yield f"left out of {file.name}: {names[row.row]}: {row.reason}"
+        more = len(rows) - _NAMED
+        if more > 0:
+            yield f"left out of {file.name}: {counted(more)} more (--format json)"
+
+
+def _mark(comparison: SavedComparison) -> str:
+    """Return what the mark means, or why there is none."""
+    extreme = comparison.extreme
+    if extreme is None:
+        return (
+            "nothing is marked for its size: there is no self-check of the machine of "
+            "the first file (pybench selfcheck live PY)"
+        )
+    return (
+        f"! larger than {extreme.ratio:.3g}, the most that two single processes of "
+        f"one interpreter differed by on this machine ({extreme.processes} "
+        f"processes of {counted(extreme.rows)}, {operation(extreme.row)}, "
+        f"{extreme.started}); no verdict"
+    )
+
+
+def _mean(mean: PartMean) -> Sequence[str]:
+    rows = counted(mean.rows)
+    if mean.unreplicated == mean.rows:
+        rows += f", {UNREPLICATED}"
+    elif mean.unreplicated:
+        rows += f", {mean.unreplicated} {UNREPLICATED}"
+    return (mean.part, mean.side, f"{mean.ratio:.3f}", rows)
+
+
+def _one_sided(part: OneSided, most: int | None, names: Mapping[str, str]) -> str:
+    named = [names[row] for row in part.rows[:most]]
+    left = len(part.rows) - len(named)
+    more = f" and {left} more (--all, --format json)" if left else ""
+    count = counted(len(part.rows))
+    return f"only in {part.only_in}: {count}: {', '.join(named)}{more}"
+
+
+def counted(rows: int) -> str:
+    """Return a number of rows in words."""
+    return f"{rows} row{'s' * (rows != 1)}"
