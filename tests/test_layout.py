@@ -77,7 +77,6 @@ RAW_PROCESSES = {
     "profiles/memory.py",
 }
 SCHEMAS_ELSEWHERE = {
-    "profiles/doctor.py",
     "report/site/writing.py",
 }
 UNTYPED_DOCUMENTS: set[str] = set()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pybench.cli import doctor, status
-from pybench.profiles.doctor import Finding
+from pybench.records.doctor import Finding
 
 
 def pybench(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -2,20 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from pybench.profiles.doctor import (
-    Finding,
     busy,
-    doctor_document,
+    doctor_report,
     examine,
     idle_cpus,
     is_fit,
 )
 from pybench.profiles.machine import Counters, Facts, Process, read_facts
+from pybench.records.doctor import Finding
 
 TICKS = {"user": 100, "idle": 1000, "iowait": 0, "steal": 0}
 
@@ -207,7 +207,7 @@ def test_document_holds_findings_and_facts_but_no_processes() -> None:
         second=replace(QUIET.second, processes=process),
     )
 
-    text = json.dumps(doctor_document(facts, examine(facts)), allow_nan=False)
+    text = json.dumps(asdict(doctor_report(facts, examine(facts))), allow_nan=False)
 
     document = json.loads(text)
     assert document["pybench"] == "doctor"

@@ -3,13 +3,14 @@
 import argparse
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.output import add_json, write_record
 from pybench.cli.status import NO_VERDICT, OK
 
 if TYPE_CHECKING:
-    from pybench.profiles.doctor import Finding
+    from pybench.records.doctor import Finding
 
 WIDTH = 100
 _INDENT = 20
@@ -36,13 +37,14 @@ def add_doctor(subcommands: Any) -> None:
 
 def doctor(options: argparse.Namespace) -> int:
     """Look, say, save."""
-    from pybench.profiles.doctor import doctor_document, examine, is_fit
+    from pybench.profiles.doctor import doctor_report, examine
     from pybench.profiles.machine import read_facts
 
     facts = read_facts()
     findings = examine(facts)
-    status = OK if is_fit(findings) else NO_VERDICT
-    saved = write_record(doctor_document(facts, findings), options.json)
+    report = doctor_report(facts, findings)
+    status = OK if report.fit else NO_VERDICT
+    saved = write_record(asdict(report), options.json)
     if options.json != "-":
         print("\n".join(lines(findings)))
     return max(status, saved)

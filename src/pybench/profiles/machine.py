@@ -1,11 +1,13 @@
 """What the system says of this machine now: a snapshot, read and not judged.
 
 Everything is read from ``/proc`` and ``/sys``, as any user may. What is not there or
-not allowed is None, and `Facts.unread` says which file it was and why.
+not allowed is None, and `Facts.unread` says which file it was and why. Not by psutil,
+which the extra of the host does not bring, and which has half of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import platform
@@ -13,19 +15,27 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from timeit import repeat
+from typing import Any
 
 # Seconds between the two readings of what only counts up.
 WINDOW_S = 1.0
 
-_GROUPS = "proc/self/cgroup"
-_MOUNTS = "proc/self/mountinfo"
+STAT = "proc/stat"
+LOAD = "proc/loadavg"
+GROUPS = "proc/self/cgroup"
+MOUNTS = "proc/self/mountinfo"
+ASLR = "proc/sys/kernel/randomize_va_space"
 _CPU = "sys/devices/system/cpu"
-_CLOCK = "sys/devices/system/clocksource/clocksource0"
-_STAT = "proc/stat"
-_HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"
+SMT = f"{_CPU}/smt/active"
+BOOST = f"{_CPU}/cpufreq/boost"
+CLOCK = "sys/devices/system/clocksource/clocksource0"
+HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"
 
 # Fields of a line of /proc/stat, in order.
 _STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+
+_FLAGS = {"0": False, "1": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,74 +71,31 @@ class Counters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """A snapshot; None where something cannot be read.
-
-    Parameters
-    ----------
-    system : str
-        As `platform.system` has it.
-    cpus : int
-        CPUs that this process may run on.
-    governors : tuple of str
-        One per CPU that has a choice.
-    turbo : bool
-        Whether clocks above the nominal one are allowed.
-    load : float
-        The load average of one minute.
-    smt : bool
-        Whether cores run two threads.
-    aslr : int
-        ``kernel.randomize_va_space``: 0 off, 2 full.
-    groups_known : bool
-        Whether the control groups could be read; no quota is then unlimited.
-    quota_cpus : float
-        The least quota of this group and those above, in CPUs.
-    clock_source : str
-        What the kernel reads the time from.
-    clock_sources : tuple of str
-        What else it could.
-    clock_ns, clock_step_ns : float
-        What one reading from Python takes, and the least step between two.
-    pressure : mapping of str to float
-        Share of the last ten seconds in which something waited, per cent, by resource.
-    temperature_c : float
-        The hottest sensor.
-    page_bytes : int
-        Size of a page.
-    huge_pages : str
-        ``always``, ``madvise`` or ``never``.
-    hypervisor : str
-        What is known of it; empty without one.
-    first, second : Counters
-        Before and after the window.
-    window_s : float
-        Seconds between the two.
-    unread : mapping of str to str
-        Paths that could not be read, with the reason.
-    """
+    """A snapshot; None where something cannot be read."""
 
     system: str
-    cpus: int
-    governors: tuple[str, ...] | None = None
+    cpus: int  # that this process may run on
+    governors: tuple[str, ...] | None = None  # of the CPUs that have a choice
     turbo: bool | None = None
-    load: float | None = None
+    load: float | None = None  # of one minute
     smt: bool | None = None
-    aslr: int | None = None
-    groups_known: bool = False
-    quota_cpus: float | None = None
+    aslr: int | None = None  # kernel.randomize_va_space: 0 off, 2 full
+    groups_known: bool = False  # then no quota is unlimited
+    quota_cpus: float | None = None  # the least of this group and those above
     clock_source: str | None = None
-    clock_sources: tuple[str, ...] = ()
-    clock_ns: float | None = None
-    clock_step_ns: float | None = None
+    clock_sources: tuple[str, ...] = ()  # that there would be
+    clock_ns: float | None = None  # of one reading from Python
+    clock_step_ns: float | None = None  # the least between two readings
+    # Per cent of the last ten seconds in which something waited, by resource.
     pressure: Mapping[str, float] = field(default_factory=dict)
-    temperature_c: float | None = None
+    temperature_c: float | None = None  # of the hottest sensor
     page_bytes: int | None = None
-    huge_pages: str | None = None
-    hypervisor: str | None = None
+    huge_pages: str | None = None  # always, madvise or never
+    hypervisor: str | None = None  # what is known of it; empty without one
     first: Counters = field(default_factory=Counters)
     second: Counters = field(default_factory=Counters)
-    window_s: float = 0.0
-    unread: Mapping[str, str] = field(default_factory=dict)
+    window_s: float = 0.0  # between the two
+    unread: Mapping[str, str] = field(default_factory=dict)  # path to reason
 
 
 def read_facts(
@@ -148,10 +115,19 @@ def read_facts(
     cpus : collection of int, optional
         The CPUs that count; those of this process without.
     """
-    usable = _affinity() if cpus is None else cpus
+    usable = sorted(_affinity() if cpus is None else cpus)
     reader = _Reader(root)
     folders = [*_group_folders(reader)]
-    quotas = [q for q in map(reader.quota, folders) if q is not None]
+    quotas = [_quota(reader, folder) for folder in folders]
+    governors = (
+        reader.text(f"{_CPU}/cpu{cpu}/cpufreq/scaling_governor") for cpu in usable
+    )
+    temperatures = [
+        number / 1000  # of thousandths of a degree
+        for name in reader.names("sys/class/thermal", "thermal_zone*/temp")
+        if (number := reader.number(name)) is not None
+    ]
+    turned_off = _FLAGS.get(reader.text(f"{_CPU}/intel_pstate/no_turbo") or "")
     clock_ns, clock_step_ns = _time_clock()
     start = time.monotonic()
     first = _counters(reader, usable, folders)
@@ -161,23 +137,26 @@ def read_facts(
     return Facts(
         system=platform.system(),
         cpus=len(usable),
-        governors=_governors(reader, usable),
-        turbo=_turbo(reader),
+        governors=tuple(filter(None, governors)) or None,
+        turbo=_FLAGS.get(reader.text(BOOST) or "")
+        if turned_off is None
+        else not turned_off,
         load=_load(reader),
-        smt=_flag(reader.text(f"{_CPU}/smt/active")),
-        aslr=_whole(reader.text("proc/sys/kernel/randomize_va_space")),
+        smt=_FLAGS.get(reader.text(SMT) or ""),
+        aslr=reader.number(ASLR),
         groups_known=bool(folders),
-        quota_cpus=min(quotas, default=None),
-        clock_source=reader.text(f"{_CLOCK}/current_clocksource"),
-        clock_sources=tuple(
-            (reader.text(f"{_CLOCK}/available_clocksource") or "").split()
-        ),
+        quota_cpus=min((q for q in quotas if q is not None), default=None),
+        clock_source=reader.text(f"{CLOCK}/current_clocksource"),
+        clock_sources=(*reader.words(f"{CLOCK}/available_clocksource"),),
         clock_ns=clock_ns,
         clock_step_ns=clock_step_ns,
         pressure=_pressure(reader),
-        temperature_c=_temperature(reader),
-        page_bytes=_page_bytes(),
-        huge_pages=_chosen(reader.text(_HUGE_PAGES)),
+        temperature_c=max(temperatures, default=None),
+        page_bytes=_sysconf("SC_PAGE_SIZE"),
+        # The word in brackets of "always [madvise] never".
+        huge_pages=next(
+            (word[1:-1] for word in reader.words(HUGE_PAGES) if word[:1] == "["), None
+        ),
         hypervisor=_hypervisor(reader),
         first=first,
         second=second,
@@ -208,46 +187,58 @@ class _Reader:
             return text.strip()
         return None
 
+    def quiet(self, path: str) -> str:
+        """Return a text that one version of the control groups has, or nothing."""
+        with contextlib.suppress(OSError):
+            text = (self.root / path).read_text(encoding="utf-8", errors="replace")
+            return text.strip()
+        return ""
+
+    def words(self, path: str) -> list[str]:
+        """Return the words of a file; none if it cannot be read."""
+        return (self.text(path) or "").split()
+
+    def lines(self, path: str) -> list[list[str]]:
+        """Return the words of each line of a file."""
+        return [line.split() for line in (self.text(path) or "").splitlines()]
+
+    def number(self, path: str) -> int | None:
+        """Return the whole number that a file has."""
+        value: int | None = _to(int, self.text(path))
+        return value
+
     def names(self, folder: str, pattern: str) -> list[str]:
         """List what is in a folder, as paths below the root."""
-        try:
+        with contextlib.suppress(OSError):
             found = sorted((self.root / folder).glob(pattern))
-        except OSError:
-            return []
-        return [str(path.relative_to(self.root)) for path in found]
+            return [str(path.relative_to(self.root)) for path in found]
+        return []
 
-    def quota(self, folder: str) -> float | None:
-        """Return the quota of a control group in CPUs; None without one."""
-        words = (self._quiet(f"{folder}/cpu.max") or "").split()
-        if not words:
-            quota = self._quiet(f"{folder}/cpu.cfs_quota_us")
-            words = [quota or "max", self._quiet(f"{folder}/cpu.cfs_period_us") or ""]
-        try:
-            ratio = int(words[0]) / int(words[1])
-        except (ValueError, ZeroDivisionError, IndexError):
-            return None
-        return ratio if ratio > 0 else None
 
-    def throttled(self, folder: str) -> int | None:
-        """Return how often a control group was stopped."""
-        for line in (self._quiet(f"{folder}/cpu.stat") or "").splitlines():
-            name, _, value = line.partition(" ")
-            if name == "nr_throttled":
-                return _whole(value)
+def _to(kind: Callable[[str], Any], text: str | None) -> Any:
+    """Return a number, None for what is none."""
+    try:
+        return kind(text or "")
+    except ValueError:
         return None
 
-    def _quiet(self, path: str) -> str | None:
-        """Read what one version of the control groups has and the other has not."""
-        try:
-            return (self.root / path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            return None
+
+def _sysconf(name: str) -> int | None:
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        return os.sysconf(name)
+    return None
+
+
+def _affinity() -> Collection[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return range(os.cpu_count() or 1)
 
 
 def _group_folders(reader: _Reader) -> Iterator[str]:
     """Yield the folders that may limit the CPU: this group's and those above it."""
-    groups, mounts = reader.text(_GROUPS), reader.text(_MOUNTS)
-    if groups is None or mounts is None:
+    groups, mounts = reader.text(GROUPS), reader.lines(MOUNTS)
+    if groups is None:
         return
     for line in groups.splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
@@ -259,152 +250,138 @@ def _group_folders(reader: _Reader) -> Iterator[str]:
             inside = PurePosixPath()
             if group.is_relative_to(top):
                 inside = group.relative_to(top)
-            start = mounted.relative_to("/")
-            for part in (inside, *inside.parents):
-                yield str(start / part)
-                if part == PurePosixPath():
-                    break
+            yield from dict.fromkeys(
+                str(mounted.relative_to("/") / part)
+                for part in (inside, *inside.parents)
+            )
 
 
 def _group_mounts(
-    mounts: str, *, is_v2: bool
+    mounts: Collection[list[str]], *, is_v2: bool
 ) -> Iterator[tuple[PurePosixPath, PurePosixPath]]:
     """Yield (root within the hierarchy, where it is mounted)."""
-    for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
-        place, kind = before.split(), after.split()
-        if len(place) < 5 or len(kind) < 3:
+    for words in mounts:
+        if "-" not in words[5:]:
             continue
-        is_one = kind[0] == "cgroup" and "cpu" in kind[2].split(",")
-        if kind[0] == "cgroup2" if is_v2 else is_one:
-            yield PurePosixPath(place[3]), PurePosixPath(place[4])
+        kind, *more = words[words.index("-", 5) + 1 :]
+        is_v1 = kind == "cgroup" and "cpu" in ",".join(more[1:2]).split(",")
+        if kind == "cgroup2" if is_v2 else is_v1:
+            yield PurePosixPath(words[3]), PurePosixPath(words[4])
+
+
+def _quota(reader: _Reader, folder: str) -> float | None:
+    """Return the quota of a control group in CPUs; None without one."""
+    words = reader.quiet(f"{folder}/cpu.max").split() or [
+        reader.quiet(f"{folder}/cpu.cfs_{of}_us") for of in ("quota", "period")
+    ]
+    try:
+        ratio = int(words[0]) / int(words[1])
+    except (ValueError, ZeroDivisionError, IndexError):
+        return None
+    return ratio if ratio > 0 else None
 
 
 def _counters(
     reader: _Reader, cpus: Collection[int], folders: Collection[str]
 ) -> Counters:
-    throttled = [n for n in map(reader.throttled, folders) if n is not None]
+    stops = [
+        _to(int, line.split()[1])
+        for folder in folders
+        for line in reader.quiet(f"{folder}/cpu.stat").splitlines()
+        if line.startswith("nr_throttled ")
+    ]
     # A package's count is repeated at each of its cores.
-    heat = {
-        name: _whole(reader.text(name))
-        for cpu in sorted(cpus)
+    heat = [
+        reader.number(name)
+        for cpu in cpus
         for name in reader.names(
             f"{_CPU}/cpu{cpu}/thermal_throttle", "*_throttle_count"
         )
-    }
-    events = [number for number in heat.values() if number is not None]
+    ]
     return Counters(
-        ticks=_ticks(reader.text(_STAT), cpus),
-        throttled=sum(throttled) if throttled else None,
-        heat_events=sum(events) if events else None,
+        ticks=_ticks(reader, cpus),
+        throttled=_sum(stops),
+        heat_events=_sum(heat),
         processes=_processes(reader),
     )
 
 
-def _ticks(stat: str | None, cpus: Collection[int]) -> dict[str, int] | None:
+def _sum(numbers: Collection[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def _ticks(reader: _Reader, cpus: Collection[int]) -> dict[str, int] | None:
     """Sum the states of the CPUs that count."""
     total: dict[str, int] = {}
     wanted = {f"cpu{cpu}" for cpu in cpus}
-    for line in (stat or "").splitlines():
-        name, *values = line.split()
+    for name, *values in filter(None, reader.lines(STAT)):
         if name in wanted:
             for state, value in zip(_STATES, values, strict=False):
-                total[state] = total.get(state, 0) + (_whole(value) or 0)
+                total[state] = total.get(state, 0) + (_to(int, value) or 0)
     return total or None
 
 
 def _processes(reader: _Reader) -> dict[tuple[int, str], Process] | None:
     """Read name and CPU time of all processes that can be seen."""
     found: dict[tuple[int, str], Process] = {}
+    ticks_per_s = _sysconf("SC_CLK_TCK") or 100
     for name in reader.names("proc", "[0-9]*"):
-        number = _whole(Path(name).name)
-        try:
-            stat = (reader.root / name / "stat").read_text(
-                encoding="utf-8", errors="replace"
-            )
-        except OSError:
-            continue  # it has ended
         # The name may hold spaces and brackets; nothing after the last one does.
-        before, _, after = stat.rpartition(")")
+        before, _, after = reader.quiet(f"{name}/stat").rpartition(")")
         fields = after.split()
-        if number is None or number == os.getpid() or len(fields) < 20:
+        number = _to(int, Path(name).name)
+        if number in (None, os.getpid()) or len(fields) < 20:
             continue
-        ticks = (_whole(fields[11]) or 0) + (_whole(fields[12]) or 0)
+        ticks = (_to(int, fields[11]) or 0) + (_to(int, fields[12]) or 0)
         found[number, fields[19]] = Process(
-            name=before.partition("(")[2], cpu_s=ticks / _ticks_per_s()
+            name=before.partition("(")[2], cpu_s=ticks / ticks_per_s
         )
     return found or None
 
 
-def _governors(reader: _Reader, cpus: Collection[int]) -> tuple[str, ...] | None:
-    found = [
-        reader.text(f"{_CPU}/cpu{cpu}/cpufreq/scaling_governor") for cpu in sorted(cpus)
-    ]
-    return tuple(one for one in found if one) or None
-
-
-def _turbo(reader: _Reader) -> bool | None:
-    refused = _flag(reader.text(f"{_CPU}/intel_pstate/no_turbo"))
-    if refused is not None:
-        return not refused
-    return _flag(reader.text(f"{_CPU}/cpufreq/boost"))
-
-
 def _load(reader: _Reader) -> float | None:
-    text = reader.text("proc/loadavg")
-    if text is not None:
-        return _number(text.split()[0]) if text else None
-    try:
-        # macOS has no /proc, but this.
+    words = reader.words(LOAD)
+    if words or f"/{LOAD}" not in reader.unread:
+        return _to(float, words[0]) if words else None
+    # macOS has no /proc, but this.
+    with contextlib.suppress(AttributeError, OSError):
         return os.getloadavg()[0] if reader.root == Path("/") else None
-    except (AttributeError, OSError):
-        return None
+    return None
 
 
 def _pressure(reader: _Reader) -> dict[str, float]:
     """Read the share of ten seconds in which at least one task waited."""
     found = {}
     for resource in ("cpu", "memory", "io"):
-        for line in (reader.text(f"proc/pressure/{resource}") or "").splitlines():
-            kind, *pairs = line.split()
-            value = _number(dict(p.partition("=")[::2] for p in pairs).get("avg10"))
+        for kind, *pairs in filter(None, reader.lines(f"proc/pressure/{resource}")):
+            averages = dict(pair.partition("=")[::2] for pair in pairs)
+            value = _to(float, averages.get("avg10"))
             if kind == "some" and value is not None:
                 found[resource] = value
     return found
 
 
-def _temperature(reader: _Reader) -> float | None:
-    """Return the hottest zone; the files are in thousandths of a degree."""
-    values = [
-        _whole(reader.text(name))
-        for name in reader.names("sys/class/thermal", "thermal_zone*/temp")
-    ]
-    return max((value / 1000 for value in values if value is not None), default=None)
-
-
 def _hypervisor(reader: _Reader) -> str | None:
     """Return what is known of a hypervisor, "" without one, None if unknown."""
-    named = [
-        reader.text(path)
-        for path in (
-            "sys/hypervisor/type",
-            "sys/class/dmi/id/sys_vendor",
-            "sys/class/dmi/id/product_name",
-        )
-    ]
+    folder = "sys/class/dmi/id"
+    kind, *names = map(
+        reader.text,
+        ("sys/hypervisor/type", f"{folder}/sys_vendor", f"{folder}/product_name"),
+    )
     cpuinfo = reader.text("proc/cpuinfo")
     if cpuinfo is None:
         return None
-    flags = [
-        line.partition(":")[2].split()
+    flags = {
+        word
         for line in cpuinfo.splitlines()
         if line.startswith(("flags", "Features"))
-    ]
-    if named[0] or any("hypervisor" in words for words in flags):
-        return " ".join(name for name in named if name) or "of unknown make"
+        for word in line.partition(":")[2].split()
+    }
+    if kind or "hypervisor" in flags:
+        return " ".join(filter(None, [kind, *names])) or "of unknown make"
     # Only x86 has the flag: elsewhere its absence says nothing.
-    is_x86 = any("sse2" in words for words in flags)
-    return "" if is_x86 else None
+    return "" if "sse2" in flags else None
 
 
 def _time_clock() -> tuple[float, float | None]:
@@ -414,64 +391,7 @@ def _time_clock() -> tuple[float, float | None]:
     """
     clock = time.perf_counter_ns
     calls = 2_000
-    best = min(_batch(clock, calls) for _ in range(7)) / calls
+    best_s = min(repeat("clock()", globals={"clock": clock}, number=calls, repeat=7))
     readings = [clock() for _ in range(calls)]
-    steps = [
-        after - before
-        for before, after in itertools.pairwise(readings)
-        if after > before
-    ]
-    return best, min(steps, default=None)
-
-
-def _batch(clock: Callable[[], int], calls: int) -> int:
-    start = clock()
-    for _ in range(calls):
-        clock()
-    return clock() - start
-
-
-def _affinity() -> set[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return set(os.sched_getaffinity(0))
-    return set(range(os.cpu_count() or 1))
-
-
-def _page_bytes() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def _ticks_per_s() -> int:
-    try:
-        return os.sysconf("SC_CLK_TCK")
-    except (AttributeError, ValueError, OSError):
-        return 100
-
-
-def _chosen(text: str | None) -> str | None:
-    """Return the word in brackets of ``always [madvise] never``."""
-    for word in (text or "").split():
-        if word.startswith("[") and word.endswith("]"):
-            return word[1:-1]
-    return None
-
-
-def _flag(text: str | None) -> bool | None:
-    return {"0": False, "1": True}.get(text or "")
-
-
-def _whole(text: str | None) -> int | None:
-    try:
-        return int(text or "")
-    except ValueError:
-        return None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text or "")
-    except ValueError:
-        return None
+    steps = (after - before for before, after in itertools.pairwise(readings))
+    return best_s * 1e9 / calls, min(filter(None, steps), default=None)
