@@ -24,7 +24,6 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 
-from pybench.comparison.saved_files import SavedError, read_saved
 from pybench.comparison.selfcheck.live import NAME as TRUTH_NAME
 from pybench.comparison.selfcheck.live import read_suite
 from pybench.interpreters.probe import ProbeError, _parse
@@ -40,6 +39,9 @@ from pybench.records.run import (
     SideRecord,
 )
 from pybench.records.samples import Sample
+from pybench.records.saved_files import (
+    read_saved,
+)
 from pybench.records.summary import write_summary
 from pybench.report import markdown
 from pybench.report.charts import charts_of
@@ -445,7 +447,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
             read=read_files(
                 json.dumps(document).encode(), tmp_path_factory.mktemp("g")
             ),
-            errors=(SavedError, ContentsError),
+            errors=(DocumentError, ContentsError),
         )
         for name, document in (("pytest-benchmark", stock()), ("pyperf", pyperf()))
     }

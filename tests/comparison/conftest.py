@@ -49,7 +49,8 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
     pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
     pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
     from pybench.comparison.judging import Judgement
-    from pybench.comparison.live import Comparison, Side
+    from pybench.comparison.live import Comparison
+    from pybench.comparison.sessions import Arm
     from pybench.records.run import (
         NAME,
         RecordWriter,
@@ -64,7 +65,7 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
         b: dict[str, str] | None = None,
         pairs: int | None = 1,
         seed: int = 1,
-        plant: dict[str, tuple[int, int]] | None = None,
+        injected: dict[str, tuple[int, int]] | None = None,
         folder: Path | None = None,
         **options: Any,
     ) -> tuple[Run, Judgement]:
@@ -79,7 +80,7 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
         )
         python = Path(sys.executable)
         sides = [
-            Side(
+            Arm(
                 name=name,
                 python=python,
                 environ=os.environ | (more or {}),
@@ -94,11 +95,11 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
                 sides,
                 [str(suite)],
                 folder=folder or tmp_path,
-                run=known,
+                record=known,
                 writer=writer,
                 **options,
             )
-            comparison.plant = plant or {}
-            return known, comparison.go()
+            comparison.injected = injected or {}
+            return known, comparison.run()
 
     return run

@@ -35,7 +35,8 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 from pybench.cli import main, status
 from pybench.comparison import live, pairs, suspension, worker
 from pybench.comparison.judging import judge
-from pybench.comparison.live import Comparison, ComparisonError, RefusedError, Side
+from pybench.comparison.live import Comparison
+from pybench.comparison.sessions import Arm, ComparisonError, RefusedError
 from pybench.comparison.worker import Worker, WorkerError
 from pybench.interpreters import prepare, probe, requests
 from pybench.records import run as record
@@ -100,7 +101,7 @@ hello = {
 odd("start", start, None, hello)
 say(say="hello", **hello)
 for row in hear()["rows"]:
-    outcome, reason, turn = "measured", "", 0
+    outcome, reason, kind, turn = "measured", "", None, 0
     try:
         odd("ready", start, row, hello)
         say(say="ready", row=row)
@@ -113,8 +114,9 @@ for row in hear()["rows"]:
             ns = 5_000_000 + randrange(20_000)
             say(say="sample", sample={"wall_ns": ns, "cpu_ns": ns, "waited_ns": 0})
     except Ended as end:
-        outcome, reason = end.args
-    say(say="ended", row=row, outcome=outcome, reason=reason, facts={})
+        outcome, reason, *kinds = end.args
+        kind = kinds[0] if kinds else None
+    say(say="ended", row=row, outcome=outcome, reason=reason, kind=kind, facts={})
 odd("end", start, None, hello)
 say(say="bye")
 """
@@ -128,7 +130,7 @@ if at == "sample 3" and start == 2:
 STOP_THE_CONTROLLER = STOP_ITSELF.replace("getpid", "getppid")
 TURN_THE_GIL_ON = """
 if at == "WHERE" and start == WHEN and row.endswith("second"):
-    raise Ended("void", "GIL turned on by module 'old'")
+    raise Ended("void", "GIL turned on by module 'old'", "gil turned on")
 """
 
 
@@ -163,7 +165,7 @@ def go(python: MakePython, tmp_path: Path) -> Go:
         *, a: str = "", b: str = "", pairs: int = 2, alternate: bool = False, **how: Any
     ) -> Run:
         sides = [
-            Side(
+            Arm(
                 name=name,
                 python=python(name, odd, alternate=alternate),
                 environ=os.environ,
@@ -173,8 +175,8 @@ def go(python: MakePython, tmp_path: Path) -> Go:
         run = Run(header=header(pairs))
         with RecordWriter(tmp_path / "out", run.header) as writer:
             Comparison(
-                sides, ["suite"], folder=tmp_path, run=run, writer=writer, **how
-            ).go()
+                sides, ["suite"], folder=tmp_path, record=run, writer=writer, **how
+            ).run()
         return run
 
     return compare
@@ -340,13 +342,16 @@ def test_session_that_talks_nonsense_is_named(go: Go) -> None:
     ("odd", "said"),
     [
         ("say(say='bye'); sys.exit(2)", "this row ended its session, as pytest.exit"),
-        ("print('gone', flush=True); os._exit(7)", "ended with exit 7:\n    gone"),
+        (
+            "print('gone', flush=True); os._exit(7)",
+            "exit status 7:\n    gone",
+        ),
         ("os.kill(os.getpid(), signal.SIGKILL)", "was ended by SIGKILL"),
         ("channel.shutdown(2); time.sleep(60)", "closed its socket to pybench, as a"),
-        ("say(say='ready', row=row)", "said 'ready' instead of 'sample'"),
-        ("say(say='sample', sample=[1])", "said [1] instead of a sample"),
+        ("say(say='ready', row=row)", "sent 'ready' instead of 'sample'"),
+        ("say(say='sample', sample=[1])", "sent [1] instead of a sample"),
         ("say(say='ended', row=row, outcome='measured', reason='')", "in the middle"),
-        ("channel.sendall(b'[]\\n')", "said what is no message: b'[]"),
+        ("channel.sendall(b'[]\\n')", "sent what is no message: b'[]"),
     ],
     ids=["bye", "exit", "kill", "socket", "ready", "sample", "ended", "list"],
 )
@@ -356,7 +361,7 @@ def test_row_that_takes_its_session_with_it_says_what_happened(
     """In the words of what it did, not of what was waited for."""
     monkeypatch.setattr(worker, "END_PATIENCE_S", 0.2)
     at = "if start == 2 and at == 'sample 1' and row.endswith('first'): "
-    run = go(b=at + odd, twin=False)
+    run = go(b=at + odd, control=False)
 
     [(row, _, side, reason)] = lost(run)
     assert (row, side) == (FIRST, "b")
@@ -385,7 +390,7 @@ def test_row_that_fails_in_pairs_only_is_void_and_the_other_goes_on(go: Go) -> N
     if start > 1 and at == "sample 2" and row.endswith("first"):
         raise Ended("error", "call: ValueError: now")
     """
-    run = go(a=odd, twin=False)
+    run = go(a=odd, control=False)
 
     assert counts(run) == {FIRST: 0, SECOND: 2}
     assert lost(run) == [(FIRST, 1, "a", "error: call: ValueError: now")] * 2
@@ -468,7 +473,7 @@ def test_pair_in_which_a_session_was_stopped_is_repeated(
     go: Go, alternate: bool
 ) -> None:
     """Whatever its times say; and it does not count against the row."""
-    run = go(a=STOP_ITSELF, twin=False, alternate=alternate)
+    run = go(a=STOP_ITSELF, control=False, alternate=alternate)
 
     reason = pairs.SUSPENDED
     assert sorted(lost(run)) == [(FIRST, 1, "a", reason), (SECOND, 1, "a", reason)]
@@ -481,7 +486,7 @@ def test_row_that_is_suspended_always_comes_to_an_end(
 ) -> None:
     """As under cpulimit, which stops and continues all the time."""
     monkeypatch.setattr(live, "SUSPENDED_MOST", 2)
-    run = go(a=STOP_ITSELF.replace("start == 2", "start > 1"), twin=False)
+    run = go(a=STOP_ITSELF.replace("start == 2", "start > 1"), control=False)
 
     assert counts(run) == {FIRST: 0, SECOND: 0}
     assert len(run.lost) == 4
@@ -489,7 +494,7 @@ def test_row_that_is_suspended_always_comes_to_an_end(
 
 def test_session_stopped_between_rows_costs_nothing(go: Go) -> None:
     """Nothing is measured before its first row."""
-    run = go(a=STOP_ITSELF.replace('"sample 3"', '"start"'), twin=False)
+    run = go(a=STOP_ITSELF.replace('"sample 3"', '"start"'), control=False)
 
     assert run.lost == []
 
@@ -497,7 +502,8 @@ def test_session_stopped_between_rows_costs_nothing(go: Go) -> None:
 COMMAND = """
 import sys
 from pathlib import Path
-from pybench.interpreters import prepare, worker
+from pybench.comparison import worker
+from pybench.interpreters import prepare
 pythons = iter(sys.argv.pop(1).split(":"))
 prepare.prepare = lambda *_, **__: prepare.Environment(
     python=Path(next(pythons)), made=False
@@ -624,7 +630,7 @@ def test_session_that_does_not_end_is_ended(
         session.await_hello()
         session.choose([FIRST])
         session.await_row(FIRST)
-        session.tell(do="sample", numbers={"count": 1})
+        session.send(do="sample", numbers={"count": 1})
         wait_until(lambda: len(marked(tmp_path)) == 2)
 
     wait_until(lambda: not marked(tmp_path))
@@ -654,9 +660,9 @@ def test_rows_that_a_kill_left_unsaid_are_tried_out_again(
     first = next(i for i, line in enumerate(lines) if b'"record":"row"' in line)
     path.write_bytes(b"".join(lines[: first + 1]))
     run = read_run(tmp_path / "out")
-    sides = [Side(name=n, python=python(n), environ=os.environ) for n in "ab"]
+    sides = [Arm(name=n, python=python(n), environ=os.environ) for n in "ab"]
     with RecordWriter(tmp_path / "out", None) as writer:
-        Comparison(sides, ["suite"], folder=tmp_path, run=run, writer=writer).go()
+        Comparison(sides, ["suite"], folder=tmp_path, record=run, writer=writer).run()
 
     assert counts(run) == {FIRST: 2, SECOND: 2}
 
@@ -718,7 +724,7 @@ def test_clock_that_is_set_back_changes_nothing(
     times = iter(range(10**9, 0, -3600))
     monkeypatch.setattr(time, "time", lambda: float(next(times)))
     told: list[live.Progress] = []
-    run = go(tell=told.append, budget_s=600.0)
+    run = go(on_progress=told.append, budget_s=600.0)
 
     assert counts(run) == {FIRST: 2, SECOND: 2}
     elapsed = [one.elapsed_s for one in told]
@@ -873,7 +879,7 @@ def test_session_whose_socket_is_closed_says_how_it_ended(
         session.await_hello()
         session.choose([FIRST])
         session.await_row(FIRST)
-        with pytest.raises(WorkerError, match=r"a: ended with exit 1:\n +no more"):
+        with pytest.raises(WorkerError, match=r"a: ended with .* 1:\n +no more"):
             session.sample({"count": 1})
 
 

@@ -14,10 +14,11 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.comparison import judging, live, pairs, worker
-from pybench.comparison.live import ComparisonError
 from pybench.comparison.pair_details import details
+from pybench.comparison.sessions import ComparisonError
 from pybench.comparison.summary import summarise
 from pybench.records.outcomes import MEASURED
+from pybench.records.row_names import CellKey
 from pybench.records.run import PairRecord, read_run
 
 Compare = Callable[..., Any]
@@ -57,7 +58,7 @@ def pairs_of(run: Any, row: str) -> list[PairRecord]:
 
 def test_rows_take_turns_in_fresh_processes(compare: Compare) -> None:
     """Every pair: both sides and the copy, equal samples, one hash seed, one count."""
-    run, judgement = compare(pairs=2, twin=True)
+    run, judgement = compare(pairs=2, control=True)
 
     assert [*run.rows] == [FIRST, SECOND]
     for row in run.rows:
@@ -105,7 +106,7 @@ def test_a_row_that_prepares_for_long_takes_few_samples(
     """What it times is next to nothing; what it takes is what counts."""
     (suite / "test_rows.py").write_text(SLOW_SETUP_ROW)
 
-    run, _ = compare(twin=False)
+    run, _ = compare(control=False)
 
     [(name, row)] = run.rows.items()
     [pair] = pairs_of(run, name)
@@ -129,7 +130,7 @@ def test_a_side_that_is_much_slower_gets_fewer_calls_as_its_partner_does(
 ) -> None:
     """What fills five milliseconds on the baseline is four tenths of a second there."""
     (suite / "test_slow.py").write_text(SLOW_ROW)
-    run, judgement = compare(b={"NAP_S": "0.01"}, twin=False)
+    run, judgement = compare(b={"NAP_S": "0.01"}, control=False)
 
     row = run.rows[SLOW]
     [pair] = pairs_of(run, SLOW)
@@ -166,9 +167,9 @@ def test_a_clear_change_is_measured_on_with_fewer_samples(
 ) -> None:
     """Its signs are wanted, not its digits; other rows go on as they were."""
     monkeypatch.setattr(
-        live, "clear_changes", lambda run: {(FIRST, "b")} if run.pairs else {}
+        live, "clear_changes", lambda run: {CellKey("b", FIRST)} if run.pairs else {}
     )
-    run, _ = compare(pairs=2, twin=False)
+    run, _ = compare(pairs=2, control=False)
 
     lengths = {
         row: [len(pair.samples["b"][0]) - pairs.WARMUPS for pair in pairs_of(run, row)]
@@ -191,7 +192,7 @@ def test_a_pair_that_takes_too_long_ends_early_and_the_next_does_less(
     monkeypatch.setattr(
         live, "shortened", lambda numbers, ns: asked(numbers, 2 * pairs.SAMPLE_MOST_NS)
     )
-    run, _ = compare(pairs=2, twin=False)
+    run, _ = compare(pairs=2, control=False)
 
     first, second = pairs_of(run, FIRST)
     least = pairs.WARMUPS + pairs.TIMED_LEAST
@@ -237,7 +238,7 @@ def test_counts_are_those_of_the_baseline_and_a_twentieth_more_where_planted(
     (suite / "test_counting.py").write_text(COUNTING_ROW)
     files = {side: tmp_path / f"calls-{side}" for side in "ab"}
     sides = {side: {"CALLS": str(path)} for side, path in files.items()}
-    run, _ = compare(**sides, plant={COUNTING: (21, 20)})
+    run, _ = compare(**sides, injected={COUNTING: (21, 20)})
 
     count = run.rows[COUNTING].numbers["count"]
     assert count % 20 == 0
@@ -301,7 +302,7 @@ def test_who_waits_has_the_margin_of_that_and_nobody_else(
         ("raise", "error", "of the row"),
         ("late", "error", "in the middle"),
         ("die", "error", "SIGSEGV"),
-        ("exit", "error", "exit 3"),
+        ("exit", "error", "exit status 3"),
     ],
 )
 def test_row_that_fails_on_one_side_costs_only_itself(
@@ -323,7 +324,6 @@ def test_row_that_hangs_is_ended(
     compare: Compare, suite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "PATIENCE_S", 1.0)
-    monkeypatch.setattr(worker.Worker.hear, "__defaults__", (1.0,))
     (suite / "test_odd.py").write_text(ODD_ROW)
     run, judgement = compare(b={"ODD": "hang"})
 
@@ -361,7 +361,7 @@ def test_pair_that_dies_is_repeated_once_then_the_row_is_void(
 
     cell = judgement.cell(FLAKY, "b")
     assert (cell.verdict is not None) is has_verdict
-    assert has_verdict or "exit 9" in cell.reason
+    assert has_verdict or "exit status 9" in cell.reason
     assert {one.row for one in run.lost} == {FLAKY}
     assert len(pairs_of(run, FIRST)) == len(pairs_of(run, SECOND)) == 1
 
@@ -469,9 +469,9 @@ def test_run_goes_on_where_it_was(compare: Compare, tmp_path: Path) -> None:
 
 def test_progress_is_told_between_lots(compare: Compare) -> None:
     told: list[Any] = []
-    compare(tell=told.append)
+    compare(on_progress=told.append)
 
-    assert [one.stage for one in told[:2]] == ["trying out side"] * 2
+    assert [one.stage for one in told[:2]] == ["calibrating interpreter"] * 2
     assert told[-1].rows == 2
     assert told[-1].left_s is not None
     assert all(one.elapsed_s >= 0 for one in told)

@@ -12,7 +12,8 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.cli import status
-from pybench.comparison.live import LOST_MOST, UNSTABLE
+from pybench.comparison.calibration import UNSTABLE
+from pybench.comparison.live import LOST_MOST
 from pybench.comparison.pairs import ABSENT
 from pybench.comparison.summary import exit_code, summarise
 from pybench.records.outcomes import ERROR, MEASURED, SKIPPED
@@ -75,7 +76,7 @@ def test_odd_rows_cost_only_themselves(
 ) -> None:
     """All of them in one suite, whose rows that are well are compared."""
     (suite / "test_odd.py").write_text(SUITE)
-    run, judgement = compare(twin=False)
+    run, judgement = compare(control=False)
 
     odd = "suite/test_odd.py::test_"
     assert read_run(tmp_path / "out").rows == run.rows
@@ -129,7 +130,7 @@ def test_skipped(benchmark):
 
 def test_rows_without_a_value_are_no_failure(compare: Compare, suite: Path) -> None:
     (suite / "test_quiet.py").write_text(QUIET)
-    run, judgement = compare(twin=False)
+    run, judgement = compare(control=False)
 
     reasons = {
         row.rpartition("::")[2]: record.reasons.get("b")
@@ -164,7 +165,7 @@ def test_a_name_that_changes_after_all_was_tried_out_is_lost_alone(
     compare: Compare, suite: Path
 ) -> None:
     (suite / "test_late.py").write_text(LATE)
-    run, judgement = compare(twin=False)
+    run, judgement = compare(control=False)
 
     row = "suite/test_late.py::test_late[tried]"
     assert run.rows[row].outcomes == {"a": MEASURED, "b": MEASURED}
@@ -194,7 +195,7 @@ def test_a_file_that_cannot_be_collected_costs_only_itself(
         (suite / name / "test_same.py").write_text(SAME)
     (suite / "test_broken.py").write_text(BROKEN)
     (suite / "test_lone.py").write_text(ON_A)
-    run, _ = compare(b={"LACKS": "1"}, twin=False)
+    run, _ = compare(b={"LACKS": "1"}, control=False)
 
     assert {row for row, found in run.pairs.items() if found} == {
         "suite/test_rows.py::test_first",

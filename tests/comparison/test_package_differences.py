@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
-from pybench.comparison.live import RefusedError
+from pybench.comparison.sessions import RefusedError
 from pybench.comparison.summary import summarise
 from pybench.interpreters.package_differences import package_differences
 from pybench.records.run import (

@@ -12,20 +12,20 @@ import pytest
 pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
-from pybench.comparison import saved_files
 from pybench.comparison.judging import COMPUTATION, MEMORY, STARTUP
 from pybench.comparison.mean_groups import CONTENDED, NATIVE
 from pybench.comparison.saved_comparison import LIMITS, compare_saved, exit_code
-from pybench.comparison.saved_files import (
+from pybench.records import saved_files
+from pybench.records.documents import DocumentError
+from pybench.records.identity import identity_document
+from pybench.records.saved_comparison import CONTROL, SavedComparison, SavedRowSummary
+from pybench.records.saved_files import (
     Saved,
-    SavedError,
     SavedRow,
     holds_run,
     is_saved,
     read_saved,
 )
-from pybench.records.identity import identity_document
-from pybench.records.saved_comparison import CONTROL, SavedComparison, SavedRowSummary
 from pybench.statistics.unpaired import FASTER, INCONCLUSIVE, ONE_PROCESS, SLOWER
 from pybench.target.process.identity import read_identity
 
@@ -202,7 +202,7 @@ def test_what_cannot_be_read_is_named(
     """Each message begins with the file."""
     path = write(tmp_path / "some.json", document)
 
-    with pytest.raises(SavedError, match=rf"(?s)^\S*some\.json.*({said})"):
+    with pytest.raises(DocumentError, match=rf"(?s)^\S*some\.json.*({said})"):
         read_saved(path)
 
 
@@ -211,17 +211,17 @@ def test_equal_names_are_refused(tmp_path: Path, make: Any) -> None:
     document = make({"a": [[1.0]]} if make is pyperf else {"a": 1.0})
     document["benchmarks"] *= 3
 
-    with pytest.raises(SavedError, match=r"more than once, such as 'a' \(3 times\)"):
+    with pytest.raises(DocumentError, match=r"more than once, such as 'a' \(3 times\)"):
         read_saved(write(tmp_path / "f.json", document))
 
 
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SavedError, match=r"gone\.json: No such file"):
+    with pytest.raises(DocumentError, match=r"gone\.json: No such file"):
         read_saved(tmp_path / "gone.json")
-    with pytest.raises(SavedError, match="a folder, and not of a run"):
+    with pytest.raises(DocumentError, match="a folder, and not of a run"):
         read_saved(tmp_path)
     (tmp_path / "small.json.gz").write_bytes(b"\x1f\x8b\x08")
-    with pytest.raises(SavedError, match="gunzip"):
+    with pytest.raises(DocumentError, match="gunzip"):
         read_saved(tmp_path / "small.json.gz")
 
 
@@ -230,7 +230,7 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with (tmp_path / "huge.json").open("wb") as file:
         file.truncate(saved_files.MOST_BYTES + 1)
 
-    with pytest.raises(SavedError, match=r"huge\.json: larger than 500 MB"):
+    with pytest.raises(DocumentError, match=r"huge\.json: larger than 500 MB"):
         read_saved(tmp_path / "huge.json")
 
 
@@ -397,12 +397,12 @@ def test_files_without_a_common_row_are_refused(tmp_path: Path) -> None:
     files = sides(tmp_path, then, pyperf({"b": [[1.0]]}))
 
     said = r"f1\.json and \S*f0\.json have no row in common: b there, a0, a1, a2 and 2"
-    with pytest.raises(SavedError, match=said):
+    with pytest.raises(DocumentError, match=said):
         compare_saved(files)
 
 
 def test_one_file_is_too_few(tmp_path: Path) -> None:
-    with pytest.raises(SavedError, match=r"f0\.json: one file has nothing"):
+    with pytest.raises(DocumentError, match=r"f0\.json: one file has nothing"):
         compare_saved(sides(tmp_path, stock({CHURN: 1.0})))
 
 

@@ -18,8 +18,8 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from pybench.comparison.saved_comparison import compare_saved
-from pybench.comparison.saved_files import Saved, SavedRow
 from pybench.notebook.loaded import Loaded
+from pybench.records.saved_files import Saved, SavedRow
 from pybench.report import markdown, show
 from pybench.report.contents import Contents
 from pybench.report.exports.stock import pytest_benchmark_json

@@ -16,9 +16,9 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 from rich.console import Console
 
 from pybench.comparison.saved_comparison import compare_saved
-from pybench.comparison.saved_files import Saved, SavedRow
 from pybench.records.extremes import Extreme
 from pybench.records.saved_comparison import SavedComparison
+from pybench.records.saved_files import Saved, SavedRow
 from pybench.report import markdown, show
 
 STEADY = [1.0, 1.01, 0.99, 1.005]

@@ -17,7 +17,8 @@ from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
 from pybench.progress import Meter
 
 if TYPE_CHECKING:
-    from pybench.comparison.live import Progress, Side
+    from pybench.comparison.live import Progress
+    from pybench.comparison.sessions import Arm
     from pybench.interpreters.requests import Requested
     from pybench.records.run import Run, RunHeader
     from pybench.records.summary import Summary
@@ -136,8 +137,11 @@ def check_length(options: argparse.Namespace) -> None:
 
 def kind_of(word: str) -> str:
     """Tell what a word means: `INTERPRETER`, `RUN` or `SAVED`."""
-    from pybench.comparison.saved_files import holds_run, is_saved
     from pybench.interpreters.requests import is_kind
+    from pybench.records.saved_files import (
+        holds_run,
+        is_saved,
+    )
 
     if is_kind(word):
         return INTERPRETER
@@ -191,8 +195,8 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
 
     from pybench.comparison.process_spread import recall
     from pybench.comparison.saved_comparison import compare_saved, exit_code
-    from pybench.comparison.saved_files import SavedError, read_saved
     from pybench.records.documents import DocumentError
+    from pybench.records.saved_files import read_saved
     from pybench.report import markdown, show
 
     compare_options.refuse(options, compare_options.SAVED)
@@ -200,7 +204,7 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
         files = [read_saved(Path(word)) for word in words]
         extreme = recall(files[0].machine, extremes_folder())
         comparison = compare_saved(files, compare_options.margin_of(options), extreme)
-    except (SavedError, DocumentError) as error:
+    except DocumentError as error:
         raise UsageError(str(error)) from None
     if options.format == "md":
         print(markdown(comparison, most_characters=options.max_chars), end="")
@@ -221,7 +225,8 @@ def extremes_folder() -> Path:
 
 def live(words: Sequence[str], options: argparse.Namespace) -> int:
     """Measure and decide."""
-    from pybench.comparison.live import Comparison, ComparisonError, RefusedError
+    from pybench.comparison.live import Comparison
+    from pybench.comparison.sessions import ComparisonError, RefusedError
     from pybench.comparison.summary import summarise
     from pybench.comparison.worker import WorkerError
     from pybench.interpreters.find import unlike
@@ -253,13 +258,13 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
                 [str(suite)],
                 selecting=words_of_pytest,
                 folder=Path.cwd(),
-                run=run,
+                record=run,
                 writer=writer,
-                tell=shown(meter),
+                on_progress=shown(meter),
                 budget_s=options.budget,
             )
             try:
-                comparison.go()
+                comparison.run()
             except KeyboardInterrupt:
                 interrupted = True
             except (ComparisonError, WorkerError, OSError, DocumentError) as error:
@@ -387,9 +392,9 @@ def new_run(
 
 def ready(
     requested: "Sequence[Requested]", options: argparse.Namespace
-) -> "tuple[list[Side], list[str]]":
+) -> "tuple[list[Arm], list[str]]":
     """Make an environment of each side; one that fails is left out and named."""
-    from pybench.comparison.live import Side
+    from pybench.comparison.sessions import Arm
     from pybench.interpreters.prepare import PrepareError, prepare
 
     each = packages_of(options.packages, len(requested))
@@ -411,7 +416,7 @@ def ready(
                 file=sys.stderr,
             )
         sides.append(
-            Side(
+            Arm(
                 name=one.name,
                 python=made.python,
                 environ=environ,

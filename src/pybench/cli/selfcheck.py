@@ -1,6 +1,7 @@
 """``pybench selfcheck``: how often the verdicts are right on this machine."""
 
 import argparse
+import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ def add_selfcheck(subcommands: Any) -> None:
     """Add ``pybench selfcheck``."""
     parser = subcommands.add_parser(
         "selfcheck",
-        help="compare an interpreter with itself, and find planted changes",
+        help="compare an interpreter with itself, and find injected changes",
         description="Measure how often the verdicts of this tool are right on this "
         "machine. It takes long, and none of it is part of the tests.",
     )
@@ -37,7 +38,7 @@ def add_selfcheck(subcommands: Any) -> None:
         "live",
         help="whole suites of an interpreter against itself",
         description="Measure suites of rows drawn from the benchmarks, both sides the "
-        "same file, some of them with a planted change. Suites that are in -o already "
+        "same file, some of them with a injected change. Suites that are in -o already "
         "are read, not measured again.",
     )
     live.add_argument("python", metavar="PY", help="as for pybench compare")
@@ -87,18 +88,18 @@ def add_selfcheck(subcommands: Any) -> None:
 def check_live(options: argparse.Namespace) -> int:
     """Measure suites, then say what all of them gave."""
     host_needs()
-    from pybench.comparison.live import ComparisonError, Side
     from pybench.comparison.selfcheck import live
+    from pybench.comparison.sessions import Arm, ComparisonError
     from pybench.records.documents import DocumentError
 
     options.benchmarks = []
     suite = suite_of(options)
     python = prepared(options.python)
-    sides = [Side(name=name, python=python, environ=environment()) for name in "AB"]
+    sides = [Arm(name=name, python=python, environ=environment()) for name in "AB"]
     found = []
     try:
         with Meter() as meter:
-            known = live.try_out(sides[0], suite, options.output, shown(meter))
+            known = live.calibrate_suite(sides[0], suite, options.output, shown(meter))
         for number in range(1, options.suites + 1):
             folder = options.output / f"suite-{number}"
             if not (folder / live.NAME).is_file():
@@ -110,8 +111,8 @@ def check_live(options: argparse.Namespace) -> int:
                         seed=options.seed + number,
                         margin=options.margin,
                         pairs=options.pairs,
-                        planted=(options.planted, options.planted_others),
-                        tell=shown(meter),
+                        injected=(options.planted, options.planted_others),
+                        on_progress=shown(meter),
                     )
             found.append(live.read_suite(folder))
             print(line_of(number, found[-1]), flush=True)
@@ -131,7 +132,7 @@ def remembered(folder: Path, suite: "Suite") -> str:
 
     extreme = extreme_of(read_run(folder), suite.truth.planted)
     if extreme is None:
-        return "  no row has two processes that nothing was planted in"
+        return "  no row has two processes that nothing was injected into"
     path = remember(extreme, extremes_folder())
     return (
         f"  two processes of one row differed by {extreme.ratio:.3g} at most "
@@ -223,26 +224,16 @@ def check_replay(options: argparse.Namespace) -> int:
 
 
 def check_others(options: argparse.Namespace) -> int:
-    """Ask the other tools, then this one."""
+    """Ask the other tools, then this one, by a script of the checkout."""
     host_needs()
-    from pybench.comparison.live import ComparisonError
-    from pybench.comparison.selfcheck import others
-    from pybench.records.documents import DocumentError
     from pybench.records.run import NAME
 
+    script = Path(__file__).parents[3] / "scripts" / "other_tools.py"
+    if not script.is_file():
+        raise UsageError("selfcheck others needs a checkout of pybench, for its script")
     folder = options.output.absolute()
     if (folder / "pybench" / NAME).exists():
         raise UsageError(f"{folder} has such a check already: another -o")
     python = prepared(options.python, ["pyperf"])
-    others.write_suite(folder)
-    try:
-        for said in others.ask_all(python, folder, environment(), options.seed):
-            print(
-                f"{said.tool}: {said.different} of {said.rows} rows called different, "
-                f"{said.elapsed_s:.0f} s",
-                flush=True,
-            )
-    except (ComparisonError, DocumentError, others.OtherError) as error:
-        print(f"pybench: error: {error}", file=sys.stderr)
-        return FAILED
-    return OK
+    main = runpy.run_path(str(script))["main"]
+    return int(main(python, folder, environment(), options.seed))

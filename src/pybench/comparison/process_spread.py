@@ -18,18 +18,7 @@ from pathlib import Path
 from pybench.records.documents import DocumentError
 from pybench.records.extremes import Extreme, read_extreme
 from pybench.records.files import write_file
-from pybench.records.identity import Identity
 from pybench.records.run import Run
-
-
-def machine_of(identity: Identity) -> dict[str, str]:
-    """Return what of an identity is the machine's, in words."""
-    return {
-        "CPU": identity.cpu_model,
-        "architecture": identity.machine,
-        "system": identity.system,
-        "usable CPUs": str(identity.usable_cpus),
-    }
 
 
 def extreme_of(run: Run, leave_out: Collection[str] = ()) -> Extreme | None:
@@ -64,7 +53,7 @@ def extreme_of(run: Run, leave_out: Collection[str] = ()) -> Extreme | None:
         rows=rows,
         processes=processes,
         started=run.header.started,
-        machine=machine_of(run.baseline.identity),
+        machine=run.baseline.identity.machine_facts,
     )
 
 

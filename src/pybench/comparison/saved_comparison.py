@@ -1,8 +1,8 @@
-"""What saved files say of each row, complete enough for every face of a report.
+"""What saved files say of each row, complete enough for every format of a report.
 
-Nothing in them took turns. `pybench.statistics.unpaired` says what may be told all
-the same, and here that is put beside both times, the ratio and the
-means of the ratios, which are there for every row that both files have.
+Nothing in them was interleaved. `pybench.statistics.unpaired` says what may be told all
+the same, and here that is put beside both times, the ratio and the means of the ratios,
+which are there for every row that both files have.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from pybench.comparison.mean_groups import (
     kind_of,
 )
 from pybench.comparison.mean_groups import STARTUP as STARTUP_KIND
-from pybench.comparison.saved_files import PYPERF, Saved, SavedError
 from pybench.comparison.summary import FAIL_ON
 from pybench.interpreters.requests import is_kind
+from pybench.records.documents import DocumentError
 from pybench.records.extremes import Extreme
+from pybench.records.row_names import row_name
 from pybench.records.saved_comparison import (
     CONTROL,
     LeftOut,
@@ -37,6 +38,7 @@ from pybench.records.saved_comparison import (
     SavedRowSummary,
     size,
 )
+from pybench.records.saved_files import PYPERF, Saved, SavedRow
 from pybench.statistics.unpaired import (
     FASTER,
     INCONCLUSIVE,
@@ -53,7 +55,7 @@ LIMITS = (
 
 _NAMED = 3
 
-# Characters of the name of a side, as `pybench.interpreters.requests` takes them.
+# Characters of the name of an arm, as `pybench.interpreters.requests` takes them.
 _NAME_MOST = 31
 
 
@@ -73,13 +75,13 @@ def compare_saved(
 
     Raises
     ------
-    SavedError
+    DocumentError
         For fewer than two files, or two that have no row in common.
     """
     if len(files) < 2:
-        raise SavedError(
-            f"{', '.join(str(one.path) for one in files)}: one file has nothing to be "
-            "compared with: name another one"
+        raise DocumentError(
+            f"{', '.join(str(file.path) for file in files)}: one file has nothing to "
+            "be compared with: name another one"
         )
     names = _names(files)
     baseline, first = files[0], names[0]
@@ -89,30 +91,47 @@ def compare_saved(
     notes: list[str] = []
     for other, name in zip(files[1:], names[1:], strict=True):
         common = _common(baseline, other)
-        yardsticks = _yardsticks(baseline, other, common)
-        drift = drift_of(yardsticks)
-        facts.append(_file(other, name, drift=drift, yardsticks=len(yardsticks)))
+        controls = _machine_controls(baseline, other, common)
+        drift = drift_of(controls)
+        facts.append(_file(other, name, drift=drift, controls=len(controls)))
         unlike = _unlike(baseline, other)
         if unlike:
             notes.append(f"{name} was measured on another machine: {unlike}")
-        contenders = len(files) - 1
-        rows += _rows(
-            baseline, other, name, common, yardsticks, margin, contenders, unlike,
-            extreme.ratio if extreme else math.inf,
-        )  # fmt: skip
+        judged = changes(
+            {
+                row: (baseline.rows[row].times_s, other.rows[row].times_s)
+                for row in common
+                if row not in controls
+            },
+            drift,
+            margin,
+            contenders=len(files) - 1,
+        )
+        rows += [
+            _row(baseline, other, name, row, judged.get(row), unlike, extreme)
+            for row in common
+        ]
         one_sided += _one_sided(baseline, other, first, name)
-    counts = {
-        name: dict(Counter(row.word for row in rows if row.side == name))
-        for name in names[1:]
-    }
     return SavedComparison(
         verdict="; ".join(
-            f"{name} against {first}: {_counted(counts[name], _beyond(rows, name))}"
-            for name in names[1:]
+            f"{name} against {first}: {_counted(_of(rows, name))}" for name in names[1:]
         ),
         limits=LIMITS,
-        counts=counts,
-        reasons={name: _reasons(rows, name) for name in names[1:]},
+        counts={
+            name: dict(Counter(row.word for row in _of(rows, name)))
+            for name in names[1:]
+        },
+        # Reasons that do not depend on the row have no number of it.
+        reasons={
+            name: dict(
+                Counter(
+                    row.reason
+                    for row in _of(rows, name)
+                    if row.reason and row.explained is None
+                )
+            )
+            for name in names[1:]
+        },
         files=tuple(facts),
         means=tuple(mean for name in names[1:] for mean in _means(rows, name)),
         rows=tuple(rows),
@@ -123,8 +142,8 @@ def compare_saved(
         notes=tuple(notes),
         left_out=tuple(
             LeftOut(file=name, row=row, reason=reason)
-            for one, name in zip(files, names, strict=True)
-            for row, reason in one.left_out.items()
+            for file, name in zip(files, names, strict=True)
+            for row, reason in file.left_out.items()
         ),
     )
 
@@ -135,25 +154,25 @@ def exit_code(comparison: SavedComparison, *, fail_on: str | None, strict: bool)
     0 nothing confirmed; 1 confirmed under ``--fail-on``; 3 undecided rows under
     ``--strict``.
     """
-    found = {row.word for row in comparison.rows}
-    if fail_on and found & {*FAIL_ON[fail_on]}:
+    words = {row.word for row in comparison.rows}
+    if fail_on and words & {*FAIL_ON[fail_on]}:
         return 1
-    return 3 if strict and INCONCLUSIVE in found else 0
+    return 3 if strict and INCONCLUSIVE in words else 0
 
 
 def _names(files: Sequence[Saved]) -> list[str]:
     """Name each by its file, by its path where two files share a name."""
-    for names in ([one.path.stem for one in files], [str(one.path) for one in files]):
+    for names in ([file.path.stem for file in files], [str(f.path) for f in files]):
         if len({*names}) == len(names):
             return names
-    return [f"{one.path.stem}#{number}" for number, one in enumerate(files, start=1)]
+    return [f"{file.path.stem}#{number}" for number, file in enumerate(files, start=1)]
 
 
 def _common(baseline: Saved, other: Saved) -> list[str]:
     common = [name for name in baseline.rows if name in other.rows]
     if common:
         return common
-    raise SavedError(
+    raise DocumentError(
         f"{other.path} and {baseline.path} have no row in common: "
         f"{_some(other.rows)} there, {_some(baseline.rows)} here; compare files of "
         "one suite, collected from one folder"
@@ -166,22 +185,23 @@ def _some(rows: Mapping[str, object]) -> str:
     return f"{named} and {more} more" if more > 0 else named
 
 
-def _yardsticks(
+def _machine_controls(
     baseline: Saved, other: Saved, common: Sequence[str]
 ) -> dict[str, tuple[float, float]]:
     """Return the times of the rows that show the machine, then and now."""
     return {
-        name: (
-            statistics.median(baseline.rows[name].times_s),
-            statistics.median(other.rows[name].times_s),
-        )
+        name: (_time_s(baseline.rows[name]), _time_s(other.rows[name]))
         for name in common
         if baseline.rows[name].group == other.rows[name].group == YARDSTICK_GROUP
     }
 
 
+def _time_s(row: SavedRow) -> float:
+    return statistics.median(row.times_s)
+
+
 def _file(
-    saved: Saved, name: str, *, drift: float | None = None, yardsticks: int = 0
+    saved: Saved, name: str, *, drift: float | None = None, controls: int = 0
 ) -> SavedFile:
     return SavedFile(
         name=name,
@@ -190,7 +210,7 @@ def _file(
         interpreter=saved.interpreter,
         rows=len(saved.rows),
         drift=None if drift is None else math.expm1(drift),
-        yardsticks=yardsticks,
+        yardsticks=controls,
     )
 
 
@@ -203,60 +223,49 @@ def _unlike(baseline: Saved, other: Saved) -> str:
     )
 
 
-def _rows(
+def _row(
     baseline: Saved,
     other: Saved,
     side: str,
-    common: Sequence[str],
-    yardsticks: Mapping[str, tuple[float, float]],
-    margin: float,
-    contenders: int,
+    name: str,
+    change: Change | None,
     unlike: str,
-    widest: float,
-) -> Iterator[SavedRowSummary]:
-    judged = changes(
-        {
-            name: (baseline.rows[name].times_s, other.rows[name].times_s)
-            for name in common
-            if name not in yardsticks
-        },
-        drift_of(yardsticks),
-        margin,
-        contenders,
+    extreme: Extreme | None,
+) -> SavedRowSummary:
+    """Summarise one row; `change` is None for a control."""
+    then, now = baseline.rows[name], other.rows[name]
+    word, reason, explained = CONTROL, "", math.inf
+    ratio = _time_s(now) / _time_s(then)
+    if change is not None:
+        word, reason, ratio = change.word, change.reason, change.ratio
+        explained = change.explained
+    if unlike and word in (SLOWER, FASTER):
+        word, explained = INCONCLUSIVE, math.inf
+        reason = f"measured on another machine: {unlike}"
+    unreplicated = len(then.times_s) == len(now.times_s) == 1
+    widest = extreme.ratio if extreme else math.inf
+    is_open = word == INCONCLUSIVE and not unlike
+    is_python = baseline.tool == PYPERF
+    return SavedRowSummary(
+        row=name,
+        part=COMPUTATION if is_python else part_of(name),
+        group=then.group,
+        side=side,
+        word=word,
+        reason=reason,
+        ratio=ratio,
+        explained=explained if explained < math.inf else None,
+        unreplicated=unreplicated,
+        beyond=is_open and unreplicated and size(ratio) > math.log(widest),
+        baseline_s=_time_s(then),
+        side_s=_time_s(now),
+        baseline_processes=len(then.times_s),
+        side_processes=len(now.times_s),
+        # That a row waits, a saved file does not say.
+        kind=PYTHON
+        if is_python
+        else kind_of(name, then.group, threads=then.threads, waits=False),
     )
-    for name in common:
-        then, now = baseline.rows[name].times_s, other.rows[name].times_s
-        baseline_s, side_s = statistics.median(then), statistics.median(now)
-        change = judged.get(name) or Change(
-            word=CONTROL,
-            reason="",
-            ratio=side_s / baseline_s,
-            explained=math.inf,
-        )
-        if unlike and change.word in (SLOWER, FASTER):
-            reason = f"measured on another machine: {unlike}"
-            change = Change(
-                word=INCONCLUSIVE, reason=reason, ratio=change.ratio, explained=math.inf
-            )
-        unreplicated = len(then) == len(now) == 1
-        is_open = change.word == INCONCLUSIVE and not unlike
-        yield SavedRowSummary(
-            row=name,
-            part=COMPUTATION if baseline.tool == PYPERF else part_of(name),
-            group=baseline.rows[name].group,
-            side=side,
-            word=change.word,
-            reason=change.reason,
-            ratio=change.ratio,
-            explained=change.explained if change.explained < math.inf else None,
-            unreplicated=unreplicated,
-            beyond=is_open and unreplicated and size(change.ratio) > math.log(widest),
-            baseline_s=baseline_s,
-            side_s=side_s,
-            baseline_processes=len(then),
-            side_processes=len(now),
-            kind=_kind(baseline, name),
-        )
 
 
 def _one_sided(
@@ -264,28 +273,25 @@ def _one_sided(
 ) -> Iterator[OneSided]:
     pairs = ((baseline, other, first, name), (other, baseline, name, first))
     for here, there, has, lacks in pairs:
-        rows = tuple(
-            row
-            for row in here.rows
-            if row not in there.rows and row not in there.left_out
-        )
+        known = there.rows.keys() | there.left_out.keys()
+        rows = tuple(row for row in here.rows if row not in known)
         if rows:
             yield OneSided(only_in=has, not_in=lacks, rows=rows)
 
 
-def _beyond(rows: Sequence[SavedRowSummary], side: str) -> int:
-    return sum(row.beyond for row in rows if row.side == side)
+def _of(rows: Sequence[SavedRowSummary], side: str) -> list[SavedRowSummary]:
+    return [row for row in rows if row.side == side]
 
 
-def _counted(counts: Mapping[str, int], beyond: int) -> str:
-    words = (SLOWER, FASTER, INCONCLUSIVE, CONTROL)
-    said = [
+def _counted(rows: Sequence[SavedRowSummary]) -> str:
+    counts = Counter(row.word for row in rows)
+    beyond = sum(row.beyond for row in rows)
+    return ", ".join(
         f"{counts[word]} {word}"
         + f" ({beyond} marked !)" * (word == INCONCLUSIVE and beyond > 0)
-        for word in words
-        if counts.get(word)
-    ]
-    return ", ".join(said)
+        for word in (SLOWER, FASTER, INCONCLUSIVE, CONTROL)
+        if counts[word]
+    )
 
 
 def _command(files: Sequence[Saved]) -> str:
@@ -297,7 +303,7 @@ def _command(files: Sequence[Saved]) -> str:
     command = ["pybench", "compare", *words]
     if all(file.tool == PYPERF for file in files):
         return shlex.join([*command, "--suite", "SUITE"])
-    tops = {PurePosixPath(row.partition("::")[0]).parts[:1] for row in files[0].rows}
+    tops = {PurePosixPath(row_name(row).path).parts[:1] for row in files[0].rows}
     if tops != {("benchmarks",)}:
         command += ["--suite", "".join(tops.pop()) if len(tops) == 1 else "."]
     return shlex.join(command)
@@ -324,25 +330,6 @@ def _plain_names(files: Sequence[Saved]) -> list[str]:
     return [f"side{number}" for number, _ in enumerate(files, start=1)]
 
 
-def _reasons(rows: Sequence[SavedRowSummary], side: str) -> dict[str, int]:
-    """Count the reasons that do not depend on the row: those have no number of it."""
-    return dict(
-        Counter(
-            row.reason
-            for row in rows
-            if row.side == side and row.reason and row.explained is None
-        )
-    )
-
-
-def _kind(saved: Saved, name: str) -> str:
-    """Return the kind of a row; that it waits, a saved file does not say."""
-    if saved.tool == PYPERF:
-        return PYTHON
-    row = saved.rows[name]
-    return kind_of(name, row.group, threads=row.threads, waits=False)
-
-
 def _mean_of(row: SavedRowSummary) -> str:
     """Return the part or kind whose mean a row counts in; empty for a control."""
     if row.word == CONTROL:
@@ -354,7 +341,7 @@ def _mean_of(row: SavedRowSummary) -> str:
 
 def _means(rows: Sequence[SavedRowSummary], side: str) -> Iterator[PartMean]:
     for part in dict.fromkeys((*PARTS, *KINDS_APART)):
-        of_part = [row for row in rows if row.side == side and _mean_of(row) == part]
+        of_part = [row for row in _of(rows, side) if _mean_of(row) == part]
         if of_part:
             yield PartMean(
                 side=side,

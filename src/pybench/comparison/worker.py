@@ -1,7 +1,8 @@
 """One session of one interpreter under the controller: started, talked to, ended.
 
-What is said is described in `pybench.target.plugin.interleaving`. The controller
-sleeps in `hear` while a turn runs, so it takes nothing from the CPU that is measured.
+The messages are described in `pybench.target.plugin.interleaving`. The controller
+sleeps in `receive` while a sample runs, so it takes nothing from the CPU that is
+measured.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import tempfile
@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from pybench import children
 from pybench.records.documents import DocumentError
 from pybench.records.identity import Identity, parse_identity
 from pybench.records.messages import (
@@ -36,8 +37,8 @@ from pybench.records.outcomes import ERROR, MEASURED, SKIPPED
 from pybench.records.samples import Sample
 from pybench.records.texts import encodable
 
-# A session that says nothing for so long is stuck. Far above any honest sample, as
-# the rows of startup take a second and a half.
+# A session that is silent for so long is stuck. Far above any honest sample, as the
+# rows of startup take a second and a half.
 PATIENCE_S = 60.0
 # All steps of a row in one process take no longer together: with a step at its limit
 # each of a first call, a sizing, two samples and a last call can be made.
@@ -50,7 +51,7 @@ CHILDREN_PATIENCE_S = 2.0
 
 # Why a row has no samples that has not failed.
 NEVER_CALLED = "it never called benchmark"
-ENDED_EARLY = "it ended in the middle of its turns"
+ENDED_EARLY = "it ended in the middle of its samples"
 # What a session did that is there and cannot be talked to any more.
 CLOSED = "closed its socket to pybench, as a row does that closes all files"
 
@@ -58,7 +59,15 @@ _T = TypeVar("_T")
 
 
 class WorkerError(Exception):
-    """A session that ended, hung or said something odd; with its last lines."""
+    """A session that ended, hung or sent something odd; with its last lines.
+
+    `arm` is the session's, and `reason` the message without it.
+    """
+
+    def __init__(self, arm: str, reason: str) -> None:
+        super().__init__(f"{arm}: {reason}")
+        self.arm = arm
+        self.reason = reason
 
 
 class StartError(WorkerError):
@@ -66,7 +75,7 @@ class StartError(WorkerError):
 
 
 class RowEndedError(Exception):
-    """A row ended before its turns or in the middle of them; `how` says how."""
+    """A row ended before its samples or in the middle of them; `how` says how."""
 
     def __init__(self, how: Ended) -> None:
         super().__init__(how.reason)
@@ -81,18 +90,18 @@ class Worker:
     name : str
         Of the arm, for messages.
     command : sequence of str
-        ``python -m pytest ...`` without the option of the turns.
+        ``python -m pytest ...`` without the option of interleaving.
     environ : mapping
         Its whole environment.
     folder : Path
         Its working directory.
-    learn : callable
-        Told the arm's name and the versions of packages that a session has imported.
+    on_packages : callable
+        Given the arm's name and the versions of packages that a session has imported.
     row_s : float, optional
-        Seconds that this side may take for one row, all together; the turns of the
+        Seconds that this arm may take for one row, all together; the samples of the
         others do not count. By default `ROW_S`.
-    clock : callable
-        Returns seconds.
+    patience_s, clock : float, callable
+        How long one step may take; what returns seconds.
     """
 
     def __init__(
@@ -102,16 +111,18 @@ class Worker:
         *,
         environ: Mapping[str, str],
         folder: Path,
-        learn: Callable[[str, Mapping[str, str]], None] = lambda name, packages: None,
+        on_packages: Callable[[str, Mapping[str, str]], None] = lambda arm, known: None,
         row_s: float | None = None,
+        patience_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._row = ""
         self._row_s = ROW_S if row_s is None else row_s
         self._spent_s = 0.0  # of it
+        self._patience_s = PATIENCE_S if patience_s is None else patience_s
         self._clock = clock
-        self._learn = learn
+        self._on_packages = on_packages
         self.rows: dict[str, RowFacts] = {}
         self.uncollected: dict[str, str] = {}  # files, and why
         self.chosen: tuple[str, ...] = ()
@@ -125,20 +136,18 @@ class Worker:
         self._socket = ours
         self._reader = ours.makefile("rb")
         try:
-            self._child = subprocess.Popen(
+            self._child = children.start(
                 [*command, f"--pybench-turns={theirs.fileno()}"],
                 cwd=folder,
-                env=dict(environ),
-                stdin=subprocess.DEVNULL,
+                env=environ,
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[theirs.fileno()],
-                start_new_session=True,  # so that all it starts can be ended with it
             )
         except OSError as error:
-            self._close()
+            self.hang_up()
             self._log.close()
-            raise StartError(f"{name}: cannot be started: {error}") from None
+            raise StartError(name, f"cannot be started: {error}") from None
         finally:
             theirs.close()
 
@@ -159,35 +168,36 @@ class Worker:
             If it ended, hung, collected nothing or is no pybench of this schema.
         """
         try:
-            message = self.hear(START_PATIENCE_S, step="its collection")
+            message = self.receive(START_PATIENCE_S, step="its collection")
         except WorkerError as error:
-            raise StartError(str(error)) from None
+            raise StartError(self.name, error.reason) from None
         if message.get("say") != "hello":
             self.await_end()  # only then it has said why
-            raise StartError(f"{self.name}: collected nothing{self.said()}")
+            raise StartError(self.name, f"collected nothing{self.last_lines()}")
         rows = message.get("rows")
         if not isinstance(rows, dict):
-            raise StartError(f"{self.name}: said {rows!r} instead of its rows")
-        self.rows = {encodable(name): _facts(name, said) for name, said in rows.items()}
+            raise StartError(self.name, f"sent {rows!r} instead of its rows")
+        self.rows = {encodable(row): _facts(row, facts) for row, facts in rows.items()}
         uncollected = message.get("uncollected")
         if isinstance(uncollected, dict):
             self.uncollected = {
-                encodable(f): encodable(why) for f, why in uncollected.items()
+                encodable(file): encodable(why) for file, why in uncollected.items()
             }
         self.gil_enabled = message.get("gil_enabled")
         self.root = str(message.get("root") or "")
         self.configuration = str(message.get("configuration") or "")
-        found = message.get("overridden")
-        self.overridden = (*map(encodable, found),) if isinstance(found, list) else ()
+        options = message.get("overridden")
+        if isinstance(options, list):
+            self.overridden = (*map(encodable, options),)
         try:
-            self.identity = parse_identity(message.get("identity"), self.name)
+            self.identity = parse_identity(message.get("identity"), "its identity")
         except DocumentError as error:
-            raise StartError(str(error)) from None
+            raise StartError(self.name, str(error)) from None
 
     def choose(self, rows: Sequence[str]) -> None:
         """Tell it which rows to run, in which order."""
         self.chosen = tuple(rows)
-        self.tell(do="rows", rows=[*rows])
+        self.send(do="rows", rows=[*rows])
 
     def pin(self, cpu: int | None) -> None:
         """Keep it on one CPU, where the system can do that."""
@@ -208,7 +218,7 @@ class Worker:
             If it ended instead, as one does that never calls `benchmark`.
         """
         self._row, self._spent_s = row, 0.0
-        message = self._hear_of(row)
+        message = self._receive_of(row)
         if message.get("say") == "ended":
             raise RowEndedError(_unmeasured(read_ended(message), NEVER_CALLED, SKIPPED))
         return self._read(read_rounds, message)
@@ -221,40 +231,39 @@ class Worker:
         RowEndedError
             If the row ended instead, as one does that this build cannot run.
         """
-        self.tell(do="size", target_ns=target_ns, most=most)
+        self.send(do="size", target_ns=target_ns, most=most)
         return self._read(read_numbers, self._answer("sized").get("numbers"))
 
     def sample(self, numbers: Mapping[str, int]) -> Sample:
         """Let the waiting row run once; `RowEndedError` if it ended instead."""
-        self.tell(do="sample", numbers=dict(numbers))
+        self.send(do="sample", numbers=dict(numbers))
         return self._read(read_sample, self._answer("sample").get("sample"))
 
     def stop_row(self, row: str) -> Ended:
         """End the waiting row; returns how it ended."""
-        self.tell(do="stop")
-        message = self._hear_of(row)
+        self.send(do="stop")
+        message = self._receive_of(row)
         if message.get("say") != "ended":
-            raise self._out_of_turn(message, "ended")
+            raise self._unexpected(message, "ended")
         return read_ended(message)
 
-    def _hear_of(self, row: str) -> dict[str, Any]:
+    def _receive_of(self, row: str) -> dict[str, Any]:
         while True:
-            message = self._hear_step()
+            message = self._receive_step()
             if message.get("row") == row:
                 return message
             if message.get("say") == "bye":
-                raise self._out_of_turn(message, row)
+                raise self._unexpected(message, row)
 
     def _answer(self, wanted: str) -> dict[str, Any]:
-        message = self._hear_step()
-        said = message.get("say")
-        if said == "ended":
+        message = self._receive_step()
+        if message.get("say") == "ended":
             raise RowEndedError(_unmeasured(read_ended(message), ENDED_EARLY, ERROR))
-        if said != wanted:
-            raise self._out_of_turn(message, wanted)
+        if message.get("say") != wanted:
+            raise self._unexpected(message, wanted)
         return message
 
-    def _hear_step(self) -> dict[str, Any]:
+    def _receive_step(self) -> dict[str, Any]:
         """Wait for the end of a step, as long as the row's limit allows."""
         left_s = self._row_s - self._spent_s
         limit = f"{self._row} may take in one process, {self._row_s:g} s"
@@ -262,42 +271,44 @@ class Worker:
         if left_s <= 0:
             self._kill()
             raise WorkerError(
-                f"{self.name}: ended after {self._spent_s:g} s, more than all steps of "
-                f"{limit}: {way_out}"
+                self.name,
+                f"ended after {self._spent_s:g} s, more than all steps of {limit}: "
+                f"{way_out}",
             )
         began = self._clock()
         try:
-            if left_s >= PATIENCE_S:
-                return self.hear(PATIENCE_S)
-            return self.hear(left_s, step=f"is left of {limit} ({way_out}),")
+            if left_s >= self._patience_s:
+                return self.receive(self._patience_s)
+            return self.receive(left_s, step=f"is left of {limit} ({way_out}),")
         finally:
             self._spent_s += self._clock() - began
 
-    def _out_of_turn(self, message: Mapping[str, Any], wanted: str) -> WorkerError:
-        said = message.get("say")
-        if said == "bye":
-            self.await_end()
-            return WorkerError(
-                f"{self.name}: this row ended its session, as pytest.exit and a "
-                f"KeyboardInterrupt do{self.said()}"
-            )
-        return WorkerError(f"{self.name}: said {said!r} instead of {wanted!r}")
+    def _unexpected(self, message: Mapping[str, Any], wanted: str) -> WorkerError:
+        word = message.get("say")
+        if word != "bye":
+            return WorkerError(self.name, f"sent {word!r} instead of {wanted!r}")
+        self.await_end()
+        return WorkerError(
+            self.name,
+            "this row ended its session, as pytest.exit and a KeyboardInterrupt do"
+            f"{self.last_lines()}",
+        )
 
-    def _read(self, reader: Callable[[Any], _T], said: Any) -> _T:
+    def _read(self, reader: Callable[[Any], _T], value: Any) -> _T:
         try:
-            return reader(said)
+            return reader(value)
         except MessageError as error:
-            raise WorkerError(f"{self.name}: {encodable(error)}") from None
+            raise WorkerError(self.name, encodable(error)) from None
 
-    def tell(self, **message: object) -> None:
+    def send(self, **message: object) -> None:
         """Send one message."""
         try:
             self._socket.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
             raise self._ended() from None
 
-    def hear(
-        self, patience_s: float = PATIENCE_S, *, step: str = "one step of a row"
+    def receive(
+        self, patience_s: float, *, step: str = "one step of a row"
     ) -> dict[str, Any]:
         """Wait for one message; `step` says in an error what took too long."""
         self._socket.settimeout(patience_s)
@@ -306,8 +317,9 @@ class Worker:
         except TimeoutError:
             self._kill()
             raise WorkerError(
-                f"{self.name}: silent for {patience_s:g} s, the most that {step} may "
-                f"take, and ended{self.said()}"
+                self.name,
+                f"silent for {patience_s:g} s, the most that {step} may take, and "
+                f"ended{self.last_lines()}",
             ) from None
         except OSError:
             raise self._ended() from None
@@ -316,30 +328,26 @@ class Worker:
         try:
             message = json.loads(line)
         except (ValueError, RecursionError):
-            raise WorkerError(
-                f"{self.name}: said what is no JSON: {line[:300]!r}"
-            ) from None
+            reason = f"sent what is no JSON: {line[:300]!r}"
+            raise WorkerError(self.name, reason) from None
         if not isinstance(message, dict):
-            raise WorkerError(f"{self.name}: said what is no message: {line[:300]!r}")
+            raise WorkerError(self.name, f"sent what is no message: {line[:300]!r}")
         if "packages" in message:
-            try:
-                self._learn(self.name, read_packages(message["packages"]))
-            except MessageError as error:
-                raise WorkerError(f"{self.name}: {error}") from None
+            packages = self._read(read_packages, message["packages"])
+            self._on_packages(self.name, packages)
         return message
 
     def hang_up(self) -> None:
         """Close the socket, at which the session ends by itself."""
-        self._close()
+        self._reader.close()
+        self._socket.close()
 
     def end(self) -> None:
         """Close the socket, which ends the session, and make sure that it did."""
-        self._close()
+        self.hang_up()
+        self.await_end()
         if self._child.poll() is None:
-            try:
-                self._child.wait(END_PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                self._kill()
+            self._kill()
         self._await_children()
         self._log.close()
 
@@ -350,19 +358,14 @@ class Worker:
         closed its pipes, a moment after it.
         """
         deadline = time.monotonic() + CHILDREN_PATIENCE_S
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            while time.monotonic() < deadline:
-                os.killpg(self._child.pid, 0)
-                time.sleep(0.01)
-            os.killpg(self._child.pid, signal.SIGKILL)
-
-    def _close(self) -> None:
-        self._reader.close()
-        self._socket.close()
+        while self._child.signal_group(0):
+            if time.monotonic() >= deadline:
+                self._child.end_group()
+                break
+            time.sleep(0.01)
 
     def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.end_group()
         self._child.wait()
 
     def was_stopped(self) -> bool:
@@ -370,54 +373,42 @@ class Worker:
         if not hasattr(os, "waitid"):
             return False
         states = os.WSTOPPED | os.WCONTINUED | os.WNOHANG
-        found = False
+        stopped = False
         # Without WEXITED: how it ends is for `_child` to know.
         with contextlib.suppress(ChildProcessError):
             while os.waitid(os.P_PID, self._child.pid, states) is not None:
-                found = True
-        return found
+                stopped = True
+        return stopped
 
     def await_end(self) -> None:
         """Wait a little for it to end by itself."""
-        deadline = time.monotonic() + END_PATIENCE_S
-        while self._child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(END_PATIENCE_S)
 
     def _ended(self) -> WorkerError:
         self.await_end()
         status = self._child.poll()
-        how = CLOSED if status is None else _status(status)
-        return WorkerError(f"{self.name}: {how}{self.said()}")
+        how = CLOSED if status is None else children.describe_end(status)
+        return WorkerError(self.name, f"{how}{self.last_lines()}")
 
-    def said(self) -> str:
+    def last_lines(self) -> str:
         """Return the last lines of its output, for a message."""
-        self._log.seek(0, os.SEEK_END)
-        size = self._log.tell()
-        self._log.seek(max(0, size - 4000))
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 4000))
         text = self._log.read().decode(errors="replace")
         lines = [line for line in text.splitlines() if line.strip()][-12:]
         return ":\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
 
 
-def _status(code: int) -> str:
-    if code >= 0:
-        return f"ended with exit {code}"
-    try:
-        return f"was ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was ended by signal {-code}"
-
-
-def _facts(name: str, said: object) -> RowFacts:
-    facts = read_facts(said)
-    if encodable(name) != name:
+def _facts(row: str, facts: object) -> RowFacts:
+    known = read_facts(facts)
+    if encodable(row) != row:
         reason = "its name has characters that no file can hold"
-        return replace(facts, refused=facts.refused or reason)
-    return facts
+        return replace(known, refused=known.refused or reason)
+    return known
 
 
 def _unmeasured(how: Ended, reason: str, outcome: str) -> Ended:
-    """Return how a row ended that says it was measured, and has not been."""
+    """Return how a row ended that claims to be measured, and has not been."""
     if how.outcome != MEASURED:
         return how
     return replace(how, outcome=outcome, reason=reason)

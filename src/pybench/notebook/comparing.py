@@ -16,7 +16,7 @@ from pybench.notebook.loaded import Loaded, load
 from pybench.notebook.shown import needed
 
 if TYPE_CHECKING:
-    from pybench.comparison.live import Side
+    from pybench.comparison.sessions import Arm
     from pybench.records.run import Run
 
 # Where `pybench compare` keeps its runs as well.
@@ -67,9 +67,9 @@ def compare(
 
 
 def _holds_results(word: str) -> bool:
-    from pybench.comparison.saved_files import holds_run, is_saved
     from pybench.interpreters.requests import is_kind
     from pybench.records.run import NAME
+    from pybench.records.saved_files import holds_run, is_saved
 
     path = Path(word)
     if is_kind(word):
@@ -131,12 +131,12 @@ def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
             [str(suite)],
             selecting=_selecting(options),
             folder=Path.cwd(),
-            run=run,
+            record=run,
             writer=writer,
             budget_s=options.get("budget"),
         )
         try:
-            comparison.go()
+            comparison.run()
         except BaseException as error:
             error.add_note(f"pybench: what was measured until then is in {output}")
             raise
@@ -184,8 +184,8 @@ def _packages(options: Mapping[str, Any]) -> list[str]:
 
 def _ready(
     requested: Sequence[Any], options: Mapping[str, Any]
-) -> tuple[list[Side], list[str]]:
-    from pybench.comparison.live import Side
+) -> tuple[list[Arm], list[str]]:
+    from pybench.comparison.sessions import Arm
     from pybench.interpreters.find import unlike
     from pybench.interpreters.prepare import prepare
 
@@ -194,7 +194,7 @@ def _ready(
     arms = []
     for wanted in requested:
         made = prepare(wanted.interpreter, packages=packages, as_it_is=wanted.by_path)
-        arm = Side(
+        arm = Arm(
             name=wanted.name, python=made.python, environ=environ, start=made.start
         )
         arms.append(arm)

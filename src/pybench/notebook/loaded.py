@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pybench.notebook.shown import Picture, Shown, needed, notes_html, table_html
 
 if TYPE_CHECKING:
-    from pybench.comparison.saved_files import Saved
     from pybench.records.saved_comparison import SavedComparison
+    from pybench.records.saved_files import (
+        Saved,
+    )
     from pybench.records.summary import Summary
     from pybench.report.contents import Contents, Profile
 

@@ -67,6 +67,16 @@ class Identity:
         return "GIL on" if self.gil_enabled else "GIL off"
 
     @property
+    def machine_facts(self) -> dict[str, str]:
+        """What of it is the machine's, in words."""
+        return {
+            "CPU": self.cpu_model,
+            "architecture": self.machine,
+            "system": self.system,
+            "usable CPUs": str(self.usable_cpus),
+        }
+
+    @property
     def fingerprint(self) -> str:
         """Eight hexadecimal digits that differ when any field differs."""
         text = json.dumps(asdict(self), sort_keys=True)

@@ -118,7 +118,7 @@ def read_rounds(message: Mapping[str, Any]) -> int | None:
     """
     rounds = message.get("rounds")
     if rounds is not None and not is_count(rounds):
-        raise MessageError(f"said {_short(rounds)} instead of its rounds")
+        raise MessageError(f"sent {_short(rounds)} instead of its rounds")
     return rounds
 
 
@@ -126,7 +126,7 @@ def read_packages(said: object) -> dict[str, str]:
     """Read the versions of packages by name; `MessageError` unless all are texts."""
     texts = [*said, *said.values()] if isinstance(said, dict) else [None]
     if not all(isinstance(text, str) for text in texts):
-        raise MessageError(f"said {_short(said)} instead of versions of packages")
+        raise MessageError(f"sent {_short(said)} instead of versions of packages")
     return dict(said)  # type: ignore[call-overload, no-any-return]
 
 
@@ -134,7 +134,7 @@ def read_numbers(said: object) -> dict[str, int]:
     """Read what a row found to fill a sample; `MessageError` unless they are counts."""
     is_said = isinstance(said, dict) and "count" in said
     if not is_said or not all(map(is_count, said.values())):  # type: ignore[attr-defined]
-        raise MessageError(f"said {_short(said)} instead of the counts of a sample")
+        raise MessageError(f"sent {_short(said)} instead of the counts of a sample")
     return dict(said)  # type: ignore[call-overload, no-any-return]
 
 
@@ -143,12 +143,12 @@ def read_sample(said: object) -> Sample:
     try:
         sample = Sample(**said)  # type: ignore[arg-type]
     except TypeError:
-        raise MessageError(f"said {_short(said)} instead of a sample") from None
+        raise MessageError(f"sent {_short(said)} instead of a sample") from None
     values = {name: getattr(sample, name) for name in _SAMPLE}
     for name, value in values.items():
         is_unknown = name == "blocked" and value is None
         if not is_unknown and (type(value) is not int or abs(value) > MOST):
-            raise MessageError(f"said a sample with {name} {_short(value)}")
+            raise MessageError(f"sent a sample with {name} {_short(value)}")
     return sample
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from pybench.comparison.judging import judge
 from pybench.comparison.pair_details import details
 from pybench.comparison.saved_comparison import compare_saved
-from pybench.comparison.saved_files import Saved, SavedError, read_saved
 from pybench.comparison.speed_ups import SpeedUp, speed_ups
 from pybench.comparison.summary import summarise
 from pybench.records import doctor, gc_pauses, imports, memory, row_detail, scenario
@@ -29,6 +28,7 @@ from pybench.records.pair_details import RowDetail
 from pybench.records.run import NAME as RUN_NAME
 from pybench.records.run import Run, read_run
 from pybench.records.saved_comparison import SavedComparison
+from pybench.records.saved_files import Saved, read_saved
 from pybench.records.summary import NAME as SUMMARY_NAME
 from pybench.records.summary import Summary, read_summary
 
@@ -129,7 +129,7 @@ def read_contents(
         )
     try:
         return _contents(paths, title, margin)
-    except (DocumentError, SavedError) as error:
+    except DocumentError as error:
         raise ContentsError(str(error)) from None
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from pybench.comparison.judging import CLASS_MARGINS, COMPUTING
-from pybench.comparison.live import Side
 from pybench.comparison.mean_groups import YARDSTICK_GROUP
 from pybench.comparison.selfcheck import live
+from pybench.comparison.sessions import Arm
 
 ROWS = """
 import pytest
@@ -37,16 +37,16 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def side(name: str) -> Side:
+def side(name: str) -> Arm:
     """Return this Python as a side."""
-    return Side(name=name, python=Path(sys.executable), environ=dict(os.environ))
+    return Arm(name=name, python=Path(sys.executable), environ=dict(os.environ))
 
 
 def test_a_suite_is_measured_and_its_truth_kept_apart(
     suite: Path, tmp_path: Path
 ) -> None:
     """What was planted is in no file that the analysis reads."""
-    known = live.try_out(side("A"), suite, tmp_path / "out")
+    known = live.calibrate_suite(side("A"), suite, tmp_path / "out")
     assert len(live.eligible(known)) == 4
     rows = live.draw_rows(known, 3, 7)
     assert len({*rows}) == 3
@@ -60,8 +60,8 @@ def test_a_suite_is_measured_and_its_truth_kept_apart(
         seed=7,
         margin=0.03,
         pairs=2,
-        planted=(1, 0),
-        tell=lambda progress: None,
+        injected=(1, 0),
+        on_progress=lambda progress: None,
     )
     found = live.read_suite(folder)
 
@@ -72,34 +72,35 @@ def test_a_suite_is_measured_and_its_truth_kept_apart(
     assert sum(t.planted.total() for t in found.tallies.values()) == 1
     record = (folder / "run.jsonl").read_text()
     assert "plant" not in record
+    assert "inject" not in record
     assert str(found.truth.seed) not in record
     assert "plant" in json.dumps(json.loads((folder / live.NAME).read_text()))
 
 
 def test_rows_are_tried_out_once(suite: Path, tmp_path: Path) -> None:
     """The second suite of a folder reads what the first found."""
-    first = live.try_out(side("A"), suite, tmp_path / "out")
+    first = live.calibrate_suite(side("A"), suite, tmp_path / "out")
     (suite / "test_rows.py").unlink()
 
-    assert live.try_out(side("A"), suite, tmp_path / "out").rows == first.rows
+    assert live.calibrate_suite(side("A"), suite, tmp_path / "out").rows == first.rows
 
 
 def test_nothing_is_planted_where_no_interpreter_takes_part(
     suite: Path, tmp_path: Path
 ) -> None:
-    known = live.try_out(side("A"), suite, tmp_path / "out")
+    known = live.calibrate_suite(side("A"), suite, tmp_path / "out")
     *others, last = live.eligible(known)
     controls = {
         name: replace(known.rows[name], group=YARDSTICK_GROUP) for name in others
     }
 
-    planted = live.draw_plants(replace(known, rows=known.rows | controls), 4, 4, 1)
+    planted = live.draw_injected(replace(known, rows=known.rows | controls), 4, 4, 1)
 
     assert {*planted} == {last}
 
 
 def test_what_is_planted_is_a_twentieth_or_twice_the_margin() -> None:
     """Ratios of whole numbers, so that they are exact."""
-    for kind, (up, of) in live.PLANT_BY_CLASS.items():
+    for kind, (up, of) in live.INJECTED_BY_CLASS.items():
         expected = 0.05 if kind == COMPUTING else 2 * CLASS_MARGINS[kind]
         assert up / of == pytest.approx(1 + expected)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from pybench.comparison.calibration import TIMED as CALIBRATION_TIMED
 from pybench.comparison.pairs import (
-    SCOUTED,
     TIMED,
     WARMUPS,
     fitting_count,
@@ -45,7 +45,7 @@ def stock(target: Callable[..., Any], **how: Any) -> Any:
 def tried_out(work: PedanticAdapter) -> dict[str, int]:
     """Do what a process does in which a row is tried out; return its numbers."""
     numbers = work.size(TARGET_NS, fitting_count(work.rounds) or 100)
-    counted = fitting_samples(work.rounds, numbers["count"], SCOUTED - WARMUPS)
+    counted = fitting_samples(work.rounds, numbers["count"], CALIBRATION_TIMED)
     for _ in range(sum(counted)):
         work.run(numbers)
     return numbers

@@ -22,9 +22,10 @@ from pybench.comparison.judging import (
     class_of,
     judge,
 )
-from pybench.comparison.live import Comparison, Progress, Side
+from pybench.comparison.live import Comparison, Progress
 from pybench.comparison.mean_groups import YARDSTICK_GROUP
 from pybench.comparison.selfcheck.tally import Tally, tally
+from pybench.comparison.sessions import Arm
 from pybench.comparison.summary import summarise
 from pybench.records.documents import DocumentError, convert, decode
 from pybench.records.files import write_file
@@ -45,9 +46,9 @@ NAME = "suite.json"
 SAMPLE_MOST_NS = 20e6
 
 # More calls for a row that computes; for the others twice the margin of their class.
-PLANT = (21, 20)
-PLANT_BY_CLASS = {
-    kind: PLANT if kind == COMPUTING else (round(10 * (1 + 2 * margin)), 10)
+INJECTED = (21, 20)
+INJECTED_BY_CLASS = {
+    kind: INJECTED if kind == COMPUTING else (round(10 * (1 + 2 * margin)), 10)
     for kind, margin in CLASS_MARGINS.items()
 }
 
@@ -78,11 +79,11 @@ class Suite:
     geometric_mean: GeometricMean | None
 
 
-def try_out(
-    side: Side,
+def calibrate_suite(
+    side: Arm,
     suite: Path,
     folder: Path,
-    tell: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Run:
     """Run every row of a suite once, on one side; a second call reads what was."""
     known = folder / "rows"
@@ -94,12 +95,12 @@ def try_out(
             [side],
             [str(suite)],
             folder=Path.cwd(),
-            run=run,
+            record=run,
             writer=writer,
-            tell=tell,
-            twin=False,
+            on_progress=on_progress,
+            control=False,
         )
-        comparison.try_out()
+        comparison.calibrate()
     return run
 
 
@@ -121,7 +122,7 @@ def draw_rows(run: Run, count: int, seed: int) -> list[str]:
     return schedule.generator(seed, "suite").sample(rows, min(count, len(rows)))
 
 
-def draw_plants(
+def draw_injected(
     run: Run, computing: int, others: int, seed: int
 ) -> dict[str, tuple[int, int]]:
     """Draw the rows in which something is planted.
@@ -136,7 +137,9 @@ def draw_plants(
         for name, row in eligible(run).items()
         if row.group != YARDSTICK_GROUP
         and row.rounds is None
-        and (class_of(row) != COMPUTING or row.numbers.get("count", 1) % PLANT[1] == 0)
+        and (
+            class_of(row) != COMPUTING or row.numbers.get("count", 1) % INJECTED[1] == 0
+        )
     }
     chance = schedule.generator(seed, "plants")
     chosen = []
@@ -145,25 +148,25 @@ def draw_plants(
             r for r, kind in rows.items() if (kind == COMPUTING) == is_computing
         )
         chosen += chance.sample(fit, min(wanted, len(fit)))
-    return {row: PLANT_BY_CLASS[rows[row]] for row in chosen}
+    return {row: INJECTED_BY_CLASS[rows[row]] for row in chosen}
 
 
 def measure_suite(
-    sides: Sequence[Side],
+    arms: Sequence[Arm],
     rows: Sequence[str],
     folder: Path,
     *,
     seed: int,
     margin: float,
     pairs: int | None,
-    planted: tuple[int, int],
-    tell: Callable[[Progress], None],
+    injected: tuple[int, int],
+    on_progress: Callable[[Progress], None],
 ) -> None:
     """Measure one suite and write it, its summary and its truth.
 
     Parameters
     ----------
-    planted : (int, int)
+    injected : (int, int)
         How many rows of the class that computes, and of the others.
     """
     load = os.getloadavg()[0]
@@ -171,16 +174,21 @@ def measure_suite(
     run = Run(header=_header(seed, margin, pairs, "rows by name"))
     with RecordWriter(folder, run.header) as writer:
         comparison = Comparison(
-            sides, rows, folder=Path.cwd(), run=run, writer=writer, tell=tell
+            arms,
+            rows,
+            folder=Path.cwd(),
+            record=run,
+            writer=writer,
+            on_progress=on_progress,
         )
-        comparison.try_out()
+        comparison.calibrate()
         # A seed of its own: from the one in the record nothing of this follows.
         secret = int.from_bytes(os.urandom(4))
-        comparison.plant = draw_plants(run, *planted, secret)
-        judgement = comparison.go()
+        comparison.injected = draw_injected(run, *injected, secret)
+        judgement = comparison.run()
     truth = Truth(
         seed=secret,
-        planted=comparison.plant,
+        planted=comparison.injected,
         elapsed_s=time.monotonic() - started,
         row_pairs=sum(len(pairs) for pairs in run.pairs.values()),
         load=(load, os.getloadavg()[0]),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 
-from pybench.comparison.saved_files import Saved
 from pybench.records.saved_comparison import SavedComparison
+from pybench.records.saved_files import Saved
 from pybench.records.summary import (
     TWIN,
     YARDSTICK,

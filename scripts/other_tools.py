@@ -1,5 +1,7 @@
 """What other tools say of one interpreter compared with itself, in the same hour.
 
+    pybench selfcheck others PY [-o DIR] [--seed N]
+
 Eight small functions, no two of which use the interpreter alike, at four sizes each,
 are measured by pyperf, by pytest-benchmark and by pybench, each by its defaults, on the
 same files. Of every row called different the truth is known: it is not.
@@ -10,14 +12,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pybench import children
 from pybench.comparison.judging import judge
-from pybench.comparison.live import Comparison, Side
+from pybench.comparison.live import Comparison
+from pybench.comparison.sessions import Arm, ComparisonError
+from pybench.records.documents import DocumentError
 from pybench.records.outcomes import MEASURED
 from pybench.records.run import RecordWriter, Run, RunHeader
 from pybench.statistics.decision import FASTER, SLOWER
@@ -112,7 +117,7 @@ class OtherError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Count:
     """What a tool said of one interpreter compared with itself."""
 
     tool: str
@@ -131,7 +136,7 @@ def write_suite(folder: Path) -> None:
 
 def ask_all(
     python: Path, folder: Path, environ: Mapping[str, str], seed: int
-) -> Iterator[Said]:
+) -> Iterator[Count]:
     """Ask every tool, one after the other.
 
     Raises
@@ -146,7 +151,7 @@ def ask_all(
     yield ask_pyperf(python, folder, environ)
 
 
-def ask_pyperf(python: Path, folder: Path, environ: Mapping[str, str]) -> Said:
+def ask_pyperf(python: Path, folder: Path, environ: Mapping[str, str]) -> Count:
     """Measure twice by pyperf and let it compare."""
 
     def once(path: Path) -> None:
@@ -155,10 +160,10 @@ def ask_pyperf(python: Path, folder: Path, environ: Mapping[str, str]) -> Said:
 
     elapsed_s, (first, second) = _twice(once, folder, "pyperf")
     command = [str(python), "-m", "pyperf", "compare_to", str(first), str(second)]
-    said = _run([*command, "--table"], folder, environ)
+    text = _run([*command, "--table"], folder, environ)
     rows = len(json.loads(first.read_text())["benchmarks"])
-    hidden = re.search(r"hidden because not significant \((\d+)\)", said)
-    return Said(
+    hidden = re.search(r"hidden because not significant \((\d+)\)", text)
+    return Count(
         tool="pyperf compare_to",
         different=rows - int(hidden[1] if hidden else 0),
         rows=rows,
@@ -168,7 +173,7 @@ def ask_pyperf(python: Path, folder: Path, environ: Mapping[str, str]) -> Said:
 
 def ask_pytest_benchmark(
     python: Path, folder: Path, environ: Mapping[str, str]
-) -> Said:
+) -> Count:
     """Measure twice by pytest-benchmark, without our plugin, and apply a threshold."""
 
     def once(path: Path) -> None:
@@ -185,7 +190,7 @@ def ask_pytest_benchmark(
         for p in paths
     )
     changes = [max(first[n] / second[n], second[n] / first[n]) - 1 for n in first]
-    return Said(
+    return Count(
         tool=f"pytest-benchmark, mean:{THRESHOLD:.0%}",
         different=sum(change > THRESHOLD for change in changes),
         rows=len(changes),
@@ -195,7 +200,7 @@ def ask_pytest_benchmark(
 
 def ask_pybench(
     python: Path, folder: Path, environ: Mapping[str, str], seed: int
-) -> Said:
+) -> Count:
     """Compare by pairs."""
     started = time.monotonic()
     header = RunHeader(
@@ -208,13 +213,13 @@ def ask_pybench(
         suite="test_functions.py",
     )
     run = Run(header=header)
-    sides = [Side(name=name, python=python, environ=environ) for name in "AB"]
+    arms = [Arm(name=name, python=python, environ=environ) for name in "AB"]
     with RecordWriter(folder / "pybench", header) as writer:
         Comparison(
-            sides, ["test_functions.py"], folder=folder, run=run, writer=writer
-        ).go()
+            arms, ["test_functions.py"], folder=folder, record=run, writer=writer
+        ).run()
     cells = judge(run).cells
-    return Said(
+    return Count(
         tool="pybench compare",
         different=sum(
             c.verdict is not None and c.verdict.word in (SLOWER, FASTER) for c in cells
@@ -236,20 +241,31 @@ def _twice(
 
 
 def _run(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> str:
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={**environ, "PYTHONPATH": os.fspath(folder)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-            check=True,
+    result = children.run(
+        command,
+        cwd=folder,
+        env={**environ, "PYTHONPATH": os.fspath(folder)},
+        timeout_s=_TIMEOUT_S,
+    )
+    if result.problem:
+        lines = (result.stdout + result.stderr).strip().splitlines()[:12]
+        raise OtherError(
+            f"{' '.join(command[:4])}: " + "\n".join([result.problem, *lines])
         )
-    except subprocess.CalledProcessError as error:
-        last = [*(error.stdout + error.stderr).strip().splitlines(), "no message"][:12]
-        raise OtherError(f"{' '.join(command[:4])}: " + "\n".join(last)) from None
-    except subprocess.TimeoutExpired:
-        raise OtherError(f"{' '.join(command[:4])}: no end in an hour") from None
-    return done.stdout
+    return result.stdout
+
+
+def main(python: Path, folder: Path, environ: Mapping[str, str], seed: int) -> int:
+    """Ask all tools, and print what each says; return the exit status."""
+    write_suite(folder)
+    try:
+        for count in ask_all(python, folder, environ, seed):
+            print(
+                f"{count.tool}: {count.different} of {count.rows} rows called "
+                f"different, {count.elapsed_s:.0f} s",
+                flush=True,
+            )
+    except (ComparisonError, DocumentError, OtherError) as error:
+        print(f"pybench: error: {error}", file=sys.stderr)
+        return 4
+    return 0

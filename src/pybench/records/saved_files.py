@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pybench.records.documents import DocumentError
+from pybench.records.documents import DocumentError, kind_of
 from pybench.records.identity import SCHEMA, Identity, parse_identity
 
 PYTEST_BENCHMARK = "pytest-benchmark"
@@ -51,10 +51,6 @@ _READABLE = (
 )
 
 
-class SavedError(ValueError):
-    """A file that cannot be compared; names it, what is wrong, and the way out."""
-
-
 class _RowError(ValueError):
     """One row that cannot be compared, and why: the others of its file can."""
 
@@ -75,22 +71,11 @@ class SavedRow:
 class Saved:
     """What one file says.
 
-    Parameters
-    ----------
-    path : Path
-        Where it was read.
-    tool : str
-        "pytest-benchmark" or "pyperf".
-    interpreter : str
-        In words, such as "CPython 3.13.0 free-threaded, GIL off".
-    identity : Identity or None
-        Of a file that was written with our plugin.
-    machine : mapping of str to str
-        What is known of the machine; fields that are not known are left out.
-    rows : mapping of str to SavedRow
-        By full name, in the order of the file.
-    left_out : mapping of str to str
-        Rows of the file that cannot be compared, and why.
+    `tool` is "pytest-benchmark" or "pyperf"; `interpreter` is in words, such as
+    "CPython 3.13.0 free-threaded, GIL off"; `identity` is that of a file that was
+    written with our plugin. `machine` has what is known of the machine, `rows` are by
+    full name in the order of the file, and `left_out` has those that cannot be compared
+    with the reason.
     """
 
     path: Path
@@ -110,11 +95,8 @@ def holds_run(path: Path) -> bool:
 def is_saved(path: Path) -> bool:
     """Tell whether a path can only mean a saved file, be it there or not.
 
-    Parameters
-    ----------
-    path : Path
-        As it was typed. What does not exist is judged by its ending, so that a file
-        that is missing is called that and not an interpreter.
+    What does not exist is judged by its ending, so that a file that is missing is
+    called that and not an interpreter.
     """
     if path.name.endswith(_ENDS_SAVED) or not path.exists():
         return path.name.endswith(_ENDS_SAVED)
@@ -133,7 +115,7 @@ def read_saved(path: Path) -> Saved:
 
     Raises
     ------
-    SavedError
+    DocumentError
         If it is missing, too large, torn, of another tool or schema, or none of its
         rows can be compared. A row of which no time can be made, or whose name another
         one bears, is left out.
@@ -144,33 +126,35 @@ def read_saved(path: Path) -> Saved:
             return _pytest_benchmark(path, document)
         if "version" in document and _has_runs(document["benchmarks"]):
             return _pyperf(path, document)
-    raise SavedError(_another_tool(path, document))
+    raise DocumentError(f"{path}: {_what_else(document)}")
 
 
 def _document(path: Path) -> Any:
     data = _bytes(path)
     if data.startswith(_GZIP):
-        raise SavedError(f"{path}: compressed with gzip: unpack it with gunzip first")
+        raise DocumentError(
+            f"{path}: compressed with gzip: unpack it with gunzip first"
+        )
     if not data.strip():
-        raise SavedError(f"{path}: empty: whatever wrote it did not come to its end")
+        raise DocumentError(f"{path}: empty: whatever wrote it did not come to its end")
     try:
         # Not msgspec: pytest-benchmark writes NaN and Infinity, which JSON has not.
         return json.loads(data)
     except json.JSONDecodeError as error:
         if _BEGINS_RUN.match(data):
-            raise SavedError(
+            raise DocumentError(
                 f"{path}: the record of a run, not a saved file: give its folder"
             ) from None
         what = "truncated" if _is_truncated(error) else "not JSON"
-        raise SavedError(f"{path}: {what}: {error}; {_READABLE}") from None
+        raise DocumentError(f"{path}: {what}: {error}; {_READABLE}") from None
     except (ValueError, RecursionError) as error:
-        raise SavedError(f"{path}: not JSON: {error}; {_READABLE}") from None
+        raise DocumentError(f"{path}: not JSON: {error}; {_READABLE}") from None
 
 
 def _bytes(path: Path) -> bytes:
     try:
         if path.is_dir():
-            raise SavedError(
+            raise DocumentError(
                 f"{path}: a folder, and not of a run: there is no run.jsonl in it; "
                 "give the file that is meant"
             )
@@ -179,9 +163,9 @@ def _bytes(path: Path) -> bytes:
             size = path.stat().st_size
             data = file.read(MOST_BYTES + 1) if size <= MOST_BYTES else b""
     except OSError as error:
-        raise SavedError(f"{path}: {error.strerror or error}") from None
-    if size > MOST_BYTES or len(data) > MOST_BYTES:
-        raise SavedError(
+        raise DocumentError(f"{path}: {error.strerror or error}") from None
+    if max(size, len(data)) > MOST_BYTES:
+        raise DocumentError(
             f"{path}: larger than {MOST_BYTES // 1_000_000} MB: save it again without "
             "the single rounds, or fewer rows in a file"
         )
@@ -206,57 +190,58 @@ def _is_truncated(error: json.JSONDecodeError) -> bool:
 
 def _has_runs(benchmarks: list[Any]) -> bool:
     return not benchmarks or any(
-        isinstance(one, dict) and "runs" in one for one in benchmarks
+        isinstance(benchmark, dict) and "runs" in benchmark for benchmark in benchmarks
     )
 
 
-def _another_tool(path: Path, document: object) -> str:
+def _what_else(document: object) -> str:
     if not isinstance(document, dict):
         kind = type(document).__name__
-        return f"{path}: JSON of another tool: a {kind} at its top level; {_READABLE}"
-    if document.get("pybench") in ("summary", "saved"):
+        return f"JSON of another tool: a {kind} at its top level; {_READABLE}"
+    if kind_of(document) in ("summary", "saved"):
         return (
-            f"{path}: what a comparison of pybench said, without its times: give the "
-            "folder of the run, or the files that were compared"
+            "what a comparison of pybench said, without its times: give the folder of "
+            "the run, or the files that were compared"
         )
     names = [repr(name) for name in document]
     there = ", ".join(names[:8]) + ", ..." * (len(names) > 8)
     return (
-        f"{path}: JSON of another tool: at its top level it has "
-        f"{there or 'nothing'}; {_READABLE}"
+        f"JSON of another tool: at its top level it has {there or 'nothing'}; "
+        f"{_READABLE}"
     )
 
 
 def _pytest_benchmark(path: Path, document: dict[str, Any]) -> Saved:
     info = document["machine_info"]
-    processes, left_out = _processes(path, document.get("pybench"))
-    found = []
+    processes = _processes(path, document.get("pybench"))
+    rows: list[tuple[str, SavedRow]] = []
+    left_out: dict[str, str] = {}
     for number, row in enumerate(document["benchmarks"], start=1):
         name = row.get("fullname") if isinstance(row, dict) else None
         if not isinstance(name, str) or not isinstance(row.get("stats"), dict):
             left_out[f"row {number}"] = _NO_ROW
             continue
         try:
-            if name not in left_out:
-                found.append((name, _stock_row(row, processes.get(name))))
+            rows.append((name, _stock_row(row, processes.get(name))))
         except _RowError as error:
             left_out[name] = str(error)
-    identity = _identity(path, info)
+    identity = _identity(path, info.get("pybench"))
     return Saved(
         path=path,
         tool=PYTEST_BENCHMARK,
         interpreter=_interpreter(identity, info),
         identity=identity,
         machine=_machine(identity, info),
-        rows=_unique(path, found, left_out),
+        rows=_unique(path, rows, left_out),
         left_out=left_out,
     )
 
 
-def _stock_row(row: dict[str, Any], times: list[object] | None) -> SavedRow:
+def _stock_row(row: dict[str, Any], times: object) -> SavedRow:
+    if times is not None and not isinstance(times, list):
+        raise _RowError("'process_medians_s' is not a list of times: save it again")
     group = row.get("group")
-    extra = row.get("extra_info")
-    threads = extra.get("threads") if isinstance(extra, dict) else None
+    threads = _object(row.get("extra_info")).get("threads")
     return SavedRow(
         times_s=_times(times or [row["stats"].get("median")]),
         group=group if isinstance(group, str) else None,
@@ -264,50 +249,42 @@ def _stock_row(row: dict[str, Any], times: list[object] | None) -> SavedRow:
     )
 
 
-def _processes(
-    path: Path, document: object
-) -> tuple[dict[str, list[object]], dict[str, str]]:
-    """Return what our plugin saved of sessions that were repeated, by full name.
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
-    Beside it the rows whose processes are no list, and that.
-    """
+
+def _processes(path: Path, document: object) -> dict[str, object]:
+    """Return what our plugin saved of sessions that were repeated, by full name."""
     if document is None:
-        return {}, {}
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        schema = document.get("schema") if isinstance(document, dict) else document
-        raise SavedError(_another_schema(path, schema))
-    found: dict[str, list[object]] = {}
-    odd: dict[str, str] = {}
-    rows = document.get("rows")
-    for row in rows if isinstance(rows, list) else []:
-        times = row.get("process_medians_s") if isinstance(row, dict) else None
-        name = row.get("fullname") if isinstance(row, dict) else None
-        if times is None or not isinstance(name, str):
-            continue
-        if isinstance(times, list):
-            found[name] = times
-        else:
-            odd[name] = "'process_medians_s' is not a list of times: save it again"
-    return found, odd
+        return {}
+    _check_schema(path, document)
+    rows = _object(document).get("rows")
+    known = map(_object, rows if isinstance(rows, list) else [])
+    return {
+        row["fullname"]: row.get("process_medians_s")
+        for row in known
+        if isinstance(row.get("fullname"), str)
+    }
 
 
-def _identity(path: Path, info: dict[str, Any]) -> Identity | None:
-    document = info.get("pybench")
+def _identity(path: Path, document: object) -> Identity | None:
     if document is None:
         return None
-    if isinstance(document, dict) and document.get("schema") != SCHEMA:
-        raise SavedError(_another_schema(path, document.get("schema")))
+    if isinstance(document, dict):
+        _check_schema(path, document)
     try:
         return parse_identity(document, f"{path}: machine_info.pybench")
     except DocumentError as error:
-        raise SavedError(f"{error}; save it again with this pybench") from None
+        raise DocumentError(f"{error}; save it again with this pybench") from None
 
 
-def _another_schema(path: Path, schema: object) -> str:
-    return (
-        f"{path}: written by a pybench of schema {schema!r}, and this one reads "
-        f"{SCHEMA}: compare with the pybench that wrote it, or save it again"
-    )
+def _check_schema(path: Path, document: object) -> None:
+    schema = document.get("schema") if isinstance(document, dict) else document
+    if schema != SCHEMA or not isinstance(document, dict):
+        raise DocumentError(
+            f"{path}: written by a pybench of schema {schema!r}, and this one reads "
+            f"{SCHEMA}: compare with the pybench that wrote it, or save it again"
+        )
 
 
 def _interpreter(identity: Identity | None, info: dict[str, Any]) -> str:
@@ -319,67 +296,61 @@ def _interpreter(identity: Identity | None, info: dict[str, Any]) -> str:
 
 
 def _machine(identity: Identity | None, info: dict[str, Any]) -> dict[str, str]:
-    if identity is None:
-        cpu = info.get("cpu")
-        known = {
-            "CPU": cpu.get("brand_raw") if isinstance(cpu, dict) else None,
+    if identity is not None:
+        return _known(identity.machine_facts)
+    return _known(
+        {
+            "CPU": _object(info.get("cpu")).get("brand_raw"),
             "architecture": info.get("machine"),
             "system": info.get("system"),
         }
-    else:
-        known = {
-            "CPU": identity.cpu_model,
-            "architecture": identity.machine,
-            "system": identity.system,
-            "usable CPUs": identity.usable_cpus,
-        }
-    return {name: str(value) for name, value in known.items() if value}
+    )
+
+
+def _known(facts: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in facts.items() if value}
 
 
 def _pyperf(path: Path, document: dict[str, Any]) -> Saved:
     version = document["version"]
     if version != _PYPERF_VERSION:
-        raise SavedError(
+        raise DocumentError(
             f"{path}: pyperf's format {version!r}, and this pybench reads "
             f"{_PYPERF_VERSION!r}: save it with a pyperf that writes that"
         )
-    common = _metadata(document)
-    found = []
+    # What all benchmarks share is at the top; with a single one, its name too.
+    common = _object(document.get("metadata"))
+    rows: list[tuple[str, SavedRow]] = []
     left_out: dict[str, str] = {}
-    for number, benchmark in enumerate(document["benchmarks"], start=1):
+    for number, benchmark in enumerate(map(_object, document["benchmarks"]), start=1):
         name = f"benchmark {number}"
         try:
-            if not isinstance(benchmark, dict):
+            if not benchmark:
                 raise _RowError(_NO_RUNS)
-            # What all benchmarks share is at the top; with a single one, its name too.
-            metadata = common | _metadata(benchmark)
+            metadata = common | _object(benchmark.get("metadata"))
             known = metadata.get("name")
             if not isinstance(known, str) or not known:
                 raise _RowError("no name in its metadata: add one")
             name = known
-            found.append((name, SavedRow(times_s=_medians(benchmark, metadata))))
+            rows.append((name, SavedRow(times_s=_medians(benchmark, metadata))))
         except _RowError as error:
             left_out[name] = str(error)
-    first = (document["benchmarks"] or [{}])[0]
-    metadata = common | (_metadata(first) if isinstance(first, dict) else {})
-    facts = {
-        "CPU": metadata.get("cpu_model_name"),
-        "system": str(metadata.get("platform", "")).partition("-")[0],
-    }
+    first = _object((document["benchmarks"] or [{}])[0])
+    metadata = common | _object(first.get("metadata"))
     return Saved(
         path=path,
         tool=PYPERF,
         interpreter=_pyperf_interpreter(metadata),
         identity=None,
-        machine={key: str(value) for key, value in facts.items() if value},
-        rows=_unique(path, found, left_out),
+        machine=_known(
+            {
+                "CPU": metadata.get("cpu_model_name"),
+                "system": str(metadata.get("platform", "")).partition("-")[0],
+            }
+        ),
+        rows=_unique(path, rows, left_out),
         left_out=left_out,
     )
-
-
-def _metadata(part: dict[str, Any]) -> dict[str, Any]:
-    metadata = part.get("metadata", {})
-    return metadata if isinstance(metadata, dict) else {}
 
 
 def _medians(benchmark: dict[str, Any], metadata: dict[str, Any]) -> tuple[float, ...]:
@@ -388,11 +359,11 @@ def _medians(benchmark: dict[str, Any], metadata: dict[str, Any]) -> tuple[float
     if not isinstance(runs, list):
         raise _RowError(_NO_RUNS)
     medians = []
-    for run in runs:
-        values = run.get("values") if isinstance(run, dict) else None
+    for run in map(_object, runs):
+        values = run.get("values")
         if not values:
             continue
-        unit = (metadata | _metadata(run)).get("unit", _PYPERF_UNIT)
+        unit = (metadata | _object(run.get("metadata"))).get("unit", _PYPERF_UNIT)
         if unit != _PYPERF_UNIT:
             raise _RowError(
                 f"measured in {unit!r}, and only seconds are compared: measure it "
@@ -417,7 +388,7 @@ def _pyperf_interpreter(metadata: Mapping[str, Any]) -> str:
 
 
 def _times(values: Iterable[Any]) -> tuple[float, ...]:
-    found = []
+    times = []
     for value in values:
         # A boolean is an int to Python, and no time.
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -426,32 +397,32 @@ def _times(values: Iterable[Any]) -> tuple[float, ...]:
                 f"{value!r:.60} is no time: seconds are finite and above zero; measure "
                 "the row again"
             )
-        found.append(float(value))
-    return tuple(found)
+        times.append(float(value))
+    return tuple(times)
 
 
 def _unique(
-    path: Path, found: list[tuple[str, SavedRow]], left_out: dict[str, str]
+    path: Path, rows: list[tuple[str, SavedRow]], left_out: dict[str, str]
 ) -> dict[str, SavedRow]:
     """Return the rows by name; what more than one bears is added to those left out."""
-    counts = Counter(name for name, _ in found)
+    counts = Counter(name for name, _ in rows)
+    unique = {name: row for name, row in rows if counts[name] == 1}
     twice = [name for name, count in counts.items() if count > 1]
-    rows = {name: row for name, row in found if counts[name] == 1}
-    if not rows and twice:
-        raise SavedError(
+    if unique:
+        for name in twice:
+            left_out[name] = (
+                f"{counts[name]} rows bear this name, so it does not identify one: "
+                "save each session to a file of its own"
+            )
+        return unique
+    if twice:
+        raise DocumentError(
             f"{path}: {len(twice)} names occur more than once, such as {twice[0]!r} "
             f"({counts[twice[0]]} times), and nobody knows which is meant: save each "
             "session to a file of its own"
         )
-    if not rows and left_out:
+    if left_out:
         name, why = next(iter(left_out.items()))
         more = f" (and {len(left_out) - 1} more rows)" if len(left_out) > 1 else ""
-        raise SavedError(f"{path}: no row can be compared: {name}: {why}{more}")
-    if not rows:
-        raise SavedError(f"{path}: no rows: the session that saved it measured nothing")
-    for name in twice:
-        left_out[name] = (
-            f"{counts[name]} rows bear this name, so it does not identify one: "
-            "save each session to a file of its own"
-        )
-    return rows
+        raise DocumentError(f"{path}: no row can be compared: {name}: {why}{more}")
+    raise DocumentError(f"{path}: no rows: the session that saved it measured nothing")

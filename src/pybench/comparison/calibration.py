@@ -1,0 +1,372 @@
+"""Before the first pair: which rows each arm can run, and how many calls fill a sample.
+
+Every row is run once on every arm. Its count is sized on the first arm that can run it,
+and a few samples choose its clock.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pybench.comparison.pairs import fitting_count, fitting_samples, shortened
+from pybench.comparison.sessions import ComparisonError, Sessions, is_odd_path
+from pybench.comparison.worker import RowEndedError, StartError, Worker, WorkerError
+from pybench.interpreters.missing_packages import advice
+from pybench.records.messages import COUNTS, RowFacts
+from pybench.records.outcomes import ERROR, MEASURED, MISSING, ReasonKind
+from pybench.records.row_names import row_name
+from pybench.records.run import RowRecord
+from pybench.records.samples import CPU, WALL, Sample
+from pybench.statistics.differences import DifferenceError, choose_metric, waits
+
+# A sample of each arm, about as long as a time slice of the scheduler.
+TARGET_NS = 5e6
+# Timed samples of each row, which choose its clock.
+TIMED = 2
+
+UNSTABLE = (
+    "its name differs from process to process, so another one does not have it: give "
+    "its parameters ids that stay the same"
+)
+
+Numbers = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrated:
+    """What became of one row on one arm.
+
+    `kind` is that of a reason which is more than the outcome. `sample_ns` is the
+    shortest sample, had it been of `numbers`, and `turn_ns` the same with all that is
+    prepared for it. `session` counts the sessions of this arm that share no files.
+    """
+
+    outcome: str
+    reason: str
+    facts: RowFacts
+    kind: ReasonKind | None = None
+    counts: Mapping[str, int] = field(default_factory=lambda: COUNTS)
+    rounds: int | None = None  # the most in one process
+    numbers: Numbers
+    samples: tuple[Sample, ...] = ()
+    sample_ns: float = 0.0
+    turn_ns: float = 0.0
+    session: int = 0
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether pairs can be taken of it."""
+        return self.outcome == MEASURED
+
+
+Rows = dict[str, Calibrated]
+
+
+def calibrate(
+    sessions: Sessions, on_arm: Callable[[int], None] = lambda number: None
+) -> Iterator[RowRecord]:
+    """Run every row of every arm once; yields them in the order of the baseline.
+
+    Parameters
+    ----------
+    on_arm : callable
+        Given the number of each arm when it begins.
+
+    Raises
+    ------
+    ComparisonError
+        If an arm cannot be started, or has no benchmarks.
+    """
+    by_arm: dict[str, Rows] = {}
+    numbers: dict[str, Numbers] = {}
+    for seed, name in enumerate(sessions.arms):
+        on_arm(seed + 1)
+        by_arm[name] = dict(_calibrate_arm(sessions, name, numbers, seed))
+        for row, known in by_arm[name].items():
+            if known.is_measured:
+                numbers.setdefault(row, known.numbers)
+    _spread_uncollected(by_arm)
+    _mark_unstable(sessions, by_arm)
+    for row in dict.fromkeys(itertools.chain.from_iterable(by_arm.values())):
+        yield _row_record(row, {name: rows.get(row) for name, rows in by_arm.items()})
+
+
+# One arm
+
+
+def _calibrate_arm(
+    sessions: Sessions, name: str, numbers: Mapping[str, Numbers], seed: int
+) -> Iterator[tuple[str, Calibrated]]:
+    """Run all rows of one arm, those in sessions of their own that fail beside others.
+
+    Two files of one name cannot be imported into one process as pytest does it by
+    itself; the second one can into another.
+    """
+    files: Sequence[str] = ()
+    left: dict[str, str] = {}
+    for session in itertools.count():
+        before = left
+        try:
+            left = yield from _calibrate_files(
+                sessions, name, numbers, seed, files, session
+            )
+        except StartError as error:
+            if not session:
+                raise ComparisonError(str(error)) from None
+        alone = {file for file in left if not is_odd_path(file)}
+        if not alone or left == before or not sessions.root:
+            break
+        files = [str(Path(sessions.root, file)) for file in left if file in alone]
+    for file, why in left.items():
+        reason = f"cannot be collected: {why}{advice(why)}"
+        facts = RowFacts(file=file, refused=reason)
+        yield file, _refused(facts, ReasonKind.UNCOLLECTED)
+
+
+def _calibrate_files(
+    sessions: Sessions,
+    name: str,
+    numbers: Mapping[str, Numbers],
+    seed: int,
+    files: Sequence[str],
+    session: int,
+) -> Generator[tuple[str, Calibrated], None, dict[str, str]]:
+    """Run the rows of files, or of the suite; go on after one that ends a session.
+
+    Returns
+    -------
+    dict of str to str
+        What could not be collected, and why.
+    """
+    rows: Sequence[str] | None = None
+    seen: set[str] = set()
+    facts: dict[str, RowFacts] = {}
+    uncollected: dict[str, str] = {}
+    while rows is None or rows:
+        failure = "it never ended"
+        chosen: tuple[str, ...] = ()
+        try:
+            with sessions.start(name, files, seed) as worker:
+                try:
+                    for row, known in _calibrate_rows(worker, rows, numbers):
+                        seen.add(row)
+                        yield row, replace(known, session=session)
+                finally:
+                    chosen = worker.chosen
+                    facts = {**worker.rows, **facts}
+                    uncollected = worker.uncollected
+                    sessions.check(name, worker)
+        except StartError as error:
+            raise StartError(name, error.reason + advice(error.reason)) from None
+        except WorkerError as error:
+            failure = error.reason
+        for row in rows or ():
+            if row not in seen and row not in chosen:
+                seen.add(row)
+                unstable = replace(facts[row], refused=UNSTABLE)
+                yield row, _refused(unstable, ReasonKind.UNSTABLE_NAME)
+        left = [row for row in chosen if row not in seen]
+        if not left:
+            break
+        seen.add(left[0])
+        yield left[0], _refused(replace(facts[left[0]], refused=failure))
+        rows = left[1:]
+    return uncollected
+
+
+def _calibrate_rows(
+    worker: Worker, rows: Sequence[str] | None, numbers: Mapping[str, Numbers]
+) -> Iterator[tuple[str, Calibrated]]:
+    """Run rows of a session, all that it collects if `rows` is None."""
+    worker.await_hello()
+    known = [*worker.rows] if rows is None else [r for r in rows if r in worker.rows]
+    worker.choose([row for row in known if not worker.rows[row].refused])
+    if not worker.rows:
+        worker.await_end()
+        raise StartError(worker.name, f"found no benchmarks{worker.last_lines()}")
+    for row in known:
+        facts = worker.rows[row]
+        if facts.refused:
+            yield row, _refused(facts)
+        else:
+            yield row, _calibrate_row(worker, row, numbers.get(row, {}))
+
+
+def _refused(facts: RowFacts, kind: ReasonKind | None = None) -> Calibrated:
+    """Return what is known of a row that is not run."""
+    return Calibrated(
+        outcome=ERROR, reason=facts.refused, kind=kind, facts=facts, numbers={}
+    )
+
+
+def _calibrate_row(worker: Worker, row: str, numbers: Numbers) -> Calibrated:
+    """Size a row if `numbers` is empty, and take a few samples."""
+    samples: list[Sample] = []
+    sample_ns = turn_ns = math.inf
+    rounds: int | None = None
+    try:
+        rounds = worker.await_row(row)
+        numbers = numbers or worker.size(TARGET_NS, fitting_count(rounds))
+        used = numbers
+        for _ in range(sum(fitting_samples(rounds, numbers["count"], TIMED))):
+            began = time.perf_counter_ns()
+            samples.append(worker.sample(used))
+            taken_ns = time.perf_counter_ns() - began
+            share = used["count"] / numbers["count"]
+            sample_ns = min(sample_ns, samples[-1].wall_ns / share)
+            turn_ns = min(turn_ns, taken_ns / share)
+            used = shortened(used, samples[-1].wall_ns)
+        how = worker.stop_row(row)
+    except RowEndedError as error:
+        how = error.how
+    return Calibrated(
+        outcome=how.outcome,
+        reason=how.reason,
+        kind=how.kind,
+        facts=worker.rows[row],
+        counts=how.counts,
+        rounds=rounds,
+        numbers=numbers,
+        samples=tuple(samples),
+        sample_ns=sample_ns if samples else 0.0,
+        turn_ns=turn_ns if samples else 0.0,
+    )
+
+
+# All arms
+
+
+def _spread_uncollected(by_arm: Mapping[str, Rows]) -> None:
+    """Say of the rows of a file that one arm alone cannot collect why it has none."""
+    for rows in by_arm.values():
+        lacking = {
+            name: known
+            for name, known in rows.items()
+            if known.kind == ReasonKind.UNCOLLECTED
+        }
+        for file, known in lacking.items():
+            starts = (f"{file}::", f"{file}/")
+            theirs = [r for of in by_arm.values() for r in of if r.startswith(starts)]
+            if theirs:
+                del rows[file]
+            for row in theirs:
+                rows.setdefault(row, known)
+
+
+def _mark_unstable(sessions: Sessions, by_arm: Mapping[str, Rows]) -> None:
+    """Name the rows whose names differ from process to process.
+
+    Arms are calibrated under hash seeds of their own, so that such a row looks as
+    if one arm alone had it. What tells it from one that does is another session
+    of that arm, under the seed of an arm that lacks it. Of the names that a row
+    has on several arms the first one is kept.
+    """
+    names = {arm: {*rows} for arm, rows in by_arm.items()}
+    everywhere = set.intersection(*names.values())
+    on_baseline = next(iter(names.values()))
+    collected: dict[tuple[str, int, int], frozenset[str]] = {}
+    marked: set[str] = set()
+    for arm, rows in by_arm.items():
+        for row in [row for row in rows if row not in everywhere]:
+            seed = next(n for n, of in enumerate(names.values()) if row not in of)
+            session = rows[row].session
+            key = (arm, seed, session)
+            if key not in collected:
+                files = {r.facts.file for r in rows.values() if r.session == session}
+                collected[key] = _collected(
+                    sessions, arm, sorted(files) if session else (), seed
+                )
+            again = collected[key]
+            if row in again:
+                continue
+            test = row.partition("[")[0]
+            if test in marked and row not in on_baseline:
+                del rows[row]
+                continue
+            marked.add(test)
+            other = next((r for r in again if r.startswith(f"{test}[")), "")
+            reason = UNSTABLE + (f" (there it is {other})" if other else "")
+            facts = replace(rows[row].facts, refused=reason)
+            rows[row] = _refused(facts, ReasonKind.UNSTABLE_NAME)
+
+
+def _collected(
+    sessions: Sessions, name: str, files: Sequence[str], seed: int
+) -> frozenset[str]:
+    """Return the names that one more session of an arm collects, files too."""
+    try:
+        with sessions.start(name, files, seed) as worker:
+            worker.await_hello()
+            sessions.check(name, worker)
+            worker.choose(())
+            return frozenset({*worker.rows, *worker.uncollected})
+    except WorkerError as error:
+        raise ComparisonError(str(error)) from None
+
+
+def _row_record(row: str, by_arm: Mapping[str, Calibrated | None]) -> RowRecord:
+    """Put together what became of a row on the arms."""
+    there = {name: known for name, known in by_arm.items() if known is not None}
+    each = [*there.values()]
+    first = next((known for known in each if known.is_measured), None)
+    kinds = {name: known.kind for name, known in there.items() if known.kind}
+    reasons = {
+        name: f"{known.outcome}: {known.reason}"
+        for name, known in there.items()
+        if not known.is_measured
+    }
+    if ReasonKind.UNSTABLE_NAME not in kinds.values():
+        lacks = "this side has no such row"
+        reasons |= {name: lacks for name in by_arm if name not in there}
+    threads = max(known.counts["threads"] for known in each)
+    exclusive = any(known.facts.alternate for known in each)
+    metric = _metric(each, threads) if first is not None else None
+    gives_up = [waits(known.samples) for known in each if known.samples]
+    numbers = first.numbers if first else {}
+    fewer = shortened(numbers, max(known.sample_ns for known in each))
+    share = fewer["count"] / numbers["count"] if numbers else 1.0
+    limits = [known.rounds for known in each if known.rounds is not None]
+    return RowRecord(
+        row=row,
+        group=each[0].facts.group or row_name(row).area,
+        apart=exclusive,
+        # Its threads would all be on that CPU; and who waits for something else than
+        # the CPU loses nothing by having more of them. By wall time neither is sure:
+        # libraries have threads that spin, and nobody declares them.
+        pinned=not exclusive and threads == 1 and metric == CPU,
+        margin=each[0].facts.margin,
+        metric=metric,
+        operations=first.counts["operations"] if first else 1,
+        threads=threads,
+        numbers=fewer,
+        per_sample_ns=first.sample_ns * share if first else 0.0,
+        outcomes={
+            name: known.outcome if known else MISSING for name, known in by_arm.items()
+        },
+        reasons={name: reasons[name] for name in by_arm if name in reasons},
+        kinds=kinds,
+        per_turn_ns=max(known.turn_ns for known in each) * share,
+        # One arm that waits is enough; that none does has to be known of all.
+        waits=True if True in gives_up else False if {*gives_up} == {False} else None,
+        rounds=min(limits, default=None),
+        file=each[0].facts.file,
+        session=max(known.session for known in each),
+    )
+
+
+def _metric(each: Sequence[Calibrated], threads: int) -> str:
+    """Choose the clock of a row.
+
+    What threads take of the CPU under the GIL, or asleep at a lock, says nothing of how
+    long they took.
+    """
+    try:
+        metric = choose_metric(known.samples for known in each)
+    except DifferenceError:
+        return WALL
+    return WALL if threads > 1 else metric

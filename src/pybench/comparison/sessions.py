@@ -1,0 +1,164 @@
+"""The sessions of a comparison: started for an arm, and known to be what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pybench.comparison.worker import Worker
+from pybench.interpreters.prepare import START
+from pybench.records.identity import differences
+from pybench.records.run import Record, RowRecord, Run, SideRecord
+
+# By name, for a suite that turns the loading of all plugins off.
+PLUGINS = ("-p", "benchmark", "-p", "pybench")
+
+
+class ComparisonError(Exception):
+    """Nothing can be compared; says why and what to do."""
+
+
+class RefusedError(ComparisonError):
+    """An arm is not what it was or claims to be: there can be no verdicts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """An interpreter that is ready: its environment has pybench in it.
+
+    `start` is what follows the interpreter where its sessions are started; `asked` are
+    the packages by which it shall differ from the others.
+    """
+
+    name: str
+    python: Path
+    environ: Mapping[str, str]
+    start: tuple[str, ...] = START
+    asked: tuple[str, ...] = ()
+
+
+class Sessions:
+    """Starts sessions of the arms, and notes in the record who they are.
+
+    Attributes
+    ----------
+    arms : mapping of str to Arm
+        The baseline first.
+    root : str
+        The folder that the names of the rows begin in, as sessions tell it.
+    overridden : list of str
+        The suite's own options of pytest that had to be overridden.
+    """
+
+    def __init__(
+        self,
+        arms: Sequence[Arm],
+        suite: Sequence[str],
+        *,
+        selecting: Sequence[str],
+        folder: Path,
+        record: Run,
+        note: Callable[[Record], None],
+    ) -> None:
+        self.arms = {arm.name: arm for arm in arms}
+        self.root = ""
+        self.overridden: list[str] = []
+        self._configuration = ""  # pytest's file of settings
+        self._suite = [*suite, *selecting]
+        self._folder = folder
+        self._record = record
+        self._note = note
+        self._packages: dict[str, Mapping[str, str]] = {}  # of arms not yet recorded
+
+    def start_with(
+        self, name: str, rows: Sequence[RowRecord], hash_seed: int
+    ) -> Worker:
+        """Start a session that collects at least those rows.
+
+        It picks them by their names, which no command line can hold as they are: there
+        they are paths. Naming their files spares it collecting all others.
+        """
+        roots = {_root_of(row) for row in rows}
+        files = [*dict.fromkeys(row.file for row in rows)]
+        if len(roots) > 1 or "" in roots or any(map(is_odd_path, files)):
+            return self.start(name, (), hash_seed)
+        self.root = roots.pop()
+        return self.start(name, files, hash_seed)
+
+    def start(self, name: str, files: Sequence[str], hash_seed: int) -> Worker:
+        """Start a session that collects files, or the suite if none is named."""
+        known = self._record.sides.get(name)
+        arm = self.arms[(known and known.twin_of) or name]
+        chosen = self._suite
+        if files:
+            chosen = [f"--rootdir={self.root}", *files]
+            if self._configuration:
+                # One that lies nearer to those files was not the suite's.
+                chosen += ["-c", self._configuration]
+        command = [
+            str(arm.python), *arm.start, *PLUGINS, *chosen,
+            "--benchmark-only", "--continue-on-collection-errors",
+            "-q", "--no-header",
+        ]  # fmt: skip
+        return Worker(
+            name,
+            command,
+            environ={**arm.environ, "PYTHONHASHSEED": str(hash_seed)},
+            folder=self._folder,
+            on_packages=self._check_packages,
+        )
+
+    def check(self, name: str, worker: Worker) -> None:
+        """Note who an arm is; refuse one that has become another."""
+        if worker.identity is None:
+            return
+        self.root, self._configuration = worker.root, worker.configuration
+        self.overridden += [o for o in worker.overridden if o not in self.overridden]
+        known = self._record.sides.get(name)
+        if known is None:
+            self._note(
+                SideRecord(
+                    name=name,
+                    python=str(self.arms[name].python),
+                    identity=worker.identity,
+                    packages=self._packages.get(name, {}),
+                    asked=self.arms[name].asked,
+                )
+            )
+        elif known.identity != worker.identity:
+            changed = "; ".join(differences(known.identity, worker.identity)[:3])
+            raise RefusedError(
+                f"{name} is no longer what it was when this run began ({changed}): "
+                "begin a new run"
+            )
+
+    def _check_packages(self, name: str, packages: Mapping[str, str]) -> None:
+        """Note which packages an arm has imported; refuse one that has others now."""
+        side = self._record.sides.get(name)
+        known = self._packages.get(name, {}) if side is None else side.packages
+        for package, version in packages.items():
+            if known.get(package, version) != version:
+                raise RefusedError(
+                    f"{name} imports {package} {version} now, and imported "
+                    f"{known[package]} when this run began: begin a new run"
+                )
+        everything = {**known, **packages}
+        if side is None:
+            self._packages[name] = everything
+        elif everything != side.packages:
+            self._note(replace(side, packages=everything))
+
+
+def _root_of(row: RowRecord) -> str:
+    """Return the folder that the name of a row begins in, "" if it is not known.
+
+    Names of rows outside pytest's own root begin in what it was told to collect.
+    """
+    path = "/" + row.row.partition("::")[0]
+    return row.file.removesuffix(path) if row.file.endswith(path) else ""
+
+
+def is_odd_path(path: str) -> bool:
+    """Tell whether pytest takes what is in a path for something else."""
+    return "[" in path or "::" in path
