@@ -63,16 +63,12 @@ EXCEPTIONS = {
     ("target/plugin/changes.py", "statistics"),
     # Still to be taken apart.
     ("statistics/differences.py", "records"),
-    ("report/charts/comparison.py", "comparison"),
     ("report/charts/scaling.py", "comparison"),
     ("report/contents.py", "comparison"),
     ("report/exports/stock.py", "comparison"),
 }
 # The same for the other rules; each list may only become shorter.
 RAW_PROCESSES = {
-    "comparison/selfcheck/others.py",
-    "comparison/suite_rows.py",
-    "comparison/worker.py",
     "profiles/gc_pauses.py",
     "profiles/memory.py",
 }

@@ -1,12 +1,15 @@
 """Which rows a suite has, as its plugin lists them in a child that runs none."""
 
+from __future__ import annotations
+
 import json
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pybench import children
+from pybench.records.documents import parse
 
 # Collecting imports all files of a suite, and what they import.
 _TIMEOUT_S = 300.0
@@ -76,34 +79,28 @@ def list_rows(python: Path, suite: Path, words: Sequence[str]) -> Listed:
             f"--benchmark-storage={folder}/storage",
             *words,
         ]
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=_TIMEOUT_S,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise ListingError(f"{suite} cannot be collected: {error}") from None
-        if done.returncode not in (0, _NOTHING):
-            raise ListingError(_said(done.stdout, done.returncode))
+        result = children.run(command, timeout_s=_TIMEOUT_S, merged=True)
+        if result.status is None:
+            raise ListingError(f"{suite} cannot be collected: {result.problem}")
+        if result.status not in (0, _NOTHING):
+            raise ListingError(_problem(result.stdout, result.status))
         try:
             document = json.loads(output.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return Listed(
+                rows=tuple(
+                    parse(ListedRow, row, "a row of the list")
+                    for row in document["rows"]
+                ),
+                aliases={
+                    name: parse(Alias, alias, "an alias of the list")
+                    for name, alias in document["aliases"].items()
+                },
+            )
+        except (OSError, ValueError, KeyError) as error:
             raise ListingError(f"pytest wrote no list of rows: {error}") from None
-    return _parsed(document)
 
 
-def _parsed(document: Mapping[str, Any]) -> Listed:
-    rows = [ListedRow(**{**row, "needs": (*row["needs"],)}) for row in document["rows"]]
-    aliases = {name: Alias(**alias) for name, alias in document["aliases"].items()}
-    return Listed(rows=(*rows,), aliases=aliases)
-
-
-def _said(output: str, status: int) -> str:
+def _problem(output: str, status: int) -> str:
     """Return the error of pytest, else the last line that it wrote."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith(("ERROR:", "E  "))]
