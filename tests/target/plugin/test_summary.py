@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pybench.records.journal import JournalRow, SessionCounts
-from pybench.target.plugin.options import said_value
+from pybench.target.plugin.command_line import said_value
 from pybench.target.plugin.outcomes import (
     count_rows,
     na_reason,

@@ -19,16 +19,13 @@ import pytest
 
 from pybench.target.plugin import listing, memory, overriding, processes, rerun
 from pybench.target.plugin.baselines import storage_folder
+from pybench.target.plugin.command_line import said_words
 from pybench.target.plugin.comparison import Comparison
 from pybench.target.plugin.interleaving import Interleaving
-from pybench.target.plugin.kernel import Kernel, run_row
+from pybench.target.plugin.kernel import Kernel
 from pybench.target.plugin.lazy_rows import look_at_rows
 from pybench.target.plugin.marking import MARKERS, skip_without_free_threading
-from pybench.target.plugin.options import (
-    add_options,
-    refuse_without_benchmark,
-    said_words,
-)
+from pybench.target.plugin.options import add_options, refuse_without_benchmark
 from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.rows import Rows
 from pybench.target.plugin.rowstate import RowState, limit_calibration
@@ -184,7 +181,8 @@ def kernel(request: pytest.FixtureRequest, benchmark: Any) -> Kernel:
     take the place of what is sized and budgeted. Returns the `_pybench.KernelResult`
     of each round.
     """
-    of_session = request.config.stash[_ROWS]
+    rows = request.config.stash[_ROWS]
+    interleaving = request.config.stash.get(_INTERLEAVING, None)
 
     def run(
         name: str,
@@ -195,26 +193,10 @@ def kernel(request: pytest.FixtureRequest, benchmark: Any) -> Kernel:
         **arguments: object,
     ) -> list[KernelResult]:
         __tracebackhide__ = True
-        interleaving = request.config.stash.get(_INTERLEAVING, None)
         if interleaving is not None:
-            return interleaving.kernel(
-                name, arguments, benchmark=benchmark, iterations=iterations
-            )
-        try:
-            return run_row(
-                name,
-                arguments,
-                benchmark=benchmark,
-                budget=of_session.budget(request.node, benchmark),
-                store=of_session.store,
-                floor=of_session.floor,
-                usable_cpus=of_session.session.identity.usable_cpus,
-                iterations=iterations,
-                rounds=rounds,
-            )
-        except BaseException:
-            # Else the stock fixture complains that this row did not use it.
-            benchmark._mode = benchmark._mode or "kernel(...)"
-            raise
+            return interleaving.kernel(benchmark, name, arguments, iterations)
+        return rows.kernels.run(
+            request.node, benchmark, name, arguments, iterations, rounds
+        )
 
     return run

@@ -220,10 +220,9 @@ class Interleaving:
 
     def kernel(
         self,
+        benchmark: Any,
         name: str,
         arguments: Mapping[str, object],
-        *,
-        benchmark: Any,
         iterations: int | None,
     ) -> list[KernelResult]:
         """Measure a kernel row in samples; what the fixture `kernel` does here."""

@@ -8,13 +8,14 @@ of Python's own cost.
 
 import difflib
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any, Protocol
 
 import pytest
 
+from pybench.target.plugin.command_line import said_value
 from pybench.target.process.collector import collector_off
 from pybench.target.process.identity import extension, extension_missing, gil_enabled
 from pybench.target.process.iterations import WINDOW_NS, IterationStore, row_key, size
@@ -55,23 +56,6 @@ class Kernel(Protocol):
         """Measure one native kernel; see the fixture."""
 
 
-class Floor:
-    """The cost of the empty loop, measured once when first asked for."""
-
-    def __init__(self) -> None:
-        self._is_measured = False
-        self._ns: float | None = None
-
-    def ns(self, native: ModuleType) -> float | None:
-        """Return ns per iteration of the empty loop, None if it cannot be had."""
-        empty = getattr(native, "yardstick_empty", None)
-        if not self._is_measured and empty is not None:
-            results = empty(_FLOOR_ITERATIONS, rounds=_FLOOR_ROUNDS)
-            self._ns = float(statistics.median(r.ns_per_operation for r in results))
-        self._is_measured = True
-        return self._ns
-
-
 def native_or_fail() -> ModuleType:
     """Return `_pybench`, or fail the test with the command that builds it."""
     native = extension()
@@ -94,89 +78,119 @@ def find_kernel(native: ModuleType, name: str) -> Callable[..., list[KernelResul
     return function
 
 
-def read_budget(benchmark: Any, *, is_warmup_off: bool) -> Budget:
-    """Read a row's budget out of its fixture, whose options stock keeps private.
+class KernelRows:
+    """Runs the kernel rows of a session, whose options the user gave in `words`."""
 
-    `is_warmup_off` tells whether the user said so: stock has no warm-up by default, a
-    kernel has one round of it.
-    """
-    return Budget(
-        seconds=benchmark._max_time,
-        least_rounds=benchmark._min_rounds,
-        warmup_iterations=0 if is_warmup_off else int(benchmark._warmup) or 1,
-    )
+    def __init__(
+        self, words: Sequence[str], store: IterationStore, usable_cpus: int
+    ) -> None:
+        self._words = words
+        self._store = store
+        self._usable_cpus = usable_cpus
+        self._floor: list[float] | None = None
 
-
-def run_row(
-    name: str,
-    arguments: Mapping[str, object],
-    *,
-    benchmark: Any,
-    budget: Budget,
-    store: IterationStore,
-    floor: Floor,
-    usable_cpus: int,
-    iterations: int | None,
-    rounds: int | None,
-) -> list[KernelResult]:
-    """Run one kernel row from sizing to replay; return the rounds it is made of."""
-    __tracebackhide__ = True
-    native = native_or_fail()
-    function = find_kernel(native, name)
-    if benchmark.group is None:
-        benchmark.group = native.KERNELS[name]["area"]
-
-    def call(count: int, of: int) -> list[KernelResult]:
+    def run(
+        self,
+        item: pytest.Item,
+        benchmark: Any,
+        name: str,
+        arguments: Mapping[str, object],
+        iterations: int | None,
+        rounds: int | None,
+    ) -> list[KernelResult]:
+        """Run one kernel row from sizing to replay; return the rounds it is made of."""
         __tracebackhide__ = True
-        return function(of, rounds=count, **arguments)
-
-    def window_ns(iterations: int, rounds: int) -> float:
-        return min(result.elapsed_ns for result in call(rounds, iterations))
-
-    try:
-        if benchmark.disabled:
-            kept = call(1, _DISABLED_ITERATIONS if iterations is None else iterations)
-            benchmark.pedantic(lambda: kept)
-            return kept
-        if benchmark._timer is not native.stopwatch:
-            pytest.fail(
-                "the fixture `kernel` must be an argument of the test: it is too late "
-                "for its clock when it is asked for by name",
-                pytrace=False,
+        try:
+            native = native_or_fail()
+            function = find_kernel(native, name)
+            if benchmark.group is None:
+                benchmark.group = native.KERNELS[name]["area"]
+            if benchmark.disabled:
+                once = _DISABLED_ITERATIONS if iterations is None else iterations
+                kept = function(once, rounds=1, **arguments)
+                benchmark.pedantic(lambda: kept)
+                return kept
+            if benchmark._timer is not native.stopwatch:
+                pytest.fail(
+                    "the fixture `kernel` must be an argument of the test: it is too "
+                    "late for its clock when it is asked for by name",
+                    pytrace=False,
+                )
+            # The kernels read the affinity themselves; the quota is known here alone.
+            if hasattr(native, "limit_cpus"):  # not in an extension of an older version
+                native.limit_cpus(self._usable_cpus)
+            with collector_off() as gc_on:
+                floor_ns = self._floor_ns(native)
+                chosen = iterations
+                if chosen is None:
+                    chosen = self._iterations(function, name, arguments)
+                budget = self._budget(item, benchmark)
+                window = float(WINDOW_NS)
+                if warmup_rounds := budget.warmup_rounds(chosen):
+                    warm = function(chosen, rounds=warmup_rounds, **arguments)
+                    window = min(result.elapsed_ns for result in warm)
+                collected = collect_rounds(
+                    lambda count: function(chosen, rounds=count, **arguments),
+                    budget.rounds(window) if rounds is None else rounds,
+                    budget.least_rounds,
+                )
+            record = summarise(
+                collected,
+                kernel=name,
+                arguments=arguments,
+                iterations=chosen,
+                floor_ns=floor_ns,
+                usable_cpus=self._usable_cpus,
+                gil_on=gil_enabled(),
+                gc_on=gc_on,
             )
-        # The kernels read the affinity themselves; the quota is known here alone.
-        if hasattr(native, "limit_cpus"):  # not in an extension of an older version
-            native.limit_cpus(usable_cpus)
-        with collector_off() as gc_on:
-            floor_ns = floor.ns(native)
-            chosen = iterations
-            if chosen is None:
-                row = row_key(name, arguments)
-                chosen = store.get(row) or store.put(row, size(window_ns))
-            window = float(WINDOW_NS)
-            warmup_rounds = budget.warmup_rounds(chosen)
-            if warmup_rounds:
-                warm = call(warmup_rounds, chosen)
-                window = min(result.elapsed_ns for result in warm)
-            wanted = budget.rounds(window) if rounds is None else rounds
-            collected = collect_rounds(
-                lambda count: call(count, chosen), wanted, budget.least_rounds
-            )
-    except NotImplementedError as error:
-        pytest.skip(f"n/a: {error}")
-    record = summarise(
-        collected,
-        kernel=name,
-        arguments=arguments,
-        iterations=chosen,
-        floor_ns=floor_ns,
-        usable_cpus=usable_cpus,
-        gil_on=gil_enabled(),
-        gc_on=gc_on,
-    )
-    benchmark.extra_info["pybench"] = asdict(record)
-    _replay(native, benchmark, collected.kept)
-    return collected.kept
+            benchmark.extra_info["pybench"] = asdict(record)
+            _replay(native, benchmark, collected.kept)
+            return collected.kept
+        except NotImplementedError as error:
+            pytest.skip(f"n/a: {error}")
+        finally:
+            # Else the stock fixture complains that a row which failed did not use it.
+            benchmark._mode = benchmark._mode or "kernel(...)"
+
+    def _floor_ns(self, native: ModuleType) -> float | None:
+        """Measure the empty loop once; None if it cannot be had."""
+        if self._floor is None:
+            empty = getattr(native, "yardstick_empty", None)
+            results = empty(_FLOOR_ITERATIONS, rounds=_FLOOR_ROUNDS) if empty else []
+            self._floor = [result.ns_per_operation for result in results]
+        return statistics.median(self._floor) if self._floor else None
+
+    def _iterations(
+        self,
+        function: Callable[..., list[KernelResult]],
+        name: str,
+        arguments: Mapping[str, object],
+    ) -> int:
+        def window_ns(iterations: int, rounds: int) -> float:
+            results = function(iterations, rounds=rounds, **arguments)
+            return min(result.elapsed_ns for result in results)
+
+        row = row_key(name, arguments)
+        return self._store.get(row) or self._store.put(row, size(window_ns))
+
+    def _budget(self, item: pytest.Item, benchmark: Any) -> Budget:
+        """Return what a row may spend; stock keeps its options in the fixture alone."""
+        marker = item.get_closest_marker("benchmark")
+        in_marker = marker.kwargs.get("warmup") if marker else None
+        said = said_value(self._words, "--benchmark-warmup")
+        # Stock has no warm-up by default, a kernel has one round of it.
+        is_off = in_marker is False or (
+            in_marker is None
+            and not benchmark._warmup
+            and said is not None
+            and said.strip().lower() != "auto"
+        )
+        return Budget(
+            seconds=benchmark._max_time,
+            least_rounds=benchmark._min_rounds,
+            warmup_iterations=0 if is_off else int(benchmark._warmup) or 1,
+        )
 
 
 def _replay(native: ModuleType, benchmark: Any, kept: list[KernelResult]) -> None:

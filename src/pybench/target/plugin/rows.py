@@ -21,9 +21,10 @@ from pybench.records.outcomes import (
     NOT_AVAILABLE,
     VOID,
 )
+from pybench.target.plugin.command_line import said_value
 from pybench.target.plugin.journal import Journal, JournalWriter, find_journal
 from pybench.target.plugin.json_values import for_table, held, is_stock_document
-from pybench.target.plugin.kernel import REFUSED_OPTIONS, Floor, read_budget
+from pybench.target.plugin.kernel import REFUSED_OPTIONS, KernelRows
 from pybench.target.plugin.marking import (
     data_limit,
     is_kernel_row,
@@ -31,7 +32,6 @@ from pybench.target.plugin.marking import (
     label_threads,
     thread_count,
 )
-from pybench.target.plugin.options import said_value
 from pybench.target.plugin.outcomes import (
     error_reason,
     na_of,
@@ -45,7 +45,6 @@ from pybench.target.plugin.session import Session
 from pybench.target.plugin.table import TableDefaults, thin
 from pybench.target.process.identity import extension
 from pybench.target.process.iterations import IterationStore, machine_folder
-from pybench.target.process.rounds import Budget
 
 _RESUME = "--pybench-resume"
 
@@ -68,8 +67,8 @@ class Rows:
         self.storage = storage
         # Where the saves and the journal of this identity are.
         self.folder = storage and storage / session.identity.folder
-        self.floor = Floor()
-        self.store = IterationStore(self._iterations_path(), session.say)
+        store = IterationStore(self._iterations_path(), session.say)
+        self.kernels = KernelRows(words, store, session.identity.usable_cpus)
         self._table = table
         self._words = words
         self._is_interleaved = self.config.getoption("pybench_turns") is not None
@@ -368,19 +367,6 @@ class Rows:
             # A row out of the journal has been cut already: keep its first count.
             record.setdefault("raw_values", len(data))
         row["stats"]["data"] = thin(data, limit)
-
-    def budget(self, item: pytest.Item, benchmark: Any) -> Budget:
-        """Return what a kernel row may spend."""
-        marker = item.get_closest_marker("benchmark")
-        in_marker = marker.kwargs.get("warmup") if marker else None
-        said = said_value(self._words, "--benchmark-warmup")
-        is_off = in_marker is False or (
-            in_marker is None
-            and not benchmark._warmup
-            and said is not None
-            and said.strip().lower() != "auto"
-        )
-        return read_budget(benchmark, is_warmup_off=is_off)
 
     # After the last row
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pybench.target.plugin.options import said_value
+from pybench.target.plugin.command_line import said_value
 
 WIDTH = 110
 
