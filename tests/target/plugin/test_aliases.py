@@ -78,6 +78,7 @@ def suite(pytester: pytest.Pytester) -> None:
     (pytester.path / "aliases.toml").write_text("\n".join(["[aliases]", *lines]))
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("suite")
 @pytest.mark.parametrize(
     ("selector", "count"),
@@ -100,6 +101,7 @@ def test_selector_finds_rows_by_another_name(
     assert result.parseoutcomes().get("passed") == count
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("suite")
 def test_near_matches_name_the_aliases_too(run: Run) -> None:
     result = run("--pybench-select=gil/pattern")

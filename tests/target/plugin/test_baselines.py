@@ -57,6 +57,7 @@ def change(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps(document))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
@@ -70,6 +71,7 @@ def test_finds_the_folder_of_a_storage(option: str, expected: Path | None) -> No
     assert storage_folder(option) == (expected and expected.resolve())
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
@@ -90,12 +92,14 @@ def test_finds_by_name_number_and_glob(
     assert [path.stem for path in paths] == found
 
 
+@pytest.mark.once
 def test_finds_by_path(storage: Path) -> None:
     path = storage / "other" / "0007_theirs.json"
 
     assert find_baseline(str(path), storage, IDENTITY) == [path]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("wanted", ["base", "one", "9999", "/no/such", "a/b/c", "**x"])
 def test_names_what_there_is_when_nothing_matches(storage: Path, wanted: str) -> None:
     with pytest.raises(DocumentError) as caught:
@@ -107,16 +111,19 @@ def test_names_what_there_is_when_nothing_matches(storage: Path, wanted: str) ->
     assert "baseline (0001, 0003), baseline_two (0002), 2024 (0004)" in message
 
 
+@pytest.mark.once
 def test_names_the_saves_of_other_interpreters(storage: Path) -> None:
     with pytest.raises(DocumentError, match=r"other/0007_theirs\.json: give the path"):
         find_baseline("theirs", storage, IDENTITY)
 
 
+@pytest.mark.once
 def test_says_when_there_is_no_save_at_all(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="there is none for this interpreter yet"):
         find_baseline("baseline", tmp_path, IDENTITY)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
@@ -140,6 +147,7 @@ def test_finds_saves_that_were_made_without_pybench(
     assert [f"{path.parent.name}/{path.stem}" for path in paths] == found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
@@ -157,15 +165,16 @@ def test_says_where_saves_are_if_there_are_none_of_ours(
         find_baseline(wanted, tmp_path, IDENTITY)
 
 
+@pytest.mark.once
 def test_stock_save_is_compared_by_its_number_and_as_the_newest(
-    pytester: pytest.Pytester, run_process: Run
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     """As somebody does who installs pybench after the first save."""
     pytester.makepyfile(SUITE.replace("@pytest.mark.pybench(data_limit=10)", ""))
-    run_process("-p", "no:pybench", "--benchmark-save=before")
+    run("-p", "no:pybench", "--benchmark-save=before")
 
     for option in ("--benchmark-compare=0001", "--benchmark-compare"):
-        result = run_process(option)
+        result = run(option)
 
         assert result.ret == 0
         result.stdout.fnmatch_lines(
@@ -176,6 +185,7 @@ def test_stock_save_is_compared_by_its_number_and_as_the_newest(
         )
 
 
+@pytest.mark.once
 def test_newest_save_has_the_highest_number(storage: Path) -> None:
     newest = newest_save(storage / IDENTITY.folder)
 
@@ -188,6 +198,7 @@ def test_newest_save_has_the_highest_number(storage: Path) -> None:
 ROW = {"fullname": "t.py::a", "stats": {}}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -217,6 +228,7 @@ def test_says_what_is_wrong_with_a_file(
         check_baseline(path)
 
 
+@pytest.mark.once
 def test_binary_is_not_a_baseline(tmp_path: Path) -> None:
     path = tmp_path / "0001_odd.json"
     path.write_bytes(b"\xff\xfe\x00")
@@ -225,12 +237,14 @@ def test_binary_is_not_a_baseline(tmp_path: Path) -> None:
         check_baseline(path)
 
 
+@pytest.mark.once
 def test_equal_machines_are_alike() -> None:
     info = {"node": "a", "pybench": identity_document(IDENTITY)}
 
     assert unlikeness(IDENTITY, info, info | {"cpu": {"hz_actual": 1}}) == ([], "")
 
 
+@pytest.mark.once
 def test_says_field_by_field_what_is_unlike() -> None:
     ours = {"node": "a", "pybench": identity_document(IDENTITY)}
     other = replace(IDENTITY, cpu_model="slow")
@@ -244,6 +258,7 @@ def test_says_field_by_field_what_is_unlike() -> None:
     ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("theirs", [{}, {"pybench": {"schema": 99}}, {"pybench": 3}])
 def test_says_that_a_stock_file_tells_nothing(theirs: dict[str, Any]) -> None:
     ((said,), _) = unlikeness(IDENTITY, {}, theirs)
@@ -251,14 +266,12 @@ def test_says_that_a_stock_file_tells_nothing(theirs: dict[str, Any]) -> None:
     assert "its build, GIL state and CPUs are unknown" in said
 
 
-def test_save_baseline_compare_baseline(
-    pytester: pytest.Pytester, run_process: Run
-) -> None:
+def test_save_baseline_compare_baseline(pytester: pytest.Pytester, run: Run) -> None:
     """The two options as everybody types them."""
     pytester.makepyfile(SUITE)
-    run_process("--benchmark-save=baseline")
+    run("--benchmark-save=baseline")
 
-    result = run_process("--benchmark-compare=baseline")
+    result = run("--benchmark-compare=baseline")
 
     assert result.ret == 0
     result.stdout.fnmatch_lines(["row (0001)*", "row (NOW)*"])
@@ -266,6 +279,7 @@ def test_save_baseline_compare_baseline(
     assert "is different" not in result.stdout.str() + result.stderr.str()
 
 
+@pytest.mark.once
 def test_the_newest_save_of_a_name_is_compared(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -282,6 +296,7 @@ def test_the_newest_save_of_a_name_is_compared(
     newest.stdout.fnmatch_lines(["row (0004)*"])
 
 
+@pytest.mark.once
 def test_compare_fail_still_works(pytester: pytest.Pytester, run_process: Run) -> None:
     pytester.makepyfile(SUITE)
     run_process("--benchmark-save=baseline")
@@ -298,6 +313,7 @@ def test_compare_fail_still_works(pytester: pytest.Pytester, run_process: Run) -
     result.stdout.fnmatch_lines(["pybench: 1 rows measured*"])
 
 
+@pytest.mark.once
 def test_name_without_a_save_is_an_error(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(SUITE)
     run("--benchmark-save=baseline")
@@ -310,6 +326,7 @@ def test_name_without_a_save_is_an_error(pytester: pytest.Pytester, run: Run) ->
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("by", "keep"), [("path", 0), ("name", 300), ("newest", 300)])
 def test_truncated_baseline_is_refused_before_the_first_row(
     pytester: pytest.Pytester, run: Run, by: str, keep: int
@@ -327,6 +344,7 @@ def test_truncated_baseline_is_refused_before_the_first_row(
     assert "Traceback" not in result.stderr.str()
 
 
+@pytest.mark.once
 def test_foreign_file_is_refused(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(SUITE)
     (pytester.path / "package.json").write_text('{"name": "something"}')
@@ -337,6 +355,7 @@ def test_foreign_file_is_refused(pytester: pytest.Pytester, run: Run) -> None:
     result.stderr.fnmatch_lines(["ERROR: *package.json is not a file of pytest-be*"])
 
 
+@pytest.mark.once
 def test_unlike_baseline_is_said_and_compared(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -355,18 +374,20 @@ def test_unlike_baseline_is_said_and_compared(
     )
 
 
+@pytest.mark.once
 def test_stock_baseline_is_said_to_be_unknown(
-    pytester: pytest.Pytester, run_process: Run
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     pytester.makepyfile(SUITE.replace("@pytest.mark.pybench(data_limit=10)", ""))
-    run_process("-p", "no:pybench", "--benchmark-json=stock.json")
+    run("-p", "no:pybench", "--benchmark-json=stock.json")
 
-    result = run_process("--benchmark-compare=stock.json")
+    result = run("--benchmark-compare=stock.json")
 
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*written without pybench*GIL state*unknown"])
 
 
+@pytest.mark.once
 def test_storage_outside_the_working_directory_can_be_compared(
     pytester: pytest.Pytester, run: Run, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -385,6 +406,7 @@ def test_storage_outside_the_working_directory_can_be_compared(
     result.stdout.fnmatch_lines(["*note: *node: 'there' here, 'here' there*"])
 
 
+@pytest.mark.once
 def test_hooks_of_others_still_see_the_difference(
     pytester: pytest.Pytester, run: Run
 ) -> None:

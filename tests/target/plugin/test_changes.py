@@ -132,6 +132,7 @@ def test_a_planted_row_is_named_and_fails_on_request(compare: Run) -> None:
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("wanted", "change", "status"),
     [
@@ -150,30 +151,30 @@ def test_fails_for_what_is_named_alone(
     result.stdout.fnmatch_lines(["rows that differ*: 1 of 2"])
 
 
-@pytest.mark.parametrize("processes", [1, 3])
-def test_nothing_changed_is_no_change(
-    pytester: pytest.Pytester, run_process: Run, processes: int
-) -> None:
-    """A/A, with the processes of both sides as they come."""
+@pytest.mark.once
+def test_nothing_changed_is_no_change(pytester: pytest.Pytester, run: Run) -> None:
+    """A/A, with the processes of both arms as they come."""
     pytester.makepyfile(SUITE)
-    run_process("--benchmark-save=base", "--pybench-processes=4")
+    run("--benchmark-save=base", "--pybench-processes=4")
 
-    result = run_process(
-        "--benchmark-compare=base",
-        "--pybench-fail-on=different",
-        f"--pybench-processes={processes}",
-    )
+    for processes in (1, 3):
+        result = run(
+            "--benchmark-compare=base",
+            "--pybench-fail-on=different",
+            f"--pybench-processes={processes}",
+        )
 
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(
-        [
-            f"baseline: 4 processes, here: {processes}*; the machine drifted by *",
-            "rows that differ*: 0 of 2",
-            "--pybench-fail-on=different: no row is different",
-        ]
-    )
+        assert result.ret == 0
+        result.stdout.fnmatch_lines(
+            [
+                f"baseline: 4 processes, here: {processes}*; the machine drifted by *",
+                "rows that differ*: 0 of 2",
+                "--pybench-fail-on=different: no row is different",
+            ]
+        )
 
 
+@pytest.mark.once
 def test_a_slower_machine_is_no_slower_row(compare: Run) -> None:
     """All moved by half, the yardstick too."""
     result = compare("--pybench-fail-on=slower", CHANGE="1.5", DRIFT="1.52")
@@ -182,6 +183,7 @@ def test_a_slower_machine_is_no_slower_row(compare: Run) -> None:
     result.stdout.fnmatch_lines(["rows that differ*: 0 of 2"])
 
 
+@pytest.mark.once
 def test_without_fail_on_a_change_is_told_and_no_failure(compare: Run) -> None:
     result = compare(CHANGE="3")
 
@@ -190,6 +192,7 @@ def test_without_fail_on_a_change_is_told_and_no_failure(compare: Run) -> None:
     assert "fail-on" not in result.stdout.str()
 
 
+@pytest.mark.once
 def test_a_failing_test_keeps_its_exit_status(
     pytester: pytest.Pytester, compare: Run
 ) -> None:
@@ -201,6 +204,7 @@ def test_a_failing_test_keeps_its_exit_status(
     result.stdout.fnmatch_lines(["--pybench-fail-on=slower: 1 row slower: *"])
 
 
+@pytest.mark.once
 def test_a_baseline_of_one_process_gives_no_verdict(
     pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +224,7 @@ def test_a_baseline_of_one_process_gives_no_verdict(
     )
 
 
+@pytest.mark.once
 def test_without_yardsticks_there_is_no_verdict(
     compare: Run,
 ) -> None:
@@ -229,6 +234,7 @@ def test_without_yardsticks_there_is_no_verdict(
     result.stdout.fnmatch_lines(["no verdict is possible: no rows of the group yard*"])
 
 
+@pytest.mark.once
 def test_without_a_save_nothing_is_compared(
     pytester: pytest.Pytester, run_process: Run
 ) -> None:
@@ -242,6 +248,7 @@ def test_without_a_save_nothing_is_compared(
     )
 
 
+@pytest.mark.once
 def test_unlike_builds_are_said_to_be(pytester: pytest.Pytester, compare: Run) -> None:
     with edited(pytester) as document:
         document["machine_info"]["pybench"]["version"] = "3.9.1"
@@ -254,6 +261,7 @@ def test_unlike_builds_are_said_to_be(pytester: pytest.Pytester, compare: Run) -
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -292,6 +300,7 @@ def test_foreign_baseline_has_no_verdict_and_one_reason(
         assert word not in result.stdout.str()
 
 
+@pytest.mark.once
 def test_several_baselines_are_not_mixed(compare: Run, run: Run) -> None:
     run("--benchmark-save=base2")
 
@@ -301,6 +310,7 @@ def test_several_baselines_are_not_mixed(compare: Run, run: Run) -> None:
     result.stdout.fnmatch_lines(["no verdict is possible: 2 baselines match; name one"])
 
 
+@pytest.mark.once
 def test_damaged_times_are_refused_before_the_first_row(
     pytester: pytest.Pytester, compare: Run
 ) -> None:
@@ -313,6 +323,7 @@ def test_damaged_times_are_refused_before_the_first_row(
     result.stderr.fnmatch_lines(["ERROR: *process_medians_s of *::test_row must be*"])
 
 
+@pytest.mark.once
 def test_fail_on_without_a_baseline_is_an_error(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -326,6 +337,7 @@ def test_fail_on_without_a_baseline_is_an_error(
     )
 
 
+@pytest.mark.once
 def test_fail_on_an_unknown_word_is_an_error(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -337,6 +349,7 @@ def test_fail_on_an_unknown_word_is_an_error(
     result.stderr.fnmatch_lines(["*--pybench-fail-on: invalid choice: 'worse'*"])
 
 
+@pytest.mark.once
 def test_fail_on_needs_pytest_benchmark(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess(
         "-p", "no:benchmark", "--pybench-fail-on=slower"
@@ -349,6 +362,7 @@ def test_fail_on_needs_pytest_benchmark(pytester: pytest.Pytester) -> None:
 # The words, without a session
 
 
+@pytest.mark.once
 def test_largest_changes_come_first_either_way() -> None:
     judgement = suite(a=1.0, b=2.0, c=0.2, d=3.0)
 
@@ -356,6 +370,7 @@ def test_largest_changes_come_first_either_way() -> None:
     assert judgement.rows_that_are({"slower", "faster"}) == ["c", "d", "b"]
 
 
+@pytest.mark.once
 def test_the_section_stays_short() -> None:
     judgement = suite(**{f"row{number}": 2.0 + number for number in range(200)})
 
@@ -367,6 +382,7 @@ def test_the_section_stays_short() -> None:
     assert fail_on_line(judgement, "slower").endswith("row197 and 197 more")
 
 
+@pytest.mark.once
 def test_rows_of_one_side_alone_are_counted() -> None:
     judgement = judge(
         times("y", y=STEADY, a=STEADY, gone=STEADY, nil=[0.0, 1.0]),
@@ -380,6 +396,7 @@ def test_rows_of_one_side_alone_are_counted() -> None:
     assert "a time is zero: 1 row" in said
 
 
+@pytest.mark.once
 def test_a_change_below_the_margin_has_its_own_reason() -> None:
     judgement = judge(
         times("y", y=[1.0] * 5, a=[1.0] * 5), times("y", y=[1.0], a=[1.02])
@@ -388,6 +405,7 @@ def test_a_change_below_the_margin_has_its_own_reason() -> None:
     assert "inconclusive: 1 row: below the margin of 3.0%" in text(judgement)
 
 
+@pytest.mark.once
 def test_nothing_in_common_is_no_verdict() -> None:
     judgement = judge(times(a=STEADY), times(b=[1.0]))
 
@@ -395,6 +413,7 @@ def test_nothing_in_common_is_no_verdict() -> None:
     assert "nothing was judged" in fail_on_line(judgement, "slower")
 
 
+@pytest.mark.once
 def test_times_of_a_session_are_those_of_its_processes() -> None:
     rows = [
         JournalRow(fullname="a", outcome="measured", stats={"median": 1.0}),
@@ -409,6 +428,7 @@ def test_times_of_a_session_are_those_of_its_processes() -> None:
     assert found == times("b", a=[1.0, 1.5], b=[2.0])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "ours", [None, 3, {}, {"rows": 3}, {"rows": [3]}, {"rows": [{"fullname": "a"}]}]
 )
@@ -418,6 +438,7 @@ def test_a_file_without_our_block_has_one_process(ours: object) -> None:
     assert saved_times({"benchmarks": [row], "pybench": ours}) == times(a=[2.0])
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("wrong", [3, None, [-1.0], [float("nan")], [True], ["1"]])
 def test_a_file_with_times_that_are_none_is_refused(wrong: Any) -> None:
     rows = [{"fullname": "a", "process_medians_s": wrong}]

@@ -28,6 +28,7 @@ def row(name: str, **extra_info: object) -> JournalRow:
     )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("size", "text"),
     [
@@ -46,6 +47,7 @@ def test_sizes_have_their_unit(size: float, text: str) -> None:
     assert size_text(size) == text
 
 
+@pytest.mark.once
 def test_sizes_stand_behind_the_name_of_the_row() -> None:
     lines = size_lines(
         [
@@ -57,6 +59,7 @@ def test_sizes_stand_behind_the_name_of_the_row() -> None:
     assert lines == ["b         traced 56.5 B  uss 2 KiB", "long_one  per_object 64 B"]
 
 
+@pytest.mark.once
 def test_only_numbers_of_rows_of_ours_are_listed() -> None:
     """Another suite may mean something else by the word."""
     theirs = JournalRow(
@@ -67,6 +70,7 @@ def test_only_numbers_of_rows_of_ours_are_listed() -> None:
     assert size_lines([row("d", bytes={"x": "1", "y": True, "z": 2})]) == ["d  z 2 B"]
 
 
+@pytest.mark.once
 def test_sizes_that_do_not_fit_go_on_below() -> None:
     """No pair is torn apart, and nothing is wider than the table may be."""
     names = [f"what_{number}_long" for number in range(12)]
@@ -80,6 +84,7 @@ def test_sizes_that_do_not_fit_go_on_below() -> None:
         assert line.endswith(" KiB")
 
 
+@pytest.mark.once
 def test_speedups_stand_in_columns() -> None:
     facts = {"threads": 2, "speedup": 1.934, "low": 1.9, "high": 1.957, "own": 2.0}
 
@@ -95,6 +100,7 @@ def test_speedups_stand_in_columns() -> None:
     assert scaling_lines([row("a")]) == []
 
 
+@pytest.mark.once
 def test_speedups_fit_the_terminal() -> None:
     """With the longest name, and more facts than a line holds."""
     facts = {"threads": 64, "speedup": 61.25} | {
@@ -106,6 +112,7 @@ def test_speedups_fit_the_terminal() -> None:
     assert max(map(len, lines)) <= WIDTH
 
 
+@pytest.mark.once
 def test_memory_stands_in_columns_by_full_name() -> None:
     """What is not known is n/a; what is of no row is not listed."""
     memory = {
@@ -128,6 +135,7 @@ def test_memory_stands_in_columns_by_full_name() -> None:
     assert memory_lines([row("test_c")], memory) == []
 
 
+@pytest.mark.once
 def test_memory_fits_the_terminal() -> None:
     lines = memory_lines([row(LONGEST)], {f"t.py::{LONGEST}": {"blocks_grown": 1}})
 
@@ -166,6 +174,7 @@ def test_sections_follow_the_table(pytester: pytest.Pytester, run: Run) -> None:
         )
 
 
+@pytest.mark.once
 def test_no_section_without_contents(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile("def test_row(benchmark): benchmark(int)")
 

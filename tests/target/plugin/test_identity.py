@@ -38,10 +38,12 @@ def system(folder: Path, groups: str, mounts: str, **files: str) -> Path:
     return folder
 
 
+@pytest.mark.once
 def test_no_cgroup_means_no_quota(tmp_path: Path) -> None:
     assert read_quota(tmp_path) is None
 
 
+@pytest.mark.once
 def test_reads_the_quota_of_a_nested_v2_group(tmp_path: Path) -> None:
     files = {
         "sys/fs/cgroup/a/cpu.max": "150000 100000",
@@ -51,6 +53,7 @@ def test_reads_the_quota_of_a_nested_v2_group(tmp_path: Path) -> None:
     assert read_quota(system(tmp_path, "0::/a/b", V2_MOUNT, **files)) == 1.5
 
 
+@pytest.mark.once
 def test_the_least_quota_on_the_path_holds(tmp_path: Path) -> None:
     files = {
         "sys/fs/cgroup/a/cpu.max": "300000 100000",
@@ -61,6 +64,7 @@ def test_the_least_quota_on_the_path_holds(tmp_path: Path) -> None:
     assert read_quota(system(tmp_path, "0::/a/b", V2_MOUNT, **files)) == 2.0
 
 
+@pytest.mark.once
 def test_reads_a_v1_quota(tmp_path: Path) -> None:
     files = {
         "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "50000",
@@ -71,6 +75,7 @@ def test_reads_a_v1_quota(tmp_path: Path) -> None:
     assert read_quota(system(tmp_path, groups, V1_MOUNT, **files)) == 0.5
 
 
+@pytest.mark.once
 def test_an_unlimited_v1_group_has_no_quota(tmp_path: Path) -> None:
     files = {
         "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1",
@@ -80,6 +85,7 @@ def test_an_unlimited_v1_group_has_no_quota(tmp_path: Path) -> None:
     assert read_quota(system(tmp_path, "3:cpu:/", V1_MOUNT, **files)) is None
 
 
+@pytest.mark.once
 def test_reads_the_quota_of_a_container(tmp_path: Path) -> None:
     """The mount shows the container's own group as its top."""
     mount = "30 24 0:26 /pod/one /sys/fs/cgroup ro - cgroup2 cgroup2 rw"
@@ -88,6 +94,7 @@ def test_reads_the_quota_of_a_container(tmp_path: Path) -> None:
     assert read_quota(system(tmp_path, "0::/pod/one", mount, **files)) == 4.0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("content", ["", "x y", "100000 0", "1 2 3"])
 def test_an_odd_quota_is_none(tmp_path: Path, content: str) -> None:
     files = {"sys/fs/cgroup/cpu.max": content}
@@ -95,6 +102,7 @@ def test_an_odd_quota_is_none(tmp_path: Path, content: str) -> None:
     assert read_quota(system(tmp_path, "0::/", V2_MOUNT, **files)) is None
 
 
+@pytest.mark.once
 def test_finds_the_cpu_by_name_or_by_number() -> None:
     intel = "processor : 0\nmodel name : Some CPU\ncpu MHz : 2600.0\n"
     arm = "processor : 0\nCPU implementer : 0x41\nCPU variant : 0x3\nCPU part : 0xd0c\n"
@@ -104,6 +112,7 @@ def test_finds_the_cpu_by_name_or_by_number() -> None:
     assert parse_cpu_model("") == ""
 
 
+@pytest.mark.once
 def test_names_the_build_options_that_move_numbers() -> None:
     flags = build_flags(
         config_args="'--enable-optimizations' '--with-lto=thin' '--prefix=/a b'",
@@ -115,6 +124,7 @@ def test_names_the_build_options_that_move_numbers() -> None:
     assert flags == ("lto", "pgo", "tail_call")
 
 
+@pytest.mark.once
 def test_finds_options_of_a_distribution_in_its_flags() -> None:
     flags = build_flags(
         config_args="--with-lto=no",
@@ -171,6 +181,7 @@ def test_works_without_pytest_benchmark(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.once
 def test_resume_without_pytest_benchmark_is_refused(
     pytester: pytest.Pytester,
 ) -> None:
@@ -203,6 +214,7 @@ def test_saved_file_bears_the_identity(pytester: pytest.Pytester, run: Run) -> N
     assert "hz" not in json.dumps(ours).lower()
 
 
+@pytest.mark.once
 def test_stock_command_line_finds_the_saves(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -222,6 +234,7 @@ def test_stock_command_line_finds_the_saves(
     assert "test_row" in compared.stdout
 
 
+@pytest.mark.once
 def test_leaves_the_stock_machine_id_as_it_was(pytester: pytest.Pytester) -> None:
     from pytest_benchmark import session
 

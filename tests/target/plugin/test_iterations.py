@@ -38,6 +38,7 @@ def stored(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("count", "expected"),
     [(0.2, 1), (1, 1), (9.6, 10), (99, 99), (104, 100), (1_749, 1_700)],
@@ -53,10 +54,12 @@ def test_sizes_a_window_of_a_millisecond(ns: float) -> None:
     assert iterations == two_digits(WINDOW_NS / ns)
 
 
+@pytest.mark.once
 def test_sizing_ends_for_a_kernel_that_takes_no_time() -> None:
     assert size(lambda count, rounds: 0.0) == 1_000_000_000
 
 
+@pytest.mark.once
 def test_key_does_not_depend_on_the_order_of_arguments() -> None:
     one = row_key("pair", {"target": "owned", "threads": 2})
     other = row_key("pair", {"threads": 2, "target": "owned"})
@@ -64,12 +67,14 @@ def test_key_does_not_depend_on_the_order_of_arguments() -> None:
     assert one == other == "pair(target='owned', threads=2)"
 
 
+@pytest.mark.once
 def test_machine_is_a_safe_folder_name() -> None:
     name = machine_folder("Intel(R) Xeon(R) CPU @ 2.20GHz", "x86_64")
 
     assert name == "x86-64-Intel-R-Xeon-R-CPU-2.20GHz"
 
 
+@pytest.mark.once
 def test_a_stored_count_is_found_again(tmp_path: Path, said: list[str]) -> None:
     path = tmp_path / "machine" / "iterations.json"
 
@@ -80,6 +85,7 @@ def test_a_stored_count_is_found_again(tmp_path: Path, said: list[str]) -> None:
     assert said == []
 
 
+@pytest.mark.once
 def test_the_first_to_store_decides(tmp_path: Path, said: list[str]) -> None:
     """Two interpreters that size one row at the same time must agree."""
     path = tmp_path / "iterations.json"
@@ -93,6 +99,7 @@ def test_the_first_to_store_decides(tmp_path: Path, said: list[str]) -> None:
     assert IterationStore(path, said.append).get("row") == 1200
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "text",
     [
@@ -125,6 +132,7 @@ def test_a_bad_file_is_named_and_rewritten(
     assert parse_counts(path.read_text(), WINDOW_NS) == {"row": 50}
 
 
+@pytest.mark.once
 def test_a_folder_that_cannot_be_written_is_named(
     tmp_path: Path, said: list[str]
 ) -> None:
@@ -138,6 +146,7 @@ def test_a_folder_that_cannot_be_written_is_named(
     assert "this session keeps its own" in said[-1]
 
 
+@pytest.mark.once
 def test_no_folder_keeps_counts_in_memory(said: list[str]) -> None:
     store = IterationStore(None, said.append)
 
@@ -165,6 +174,7 @@ def test_every_interpreter_uses_the_stored_count(
     assert sys.implementation.cache_tag not in path.read_text()
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("native")
 def test_a_truncated_file_is_said_in_the_summary(
     pytester: pytest.Pytester, run: Run

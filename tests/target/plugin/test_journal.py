@@ -105,6 +105,7 @@ def test_reads_what_was_written(tmp_path: Path) -> None:
     assert (journal.is_finished, journal.torn) == (False, "")
 
 
+@pytest.mark.once
 def test_the_last_line_of_a_row_counts(tmp_path: Path) -> None:
     later = replace(ROW, reason="another")
 
@@ -113,6 +114,7 @@ def test_the_last_line_of_a_row_counts(tmp_path: Path) -> None:
     assert list(journal.rows.values()) == [later]
 
 
+@pytest.mark.once
 def test_a_torn_last_line_is_named_and_cut_off(tmp_path: Path) -> None:
     path = write(tmp_path, ROW)
     with path.open("a") as file:
@@ -130,6 +132,7 @@ def test_a_torn_last_line_is_named_and_cut_off(tmp_path: Path) -> None:
     assert read_journal(path).is_finished
 
 
+@pytest.mark.once
 def test_a_damaged_line_in_the_middle_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, ROW)
     path.write_text(path.read_text() + "{\n{}\n")
@@ -138,6 +141,7 @@ def test_a_damaged_line_in_the_middle_is_refused(tmp_path: Path) -> None:
         read_journal(path)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("content", ["", '{"pybench": "jour'])
 def test_a_journal_without_a_header_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / NAME
@@ -147,6 +151,7 @@ def test_a_journal_without_a_header_is_refused(tmp_path: Path, content: str) -> 
         read_journal(path)
 
 
+@pytest.mark.once
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_text('{"some": "file"}\n')
@@ -155,6 +160,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
         read_journal(path)
 
 
+@pytest.mark.once
 def test_a_journal_of_another_identity_is_refused_by_name(tmp_path: Path) -> None:
     write(tmp_path / IDENTITY.folder, ROW)
     other = replace(IDENTITY, affinity=IDENTITY.affinity + 1)
@@ -166,6 +172,7 @@ def test_a_journal_of_another_identity_is_refused_by_name(tmp_path: Path) -> Non
         find_journal(tmp_path, other)
 
 
+@pytest.mark.once
 def test_journals_of_others_are_named_when_there_is_none(tmp_path: Path) -> None:
     other = replace(IDENTITY, affinity=IDENTITY.affinity + 1)
     write(tmp_path / other.folder, ROW)
@@ -176,6 +183,7 @@ def test_journals_of_others_are_named_when_there_is_none(tmp_path: Path) -> None
         find_journal(tmp_path, IDENTITY)
 
 
+@pytest.mark.once
 def test_an_older_journal_is_kept_aside(tmp_path: Path) -> None:
     write(tmp_path, ROW)
     write(tmp_path, replace(ROW, fullname="t.py::b"))
@@ -184,6 +192,7 @@ def test_an_older_journal_is_kept_aside(tmp_path: Path) -> None:
     assert list(read_journal(tmp_path / PREVIOUS).rows) == ["t.py::a"]
 
 
+@pytest.mark.once
 def test_an_interrupted_journal_is_not_put_aside_in_silence(tmp_path: Path) -> None:
     said: list[str] = []
     path = write(tmp_path, ROW)
@@ -221,6 +230,7 @@ def test_each_of_two_sessions_has_its_own_journal(tmp_path: Path) -> None:
     third.close()
 
 
+@pytest.mark.once
 def test_the_unfinished_journal_is_resumed(tmp_path: Path) -> None:
     """A finished one may be younger; one that is still written is not touched."""
     folder = tmp_path / IDENTITY.folder
@@ -240,6 +250,7 @@ def test_the_unfinished_journal_is_resumed(tmp_path: Path) -> None:
     running.close()
 
 
+@pytest.mark.once
 def test_the_journal_of_a_running_session_is_not_resumed(tmp_path: Path) -> None:
     running = begin(tmp_path / IDENTITY.folder, ROW)
 
@@ -249,6 +260,7 @@ def test_the_journal_of_a_running_session_is_not_resumed(tmp_path: Path) -> None
     running.close()
 
 
+@pytest.mark.once
 def test_a_value_that_json_cannot_express_costs_no_row(tmp_path: Path) -> None:
     said: list[str] = []
     odd = JournalRow(fullname="t.py::odd", outcome="n/a", extra_info={(1, 2): 3})  # type: ignore[dict-item]
@@ -261,6 +273,7 @@ def test_a_value_that_json_cannot_express_costs_no_row(tmp_path: Path) -> None:
     assert rows["t.py::odd"].extra_info == {"UNSERIALIZABLE[(1, 2)]": 3}
 
 
+@pytest.mark.once
 def test_rows_wait_for_a_disk_that_takes_them(tmp_path: Path) -> None:
     said: list[str] = []
     blocked = tmp_path / "folder"
@@ -332,6 +345,7 @@ def test_resume_runs_the_rest_and_saves_all(
     assert read_journal(journal_path(pytester)).is_finished
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("killed")
 def test_resume_of_a_finished_run_says_nothing_is_missing(
     pytester: pytest.Pytester, run: Run
@@ -345,6 +359,7 @@ def test_resume_of_a_finished_run_says_nothing_is_missing(
     result.stdout.fnmatch_lines(["*6 tests*", "pybench: 6 rows measured, 1 n/a*"])
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("killed")
 def test_resume_names_a_torn_line_and_runs_its_row(
     pytester: pytest.Pytester, run: Run
@@ -359,6 +374,7 @@ def test_resume_names_a_torn_line_and_runs_its_row(
     result.assert_outcomes(passed=4, skipped=1, deselected=3)
 
 
+@pytest.mark.once
 def test_a_failed_row_is_run_again(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(test_suite=SUITE)
     (pytester.path / "fail").touch()
@@ -425,6 +441,7 @@ def test_ctrl_c_in_a_kernel_leaves_a_journal_to_resume(
     assert list(saved_rows(pytester.path / "out.json")) == ["first", "long"]
 
 
+@pytest.mark.once
 def test_resume_without_a_journal_is_an_error(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -437,6 +454,7 @@ def test_resume_without_a_journal_is_an_error(
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
 
 
+@pytest.mark.once
 def test_resume_refuses_a_journal_that_was_renamed(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -456,6 +474,7 @@ def test_resume_refuses_a_journal_that_was_renamed(
     result.stderr.fnmatch_lines([f"ERROR:*{other.folder}*cpu_model: *'another' there"])
 
 
+@pytest.mark.once
 def test_resume_needs_something_to_measure(
     pytester: pytest.Pytester, killed: pytest.RunResult, run: Run
 ) -> None:
@@ -465,6 +484,7 @@ def test_resume_needs_something_to_measure(
     result.stderr.fnmatch_lines(["ERROR: --pybench-resume: benchmarks are disabled"])
 
 
+@pytest.mark.once
 def test_a_storage_that_cannot_be_written_costs_no_row(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -491,6 +511,7 @@ def pytest_sessionstart():
 """
 
 
+@pytest.mark.once
 def test_a_full_disk_costs_no_table_and_leaves_no_torn_file(
     pytester: pytest.Pytester, run_process: Run
 ) -> None:
@@ -515,6 +536,7 @@ def test_a_full_disk_costs_no_table_and_leaves_no_torn_file(
     assert read_journal(journal_path(pytester)).torn == ""
 
 
+@pytest.mark.once
 def test_what_a_full_disk_refused_is_saved_by_a_resume(
     pytester: pytest.Pytester, run: Run
 ) -> None:

@@ -71,6 +71,7 @@ def only_row(pytester: pytest.Pytester) -> Any:
     return row
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("seconds", "least", "window_ns", "rounds"),
     [
@@ -90,6 +91,7 @@ def test_rounds_follow_the_budget(
     assert budget.rounds(window_ns) == rounds
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("asked", "iterations", "rounds"),
     [(0, 10, 0), (1, 1000, 1), (100_000, 1000, 100), (100_000, 1, 200)],
@@ -102,12 +104,14 @@ def test_warmup_is_at_least_a_round_unless_off(
     assert budget.warmup_rounds(iterations) == rounds
 
 
+@pytest.mark.once
 def test_clean_rounds_are_all_kept() -> None:
     rounds = collect_rounds(play([CLEAN] * 4), wanted=4, least=2)
 
     assert rounds == Rounds(kept=[CLEAN] * 4, dropped=[], is_disturbed=False)
 
 
+@pytest.mark.once
 def test_disturbed_rounds_are_run_again() -> None:
     rounds = collect_rounds(
         play([CLEAN, DISTURBED, DISTURBED], [CLEAN, CLEAN]), wanted=3, least=2
@@ -118,6 +122,7 @@ def test_disturbed_rounds_are_run_again() -> None:
     assert not rounds.is_disturbed
 
 
+@pytest.mark.once
 def test_enough_clean_rounds_make_a_row_of_their_own() -> None:
     rounds = collect_rounds(
         play([CLEAN, CLEAN, DISTURBED], [DISTURBED], [DISTURBED]), wanted=3, least=2
@@ -128,6 +133,7 @@ def test_enough_clean_rounds_make_a_row_of_their_own() -> None:
     assert not rounds.is_disturbed
 
 
+@pytest.mark.once
 def test_too_few_clean_rounds_are_filled_and_marked() -> None:
     rounds = collect_rounds(
         play([CLEAN, DISTURBED, DISTURBED], [DISTURBED] * 2, [DISTURBED] * 2),
@@ -140,6 +146,7 @@ def test_too_few_clean_rounds_are_filled_and_marked() -> None:
     assert rounds.is_disturbed
 
 
+@pytest.mark.once
 def test_more_threads_than_cpus_is_not_a_disturbance() -> None:
     crowded = replace(DISTURBED, oversubscribed=True)
 
@@ -148,17 +155,20 @@ def test_more_threads_than_cpus_is_not_a_disturbance() -> None:
     assert rounds == Rounds(kept=[crowded] * 3, dropped=[], is_disturbed=False)
 
 
+@pytest.mark.once
 def test_serialised_row_is_of_cpu_time() -> None:
     assert record([CLEAN]).clock == "wall"
     assert record([replace(CLEAN, serialised=True)]).clock == "cpu"
 
 
+@pytest.mark.once
 def test_floor_above_a_tenth_is_said() -> None:
     assert not record([CLEAN], floor_ns=0.2).floor_above_tenth
     assert record([CLEAN], floor_ns=0.21).floor_above_tenth
     assert not record([CLEAN], floor_ns=None).floor_above_tenth
 
 
+@pytest.mark.once
 def test_quota_counts_as_much_as_affinity() -> None:
     two_threads = [replace(CLEAN, threads=2)]
 
@@ -176,6 +186,7 @@ def test_record_has_the_medians_of_the_kept_rounds() -> None:
     assert found.rounds_kept == 3
 
 
+@pytest.mark.once
 def test_detail_is_cut_by_name_when_it_is_large() -> None:
     detail = {"small": (1, 2), "large": list(range(10_000))}
 
@@ -288,6 +299,7 @@ def test_disabled_runs_once_and_leaves_no_file(
     assert not list(pytester.path.rglob("journal*"))
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("native")
 @pytest.mark.parametrize(
     "option",
@@ -319,6 +331,7 @@ def test_refuses_by_name_what_a_kernel_cannot_obey(
     way_out.assert_outcomes(passed=1, deselected=1)
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("native")
 def test_refuses_a_timer_in_the_marker_of_a_kernel_row(
     pytester: pytest.Pytester, run: Run
@@ -462,6 +475,7 @@ def test_stopwatch_is_disarmed_when_a_row_is_used_twice(
     run().assert_outcomes(passed=1, failed=1)
 
 
+@pytest.mark.once
 def test_fixture_of_that_name_of_another_suite_is_left_alone(
     pytester: pytest.Pytester, run: Run
 ) -> None:

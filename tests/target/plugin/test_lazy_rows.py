@@ -62,6 +62,7 @@ def test_row_that_only_makes_a_coroutine_fails_with_the_way_out(
     assert "test_generator: a call makes a generator and does not run it" in text
 
 
+@pytest.mark.once
 def test_row_of_a_comparison_ends_before_it_is_sampled(tmp_path: Path) -> None:
     (tmp_path / "test_row.py").write_text(SUITE)
     name = "test_row.py::test_coroutine"

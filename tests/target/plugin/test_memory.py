@@ -62,15 +62,11 @@ def log(folder: Path) -> list[list[str]]:
     return [line.split() for line in (folder / "log").read_text().splitlines()]
 
 
-def test_columns_are_printed_and_saved(
-    pytester: pytest.Pytester, run_process: Run
-) -> None:
+def test_columns_are_printed_and_saved(pytester: pytest.Pytester, run: Run) -> None:
     """Of the rows that were measured, also under --benchmark-only."""
     pytester.makepyfile(test_suite=SUITE)
 
-    result = run_process(
-        "--pybench-memory", "--benchmark-only", "--benchmark-json=out.json"
-    )
+    result = run("--pybench-memory", "--benchmark-only", "--benchmark-json=out.json")
 
     assert result.ret == 0
     result.stdout.fnmatch_lines(
@@ -93,13 +89,14 @@ def test_columns_are_printed_and_saved(
     assert abs(rows["test_small"]["blocks_grown"]) < 60  # pytest's are taken off
 
 
+@pytest.mark.once
 def test_timed_process_is_not_observed_and_the_others_are_not_timed(
-    pytester: pytest.Pytester, run_process: Run
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     """Each row: timed, then once for what is resident, then once traced."""
     pytester.makepyfile(test_suite=SUITE)
 
-    run_process("--pybench-memory")
+    run("--pybench-memory")
 
     lines = log(pytester.path)
     assert [line[0] for line in lines] == ["big", "small"] * 3
@@ -112,8 +109,9 @@ def test_timed_process_is_not_observed_and_the_others_are_not_timed(
     assert (pytester.path / "plain").read_text() == "x"
 
 
+@pytest.mark.once
 def test_further_processes_are_timed_before(
-    pytester: pytest.Pytester, run_process: Run
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     """And words of the ini file reach those processes, and do nothing there."""
     pytester.makepyfile(test_suite=SUITE)
@@ -122,7 +120,7 @@ def test_further_processes_are_timed_before(
         "--benchmark-save=base"
     )
 
-    result = run_process()
+    result = run()
 
     assert result.ret == 0
     assert [line[2] for line in log(pytester.path)[::2]] == [
@@ -148,8 +146,9 @@ def test_nothing_is_looked_at_where_nothing_is_measured(
     result.stdout.no_fnmatch_line("*- memory -*")
 
 
+@pytest.mark.once
 def test_process_that_dies_costs_its_columns_alone(
-    pytester: pytest.Pytester, run_process: Run
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     death = """
     if not tracemalloc.is_tracing():
@@ -157,7 +156,7 @@ def test_process_that_dies_costs_its_columns_alone(
 """
     pytester.makepyfile(test_suite=SUITE + IN_PASS + death)
 
-    result = run_process("--pybench-memory", "--benchmark-json=out.json")
+    result = run("--pybench-memory", "--benchmark-json=out.json")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
@@ -167,16 +166,14 @@ def test_process_that_dies_costs_its_columns_alone(
 
 
 @pytest.mark.once
-def test_row_that_fails_untimed_is_told(
-    pytester: pytest.Pytester, run_process: Run
-) -> None:
+def test_row_that_fails_untimed_is_told(pytester: pytest.Pytester, run: Run) -> None:
     failing = """
     def test_small(benchmark):
         raise ValueError("not here")
 """
     pytester.makepyfile(test_suite=SUITE + IN_PASS + failing)
 
-    result = run_process("--pybench-memory", "--benchmark-json=out.json")
+    result = run("--pybench-memory", "--benchmark-json=out.json")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
@@ -225,6 +222,7 @@ def test_needs_pytest_benchmark(pytester: pytest.Pytester) -> None:
     result.stderr.fnmatch_lines(["ERROR: --pybench-memory needs pytest-benchmark"])
 
 
+@pytest.mark.once
 def test_only_what_is_known_has_a_number() -> None:
     """Another system than Linux has no mark to set back, and no size now."""
     assert differences_of({"rss_before_bytes": 5, "rss_peak_bytes": 7}) == {

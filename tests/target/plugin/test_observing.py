@@ -1,6 +1,7 @@
 """--pybench-memory-to: each row's peak, and no row without one."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,13 +56,15 @@ def test_resident_peaks_are_written(
 
 
 def test_traced_peaks_are_written_instead_under_tracemalloc(
-    pytester: pytest.Pytester, run_process: Run, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     """Each row's own: the big one before does not show in the small one."""
     pytester.makepyfile(test_suite=SUITE)
-    monkeypatch.setenv("PYTHONTRACEMALLOC", "1")
-
-    run_process("--benchmark-disable", "--pybench-memory-to=memory.json")
+    tracemalloc.start()
+    try:
+        run("--benchmark-disable", "--pybench-memory-to=memory.json")
+    finally:
+        tracemalloc.stop()
 
     grown = {
         name: row["traced_peak_bytes"] - row["traced_before_bytes"]
@@ -83,6 +86,7 @@ def test_without_proc_the_peak_is_that_of_the_process(
     assert 0 < before["rss_before_bytes"] <= after["rss_peak_bytes"]
 
 
+@pytest.mark.once
 def test_file_that_cannot_be_written_fails_the_session(
     pytester: pytest.Pytester, run: Run
 ) -> None:

@@ -13,6 +13,7 @@ import pybench
 SHARED_BELOW_64 = {8: 40.0, 16: 41.0, 32: 39.0, 64: 2.0, 128: 2.0, 256: 2.1}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("cost_ns", "stride"),
     [
@@ -51,6 +52,7 @@ def test_measures_the_stride_with_the_kernel(monkeypatch: pytest.MonkeyPatch) ->
     assert pybench.false_sharing_stride(threads=3) == 64
 
 
+@pytest.mark.once
 def test_says_when_no_sharing_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     flat = dict.fromkeys(SHARED_BELOW_64, 2.0)
     native = SimpleNamespace(BUILD={}, counters_increment=counters(flat))
@@ -60,6 +62,7 @@ def test_says_when_no_sharing_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         pybench.false_sharing_stride()
 
 
+@pytest.mark.once
 def test_rejects_one_thread() -> None:
     with pytest.raises(ValueError, match="threads must be at least 2, not 1"):
         pybench.false_sharing_stride(threads=1)

@@ -49,11 +49,11 @@ def saved(path: Path) -> list[dict[str, Any]]:
 
 
 def test_medians_of_all_processes_are_saved(
-    pytester: pytest.Pytester, run_process: Run
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     pytester.makepyfile(SUITE)
 
-    result = run_process("--pybench-processes", "4", "--benchmark-json=out.json")
+    result = run("--pybench-processes", "4", "--benchmark-json=out.json")
 
     assert result.ret == 0
     result.stdout.fnmatch_lines(
@@ -75,15 +75,16 @@ def test_medians_of_all_processes_are_saved(
     assert len(document["benchmarks"]) == 1
 
 
+@pytest.mark.once
 def test_saves_have_them_too_and_the_storage_has_one_session(
-    pytester: pytest.Pytester, run_process: Run
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     """The other processes keep out of the folder, also of its journal."""
     pytester.makepyfile(SUITE)
     # Words of the ini file reach the other processes, and shall do nothing there.
     pytester.makeini("[pytest]\naddopts = --benchmark-save=base --pybench-processes=2")
 
-    result = run_process("--pybench-counts=counts.json", "--benchmark-autosave")
+    result = run("--pybench-counts=counts.json", "--benchmark-autosave")
 
     assert result.ret == 0
     (path,) = pytester.path.glob(".benchmarks/*/0001_base.json")
@@ -92,6 +93,7 @@ def test_saves_have_them_too_and_the_storage_has_one_session(
     assert names == {"0001_base.json", "journal.jsonl"}
 
 
+@pytest.mark.once
 def test_one_process_is_as_without(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(SUITE)
 
@@ -102,6 +104,7 @@ def test_one_process_is_as_without(pytester: pytest.Pytester, run: Run) -> None:
     assert saved(pytester.path / "out.json")[0]["process_medians_s"] == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("value", ["0", "-3", "many", "2.5", ""])
 def test_other_numbers_are_refused(
     pytester: pytest.Pytester, run: Run, value: str
@@ -114,6 +117,7 @@ def test_other_numbers_are_refused(
     result.stderr.fnmatch_lines([f"*--pybench-processes: '{value}' is not a number*"])
 
 
+@pytest.mark.once
 def test_needs_pytest_benchmark(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_nothing(): pass")
 
@@ -125,8 +129,9 @@ def test_needs_pytest_benchmark(pytester: pytest.Pytester) -> None:
     result.stderr.fnmatch_lines(["ERROR: --pybench-processes needs pytest-benchmark"])
 
 
+@pytest.mark.once
 def test_a_process_that_dies_is_named_and_the_others_go_on(
-    pytester: pytest.Pytester, run_process: Run
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     death = """
     if not os.path.exists("died"):
@@ -136,7 +141,7 @@ def test_a_process_that_dies_is_named_and_the_others_go_on(
 """
     pytester.makepyfile(SUITE + IN_REPETITION + death)
 
-    result = run_process("--pybench-processes=3", "--benchmark-json=out.json", "-s")
+    result = run("--pybench-processes=3", "--benchmark-json=out.json", "-s")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
@@ -148,8 +153,9 @@ def test_a_process_that_dies_is_named_and_the_others_go_on(
     assert len(saved(pytester.path / "out.json")[0]["process_medians_s"]) == 2
 
 
+@pytest.mark.once
 def test_a_row_that_fails_in_one_process_costs_that_row_alone(
-    pytester: pytest.Pytester, run_process: Run
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     failing = """
     def test_other(benchmark):
@@ -160,7 +166,7 @@ else:
 """
     pytester.makepyfile(SUITE + IN_REPETITION + failing)
 
-    result = run_process("--pybench-processes=2", "--benchmark-json=out.json")
+    result = run("--pybench-processes=2", "--benchmark-json=out.json")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
@@ -186,13 +192,14 @@ def test_renamed(benchmark, of):
 """
 
 
+@pytest.mark.once
 def test_each_process_calls_once_what_says_so_and_names_what_is_renamed(
-    pytester: pytest.Pytester, run_process: Run
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     """Those of --pybench-memory too, which time nothing."""
     pytester.makepyfile(ONCE)
 
-    result = run_process(
+    result = run(
         "--pybench-processes=2", "--pybench-memory", "--benchmark-json=out.json"
     )
 
@@ -205,32 +212,33 @@ def test_each_process_calls_once_what_says_so_and_names_what_is_renamed(
     )
 
 
+@pytest.mark.once
 def test_nothing_is_repeated_where_nothing_is_measured(
-    pytester: pytest.Pytester, run_process: Run
+    pytester: pytest.Pytester, run: Run
 ) -> None:
     pytester.makepyfile(SUITE)
 
     for option in ("--benchmark-disable", "--collect-only", "--benchmark-skip"):
-        result = run_process("--pybench-processes=3", option)
+        result = run("--pybench-processes=3", option)
 
         assert result.ret == 0
         assert "process 2" not in result.stdout.str()
 
 
-def test_options_of_the_cache_are_repeated(
-    pytester: pytest.Pytester, run_process: Run
-) -> None:
+@pytest.mark.once
+def test_options_of_the_cache_are_repeated(pytester: pytest.Pytester, run: Run) -> None:
     """What one process notes of failed tests does not change what the next runs."""
     pytester.makepyfile(SUITE + "\ndef test_fails():\n    assert os.path.exists('x')\n")
-    run_process()
+    run()
     (pytester.path / "x").touch()
 
-    result = run_process("--ff", "--pybench-processes=3", "--benchmark-json=out.json")
+    result = run("--ff", "--pybench-processes=3", "--benchmark-json=out.json")
 
     assert result.ret == 0
     assert len(saved(pytester.path / "out.json")[0]["process_medians_s"]) == 3
 
 
+@pytest.mark.once
 def test_an_interrupt_ends_the_process_and_keeps_what_is_there(
     pytester: pytest.Pytester,
 ) -> None:

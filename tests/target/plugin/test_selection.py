@@ -43,6 +43,7 @@ def rows(pytester: pytest.Pytester) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in document["benchmarks"]}
 
 
+@pytest.mark.once
 def test_quick_runs_the_marked_rows_on_a_small_budget(
     pytester: pytest.Pytester,
 ) -> None:
@@ -79,6 +80,7 @@ def test_quick_kernel_rows_keep_their_clock(pytester: pytest.Pytester) -> None:
     assert row["options"]["max_time"] == 0.1
 
 
+@pytest.mark.once
 def test_quick_obeys_a_budget_of_the_user(pytester: pytest.Pytester, run: Run) -> None:
     """What is said on the command line wins, as everywhere."""
     pytester.makepyfile(SUITE)
@@ -88,6 +90,7 @@ def test_quick_obeys_a_budget_of_the_user(pytester: pytest.Pytester, run: Run) -
     assert rows(pytester)["test_short"]["options"]["max_time"] == 0.02
 
 
+@pytest.mark.once
 def test_quick_without_quick_rows_is_a_usage_error(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -120,6 +123,7 @@ def test_threads_are_recorded(pytester: pytest.Pytester, run: Run, words: str) -
     assert row["extra_info"] == {"threads": 1, "oversubscribed": False}
 
 
+@pytest.mark.once
 def test_more_threads_than_usable_cpus_are_labelled(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -152,6 +156,7 @@ def test_more_threads_than_usable_cpus_are_labelled(
     assert "oversubscribed" not in saved["test_theirs"]["extra_info"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("words", ["", "0", "'2'", "2, 2", "threads=2", "True"])
 def test_odd_count_of_threads_is_a_usage_error(
     pytester: pytest.Pytester, run: Run, words: str
@@ -227,6 +232,7 @@ PLACES: list[Place] = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("selector", "found"),
     [
@@ -251,6 +257,7 @@ def test_selector_matches(selector: str, found: list[int]) -> None:
     assert [n for n, place in enumerate(PLACES) if matches(selector, place)] == found
 
 
+@pytest.mark.once
 def test_near_matches_are_offered_else_what_there_is() -> None:
     assert near("locks", PLACES).startswith("near: */locks")
     assert "memory/ordering/stride" in near("memory/ordering/strid", PLACES)
@@ -275,11 +282,13 @@ def test_selectors_add_up(run: Run) -> None:
     result.assert_outcomes(passed=3, deselected=1)
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("suite")
 def test_selector_and_stock_selection_both_hold(run: Run) -> None:
     run("--pybench-select=gil", "-k", "second").assert_outcomes(passed=1, deselected=3)
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("suite")
 @pytest.mark.parametrize(
     ("selector", "message"),

@@ -115,6 +115,7 @@ def test_every_row_has_its_status(pytester: pytest.Pytester, run: Run) -> None:
     )
 
 
+@pytest.mark.once
 def test_errors_are_counted(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(SUITE)
 
@@ -125,6 +126,7 @@ def test_errors_are_counted(pytester: pytest.Pytester, run: Run) -> None:
     assert (counts["rows_skipped"], counts["rows_not_run"]) == (2, 0)
 
 
+@pytest.mark.once
 def test_resume_runs_failed_rows_again_and_names_all(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -137,6 +139,7 @@ def test_resume_runs_failed_rows_again_and_names_all(
     assert statuses(saved(pytester)) == STATUSES
 
 
+@pytest.mark.once
 def test_resumed_row_has_the_status_of_its_last_end(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -151,6 +154,7 @@ def test_resumed_row_has_the_status_of_its_last_end(
     assert found["wrong"] == ("not run", "the session ended before it did")
 
 
+@pytest.mark.once
 def test_rows_after_the_end_are_not_run(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(SUITE)
 
@@ -182,6 +186,7 @@ def test_row_that_is_interrupted_is_not_run(
     assert statuses(saved(pytester))["interrupted"][0] == "not run"
 
 
+@pytest.mark.once
 def test_rows_left_out_by_the_user_are_not_listed(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -193,6 +198,7 @@ def test_rows_left_out_by_the_user_are_not_listed(
     assert list(statuses(saved(pytester))) == ["measured", "raising"]
 
 
+@pytest.mark.once
 def test_file_is_written_though_nothing_was_measured(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -210,6 +216,7 @@ def test_file_is_written_though_nothing_was_measured(
     assert not list(pytester.path.glob(".benchmarks/*/0001*"))
 
 
+@pytest.mark.once
 def test_error_of_usage_is_not_followed_by_a_remark_about_files(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -222,6 +229,7 @@ def test_error_of_usage_is_not_followed_by_a_remark_about_files(
     assert not (pytester.path / "out.json").exists()
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("native")
 def test_disturbed_kernel_row_says_by_what() -> None:
     record = {"disturbed": True, "disturbances": ["little overlap", "a lost CPU"]}
@@ -232,6 +240,7 @@ def test_disturbed_kernel_row_says_by_what() -> None:
     ]
 
 
+@pytest.mark.once
 def test_rows_of_the_journal_come_with_their_order() -> None:
     """Where they are collected; those that are not follow."""
     rows = {
@@ -244,6 +253,7 @@ def test_rows_of_the_journal_come_with_their_order() -> None:
     assert [status.status for status in found] == ["n/a", "n/a", "skipped", "n/a"]
 
 
+@pytest.mark.once
 def test_identity_and_statuses_are_both_in_the_file(
     pytester: pytest.Pytester, run: Run
 ) -> None:

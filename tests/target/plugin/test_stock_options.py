@@ -40,6 +40,7 @@ def test_json_has_every_row(pytester: pytest.Pytester, run: Run) -> None:
     assert rows["test_sum"]["options"]["timer"] == "perf_counter"
 
 
+@pytest.mark.once
 @pytest.mark.skipif(
     importlib.util.find_spec("pygal") is None, reason="histograms need pygal"
 )
@@ -53,6 +54,7 @@ def test_histogram_draws_a_file_per_group(
     assert names == ["drawn-letters.svg", "drawn-numbers.svg"]
 
 
+@pytest.mark.once
 def test_group_by_makes_its_groups(run: Run) -> None:
     by_group = run()
     by_func = run("--benchmark-group-by=func")
@@ -61,6 +63,7 @@ def test_group_by_makes_its_groups(run: Run) -> None:
     by_func.stdout.fnmatch_lines(["*benchmark 'test_join': 2*", "*'test_sum': 1 t*"])
 
 
+@pytest.mark.once
 def test_autosave_saves_into_the_storage(pytester: pytest.Pytester, run: Run) -> None:
     run("--benchmark-autosave", "--benchmark-storage=store")
 
@@ -76,11 +79,13 @@ def test_disable_runs_each_row_once(pytester: pytest.Pytester, run: Run) -> None
     result.stdout.fnmatch_lines(["pybench: 0 rows measured, 3 run without measuring*"])
 
 
+@pytest.mark.once
 def test_skip_and_only_keep_their_meaning(run: Run) -> None:
     run("--benchmark-skip").assert_outcomes(skipped=3)
     run("--benchmark-only").assert_outcomes(passed=3)
 
 
+@pytest.mark.once
 def test_timer_and_precision_are_for_plain_rows(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -122,6 +127,7 @@ def test_profile_works_on_a_kernel_row(pytester: pytest.Pytester, run: Run) -> N
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.once
 def test_a_regression_still_fails_with_the_summary(
     pytester: pytest.Pytester, run_process: Run
 ) -> None:
@@ -131,6 +137,7 @@ def test_a_regression_still_fails_with_the_summary(
     result.stdout.fnmatch_lines(["pybench: 3 rows measured*"])
 
 
+@pytest.mark.once
 def test_a_warning_at_the_end_is_a_note_even_as_an_error(run_process: Run) -> None:
     result = run_process("-Werror", "-k", "nothing", "--benchmark-json=out.json")
 

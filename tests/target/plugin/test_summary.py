@@ -68,6 +68,7 @@ def measured(name: str, **record: object) -> JournalRow:
     return JournalRow(fullname=name, outcome="measured", extra_info={"pybench": record})
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -80,6 +81,7 @@ def test_tells_not_available_from_skipped(text: str, reason: str | None) -> None
     assert na_reason(text) == reason
 
 
+@pytest.mark.once
 def test_reads_flags_of_kernel_rows_and_plain_rows() -> None:
     assert row_flag({"pybench": {"oversubscribed": True}}, "oversubscribed")
     assert row_flag({"oversubscribed": True}, "oversubscribed")
@@ -87,6 +89,7 @@ def test_reads_flags_of_kernel_rows_and_plain_rows() -> None:
     assert not row_flag({}, "disturbed")
 
 
+@pytest.mark.once
 def test_counts_each_row_once() -> None:
     counts = count(
         measured("a"),
@@ -109,6 +112,7 @@ def test_counts_each_row_once() -> None:
     assert (counts.tests_passed, counts.tests_failed, counts.tests_skipped) == (1, 1, 1)
 
 
+@pytest.mark.once
 def test_line_names_the_interpreter_and_its_gil() -> None:
     counts = count(measured("a"))
     free_threaded = replace(
@@ -126,6 +130,7 @@ def test_line_names_the_interpreter_and_its_gil() -> None:
     )
 
 
+@pytest.mark.once
 def test_line_has_what_went_wrong_only_where_it_did() -> None:
     one = count(JournalRow(fullname="a", outcome="error", reason="ValueError"))
     two = replace(one, rows_error=2, rows_not_run=0)
@@ -137,6 +142,7 @@ def test_line_has_what_went_wrong_only_where_it_did() -> None:
     assert " 2 errors, 1 skipped on " in line_two
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("words", "value"),
     [
@@ -199,6 +205,7 @@ def test_summary_has_one_section_and_groups_reasons(
     }
 
 
+@pytest.mark.once
 def test_counts_work_without_pytest_benchmark(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_one():\n    pass\n")
 
@@ -208,6 +215,7 @@ def test_counts_work_without_pytest_benchmark(pytester: pytest.Pytester) -> None
     assert (counts["tests_passed"], counts["rows_measured"]) == (1, 0)
 
 
+@pytest.mark.once
 def test_a_file_that_cannot_be_collected_is_a_failure(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -218,6 +226,7 @@ def test_a_file_that_cannot_be_collected_is_a_failure(
     assert json.loads((pytester.path / "c.json").read_text())["tests_failed"] == 1
 
 
+@pytest.mark.once
 def test_counts_that_cannot_be_written_fail_the_session(
     pytester: pytest.Pytester, run: Run
 ) -> None:

@@ -49,6 +49,7 @@ def table_lines(result: pytest.RunResult) -> list[str]:
     return lines[start:end]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("count", "limit", "expected"),
     [(3, 5, [0, 1, 2]), (5, 5, [0, 1, 2, 3, 4]), (9, 3, [0, 4, 8]), (9, 1, [0])],
@@ -59,6 +60,7 @@ def test_thins_evenly_and_keeps_the_ends(
     assert thin(range(count), limit) == expected
 
 
+@pytest.mark.once
 def test_thinning_never_exceeds_the_limit() -> None:
     for limit in range(2, 60):
         values = thin(range(997), limit)
@@ -68,11 +70,13 @@ def test_thinning_never_exceeds_the_limit() -> None:
         assert (values[0], values[-1]) == (0, 996)
 
 
+@pytest.mark.once
 def test_rejects_a_limit_of_nothing() -> None:
     with pytest.raises(ValueError, match="at least 1, not 0"):
         thin([1.0], 0)
 
 
+@pytest.mark.once
 def test_takes_the_most_columns_that_fit() -> None:
     rows = [{"median": 1e-9, "iqr": 1e-9, "rounds": 200}] * 2
     widths = [table_width(["x" * 52], rows, choice, 1e9) for choice in COLUMN_CHOICES]
@@ -96,6 +100,7 @@ def test_default_table_fits(pytester: pytest.Pytester, run: Run) -> None:
     ]
 
 
+@pytest.mark.once
 def test_compared_table_fits_and_keeps_pairs_together(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -112,6 +117,7 @@ def test_compared_table_fits_and_keeps_pairs_together(
     assert lines[1].startswith("Name (time in ns)")
 
 
+@pytest.mark.once
 def test_predicted_width_is_the_printed_one(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -127,6 +133,7 @@ def test_predicted_width_is_the_printed_one(
     assert len(lines[0]) == table_width(names, rows, COLUMN_CHOICES[0], 1e9)
 
 
+@pytest.mark.once
 def test_legend_explains_what_is_shown_and_says_how_to_see_the_rest(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -157,6 +164,7 @@ def legend_lines(result: pytest.RunResult) -> list[str]:
     return lines[begin:end]
 
 
+@pytest.mark.once
 def test_legend_of_other_suites_is_the_stock_one(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -167,6 +175,7 @@ def test_legend_of_other_suites_is_the_stock_one(
     assert [line.partition(":")[0].strip() for line in lines] == ["Outliers", "OPS"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("option", "header"),
     [
@@ -189,6 +198,7 @@ def test_what_the_user_says_stays(
         result.stdout.fnmatch_lines(["alone*", "*xx *", "*xz *"])
 
 
+@pytest.mark.once
 def test_option_in_the_ini_file_stays(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(SUITE)
     pytester.makeini("[pytest]\naddopts = --benchmark-columns=min\n")
@@ -198,6 +208,7 @@ def test_option_in_the_ini_file_stays(pytester: pytest.Pytester, run: Run) -> No
     assert header.split()[4:] == ["Min"]
 
 
+@pytest.mark.once
 def test_table_of_other_suites_is_the_stock_one(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -210,6 +221,7 @@ def test_table_of_other_suites_is_the_stock_one(
     assert any(line.startswith("test_row ") for line in lines)
 
 
+@pytest.mark.once
 def test_raw_data_of_other_suites_is_whole(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile("def test_row(benchmark):\n    benchmark(sum, (1, 2))\n")
 
@@ -220,6 +232,7 @@ def test_raw_data_of_other_suites_is_whole(pytester: pytest.Pytester, run: Run) 
     assert row["extra_info"] == {}
 
 
+@pytest.mark.once
 def test_saved_row_of_ours_stays_below_20_kb(
     pytester: pytest.Pytester, run: Run
 ) -> None:
@@ -272,6 +285,7 @@ def test_saved_kernel_row_stays_below_20_kb(
     assert row["stats"]["rounds"] > 1
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "marker",
     [

@@ -74,6 +74,7 @@ def suite(pytester: pytest.Pytester) -> None:
     )
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("suite")
 @pytest.mark.parametrize(
     ("words", "status"),

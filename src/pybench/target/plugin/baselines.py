@@ -47,23 +47,10 @@ def find_baseline(
 ) -> list[Path]:
     """Find what the argument of ``--benchmark-compare`` means.
 
-    Parameters
-    ----------
-    wanted : str
-        A path, a number of four digits, a name, or a glob as in stock
-        pytest-benchmark; tried in this order. Only a glob means several files.
-    storage : Path
-        Folder of ``--benchmark-storage``.
-    identity : Identity
-        Whose saves a number or a name means.
-    stock_name : str
-        The folder that pytest-benchmark has without pybench, whose saves are meant
-        where the identity has none of the kind.
-
-    Raises
-    ------
-    DocumentError
-        If nothing matches; names the folder and what is in it.
+    It is a path, a number of four digits, a name, or a glob as in stock
+    pytest-benchmark, tried in this order; only a glob means several files. The saves
+    of the identity come first, those of the stock's own folder `stock_name` next.
+    Raises `DocumentError` if nothing matches; names the folder and what is in it.
     """
     as_path = Path(wanted)
     if as_path.is_file():

@@ -55,33 +55,18 @@ class Times:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What is known of the rows of two sessions.
+    """What is known of the rows of two sessions."""
 
-    Parameters
-    ----------
-    changes : mapping of str to Change
-        The rows that both measured, yardsticks left out.
-    drift : float or None
-        Largest relative change of a yardstick; None without any on both sides.
-    yardsticks : int
-        How many there were on both sides.
-    processes : (int, int)
-        Most processes of a row in the baseline and here.
-    alone : (int, int)
-        Rows that the baseline alone has, and this session alone.
-    unusable : int
-        Rows with a time of zero, which has no ratio.
-    foreign : str
-        Why the two sessions are not of one machine, as far as is known; then no row
-        is slower or faster. Empty if they are.
-    """
-
+    # The rows that both measured, yardsticks left out.
     changes: Mapping[str, Change]
+    # Largest relative change of a yardstick; None without any on both sides.
     drift: float | None
-    yardsticks: int
-    processes: tuple[int, int]
-    alone: tuple[int, int]
-    unusable: int
+    yardsticks: int  # on both sides
+    processes: tuple[int, int]  # the most of a row, in the baseline and here
+    alone: tuple[int, int]  # rows that the baseline alone has, and this session alone
+    unusable: int  # rows with a time of zero, which has no ratio
+    # Why the two are not of one machine, as far as is known, "" if they are: then no
+    # row is slower or faster.
     foreign: str = ""
 
     def rows_that_are(self, words: Iterable[str]) -> list[str]:

@@ -61,17 +61,10 @@ REASON_MOST = 300
 
 
 class Interleaving:
-    """The plugin of a session under the controller.
+    """The plugin of a session under the controller at the socket `descriptor`.
 
-    Parameters
-    ----------
-    session : Session
-        Whose rows are interleaved.
-    descriptor : int
-        The socket.
-    refused : mapping of str to str
-        Rows whose markers say what cannot be, and what that is; read when all rows are
-        collected.
+    `refused` has the rows whose markers say what cannot be, and what that is; it is
+    read when all rows are collected.
     """
 
     def __init__(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from pybench.records.proc import run_queue_ns
 from pybench.records.samples import Sample
 from pybench.target.process import clocks
 
@@ -80,8 +81,8 @@ def _cpu_ns() -> int:
 def _waited_ns(path: str | None) -> int:
     if path is None:
         return 0
-    with open(path, "rb") as file:  # noqa: PTH123
-        return int(file.read().split()[1])
+    with open(path) as file:  # noqa: PTH123 - a str, read often
+        return run_queue_ns(file.read()) or 0
 
 
 @contextmanager

@@ -55,10 +55,7 @@ class Journal:
 def read_journal(path: Path) -> Journal:
     """Read a journal; a torn last line is left out and named.
 
-    Raises
-    ------
-    DocumentError
-        If the file cannot be read, or any line but the last is not sound.
+    Raises `DocumentError` if the file cannot be read, or any other line is not sound.
     """
     try:
         content = path.read_bytes()
@@ -93,18 +90,8 @@ def read_journal(path: Path) -> Journal:
 def find_journal(storage: Path, identity: Identity) -> Journal:
     """Find the journal to resume: the newest unfinished, else the newest.
 
-    Parameters
-    ----------
-    storage : Path
-        Folder of ``--benchmark-storage``.
-    identity : Identity
-        This process.
-
-    Raises
-    ------
-    DocumentError
-        If there is none, it is that of a running session, or it was written under
-        another identity.
+    Raises `DocumentError` if there is none below the storage, it is that of a running
+    session, or it was written under another identity than this process has.
     """
     paths = _journals(storage / identity.folder)
     if not paths:
@@ -175,22 +162,10 @@ def _is_new(fd: int, path: Path) -> bool:
 class JournalWriter:
     """Appends rows, and keeps those that the disk does not take.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the journal is made, with the first row, so that a session without rows
-        leaves none.
-    header : JournalHeader
-        Its first line.
-    resumed : Journal or None
-        The journal to go on with; its torn last line is cut off.
-    say : callable
-        Told when the journal cannot be written; the run goes on.
-
-    Raises
-    ------
-    DocumentError
-        If another session goes on with the journal already.
+    The journal is made in `folder` with the first row, so that a session without rows
+    leaves none; `resumed` is one to go on with, whose torn last line is cut off. `say`
+    is told when it cannot be written; the run goes on. Raises `DocumentError` if
+    another session goes on with the journal already.
     """
 
     def __init__(

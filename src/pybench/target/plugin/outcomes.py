@@ -78,16 +78,10 @@ def row_statuses(
     rows: Mapping[str, JournalRow],
     skipped: Mapping[str, str],
 ) -> list[RowStatus]:
-    """Return the status of every row.
+    """Return the status of every row, in the order of those that were collected.
 
-    Parameters
-    ----------
-    collected : iterable of str
-        The ids of all rows of this session, in their order.
-    rows : mapping
-        What is known of those that ended, the ones out of a journal included.
-    skipped : mapping
-        Why the others were skipped.
+    `rows` are those that ended, the ones out of a journal included; `skipped` says why
+    the others were skipped.
     """
     names = dict.fromkeys([*collected, *rows])
     return [_status(name, rows.get(name), skipped.get(name)) for name in names]
@@ -120,24 +114,10 @@ def count_rows(
 ) -> SessionCounts:
     """Count what a session did.
 
-    Parameters
-    ----------
-    identity : Identity
-        The interpreter.
-    rows : iterable of JournalRow
-        The last record of each row, resumed ones included.
-    statuses : iterable of RowStatus
-        What became of every row, those without a record included.
-    gil_on : bool
-        The GIL at the end of the session; something may have turned it on.
-    resumed : int
-        How many of the rows came from a journal.
-    void_modules : iterable of str
-        What turned the GIL on.
-    outcomes : mapping
-        Test id to "passed", "failed" or "skipped".
-    unmeasured : int
-        How many rows ran once, as ``--benchmark-disable`` asks.
+    `rows` has the last record of each row, resumed ones included, `statuses` also the
+    rows without one; `void_modules` turned the GIL on; `outcomes` has "passed",
+    "failed" or "skipped" per test; `unmeasured` rows ran once, as
+    ``--benchmark-disable`` asks.
     """
     rows = list(rows)
     measured = [row.extra_info for row in rows if row.outcome == MEASURED]

@@ -150,13 +150,8 @@ def quieten(config: pytest.Config) -> None:
 def before_plugins(config: pytest.Config, words: list[str]) -> None:
     """Override what plugins act on before all options are read.
 
-    Parameters
-    ----------
-    config : pytest.Config
-        With the options that are known so far.
-    words : list of str
-        The command line with the options of the ini file. Options of plugins that are
-        overridden and not installed are taken out of it.
+    `words` is the command line with the options of the ini file. Options of plugins
+    that are overridden and not installed are taken out of it.
     """
     known: Any = config.known_args_namespace
     names = config.stash.setdefault(_OVERRIDDEN, [])

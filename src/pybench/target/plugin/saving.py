@@ -26,22 +26,12 @@ def guard_saving(
     has_rows: Callable[[], bool],
     say: Callable[[str], None],
 ) -> None:
-    """Make the saving of a `BenchmarkSession` complete, and report what fails.
+    """Make the saving of a `BenchmarkSession` complete, and `say` what fails.
 
-    Parameters
-    ----------
-    benchmarks : BenchmarkSession
-        Its ``handle_saving`` is replaced.
-    folder : Path or None
-        Where its saves go, None if they do not go to a folder.
-    is_collected : callable
-        Whether the collection came to its end. If not, an error of usage is on its
-        way to the user, and a remark that nothing is saved would stand before it.
-    has_rows : callable
-        Whether there was a row at all. If none of them was measured, stock writes no
-        JSON; but that each of them is n/a, and why, is a result too.
-    say : callable
-        Told what could not be saved.
+    Its saves go to `folder`, if they go to one. If the collection did not come to its
+    end, an error of usage is on its way to the user, and a remark that nothing is saved
+    would stand before it. If no row was measured, stock writes no JSON; but that each
+    of them is n/a, and why, is a result too.
     """
     save = benchmarks.handle_saving
 

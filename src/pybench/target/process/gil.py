@@ -34,11 +34,8 @@ def gil_requested(environment: dict[str, str], options: dict[str, object]) -> bo
 class GilWatch:
     """Remember whether the GIL must stay off, and who turned it on.
 
-    Parameters
-    ----------
-    guarded : bool
-        Whether the GIL is meant to be off in this process. A process that was started
-        with it on is not void: its identity says so.
+    It is `guarded` where it is meant to be off. A process that was started with it on
+    is not void: its identity says so.
     """
 
     def __init__(self, *, guarded: bool) -> None:

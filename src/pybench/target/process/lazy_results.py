@@ -34,15 +34,7 @@ _ENDLESS = (itertools.count, itertools.cycle, itertools.repeat)
 
 
 class UnfinishedError(TypeError):
-    """A call that returned something which has yet to be run.
-
-    Parameters
-    ----------
-    call : callable
-        What was called.
-    kind : str
-        One of the kinds of `pybench.records.lazy_kinds`.
-    """
+    """A call that returned something of this kind, which has yet to be run."""
 
     def __init__(self, call: Callable[[], object], kind: str) -> None:
         super().__init__(f"a call makes {article(kind)} and does not run it")
@@ -94,13 +86,7 @@ def discard(result: object) -> None:
 
 
 def look(call: Callable[[], object], result: object) -> None:
-    """Refuse what a call returned if it has yet to be run.
-
-    Raises
-    ------
-    UnfinishedError
-        With its kind; what was made is closed.
-    """
+    """Raise `UnfinishedError` for what has yet to be run; what was made is closed."""
     kind = kind_of(result)
     if kind:
         discard(result)

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pybench.records import proc
+
 PROC = Path("/proc/self")
 
 # Lines of source that are kept of a row.
@@ -40,7 +42,7 @@ def begin() -> dict[str, Any]:
     try:
         # Linux: sets the high-water mark of this process to what it has now.
         (PROC / "clear_refs").write_text("5")
-        found["rss_before_bytes"] = _status("VmRSS:")
+        found["rss_before_bytes"] = _status("VmRSS")
     except OSError:
         found["rss_before_bytes"] = _rss_peak_ever()
     return found | {"blocks_before": blocks, "begin_ns": time.monotonic_ns()}
@@ -63,8 +65,8 @@ def peak(before: dict[str, Any]) -> dict[str, Any]:
         }
     try:
         found = {
-            "rss_peak_bytes": _status("VmHWM:"),
-            "rss_after_bytes": _status("VmRSS:"),
+            "rss_peak_bytes": _status("VmHWM"),
+            "rss_after_bytes": _status("VmRSS"),
         }
     except OSError:
         found = {"rss_peak_bytes": _rss_peak_ever()}
@@ -80,20 +82,14 @@ def own_and_share() -> dict[str, int]:
         text = (PROC / "smaps_rollup").read_text(encoding="utf-8")
     except OSError:
         return {}
-    sizes = {
-        words[0]: int(words[1]) * 1024
-        for words in map(str.split, text.splitlines()[1:])
-        if len(words) == 3
-    }
-    private = [size for name, size in sizes.items() if name.startswith("Private_")]
-    return {"uss": sum(private), "pss": sizes.get("Pss:", 0)} if private else {}
+    return dict(zip(("uss", "pss"), proc.own_and_share(text) or (), strict=False))
 
 
 def _status(name: str) -> int:
-    for line in (PROC / "status").read_text(encoding="utf-8").splitlines():
-        if line.startswith(name):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"no {name} in {PROC}/status")
+    size = proc.status_bytes((PROC / "status").read_text(encoding="utf-8"), name)
+    if size is None:
+        raise OSError(f"no {name} in {PROC}/status")
+    return size
 
 
 def _rss_peak_ever() -> int:

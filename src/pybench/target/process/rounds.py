@@ -89,15 +89,8 @@ def collect_rounds(
 ) -> Rounds:
     """Run rounds, and again as many as were disturbed, a bounded number of times.
 
-    Parameters
-    ----------
-    call : callable
-        Runs so many rounds.
-    wanted : int
-        Rounds asked for.
-    least : int
-        With so many undisturbed rounds, the disturbed ones are dropped; with fewer
-        they are kept as well and the row is marked.
+    `call` runs so many rounds, `wanted` are asked for. With `least` undisturbed ones
+    the disturbed are dropped; with fewer they are kept and the row is marked.
     """
     clean: list[KernelResult] = []
     disturbed: list[KernelResult] = []
