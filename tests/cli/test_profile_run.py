@@ -199,7 +199,7 @@ def test_without_a_target_three_sections_are_printed(
     monkeypatch.setattr(
         experiments,
         "conditions_of",
-        lambda *args, **how: [one for one in every(*args, **how) if one.name in shown],
+        lambda *args, **how: [name for name in every(*args, **how) if name in shown],
     )
     record = tmp_path / "record.json"
     script = Path(__file__).parents[2] / "scripts" / "performance_profiler.py"

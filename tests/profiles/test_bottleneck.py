@@ -30,7 +30,6 @@ from pybench.records.profile_run import (
     GC_OFF,
     IMPORTS,
     NATIVE,
-    SEEN,
     TRACED,
     WAITS,
     WHOLE,
@@ -111,8 +110,7 @@ def test_no_runs_are_no_findings() -> None:
 def recorded_run(line: str) -> Run:
     """Read one child of a recorded profile."""
     document: dict[str, Any] = json.loads(line)
-    observer: Any = document["condition"] if document["condition"] in SEEN else None
-    report = read_report(document.pop("report", {}), observer)
+    report = read_report(document.pop("report", {}), document["condition"])
     run: Run = convert(document, Run)
     return replace(run, report=report)
 

@@ -16,7 +16,7 @@ from pybench.children import group_runs
 from pybench.interpreters import Interpreter, probe
 from pybench.profiles import experiments
 from pybench.profiles.bottleneck import notes_of
-from pybench.profiles.experiments import Condition, parse_imports
+from pybench.profiles.experiments import environ_of, parse_imports
 from pybench.profiles.targets import (
     Target,
     TargetMissingError,
@@ -24,12 +24,10 @@ from pybench.profiles.targets import (
     parse_target,
 )
 from pybench.records.bottleneck import Run
-from pybench.records.profile_run import FUNCTIONS, PLAIN, TRACED
+from pybench.records.profile_run import FUNCTIONS, GC_OFF, PLAIN, TRACED
 from pybench.target.programs.profile_observers import queued_ns
 from pybench.target.programs.suite_row import GivenRow
 from pybench.target.programs.target_calls import Rounds
-
-OF_ITSELF = Condition(name=PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +46,7 @@ def run(python: Interpreter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         timeout_s: float = 30.0,
         function: str = "",
         arguments: tuple[str, ...] = (),
-        condition: Condition = OF_ITSELF,
+        condition: str = PLAIN,
     ) -> Run:
         path = tmp_path / "target.py"
         path.write_text(source)
@@ -191,16 +189,9 @@ subprocess.run([sys.executable, "-c", ""], preexec_fn=report, check=True)
 
 
 @pytest.mark.parametrize("way", FORKS)
-@pytest.mark.parametrize(
-    "condition",
-    [
-        Condition(name=FUNCTIONS, observe="functions"),
-        Condition(name=TRACED, treatment="traced"),
-    ],
-    ids=["functions", "traced"],
-)
+@pytest.mark.parametrize("condition", [FUNCTIONS, TRACED])
 def test_forked_process_runs_unwatched(  # type: ignore[no-untyped-def]
-    run, tmp_path: Path, way: str, condition: Condition
+    run, tmp_path: Path, way: str, condition: str
 ) -> None:
     """Whoever forks it, and what it ends with is what its parent sees."""
     seen = tmp_path / "seen"
@@ -371,7 +362,7 @@ def test_program_sees_what_it_sees_without_us(
         "submodule": lambda: module_target("package.other", arguments),
     }[kind]()
 
-    ran = experiments.run(python, target, Condition(name=PLAIN), 0, 30.0)
+    ran = experiments.run(python, target, PLAIN, 0, 30.0)
     ours = json.loads(seen.read_text())
     subprocess.run([sys.executable, *target.command()], check=True)
 
@@ -387,7 +378,7 @@ def test_program_sees_what_it_sees_without_us(
 def test_module_that_cannot_be_run_is_named(
     python: Interpreter, name: str, reason: str
 ) -> None:
-    ran = experiments.run(python, module_target(name), Condition(name=PLAIN), 0, 30.0)
+    ran = experiments.run(python, module_target(name), PLAIN, 0, 30.0)
 
     assert ran.kind == "missing"
     assert reason in ran.problem
@@ -464,11 +455,9 @@ def test_row_is_measured_through_its_fixture(
         "def test_it(benchmark): assert benchmark(sorted, [2, 1]) == [1, 2]\n"
         "def test_none(): pass\n"
     )
-    functions = Condition(name="functions", observe="functions")
-
-    ran = experiments.run(python, parse_target(f"{path}::test_it"), functions, 0, 60.0)
+    ran = experiments.run(python, parse_target(f"{path}::test_it"), FUNCTIONS, 0, 60.0)
     missing = experiments.run(
-        python, parse_target(f"{path}::test_none"), functions, 0, 60.0
+        python, parse_target(f"{path}::test_none"), FUNCTIONS, 0, 60.0
     )
 
     assert ran.problem == ""
@@ -498,17 +487,16 @@ def test_made_anew(benchmark):
 def test_refused(benchmark):
     benchmark.pedantic(note, rounds=0)
 """
-TREATED = Condition(name="gc off", treatment="off")
 
 
 @pytest.mark.parametrize(
     ("test", "condition", "calls"),
     [
-        ("once", OF_ITSELF, {1}),
+        ("once", PLAIN, {1}),
         # A warm-up and five rounds of two, and one call for what the row gets.
-        ("five[http://a//b]", OF_ITSELF, {13}),
-        ("five[a::b]", TREATED, {13}),
-        ("made_anew", OF_ITSELF, range(10, 10_000)),
+        ("five[http://a//b]", PLAIN, {13}),
+        ("five[a::b]", GC_OFF, {13}),
+        ("made_anew", PLAIN, range(10, 10_000)),
     ],
 )
 def test_row_runs_as_often_as_it_says(
@@ -516,7 +504,7 @@ def test_row_runs_as_often_as_it_says(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     test: str,
-    condition: Condition,
+    condition: str,
     calls: set[int] | range,
 ) -> None:
     # What a row says limits its executions, and never the time on a busy machine.
@@ -549,7 +537,7 @@ def test_row_that_stock_refuses_is_refused_in_its_words(
     path.write_text(ROWS)
     target = parse_target(f"{path}::test_refused")
 
-    ran = experiments.run(python, target, OF_ITSELF, 0, 60.0)
+    ran = experiments.run(python, target, PLAIN, 0, 60.0)
 
     assert ran.problem == ("it raised ValueError: Must have positive int for `rounds`.")
     assert not (tmp_path / "calls").exists()
@@ -563,7 +551,7 @@ def test_round_is_made_as_stock_makes_it() -> None:
         return len(said)
 
     rounds = Rounds(
-        target,
+        target=target,
         setup=lambda: ((1,), {"b": 2}),
         teardown=lambda *args, **kwargs: said.append("down"),
         warmup_rounds=1,
@@ -591,11 +579,13 @@ def test_round_is_made_as_stock_makes_it() -> None:
 def test_rounds_have_the_limit_that_the_row_says(
     how: dict[str, Any], most: int | None
 ) -> None:
-    assert Rounds(int, **how).facts.rounds == most
+    assert Rounds(target=int, **how).facts.rounds == most
 
 
 def test_setup_that_gives_arguments_allows_no_others() -> None:
-    rounds = Rounds(int, args=("1",), setup=lambda: (("2",), {}), says_rounds=True)
+    rounds = Rounds(
+        target=int, args=("1",), setup=lambda: (("2",), {}), says_rounds=True
+    )
 
     with pytest.raises(TypeError, match="Can't use `args` or `kwargs`"):
         rounds.call()
@@ -665,9 +655,7 @@ def test_all_conditions_take_turns(
 
     names = [one.condition for one in runs]
     assert [one.problem for one in runs if one.problem] == []
-    assert sorted(names) == sorted(
-        one.name for one in experiments.conditions_of(python, target)
-    )
+    assert sorted(names) == sorted(experiments.conditions_of(python, target))
     assert os.environ.get("PYTHONMALLOC") is None
 
 
@@ -680,9 +668,9 @@ def test_only_cprofile_runs_under_the_gil_of_a_free_threaded_build(
     target = Target(kind="function", name="json:dumps")
 
     with_gil = {
-        one.name
-        for one in experiments.conditions_of(build, target)
-        if one.environ.get("PYTHON_GIL") == "1"
+        condition
+        for condition in experiments.conditions_of(build, target)
+        if environ_of(build, condition).get("PYTHON_GIL") == "1"
     }
 
     assert with_gil == ({FUNCTIONS} if free_threaded else set())

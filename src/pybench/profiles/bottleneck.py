@@ -17,19 +17,20 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from typing import TypeVar
 
 from pybench.profiles.targets import Target
 from pybench.records import profile_run as under
 from pybench.records.bottleneck import (
+    NOTHING,
     Allocations,
     Cause,
     Collections,
     Estimate,
     Findings,
     GilWait,
-    OffCpu,
+    Lives,
     Run,
     Share,
     Times,
@@ -37,15 +38,7 @@ from pybench.records.bottleneck import (
     share,
 )
 from pybench.records.lazy_kinds import sentence
-from pybench.records.profile_run import (
-    FunctionsSeen,
-    PausesSeen,
-    ProbeSeen,
-    Report,
-    RowRounds,
-    SamplesSeen,
-    WaitsSeen,
-)
+from pybench.records.profile_run import PausesSeen, Report, RowRounds, SamplesSeen
 from pybench.statistics.intervals import mean_and_half
 
 BYTECODE = "bytecode"
@@ -78,7 +71,6 @@ ADVICE = {
 # Less than this is shown as 0 %: nothing was measured.
 NOTHING_BELOW = 0.005
 
-NOTHING = Share(low=0.0, value=0.0, high=0.0)
 ANYTHING = Share(low=0.0, value=0.5, high=1.0)
 
 # Ways to collect less, by the names that a record holds.
@@ -135,6 +127,12 @@ class Runs:
         numbers = [read(run) for run in self.of(condition)]
         return [number for number in numbers if number is not None]
 
+    def mean(
+        self, condition: str, read: Callable[[Run], float | None]
+    ) -> Estimate | None:
+        """Return the mean of one number of each."""
+        return estimate(self.values(condition, read))
+
     def ratio(
         self, above: str, below: str, read: Callable[[Run], float | None]
     ) -> Estimate | None:
@@ -181,10 +179,7 @@ def steady_cpu(run: Run) -> float | None:
 
 
 def treated(run: Run) -> float | None:
-    """Return CPU time of an execution under a treatment over that of one without.
-
-    The median over the pairs of one process.
-    """
+    """Return CPU time under a treatment over that without: the median of the pairs."""
     ratios = [
         pair.treated.own_cpu_ns / max(pair.plain.own_cpu_ns, 1)
         for pair in run.report.pairs
@@ -201,16 +196,13 @@ def allocated(report: Report) -> tuple[float, float, float] | None:
     """
     found = []
     for pair in report.pairs:
-        plain, traced = pair.plain, pair.treated
-        if pair.fresh is None or pair.dear is None:
-            continue
-        cpu = plain.own_cpu_ns / plain.calls
-        cost = pair.dear.string - pair.fresh.string
-        if cost <= 0 or cpu <= 0:
-            continue
-        count = max(0.0, (traced.own_cpu_ns / traced.calls - cpu) / cost)
-        ends = sorted((pair.fresh.string, pair.fresh.number))
-        found.append((count, count * ends[0] / cpu, count * ends[1] / cpu))
+        cpu = pair.plain.own_cpu_ns / pair.plain.calls
+        extra = pair.treated.own_cpu_ns / pair.treated.calls - cpu
+        cost = pair.dear["string"] - pair.fresh["string"]
+        if cost > 0 and cpu > 0:
+            count = max(0.0, extra / cost)
+            ends = min(pair.fresh.values()), max(pair.fresh.values())
+            found.append((count, count * ends[0] / cpu, count * ends[1] / cpu))
     if not found:
         return None
     count, cheap, dear = map(statistics.median, zip(*found, strict=True))
@@ -218,123 +210,79 @@ def allocated(report: Report) -> tuple[float, float, float] | None:
 
 
 def find(target: Target, runs: Sequence[Run], *, free_threaded: bool) -> Findings:
-    """Work out what the children tell.
-
-    Parameters
-    ----------
-    target : Target
-        What was run.
-    runs : sequence of Run
-        As far as they came; after Ctrl-C some are missing.
-    free_threaded : bool
-        Of the build.
-    """
+    """Work out what the children tell; after Ctrl-C some are missing."""
     by = Runs(runs)
     plain = by.reports(under.PLAIN)
-    first = plain[0] if plain else None
-    gil_enabled = first.gil if first else None
+    first = plain[0] if plain else Report()
     times = Times(
-        baseline=estimate(by.values(under.WHOLE, lambda run: run.wall_ns)),
-        bare=estimate(by.values(under.BARE, lambda run: run.wall_ns)),
-        ready=estimate(by.values(under.PLAIN, ready)),
+        baseline=by.mean(under.WHOLE, lambda run: run.wall_ns),
+        bare=by.mean(under.BARE, lambda run: run.wall_ns),
+        ready=by.mean(under.PLAIN, ready),
         first=estimate([one.first.wall_ns for one in plain if one.first]),
-        steady=estimate(by.values(under.PLAIN, steady_wall)),
-        cpu=estimate(by.values(under.PLAIN, steady_cpu)),
+        steady=by.mean(under.PLAIN, steady_wall),
+        cpu=by.mean(under.PLAIN, steady_cpu),
     )
     allocations = allocations_of(by, times)
-    gil_wait = None if gil_enabled is False else gil_wait_of(by, times)
-    lives = lives_of(by)
-    imports = by.of(under.IMPORTS)
+    gil_wait = None if first.gil is False else gil_wait_of(by, times)
     na = {}
     if free_threaded:
         na["allocator swapped"] = (
             "a free-threaded build has one allocator, mimalloc; see fresh objects "
             "against reused ones"
         )
-    if gil_enabled is False:
+    if first.gil is False:
         na["waiting for the GIL"] = "this interpreter runs without the GIL"
     elif gil_wait is None:
         na["waiting for the GIL"] = "the probe did not run long enough"
-    if first and not first.takes_threads:
+    if plain and not first.takes_threads:
         na["one thread against many"] = "it takes no argument called threads"
+    needed = "all conditions, which an interruption or a failure cut off"
     if errors := [one.steady_error for one in plain if one.steady_error]:
         na["steady time"] = f"it could not run twice in one process: {errors[0]}"
+        needed = "a target that can run twice in one process, such as module:function"
     problems = [f"{run.condition}: {run.problem}" for run in runs if run.problem]
     if any(run.left_behind for run in runs):
         problems.append("it left processes behind, which were ended")
+    lives = lives_of(by.seen(under.WAITS, under.WaitsSeen))
     causes: list[Cause] = []
-    needed = "all conditions, which an interruption or a failure cut off"
-    if "steady time" in na:
-        needed = "a target that can run twice in one process, such as module:function"
-    if lives and times.cpu and by.of(under.GC_OFF):
-        gil = gil_of(lives, gil_wait, gil_enabled)
-        causes, needed = causes_of(by, lives, allocations, *gil)
+    if not times.cpu or not by.of(under.GC_OFF):
+        lives = None
+    if lives:
+        held, gil = gil_of(lives, gil_wait, first.gil)
+        causes, needed = causes_of(by, lives, allocations, held, gil)
         if target.is_program:
             causes, needed = with_start_up(causes, by, needed)
+    functions = by.seen(under.FUNCTIONS, under.FunctionsSeen)
+    samples = by.seen(under.NATIVE, SamplesSeen)
+    imports = by.of(under.IMPORTS)
     return Findings(
         target=target.words,
         kind=target.kind,
-        version=first.version if first else "",
-        gil_enabled=gil_enabled,
+        version=first.version,
+        gil_enabled=first.gil,
         free_threaded=free_threaded,
         times=times,
-        off_cpu=OffCpu(
-            off_cpu=share_of(lives.cpu).rest(),
-            queued=estimate(lives.queued),
-            threads=lives.threads,
-        )
-        if causes and lives
-        else OffCpu(),
+        lives=lives,
         collections=collections_of(by),
         allocations=allocations,
         gil_wait=gil_wait,
         threads_ratio=by.ratio(under.MANY_THREADS, under.ONE_THREAD, steady_wall),
-        functions=tuple(
-            function
-            for seen in by.seen(under.FUNCTIONS, FunctionsSeen)[:1]
-            for function in seen.functions
-        ),
-        sampled=tuple(
-            function
-            for seen in by.seen(under.NATIVE, SamplesSeen)[:1]
-            for function in seen.functions
-        ),
-        imports_ns=dict(imports[0].imports_ns) if imports else {},
+        functions=functions[0].functions if functions else (),
+        sampled=samples[0].functions if samples else (),
+        imports_ns=imports[0].imports_ns if imports else {},
         causes=tuple(causes),
         verdict=judge(causes, needed),
         na=na,
         problems=tuple(dict.fromkeys(problems)),
-        notes=notes_of(first) if first else (),
+        notes=notes_of(first),
     )
 
 
 def notes_of(report: Report) -> tuple[str, ...]:
     """Say what a process tells of the target besides times."""
-    notes = []
-    if report.makes:
-        notes.append(sentence(report.makes))
-    if report.row:
-        notes += notes_of_rounds(report.row)
-    if report.read_stdin:
-        notes.append(
-            "it reads standard input, which is empty here: the times do not show "
-            "its work on input; name a file in its arguments, after --"
-        )
-    if report.threads_left:
-        notes.append(
-            "daemon threads still ran when an execution ended: "
-            f"{', '.join(report.threads_left)}; they go on during the next execution, "
-            "and its times include them"
-        )
-    return tuple(notes)
-
-
-def notes_of_rounds(row: RowRounds) -> list[str]:
-    """Say what an execution of a row of ``benchmark.pedantic`` is, and how often."""
-    notes = []
-    parts = [*row.parts]
-    if row.iterations > 1:
-        parts.insert(0, f"{row.iterations} iterations")
+    notes = [sentence(report.makes)] if report.makes else []
+    row = report.row or RowRounds()
+    parts = [f"{row.iterations} iterations"] * (row.iterations > 1) + [*row.parts]
     if parts:
         notes.append(
             f"an execution is one round of the row with its {' and '.join(parts)}"
@@ -349,7 +297,17 @@ def notes_of_rounds(row: RowRounds) -> list[str]:
             f"{lost}; write more rounds, or a setup that makes the state anew without "
             "rounds=1, if it may run more often"
         )
-    return notes
+    if report.read_stdin:
+        notes.append(
+            "it reads standard input, which is empty here: the times do not show "
+            "its work on input; name a file in its arguments, after --"
+        )
+    if threads := ", ".join(report.threads_left):
+        notes.append(
+            f"daemon threads still ran when an execution ended: {threads}; they go on "
+            "during the next execution, and its times include them"
+        )
+    return tuple(notes)
 
 
 def judge(causes: Sequence[Cause], needed: str = "") -> Verdict:
@@ -368,26 +326,25 @@ def judge(causes: Sequence[Cause], needed: str = "") -> Verdict:
         What is missing for them; without any cause, why there is none.
     """
     if not causes:
-        return Verdict(
-            cause=None,
-            evidence="too little was measured",
-            needed=needed or "all conditions, which an interruption cut off",
-        )
+        needed = needed or "all conditions, which an interruption cut off"
+        return Verdict(cause=None, evidence="too little was measured", needed=needed)
     ordered = sorted(causes, key=lambda cause: cause.share.value, reverse=True)
     top = ordered[0]
-    close = [
+    candidates = [top] + [
         cause
         for cause in ordered[1:]
         if cause.share.high >= top.share.low
         and cause.share.value >= NOTHING_BELOW
         and top.share.low <= 0.5
     ]
-    candidates = [top, *close]
     computing = [cause for cause in candidates if cause.name in (BYTECODE, C_CODE)]
-    if not close and top.share.value >= NOTHING_BELOW:
+    others = [cause.share.high for cause in candidates if cause not in computing]
+    together = NOTHING
+    for cause in computing:
+        together = together.plus(cause.share)
+    if len(candidates) == 1 and top.share.value >= NOTHING_BELOW:
         name, evidence, named = top.name, str(top), candidates
-    elif not needed and is_above_all(computing, candidates):
-        together = computing[0].share.plus(computing[1].share)
+    elif not needed and len(computing) == 2 and together.low > max(others, default=-1):
         parts = " and ".join(f"{cause.name} {cause.share}" for cause in computing)
         evidence = f"{parts}, together {together.value:.0%}; {computing[0].evidence}"
         name, named = COMPUTING, computing
@@ -408,29 +365,20 @@ def judge(causes: Sequence[Cause], needed: str = "") -> Verdict:
     )
 
 
-def is_above_all(computing: Sequence[Cause], candidates: Sequence[Cause]) -> bool:
-    """Tell whether bytecode and C code together are above every other candidate."""
-    if len(computing) != 2:
-        return False
-    together = computing[0].share.plus(computing[1].share)
-    others = [cause.share.high for cause in candidates if cause not in computing]
-    return together.low > max(others, default=-1.0)
-
-
 def collections_of(by: Runs) -> Collections:
     """Return the collector's pauses and what collecting less leaves."""
-    left = {name: estimate(by.values(of, treated)) for name, of in COLLECTORS.items()}
-    collectors = {name: found for name, found in left.items() if found}
+    left = {name: by.mean(of, treated) for name, of in COLLECTORS.items()}
+    collections = Collections(collectors={name: of for name, of in left.items() if of})
     for report in by.reports(under.PAUSES):
         if isinstance(seen := report.observed, PausesSeen) and report.steady:
-            return Collections(
-                collectors=collectors,
+            collections = replace(
+                collections,
                 pauses_ns=seen.pauses_ns,
                 pause_count=seen.count,
                 pause_share=seen.sum_ns / max(report.steady.wall_ns, 1),
                 full_pause_share=full_share(seen),
             )
-    return Collections(collectors=collectors)
+    return collections
 
 
 def full_share(seen: PausesSeen) -> float | None:
@@ -444,29 +392,29 @@ def full_share(seen: PausesSeen) -> float | None:
 
 def allocations_of(by: Runs, times: Times) -> Allocations:
     """Return how much an execution allocates and what that costs."""
-    steady = [one.steady for one in by.reports(under.PLAIN) if one.steady]
     traced = by.reports(under.TRACED)
     found = [one for report in traced if (one := allocated(report))]
-    counts = estimate([count for count, _, _ in found])
-    pairs = [report.pairs for report in traced if report.pairs]
-    fresh = pairs[-1][-1].fresh if pairs else None
+    counts, allocating, making = (
+        estimate([one[index] for one in found]) for index in range(3)
+    )
+    known = counts and times.steady
+    pairs = next((one.pairs for one in reversed(traced) if one.pairs), ())
+    steady = [one.steady for one in by.reports(under.PLAIN) if one.steady]
     return Allocations(
         allocations=counts,
-        allocation_rate=counts.mean / times.steady.mean * 1e9
-        if counts and times.steady
-        else None,
-        allocating=estimate([cheap for _, cheap, _ in found]),
-        making=estimate([dear for _, _, dear in found]),
+        allocation_rate=counts.mean / known.mean * 1e9 if counts and known else None,
+        allocating=allocating,
+        making=making,
         blocks=estimate([one.blocks / one.calls for one in steady]),
-        traced_peak_bytes=max(one.peak_bytes for one in pairs[-1]) if pairs else None,
-        fresh_ns=asdict(fresh) if fresh else {},
+        traced_peak_bytes=max(one.peak_bytes for one in pairs) if pairs else None,
+        fresh_ns=pairs[-1].fresh if pairs else {},
         malloc_ratio=by.ratio(under.MALLOC, under.PLAIN, steady_cpu),
     )
 
 
 def gil_wait_of(by: Runs, times: Times) -> GilWait | None:
     """Return how long a probe thread waited for the GIL; None if it hardly ran."""
-    seen = by.seen(under.PROBE, ProbeSeen)
+    seen = by.seen(under.PROBE, under.ProbeSeen)
     idle = sorted(ns for one in seen for ns in one.idle_ns)
     late = [ns for one in seen for ns in one.late_ns]
     if not late:
@@ -474,8 +422,7 @@ def gil_wait_of(by: Runs, times: Times) -> GilWait | None:
     middle = idle[len(idle) // 2]
     waits = sorted(max(0, ns - middle) for ns in late)
     held = share_of([min(1.0, ns / seen[0].switch_ns) for ns in waits])
-    probed = estimate(by.values(under.PROBE, steady_cpu))
-    known = probed and times.cpu and times.cpu.mean
+    probed, cpu = by.mean(under.PROBE, steady_cpu), times.cpu
     return GilWait(
         median=float(waits[len(waits) // 2]),
         p95=float(waits[int(len(waits) * 0.95)]),
@@ -485,38 +432,31 @@ def gil_wait_of(by: Runs, times: Times) -> GilWait | None:
         held=held.value,
         held_low=held.low,
         held_high=held.high,
-        probe_cost=probed.mean / known - 1 if probed and known else None,
+        probe_cost=probed.mean / cpu.mean - 1 if probed and cpu and cpu.mean else None,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lives:
-    """Shares of the lives of the threads, one number for each process."""
-
-    cpu: list[float]
-    lock: list[float]
-    rest: list[float]
-    queued: list[float]
-    threads: int
-
-
-def lives_of(by: Runs) -> Lives | None:
-    """Return what the threads did while they lived; None if nothing was seen."""
-    waits = by.seen(under.WAITS, WaitsSeen)
-    threads = max((len(seen.threads) for seen in waits), default=0)
-    lives = Lives(cpu=[], lock=[], rest=[], queued=[], threads=threads)
+def lives_of(waits: Sequence[under.WaitsSeen]) -> Lives | None:
+    """Return the shares of the threads' lives; None if nothing was seen."""
+    parts = []
     for seen in waits:
         waited = sum(one.queued_ns or 0 for one in seen.threads)
         alive = sum(one.life_ns - one.idle_ns for one in seen.threads)
         busy = sum(one.cpu_ns for one in seen.threads)
-        locked = sum(one.lock_ns for one in seen.threads)
         # A thread that is woken waits for a CPU within what it waited for.
         own = max(alive - waited, busy, 1)
-        lives.cpu.append(busy / own)
-        lives.lock.append(min(locked, own - busy) / own)
-        lives.rest.append(1 - lives.cpu[-1] - lives.lock[-1])
-        lives.queued.append(waited / max(alive, 1))
-    return lives if lives.cpu else None
+        locked = min(sum(one.lock_ns for one in seen.threads), own - busy)
+        parts.append((busy / own, locked / own, waited / max(alive, 1)))
+    if not parts:
+        return None
+    cpu, lock, queued = zip(*parts, strict=True)
+    return Lives(
+        cpu=share_of(cpu),
+        lock=share_of(lock),
+        rest=share_of([1 - busy - locked for busy, locked, _ in parts]),
+        queued=estimate(queued),
+        threads=max(len(seen.threads) for seen in waits),
+    )
 
 
 def gil_of(
@@ -535,7 +475,7 @@ def causes_of(
     by: Runs, lives: Lives, allocations: Allocations, held: Share, gil: str
 ) -> tuple[list[Cause], str]:
     """Return the causes of a steady execution, and what is missing for better ones."""
-    cpu, lock, rest = map(share_of, (lives.cpu, lives.lock, lives.rest))
+    cpu, lock, rest = lives.cpu, lives.lock, lives.rest
     collecting = share_of([1 - left for left in by.values(under.GC_OFF, treated)])
     # A fresh number is as cheap as an object can be, so its cost is the allocator's;
     # that of a string is in part of making the string.
@@ -567,13 +507,15 @@ def causes_of(
             rest.times(held.rest()).times(children.rest()),
             f"off the CPU and at no lock {rest}",
         ),
+        CHILDREN: (
+            rest.times(children),
+            "they used the CPU while this process waited",
+        ),
     }
-    if children.value > 0:
-        evidence = "they used the CPU while this process waited"
-        shares[CHILDREN] = (rest.times(children), evidence)
     causes = [
         Cause(name=name, share=part, evidence=evidence)
         for name, (part, evidence) in shares.items()
+        if name != CHILDREN or children.value > 0
     ]
     return causes, needed
 
@@ -589,8 +531,7 @@ def native_share(seen: Sequence[SamplesSeen]) -> tuple[Share, str, str]:
         return ANYTHING, f"C code n/a: {why}", f"samples of what runs ({why})"
     low, high = (share_of([ends[end] for _, ends in sampled]) for end in (0, 1))
     found = share(low.low, (low.value + high.value) / 2, high.high)
-    count = sum(one.samples for one in seen)
-    how = f"C code {found} of CPU time by {count} samples"
+    how = f"C code {found} of CPU time by {sum(one.samples for one in seen)} samples"
     library = share_of([one.library / one.told_ns for one, _ in sampled]).value
     if library >= NOTHING_BELOW:
         how += (
@@ -623,42 +564,32 @@ def with_start_up(
     causes: Sequence[Cause], by: Runs, needed: str
 ) -> tuple[list[Cause], str]:
     """Put start-up beside the causes, whose shares become those of the whole run."""
-    whole_process = estimate(by.values(under.WHOLE, process_alone))
-    bare = estimate(by.values(under.BARE, process_alone))
+    whole = by.mean(under.WHOLE, process_alone)
+    bare = by.mean(under.BARE, process_alone)
+    if not bare or not whole:
+        return [], needed
     shares = []
     for report in by.reports(under.PLAIN):
-        first, steady = report.first, report.steady
-        if first and steady and bare:
+        if (first := report.first) and (steady := report.steady):
             # Both of one process, a moment apart, and what every process takes.
-            whole = bare.mean + max(0, first.wall_ns - first.queued_ns)
             alone = max(0, steady.wall_ns - steady.queued_ns) / steady.calls
-            shares.append(1 - alone / whole)
-    if not causes or not shares or bare is None or whole_process is None:
-        return [], needed
+            saved = bare.mean + max(0, first.wall_ns - first.queued_ns)
+            shares.append(1 - alone / saved)
     once = share_of(shares)
     # Of the one process whose imports were timed, and not of the others': what it had
     # to wait for a CPU is in both of its own times.
-    imported = sum(
-        sum(run.imports_ns.values()) / run.wall_ns for run in by.of(under.IMPORTS)[:1]
-    )
-    bare_share = min(1.0, bare.mean / max(1.0, whole_process.mean))
+    of = by.of(under.IMPORTS)[:1]
+    imported = sum(sum(run.imports_ns.values()) / run.wall_ns for run in of)
+    bare_share = min(1.0, bare.mean / max(1.0, whole.mean))
     evidence = (
-        f"a second execution in the same process saves so much of the whole run; "
-        f"the bare interpreter is {bare_share:.0%} of it, imports are "
-        f"{imported:.0%}"
+        f"a second execution in the same process saves so much of the whole run; the "
+        f"bare interpreter is {bare_share:.0%} of it, imports are {imported:.0%}"
     )
     if once.value > 0 and min(1.0, bare_share + imported) < once.value / 2:
         needed = (
             "to know what only the first execution does: neither imports nor the "
             "start of the interpreter explain it"
         )
-        once = Share(low=0.0, value=once.value, high=once.high)
-    scaled = [
-        Cause(
-            name=cause.name,
-            share=cause.share.times(once.rest()),
-            evidence=cause.evidence,
-        )
-        for cause in causes
-    ]
+        once = replace(once, low=0.0)
+    scaled = [replace(one, share=one.share.times(once.rest())) for one in causes]
     return [*scaled, Cause(name=START_UP, share=once, evidence=evidence)], needed

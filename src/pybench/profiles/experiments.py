@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pybench.children import Child, describe_end, group_runs, last_line, start
@@ -35,77 +35,56 @@ GRACE_S = 2.0
 BUDGET_S = 0.2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """How one child is run.
-
-    A treatment takes turns with none in the same process, which cancels what the
-    machine does meanwhile.
-    """
-
-    name: str
-    is_repeated: bool = True
-    is_collecting: bool = True
-    observe: under.Observer | None = None
-    treatment: under.Treatment | None = None
-    threads: int | None = None
-    environ: Mapping[str, str] = field(default_factory=dict)
+# Under these a target is looked at once; it is compared under the others.
+ONCE = (under.PAUSES, under.FUNCTIONS, under.IMPORTS)
 
 
 def conditions_of(
     interpreter: Interpreter, target: Target, *, takes_threads: bool = False
-) -> list[Condition]:
-    """List what is done with a target on this interpreter.
+) -> list[str]:
+    """Name the conditions under which a target runs on this interpreter.
 
     The swap of the allocator is left out on a free-threaded build, which has one, and
     the probe where there is no GIL to wait for.
-
-    Parameters
-    ----------
-    takes_threads : bool
-        Whether it can be told how many threads to start, as its first process says.
     """
+    names = [
+        under.WHOLE, under.BARE, under.PLAIN, under.GC_OFF, under.GC_FROZEN,
+        under.GC_RAISED, under.TRACED, under.WAITS, under.PAUSES, under.FUNCTIONS,
+        under.NATIVE,
+    ]  # fmt: skip
+    if not interpreter.free_threaded:
+        names.append(under.MALLOC)
+    if interpreter.gil_enabled:
+        names.append(under.PROBE)
+    if target.is_program:
+        names.append(under.IMPORTS)
+    if takes_threads:
+        names += [under.ONE_THREAD, under.MANY_THREADS]
+    return names
+
+
+def environ_of(interpreter: Interpreter, condition: str) -> dict[str, str]:
+    """Return the variables that are set under a condition."""
+    if condition == under.MALLOC:
+        return {"PYTHONMALLOC": "malloc"}
     # From 3.12 a cProfile sees all threads, and without the GIL two of them at once
     # tear its tree of functions apart: of runs of four threads a third never ended.
-    under_gil = {"PYTHON_GIL": "1"} if interpreter.free_threaded else {}
-    listed = [
-        Condition(name=under.WHOLE),
-        Condition(name=under.BARE),
-        Condition(name=under.PLAIN),
-        Condition(name=under.GC_OFF, treatment="off"),
-        Condition(name=under.GC_FROZEN, treatment="frozen"),
-        Condition(name=under.GC_RAISED, treatment="raised"),
-        Condition(name=under.TRACED, treatment="traced"),
-        Condition(name=under.WAITS, observe="waits"),
-        Condition(name=under.PAUSES, observe="pauses", is_repeated=False),
-        Condition(
-            name=under.FUNCTIONS,
-            observe="functions",
-            environ=under_gil,
-            is_repeated=False,
-        ),
-        # Without the collector, whose time would fall on whoever sets it off.
-        Condition(name=under.NATIVE, observe="native", is_collecting=False),
-    ]
-    if not interpreter.free_threaded:
-        listed.append(Condition(name=under.MALLOC, environ={"PYTHONMALLOC": "malloc"}))
-    if interpreter.gil_enabled:
-        listed.append(Condition(name=under.PROBE, observe="probe"))
-    if target.is_program:
-        listed.append(Condition(name=under.IMPORTS, is_repeated=False))
-    if takes_threads:
-        has_affinity = hasattr(os, "sched_getaffinity")
-        cpus = len(os.sched_getaffinity(0)) if has_affinity else 2
-        listed += [
-            Condition(name=under.ONE_THREAD, threads=1),
-            Condition(name=under.MANY_THREADS, threads=max(2, cpus)),
-        ]
-    return listed
+    if condition == under.FUNCTIONS and interpreter.free_threaded:
+        return {"PYTHON_GIL": "1"}
+    return {}
 
 
-def process_count(listed: Sequence[Condition], repeat: int) -> int:
+def thread_count(condition: str) -> int | None:
+    """Return how many threads a target is told to start; None if it is not told."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cpus = len(os.sched_getaffinity(0)) if has_affinity else 2
+    counts = {under.ONE_THREAD: 1, under.MANY_THREADS: max(2, cpus)}
+    return counts.get(condition)
+
+
+def process_count(conditions: Sequence[str], repeat: int) -> int:
     """Return how many processes `run_all` starts for these conditions."""
-    return sum(repeat if condition.is_repeated else 1 for condition in listed)
+    return sum(1 if condition in ONCE else repeat for condition in conditions)
 
 
 def run_all(
@@ -116,7 +95,6 @@ def run_all(
     timeout_s: float,
     only: Container[str] | None = None,
     extension: Path | None = None,
-    seed: int = 1,
 ) -> Iterator[Run]:
     """Run a target under all conditions; yield each child as it ends.
 
@@ -127,41 +105,35 @@ def run_all(
     ----------
     repeat : int
         Fresh processes of each condition that is compared.
-    timeout_s : float
-        Seconds after which a child that has not ended is killed.
     only : container of str, optional
-        The names of the conditions to run beside the plain one; all by default.
+        The conditions beside the plain one; all by default.
     extension : Path, optional
         The file of `_pybench` for this interpreter, which samples; without it nobody
         can tell C code from bytecode.
-    seed : int
-        Of the order.
     """
-    plain = Condition(name=under.PLAIN)
-    yield (first := run(interpreter, target, plain, 0, timeout_s))
+    yield (first := run(interpreter, target, under.PLAIN, 0, timeout_s))
     if first.problem:
         return
     target = replace(target, makes=first.report.makes)
     takes_threads = first.report.takes_threads and only is None
-    listed = [
-        condition
-        for condition in conditions_of(interpreter, target, takes_threads=takes_threads)
-        if only is None or condition.name in only or condition == plain
+    names = [
+        name
+        for name in conditions_of(interpreter, target, takes_threads=takes_threads)
+        if only is None or name in only or name == under.PLAIN
     ]
-    order = random.Random(seed)
+    order = random.Random(1)
     for number in range(repeat):
-        due = [one for one in listed if number == 0 or one.is_repeated]
-        if number == 0:
-            due.remove(plain)
+        done = ONCE if number else (under.PLAIN,)
+        due = [name for name in names if name not in done]
         order.shuffle(due)
-        for condition in due:
-            yield run(interpreter, target, condition, number, timeout_s, extension)
+        for name in due:
+            yield run(interpreter, target, name, number, timeout_s, extension)
 
 
 def run(
     interpreter: Interpreter,
     target: Target,
-    condition: Condition,
+    condition: str,
     number: int,
     timeout_s: float,
     extension: Path | None = None,
@@ -173,11 +145,9 @@ def run(
             kind=target.kind,
             target=target.name,
             arguments=target.arguments,
-            is_collecting=condition.is_collecting,
-            observe=condition.observe,
+            condition=condition,
             extension=str(extension) if extension else None,
-            treatment=condition.treatment,
-            threads=condition.threads,
+            threads=thread_count(condition),
             budget_ns=int(BUDGET_S * 1e9),
             # Before the host's ends, so that it can be read where it hung.
             patience_s=timeout_s * 0.7,
@@ -186,8 +156,8 @@ def run(
         begun_ns = time.monotonic_ns()
         with log.open("wb") as errors, Path(os.devnull).open("wb") as nowhere:
             process = start(
-                [str(interpreter.path), *_words(target, condition, order)],
-                env=os.environ | dict(condition.environ),
+                [str(interpreter.path), *_words(target, order)],
+                env=os.environ | environ_of(interpreter, condition),
                 stdout=nowhere,
                 stderr=errors,
             )
@@ -197,31 +167,31 @@ def run(
         finally:
             left = _end(process)
         text = log.read_text(encoding="utf-8", errors="replace")
-        report = _read(path, condition.observe)
-    is_ours = condition.name not in (under.WHOLE, under.BARE, under.IMPORTS)
+        report = _read(path, condition)
+    is_ours = condition not in (under.WHOLE, under.BARE, under.IMPORTS)
     kind, problem = _problem(status, report, text, timeout_s, is_ours=is_ours)
     return Run(
-        condition=condition.name,
+        condition=condition,
         number=number,
         wall_ns=wall_ns,
         cpu_ns=cpu_ns,
         queued_ns=queued_ns,
         begun_ns=begun_ns,
         report=report,
-        imports_ns=parse_imports(text) if condition.name == under.IMPORTS else {},
+        imports_ns=parse_imports(text) if condition == under.IMPORTS else {},
         problem=problem,
         kind=kind,
         left_behind=left and status is not None,
     )
 
 
-def _words(target: Target, condition: Condition, order: Order) -> Sequence[str]:
+def _words(target: Target, order: Order) -> Sequence[str]:
     """Return what the interpreter is started with."""
-    if condition.name == under.BARE:
+    if order.condition == under.BARE:
         return ["-c", "pass"]
-    if condition.name == under.WHOLE:
+    if order.condition == under.WHOLE:
         return target.command()
-    if condition.name == under.IMPORTS:
+    if order.condition == under.IMPORTS:
         return ["-X", "importtime", *target.command()]
     # -P: the folder of the program is no place to import from.
     return ["-P", str(PROGRAMS / "start_profile.py"), json.dumps(asdict(order))]
@@ -274,26 +244,18 @@ def _end(process: Child) -> bool:
     return is_left and process.end_group()
 
 
-def read_report(
-    document: Mapping[str, object], observe: under.Observer | None
-) -> Report:
-    """Return what a child answered, by what observed it.
-
-    Raises
-    ------
-    DocumentError
-        If a field is missing or of another type.
-    """
+def read_report(document: Mapping[str, object], condition: str) -> Report:
+    """Return what a child answered; `DocumentError` names a field that is wrong."""
     report: Report = convert(document, Report)
-    if observe is None or report.observed is None:
+    if report.observed is None:
         return report
-    return replace(report, observed=convert(report.observed, under.SEEN[observe]))
+    return replace(report, observed=convert(report.observed, under.SEEN[condition]))
 
 
-def _read(path: Path, observe: under.Observer | None) -> Report:
+def _read(path: Path, condition: str) -> Report:
     """Read what a child left; nothing if it left none, or the target wrote there."""
     try:
-        return read_report(decode(path.read_bytes()), observe)
+        return read_report(decode(path.read_bytes()), condition)
     except (OSError, DocumentError):
         return Report()
 

@@ -1,13 +1,11 @@
 """The programs of ``pybench profile``, what is expected of them, and whether it holds.
 
-A hypothesis is a list of claims, each about one number that was measured. A claim holds
-or is refuted where the number's interval lies on one side of its limit, else it is left
-open. No clock, no I/O.
+A claim is about one number that was measured. It holds or is refuted where the number's
+interval lies on one side of its limit, else it is left open. No clock, no I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +14,8 @@ from pybench.profiles.targets import PROGRAMS, Target
 from pybench.records.bottleneck import Estimate, Findings
 
 Outcome = Literal["holds", "refuted", "open"]
+
+RAISED = "thresholds x100"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,69 +27,49 @@ class Judged:
     why: str
 
 
-Claim = Callable[[Findings], Judged]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One program, what is expected of it in words, and as claims."""
+    """One program, the cause that is expected, and why.
+
+    Each of ``ways`` to collect less, by the name in the findings, is claimed to leave
+    less than a limit of the CPU time; its words come first.
+    """
 
     title: str
     target: Target
     expected: str
-    claims: tuple[Claim, ...]
+    cause: str
+    ways: tuple[tuple[str, str, float], ...] = ()
 
     def judge(self, findings: Findings) -> tuple[Judged, ...]:
         """Judge all claims."""
-        return tuple(claim(findings) for claim in self.claims)
-
-
-def cause_is(cause: str) -> Claim:
-    """Claim what most of the time is."""
-    claim = f"the time is {cause}"
-
-    def judged(findings: Findings) -> Judged:
+        claim = f"the time is {self.cause}"
         named = findings.verdict.cause if findings.verdict else None
+        outcome: Outcome = "holds" if named == self.cause else "refuted"
+        why = f"the verdict is {named}"
         if named is None:
-            return Judged(claim=claim, outcome="open", why="there is no verdict")
-        outcome: Outcome = "holds" if named == cause else "refuted"
-        return Judged(claim=claim, outcome=outcome, why=f"the verdict is {named}")
-
-    return judged
+            outcome, why = "open", "there is no verdict"
+        ways = (judge_way(findings, *way) for way in self.ways)
+        return Judged(claim=claim, outcome=outcome, why=why), *ways
 
 
-def collector_leaves_less(
-    way: str,
-    words: str,
-    limit: float,
-    because: Callable[[Findings], str] = lambda _: "",
-) -> Claim:
-    """Claim that a way to collect less leaves less than so much of the CPU time.
-
-    Parameters
-    ----------
-    way : str
-        The name of it in the findings.
-    limit : float
-        Of the CPU time with the collector on.
-    because : callable
-        Says why it is refuted, where that was measured.
-    """
+def judge_way(findings: Findings, words: str, way: str, limit: float) -> Judged:
+    """Judge the claim that a way to collect less leaves less than a limit."""
     claim = f"{words}: below {limit:.0%} of the CPU time"
-
-    def judged(findings: Findings) -> Judged:
-        left = findings.collections.collectors.get(way)
-        if left is None:
-            return Judged(claim=claim, outcome="open", why="not measured")
-        outcome = side(left, limit)
-        why = f"{left.mean:.0%}"
-        if left.half_width is not None:
-            why += f" ± {left.half_width:.0%}"
-        if outcome == "refuted" and (reason := because(findings)):
-            why += f": {reason}"
-        return Judged(claim=claim, outcome=outcome, why=why)
-
-    return judged
+    left = findings.collections.collectors.get(way)
+    if left is None:
+        return Judged(claim=claim, outcome="open", why="not measured")
+    outcome, why = side(left, limit), f"{left.mean:.0%}"
+    if left.half_width is not None:
+        why += f" ± {left.half_width:.0%}"
+    full = findings.collections.full_pause_share
+    if outcome == "refuted" and way == RAISED and full is not None:
+        why += (
+            f": {full:.0%} of the pause time is in full collections, which the program "
+            "asks for by gc.collect(); thresholds put off only those that allocations "
+            "set off"
+        )
+    return Judged(claim=claim, outcome=outcome, why=why)
 
 
 def side(left: Estimate, limit: float) -> Outcome:
@@ -104,17 +84,6 @@ def side(left: Estimate, limit: float) -> Outcome:
     return "open"
 
 
-def full_collections(findings: Findings) -> str:
-    """Say why raised thresholds change nothing: what they do not put off."""
-    share = findings.collections.full_pause_share
-    if share is None:
-        return ""
-    return (
-        f"{share:.0%} of the pause time is in full collections, which the program asks "
-        "for by gc.collect(); thresholds put off only those that allocations set off"
-    )
-
-
 _PROGRAM = str(PROGRAMS / "workloads.py")
 
 WORKLOADS = (
@@ -123,20 +92,18 @@ WORKLOADS = (
         target=Target(kind="function", name=f"{_PROGRAM}:tight_loop"),
         expected="bytecode alone: CPU time is wall time, the collector has nothing to "
         "do, no C function is called",
-        claims=(cause_is(BYTECODE),),
+        cause=BYTECODE,
     ),
     Workload(
         title="GC Workload",
         target=Target(kind="function", name=f"{_PROGRAM}:collect_cycles"),
         expected="the collector: without it most of the time is gone; with frozen "
         "objects or raised thresholds, a part",
-        claims=(
-            cause_is(ALLOCATION),
-            collector_leaves_less("off", "collector off", 0.5),
-            collector_leaves_less("frozen", "frozen objects", 1.0),
-            collector_leaves_less(
-                "thresholds x100", "raised thresholds", 1.0, full_collections
-            ),
+        cause=ALLOCATION,
+        ways=(
+            ("collector off", "off", 0.5),
+            ("frozen objects", "frozen", 1.0),
+            ("raised thresholds", RAISED, 1.0),
         ),
     ),
     Workload(
@@ -144,6 +111,6 @@ WORKLOADS = (
         target=Target(kind="script", name=_PROGRAM),
         expected="imports: a second execution finds all modules there and takes "
         "nothing",
-        claims=(cause_is(START_UP),),
+        cause=START_UP,
     ),
 )

@@ -23,16 +23,8 @@ class TargetMissingError(ValueError):
 class Target:
     """What is profiled: a program, ``module:function`` or a row of pytest-benchmark.
 
-    Parameters
-    ----------
-    kind : str
-        A program is a "script", by its path, or a "module", by its name.
-    name : str
-        As it was given.
-    arguments : tuple of str
-        Those of a program.
-    makes : str
-        What a function makes and does not run; "" for a result.
+    A program is a script, by its path, or a module, by its name; it has arguments.
+    ``makes`` is what a function makes and does not run.
     """
 
     kind: Kind
@@ -78,13 +70,7 @@ class Target:
 
 
 def module_target(name: str, arguments: Sequence[str] = ()) -> Target:
-    """Return what ``-m`` names.
-
-    Raises
-    ------
-    TargetMissingError
-        If it can be the name of no module.
-    """
+    """Return what ``-m`` names; `TargetMissingError` if that is the name of none."""
     if not _is_dotted(name):
         raise TargetMissingError(f"-m {name}: {name!r} is no name of a module")
     return Target(kind="module", name=name, arguments=tuple(arguments))

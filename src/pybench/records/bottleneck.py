@@ -73,6 +73,9 @@ class Share:
         return f"{self.value:.0%} [{self.low * 100:.0f}, {self.high * 100:.0f}]"
 
 
+NOTHING = Share(low=0.0, value=0.0, high=0.0)
+
+
 def share(low: float, value: float, high: float) -> Share:
     """Return a share whose ends lie within 0 and 1."""
     low, value, high = (min(1.0, max(0.0, part)) for part in (low, value, high))
@@ -125,12 +128,17 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OffCpu:
-    """The threads of an execution, and the share of their lives off the CPU."""
+class Lives:
+    """Shares of the threads' lives: on a CPU, at locks, the rest; how many threads.
 
-    off_cpu: Share | None = None
-    queued: Estimate | None = None
-    threads: int | None = None
+    ``queued`` is the share that was spent without a CPU and is left out of the others.
+    """
+
+    cpu: Share
+    lock: Share
+    rest: Share
+    queued: Estimate | None
+    threads: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +197,7 @@ class Findings:
     gil_enabled: bool | None = None
     free_threaded: bool = False
     times: Times = field(default_factory=Times)
-    off_cpu: OffCpu = field(default_factory=OffCpu)
+    lives: Lives | None = None
     collections: Collections = field(default_factory=Collections)
     allocations: Allocations = field(default_factory=Allocations)
     gil_wait: GilWait | None = None
@@ -225,24 +233,23 @@ class Run:
     left_behind: bool = False
 
 
-# Their fields stand in the record itself.
-_GROUPS = ("times", "off_cpu", "collections", "allocations")
-
-
 def record_of(
     interpreter: str, findings: Findings, runs: Sequence[Run]
 ) -> dict[str, Any]:
-    """Return what is saved of one target."""
+    """Return what is saved of one target: the fields of its parts, side by side."""
     document = asdict(findings)
-    groups = [document.pop(name) for name in _GROUPS]
-    gil_wait = document.pop("gil_wait")
-    for group in groups:
-        document |= group
+    for name in ("times", "collections", "allocations"):
+        document |= document.pop(name)
+    lives, gil_wait = findings.lives, document.pop("gil_wait")
+    del document["lives"]
     return {
         "pybench": "bottleneck",
         "schema": SCHEMA,
         "interpreter": interpreter,
         **document,
+        "off_cpu": asdict(lives.cpu.rest()) if lives else None,
+        "queued": asdict(lives.queued) if lives and lives.queued else None,
+        "threads": lives.threads if lives else None,
         "gil_wait_ns": gil_wait or {},
         "runs": [asdict(run) for run in runs],
     }

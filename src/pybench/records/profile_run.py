@@ -5,9 +5,10 @@ alone. Times are nanoseconds; those named ``begun`` and ``ready`` are of
 `time.monotonic_ns`, which parent and child share.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 # The names of the conditions under which a target runs; records hold them.
 WHOLE = "whole"
@@ -39,12 +40,6 @@ class Failure(StrEnum):
     ENDLESS = "endless"
 
 
-# What watches the steady executions: the condition of that name.
-Observer = Literal["pauses", "probe", "waits", "functions", "native"]
-# What every other batch of executions runs under.
-Treatment = Literal["off", "frozen", "raised", "traced"]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One target under one condition.
@@ -53,15 +48,13 @@ class Order:
     `_pybench`, which samples.
     """
 
+    condition: str
     kind: str
     target: str
     report: str
     budget_ns: int
     patience_s: float
     arguments: tuple[str, ...] = ()
-    is_collecting: bool = True
-    observe: Observer | None = None
-    treatment: Treatment | None = None
     threads: int | None = None
     extension: str | None = None
 
@@ -91,24 +84,17 @@ class Executions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FreshCost:
-    """Nanoseconds that a fresh small object costs above one that is reused."""
-
-    string: float
-    number: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """Executions without a treatment and with it, one after the other.
 
-    The last three are of tracing: what fresh objects cost without and with it.
+    The last three are of tracing: nanoseconds that a fresh small object, a "string" or
+    a "number", costs above one that is reused, without tracing and with it.
     """
 
     plain: Executions
     treated: Executions
-    fresh: FreshCost | None = None
-    dear: FreshCost | None = None
+    fresh: Mapping[str, float] = field(default_factory=dict)
+    dear: Mapping[str, float] = field(default_factory=dict)
     peak_bytes: int = 0
 
 
@@ -201,13 +187,13 @@ class SamplesSeen:
         return self.native + self.bytecode + self.open
 
 
-# What `Report.observed` is, by the observer.
-SEEN: dict[Observer, Any] = {
-    "pauses": PausesSeen,
-    "probe": ProbeSeen,
-    "waits": WaitsSeen,
-    "functions": FunctionsSeen,
-    "native": SamplesSeen,
+# What `Report.observed` is, by the condition; None under the others.
+SEEN: dict[str, Any] = {
+    PAUSES: PausesSeen,
+    PROBE: ProbeSeen,
+    WAITS: WaitsSeen,
+    FUNCTIONS: FunctionsSeen,
+    NATIVE: SamplesSeen,
 }
 
 
@@ -215,8 +201,8 @@ SEEN: dict[Observer, Any] = {
 class RowRounds:
     """What a row says in ``benchmark.pedantic``; no ``rounds`` are no limit."""
 
-    rounds: int | None
-    iterations: int
+    rounds: int | None = None
+    iterations: int = 1
     parts: tuple[str, ...] = ()
 
 

@@ -43,13 +43,12 @@ def _times(findings: Findings) -> Iterator[tuple[str, str]]:
 
 
 def _waiting(findings: Findings) -> Iterator[tuple[str, str]]:
-    off, wait, na = findings.off_cpu, findings.gil_wait, findings.na
-    if off.off_cpu is not None:
-        count = off.threads or 1
-        threads = f"{count} thread{'s' * (count > 1)}"
-        yield "off the CPU", f"{off.off_cpu} of the time of {threads}"
-    if off.queued is not None:
-        yield "without a CPU", f"{ratio(off.queued)} of it, left out above"
+    lives, wait, na = findings.lives, findings.gil_wait, findings.na
+    if lives:
+        threads = f"{lives.threads or 1} thread{'s' * (lives.threads > 1)}"
+        yield "off the CPU", f"{lives.cpu.rest()} of the time of {threads}"
+        if lives.queued:
+            yield "without a CPU", f"{ratio(lives.queued)} of it, left out above"
     if wait:
         yield (
             "GIL",

@@ -16,7 +16,6 @@ import pytest
 from pybench.interpreters import Interpreter, probe
 from pybench.profiles import experiments, extensions
 from pybench.profiles.bottleneck import sampled_ends
-from pybench.profiles.experiments import Condition
 from pybench.profiles.extensions import ExtensionMissingError, extension_of
 from pybench.profiles.targets import parse_target
 from pybench.records.bottleneck import Run
@@ -203,8 +202,7 @@ def python() -> Interpreter:
 
 
 def sampled_run(python: Interpreter, word: str, extension: Path | None) -> Run:
-    condition = Condition(name=NATIVE, observe="native", is_collecting=False)
-    return experiments.run(python, parse_target(word), condition, 0, 60.0, extension)
+    return experiments.run(python, parse_target(word), NATIVE, 0, 60.0, extension)
 
 
 with SAMPLES.open() as file:

@@ -17,7 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pybench.records.proc import run_queue_ns
 from pybench.records.profile_run import (
+    FUNCTIONS,
+    PAUSES,
+    PROBE,
+    WAITS,
     Function,
     FunctionsSeen,
     PausesSeen,
@@ -27,8 +32,8 @@ from pybench.records.profile_run import (
 )
 
 # How many pauses and functions are kept; sums are over all.
-PAUSES = 1000
-FUNCTIONS = 15
+PAUSES_KEPT = 1000
+FUNCTIONS_KEPT = 15
 
 # Not a divisor of the switch interval, so that the two do not fall into step.
 PROBE_S = 0.011
@@ -64,12 +69,9 @@ def queued_ns(native: int | None = None) -> int | None:
     """Return how long a thread was ready to run without a CPU; None if unknown."""
     native = threading.get_native_id() if native is None else native
     try:
-        text = Path(f"/proc/self/task/{native}/schedstat").read_text()
-        running, queued, *_ = map(int, text.split())
-    except (OSError, ValueError):
+        return run_queue_ns(Path(f"/proc/self/task/{native}/schedstat").read_text())
+    except OSError:
         return None
-    # All zero where the kernel does not count.
-    return queued if running or queued else None
 
 
 class Observer:
@@ -96,7 +98,7 @@ class Observer:
         return seen
 
 
-class Pauses(Observer):
+class _Pauses(Observer):
     """The collector's pauses, by its callbacks.
 
     On a free-threaded build the time between them is not the pause alone: the
@@ -115,16 +117,13 @@ class Pauses(Observer):
             self._pauses.append((info["generation"], now() - self._begun))
 
     def leave(self) -> None:
-        """Look no longer."""
         gc.callbacks.remove(self._note)
 
     def begin(self) -> None:
-        """Forget what was seen so far."""
         self._pauses.clear()
 
     def end(self) -> PausesSeen:
-        """Return them in their order."""
-        kept = self._pauses[:PAUSES]
+        kept = self._pauses[:PAUSES_KEPT]
         return PausesSeen(
             pauses_ns=tuple(ns for _, ns in kept),
             generations=tuple(generation for generation, _ in kept),
@@ -133,7 +132,7 @@ class Pauses(Observer):
         )
 
 
-class Probe(Observer):
+class _Probe(Observer):
     """A thread that sleeps, and sees how late it runs again.
 
     Late is what the timer is late, and then the wait for the GIL. What the timer
@@ -161,11 +160,9 @@ class Probe(Observer):
             (self._late if len(self._idle) >= PROBE_IDLE else self._idle).append(late)
 
     def begin(self) -> None:
-        """Forget what was seen so far, but for the idle ones."""
         self._late.clear()
 
     def end(self) -> ProbeSeen:
-        """Return the idle and the busy ones."""
         return ProbeSeen(
             idle_ns=tuple(self._idle),
             late_ns=tuple(self._late),
@@ -173,7 +170,7 @@ class Probe(Observer):
         )
 
 
-class Ledger:
+class _Ledger:
     """What one thread did in the window, in nanoseconds."""
 
     def __init__(self) -> None:
@@ -184,7 +181,6 @@ class Ledger:
         self.begin()
 
     def begin(self) -> None:
-        """Begin anew, from any thread."""
         self.lock_ns = self.idle_ns = 0
         self._wall = now()
         self._cpu = self._cpu_ns()
@@ -210,7 +206,7 @@ class Ledger:
             return 0
 
 
-class Waits(Observer):
+class _Waits(Observer):
     """What each thread waits for: a lock that another has, or others to be done.
 
     ``threading.Lock``, ``RLock`` and semaphores are replaced before the target is
@@ -220,18 +216,18 @@ class Waits(Observer):
     """
 
     def __init__(self) -> None:
-        self._ledgers: list[Ledger] = []
+        self._ledgers: list[_Ledger] = []
         self._local = threading.local()
         self._open_ledger()
         self._replace()
 
-    def _open_ledger(self) -> Ledger:
-        ledger = self._local.ledger = Ledger()
+    def _open_ledger(self) -> _Ledger:
+        ledger = self._local.ledger = _Ledger()
         self._ledgers.append(ledger)
         return ledger
 
-    def _mine(self) -> Ledger | None:
-        ledger: Ledger | None = getattr(self._local, "ledger", None)
+    def _mine(self) -> _Ledger | None:
+        ledger: _Ledger | None = getattr(self._local, "ledger", None)
         return ledger
 
     def blocked(self, since: int, *, at_lock: bool) -> None:
@@ -250,8 +246,8 @@ class Waits(Observer):
         import queue
 
         names: Any = threading
-        names.Lock = timed_kind("Lock", self, names.Lock)
-        names.RLock = timed_kind("RLock", self, names.RLock)
+        names.Lock = _timed_kind("Lock", self, names.Lock)
+        names.RLock = _timed_kind("RLock", self, names.RLock)
         bootstrap = names.Thread._bootstrap_inner
 
         def run(thread: threading.Thread) -> None:
@@ -298,7 +294,6 @@ class Waits(Observer):
         return waiting
 
     def begin(self) -> None:
-        """Begin anew, with the threads that are still there."""
         self._ledgers[:] = [one for one in self._ledgers if one.ended is None]
         for ledger in self._ledgers:
             ledger.begin()
@@ -310,10 +305,10 @@ class Waits(Observer):
         )
 
 
-class TimedLock:
+class _TimedLock:
     """A lock that tells how long one had to wait for it."""
 
-    def __init__(self, waits: Waits, lock: Any) -> None:
+    def __init__(self, waits: _Waits, lock: Any) -> None:
         self._waits = waits
         self._lock = lock
 
@@ -339,37 +334,33 @@ class TimedLock:
         return getattr(self._lock, name)
 
 
-def timed_kind(name: str, waits: Waits, make: Callable[[], Any]) -> type[TimedLock]:
+def _timed_kind(name: str, waits: _Waits, make: Callable[[], Any]) -> type[_TimedLock]:
     """Return a class in place of a kind of lock: programs name it in annotations."""
 
-    def make_timed(self: TimedLock) -> None:
-        TimedLock.__init__(self, waits, make())
+    def make_timed(self: _TimedLock) -> None:
+        _TimedLock.__init__(self, waits, make())
 
-    return type(name, (TimedLock,), {"__init__": make_timed})
+    return type(name, (_TimedLock,), {"__init__": make_timed})
 
 
-class Functions(Observer):
+class _Functions(Observer):
     """cProfile, by wall time; it sees the thread that started it."""
 
     def __init__(self) -> None:
         self._profile = cProfile.Profile(time.perf_counter)
 
     def begin(self) -> None:
-        """Begin anew."""
         self._profile.clear()
 
     def enable(self) -> None:
-        """Look from here on."""
         self._profile.enable()
 
     def disable(self) -> None:
-        """Look no longer."""
         self._profile.disable()
 
     leave = disable
 
     def end(self) -> FunctionsSeen:
-        """Return the dearest."""
         found = []
         for entry in self._profile.getstats():
             code: Any = entry.code
@@ -389,7 +380,7 @@ class Functions(Observer):
                 )
             )
         found.sort(key=lambda function: function.own_s, reverse=True)
-        return FunctionsSeen(functions=tuple(found[:FUNCTIONS]))
+        return FunctionsSeen(functions=tuple(found[:FUNCTIONS_KEPT]))
 
 
 def named(code: types.CodeType, name: str) -> str:
@@ -400,3 +391,11 @@ def named(code: types.CodeType, name: str) -> str:
 def is_around(path: str) -> bool:
     """Tell whether a file is one of those that stand around the target."""
     return path in AROUND or path.startswith("<timeit")
+
+
+OBSERVERS: dict[str, Callable[[], Observer]] = {
+    PAUSES: _Pauses,
+    PROBE: _Probe,
+    WAITS: _Waits,
+    FUNCTIONS: _Functions,
+}

@@ -27,11 +27,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pybench.records.profile_run import (
+    GC_FROZEN,
+    GC_OFF,
+    GC_RAISED,
+    NATIVE,
+    PLAIN,
+    TRACED,
     Batch,
     Error,
     Executions,
     Failure,
-    FreshCost,
     Order,
     Pair,
     Report,
@@ -40,11 +45,8 @@ from pybench.records.profile_run import (
 from pybench.target.process import lazy_results
 from pybench.target.programs.profile_observers import (
     BATCHES,
-    Functions,
+    OBSERVERS,
     Observer,
-    Pauses,
-    Probe,
-    Waits,
     now,
     queued_ns,
 )
@@ -70,16 +72,8 @@ FRESH = 20_000
 # What a target left to exit functions, threads and pools, may take so long to end.
 GRACE_S = 5.0
 
-OBSERVERS: dict[str | None, Callable[[], Observer]] = {
-    None: Observer,
-    "pauses": Pauses,
-    "probe": Probe,
-    "waits": Waits,
-    "functions": Functions,
-}
 
-
-class Timer(timeit.Timer):
+class _Timer(timeit.Timer):
     """Calls between two looks at the clock, which a forked process breaks off.
 
     It would go on with the batch and fork in turn: twice as many with each execution.
@@ -91,7 +85,7 @@ class Timer(timeit.Timer):
 
     def timeit(self, number: int = 1) -> float:
         """Do as the original, with turns that can be used up from outside."""
-        turns = Timer.turns = itertools.repeat(None, number)
+        turns = _Timer.turns = itertools.repeat(None, number)
         was_on = gc.isenabled()
         gc.disable()
         try:
@@ -111,7 +105,7 @@ def watch_forks(observer: Observer, *, traced: bool) -> None:
 
     def forked() -> None:
         FORKED.append(True)
-        deque(Timer.turns, maxlen=0)
+        deque(_Timer.turns, maxlen=0)
         observer.leave()
         if traced:
             tracemalloc.stop()
@@ -120,32 +114,20 @@ def watch_forks(observer: Observer, *, traced: bool) -> None:
         os.register_at_fork(after_in_child=forked)
 
 
-class Stdin(io.RawIOBase):
+class _Stdin(io.RawIOBase):
     """The empty standard input, which notes whether anybody reads it."""
 
     was_read = False
 
     def readable(self) -> bool:
-        """Be a file to read from."""
         return True
 
     def fileno(self) -> int:
-        """Be the descriptor that is inherited."""
         return 0
 
     def readinto(self, _buffer: Any) -> int:
-        """Say that there is nothing."""
-        Stdin.was_read = True
+        _Stdin.was_read = True
         return 0
-
-
-def left_threads() -> tuple[str, ...]:
-    """Name the daemon threads of the target that still run."""
-    return tuple(
-        thread.name
-        for thread in threading.enumerate()
-        if thread.daemon and not isinstance(thread, threading._DummyThread)
-    )
 
 
 def execution(call: Call, makes: str) -> Call:
@@ -161,7 +143,7 @@ def execution(call: Call, makes: str) -> Call:
     return lambda: loop.run_until_complete(made())
 
 
-class Collector:
+class _Collector:
     """The collector's switches, of which a target's own calls can be kept away."""
 
     def __init__(self) -> None:
@@ -174,15 +156,15 @@ class Collector:
             0 if self._off else self.collect(*args, **kwargs)
         )
 
-    def switch(self, treatment: str | None) -> None:
+    def switch(self, condition: str) -> None:
         """Switch it off whatever the target does, freeze, raise, or as it was."""
-        self._off = treatment == "off"
+        self._off = condition == GC_OFF
         gc.unfreeze()
         gc.set_threshold(*self._thresholds)
         self.collect()
-        if treatment == "frozen":
+        if condition == GC_FROZEN:
             gc.freeze()
-        elif treatment == "raised":
+        elif condition == GC_RAISED:
             gc.set_threshold(self._thresholds[0] * 100, *self._thresholds[1:])
 
 
@@ -193,7 +175,7 @@ def cpu_ns() -> int:
     return time.process_time_ns() + int(children_s * 1e9)
 
 
-def fresh_cost() -> FreshCost:
+def fresh_costs() -> dict[str, float]:
     """Return what a fresh small object costs above one that is there already.
 
     A string gives its characters out: those below 256 exist once for all, others
@@ -208,14 +190,14 @@ def fresh_cost() -> FreshCost:
     reused = cost("a" * FRESH)
     string = cost("\u4e00" * FRESH)
     number = cost(range(1 << 20, (1 << 20) + FRESH))
-    return FreshCost(string=max(0.0, string - reused), number=max(0.0, number - reused))
+    return {"string": max(0.0, string - reused), "number": max(0.0, number - reused)}
 
 
 def timed(
-    call: Call, number: int, *, collecting: bool, batches: int, observer: Observer
+    call: Call, number: int, batches: int, observer: Observer, collecting: bool
 ) -> Executions:
     """Time so many calls in batches."""
-    timer = Timer(call, gc.enable if collecting else gc.disable, timer=now)
+    timer = _Timer(call, gc.enable if collecting else gc.disable, timer=now)
     observer.begin()
     blocks, begun = sys.getallocatedblocks(), time.monotonic_ns()
     done = tuple(run_batch(timer, number // batches, observer) for _ in range(batches))
@@ -230,7 +212,7 @@ def timed(
     )
 
 
-def run_batch(timer: Timer, number: int, observer: Observer) -> Batch:
+def run_batch(timer: _Timer, number: int, observer: Observer) -> Batch:
     """Time so many calls at once."""
     queued, cpu, own = queued_ns(), cpu_ns(), time.process_time_ns()
     observer.enable()
@@ -246,23 +228,22 @@ def run_batch(timer: Timer, number: int, observer: Observer) -> Batch:
     )
 
 
-class Measurement:
+class _Measurement:
     """One target in this process, and what is known of it."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
         self._pid = os.getpid()
         self.report = Report(version=sys.version.split()[0], gil=gil_enabled())
-        self._collector = Collector()
-        if not order.is_collecting:
-            self._collector.switch("off")
+        self._collector = _Collector()
+        # Without the collector, whose time would fall on whoever sets it off.
+        self._is_collecting = order.condition != NATIVE
+        if not self._is_collecting:
+            self._collector.switch(GC_OFF)
             gc.disable()
-        self._observer = (
-            Samples(order.extension)
-            if order.observe == "native"
-            else OBSERVERS[order.observe]()
-        )
-        watch_forks(self._observer, traced=order.treatment == "traced")
+        observers = OBSERVERS | {NATIVE: lambda: Samples(order.extension)}
+        self._observer = observers.get(order.condition, Observer)()
+        watch_forks(self._observer, traced=order.condition == TRACED)
 
     def _note(self, **facts: Any) -> None:
         self.report = replace(self.report, **facts)
@@ -299,13 +280,17 @@ class Measurement:
         self._note(row=row, ready_ns=time.monotonic_ns())
         self._write()
         watched = self._observer if most == 1 else Observer()
-        first = self._timed(first_call, observer=watched)
+        first = self._timed(first_call, 1, watched)
         seen = watched.end()
         self._note(
             first=first,
             makes=made[0],
-            threads_left=left_threads(),
-            read_stdin=Stdin.was_read,
+            threads_left=tuple(
+                thread.name
+                for thread in threading.enumerate()
+                if thread.daemon and not isinstance(thread, threading._DummyThread)
+            ),
+            read_stdin=_Stdin.was_read,
         )
         self._write()
         try:
@@ -330,23 +315,19 @@ class Measurement:
             took = self._timed(call, 3).wall_ns // 3
         took = max(took, 1)
         most = min(limit or MOST_CALLS, MOST_CALLS)
-        if self.order.treatment:
+        if self.order.condition in (GC_OFF, GC_FROZEN, GC_RAISED, TRACED):
             self._pair(call, took, most)
             return
         # What the last execution left would pile up without it.
         self._collector.collect()
         number = max(1, min(most, budget // took))
-        steady = self._steady(call, number)
+        steady = self._timed(call, number, self._observer)
         is_short = steady.wall_ns < budget // 20
         if is_short and limit is None and number < MOST_CALLS:
             # What made the first one dear is done: imports, a cache, a connection.
             number = min(MOST_CALLS, budget * number // max(steady.wall_ns, 1))
-            steady = self._steady(call, number)
+            steady = self._timed(call, number, self._observer)
         self._keep(steady, self._observer.end(), call if limit is None else None)
-
-    def _steady(self, call: Call, number: int) -> Executions:
-        batches = min(BATCHES, number)
-        return self._timed(call, number, batches=batches, observer=self._observer)
 
     def _keep(self, steady: Executions, seen: object, again: Call | None) -> None:
         """Put down steady executions; a sampler may ask for one more of them."""
@@ -363,32 +344,32 @@ class Measurement:
         A machine that slows down or speeds up does so for both. There is none if the
         executions that are left do not give one pair.
         """
-        treatment, budget = self.order.treatment, self.order.budget_ns
+        condition, budget = self.order.condition, self.order.budget_ns
         pairs = min(most // 2, max(2, min(BATCHES, budget // took)))
         if not pairs:
             return
         number = max(1, min(most // (2 * pairs), budget // pairs // took))
         done = []
         for _ in range(pairs):
-            self._collector.switch(None)
-            plain = self._timed(call, number, collecting=True)
-            if treatment == "traced":
+            self._collector.switch(PLAIN)
+            plain = self._timed(call, number)
+            if condition == TRACED:
                 done.append(self._traced(call, number, plain))
             else:
-                self._collector.switch(treatment)
-                is_on = treatment != "off"
+                self._collector.switch(condition)
+                is_on = condition != GC_OFF
                 treated = self._timed(call, number, collecting=is_on)
                 done.append(Pair(plain=plain, treated=treated))
-            self._collector.switch(None)
+            self._collector.switch(PLAIN)
         self._note(pairs=tuple(done))
 
     def _traced(self, call: Call, number: int, plain: Executions) -> Pair:
-        fresh = fresh_cost()
+        fresh = fresh_costs()
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
-        treated = self._timed(call, number, collecting=True)
+        treated = self._timed(call, number)
         peak = tracemalloc.get_traced_memory()[1] - before
-        dear = fresh_cost()
+        dear = fresh_costs()
         tracemalloc.stop()
         return Pair(
             plain=plain, treated=treated, fresh=fresh, dear=dear, peak_bytes=peak
@@ -398,22 +379,15 @@ class Measurement:
         self,
         call: Call,
         number: int = 1,
-        *,
-        collecting: bool | None = None,
-        batches: int = 1,
         observer: Observer | None = None,
+        *,
+        collecting: bool = True,
     ) -> Executions:
         """Time calls; whatever they raise becomes one kind of error."""
+        collecting = collecting and self._is_collecting
+        batches = min(BATCHES, number) if observer else 1
         try:
-            return timed(
-                call,
-                number,
-                collecting=self.order.is_collecting
-                if collecting is None
-                else collecting,
-                batches=batches,
-                observer=observer or Observer(),
-            )
+            return timed(call, number, batches, observer or Observer(), collecting)
         except TargetError:
             raise
         except SystemExit as end:
@@ -443,7 +417,7 @@ class Measurement:
                 load = script if order.kind == "script" else module
                 self.measure(loaded(lambda: load(order.target, order.arguments)))
         except TargetError as error:
-            empty = "; standard input is empty here" if Stdin.was_read else ""
+            empty = "; standard input is empty here" if _Stdin.was_read else ""
             self._note(error=Error(kind=error.kind, message=f"{error}{empty}"))
         self._write()
 
@@ -507,8 +481,8 @@ def main() -> None:
     # Just before the host loses its patience: where does it hang?
     faulthandler.dump_traceback_later(order.patience_s)
     if order.kind != "row":
-        sys.stdin = io.TextIOWrapper(io.BufferedReader(Stdin()), encoding="utf-8")
-    measurement = Measurement(order)
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(_Stdin()), encoding="utf-8")
+    measurement = _Measurement(order)
     pid = os.getpid()
     measurement.run()
     if os.getpid() != pid:

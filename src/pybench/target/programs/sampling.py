@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from pybench.records.profile_run import SampledFunction, SamplesSeen
 from pybench.target.programs.profile_observers import (
-    FUNCTIONS,
+    FUNCTIONS_KEPT,
     Observer,
     is_around,
     named,
@@ -381,5 +381,5 @@ def functions(
             share=ns / everything,
             native=in_c / everything,
         )
-        for code, ns, in_c in known[:FUNCTIONS]
+        for code, ns, in_c in known[:FUNCTIONS_KEPT]
     )

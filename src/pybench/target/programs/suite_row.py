@@ -1,8 +1,8 @@
 """One row of a suite, ``path::test`` as it was typed, in a session of its own.
 
-Run as a file, or loaded by its path, by any CPython with pytest. pytest is given the
-file alone, and the row is chosen among what it collects: on its command line a name
-with ``//``, ``/./``, ``::`` or a bracket would be taken for a path.
+Any CPython with pytest runs it as a file. pytest is given the row's file alone, and the
+row is chosen among what it collects: on its command line a name with ``//``, ``/./``,
+``::`` or a bracket would be taken for a path.
 """
 
 import sys
@@ -11,17 +11,9 @@ from typing import Any
 
 
 class GivenRow:
-    """The plugin that leaves one row.
+    """The plugin that leaves one row; of several tests that begin so, none is taken.
 
-    Parameters
-    ----------
-    node : str
-        ``path::test``; of several tests that begin so, none is taken.
-
-    Attributes
-    ----------
-    problem : str
-        Why there is no such row; "" where there is.
+    ``problem`` says why there is no such row.
     """
 
     def __init__(self, node: str) -> None:
@@ -64,13 +56,7 @@ class GivenRow:
 
 
 def run_row(given: GivenRow) -> int:
-    """Run the row once, and nothing is timed; return pytest's status.
-
-    Raises
-    ------
-    ImportError
-        Without pytest.
-    """
+    """Run the row once, and nothing is timed; return pytest's status."""
     import pytest
 
     words = [given.file, "--benchmark-disable", "-q", "-p", "no:cacheprovider"]

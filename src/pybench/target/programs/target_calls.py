@@ -11,6 +11,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -174,83 +175,68 @@ def imported(name: str) -> types.ModuleType:
     return module
 
 
+@dataclass(kw_only=True)
 class Rounds:
     """What a row says in ``benchmark.pedantic``: an execution is one of its rounds.
 
     A round is made as pytest-benchmark makes it: the set-up, so many iterations, the
-    teardown.
-
-    Raises
-    ------
-    ValueError
-        For what pytest-benchmark refuses, in its words.
+    teardown. What pytest-benchmark refuses is a `ValueError` in its words.
     """
 
-    def __init__(
-        self,
-        target: Callable[..., Any],
-        args: Any = (),
-        kwargs: Any = None,
-        setup: Callable[[], Any] | None = None,
-        teardown: Callable[..., Any] | None = None,
-        rounds: int = 1,
-        warmup_rounds: int = 0,
-        iterations: int = 1,
-        *,
-        says_rounds: bool,
-    ) -> None:
-        has_setup = bool(setup)
+    target: Callable[..., Any]
+    args: Any = ()
+    kwargs: Any = None
+    setup: Callable[[], Any] | None = None
+    teardown: Callable[..., Any] | None = None
+    rounds: int = 1
+    warmup_rounds: int = 0
+    iterations: int = 1
+    says_rounds: bool
+
+    def __post_init__(self) -> None:
+        has_setup = bool(self.setup)
         check_pedantic(
-            rounds=rounds,
-            warmup_rounds=warmup_rounds,
-            iterations=iterations,
+            rounds=self.rounds,
+            warmup_rounds=self.warmup_rounds,
+            iterations=self.iterations,
             has_setup=has_setup,
         )
-        parts = {"setup": setup, "teardown": teardown}
-        self.facts = RowRounds(
-            rounds=most_rounds(rounds, has_setup=has_setup, says_rounds=says_rounds),
-            iterations=iterations,
-            parts=tuple(name for name, function in parts.items() if function),
-        )
-        self._target = target
-        self._given = (args, kwargs or {}, setup)
-        self._teardown = teardown
-        self._warmup_rounds = warmup_rounds
         self._result: Any = None
+        self.facts = RowRounds(
+            rounds=most_rounds(
+                self.rounds, has_setup=has_setup, says_rounds=self.says_rounds
+            ),
+            iterations=self.iterations,
+            parts=("setup",) * has_setup + ("teardown",) * bool(self.teardown),
+        )
 
     def warm(self) -> None:
         """Do the warm-up rounds."""
-        for _ in range(self._warmup_rounds):
+        for _ in range(self.warmup_rounds):
             self.call()
 
     def call(self) -> Any:
         """Do one round; return what its last iteration returned."""
         self._result = None  # so that no round holds what the one before has made
-        self._result = self._round(self.facts.iterations)
+        self._result = self._round(self.iterations)
         return self._result
 
     def result(self) -> Any:
         """Return what the row gets: of several iterations, that of one more call."""
-        return self._result if self.facts.iterations == 1 else self._round(1)
+        return self._result if self.iterations == 1 else self._round(1)
 
     def _round(self, iterations: int) -> Any:
-        args, kwargs = round_arguments(*self._given)
+        args, kwargs = round_arguments(self.args, self.kwargs or {}, self.setup)
         result = None
         for _ in range(iterations):
-            result = self._target(*args, **kwargs)
-        if self._teardown is not None:
-            self._teardown(*args, **kwargs)
+            result = self.target(*args, **kwargs)
+        if self.teardown is not None:
+            self.teardown(*args, **kwargs)
         return result
 
 
 def run_given_row(node: str, measure: Callable[[Call, RowRounds | None], None]) -> None:
-    """Run a row under pytest, and measure what it gives to ``benchmark``.
-
-    Parameters
-    ----------
-    measure : callable
-        Takes a call, and what a row of ``benchmark.pedantic`` says of itself.
-    """
+    """Run a row under pytest, and measure the call that it gives to ``benchmark``."""
     sys.path.insert(0, str(Path.cwd()))
     try:
         import pytest  # noqa: F401 - its lack is told here
@@ -282,7 +268,7 @@ def run_given_row(node: str, measure: Callable[[Call, RowRounds | None], None]) 
     def raw_pedantic(_self: Any, target: Any, **how: Any) -> Any:
         reached.append(True)
         try:
-            rounds = Rounds(target, says_rounds=says_rounds[-1], **how)
+            rounds = Rounds(target=target, says_rounds=says_rounds[-1], **how)
             if getattr(target, "__module__", "") == "pybench.target.plugin.kernel":
                 raise TargetError(
                     Failure.NATIVE,
