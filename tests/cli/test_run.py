@@ -20,6 +20,7 @@ from pybench.comparison import single_run
 from pybench.comparison.single_run import Measured, NotReadyError
 from pybench.interpreters import Interpreter, Requested, prepare, probe
 from pybench.records.row_detail import Function, RowDetail
+from pybench.report.row_detail import detail_lines, short_name
 
 ROOT = Path(__file__).parents[2]
 LABEL = probe(sys.executable).label
@@ -141,7 +142,7 @@ def test_dying_interpreter_does_not_stop_the_next(
     done = pybench("run", sys.executable, sys.executable, "-o", "out")
 
     assert done.returncode == status.FAILED
-    assert done.stdout.count("FAILED: pytest was ended by signal 9") == 2
+    assert done.stdout.count("FAILED: pytest was ended by SIGKILL") == 2
 
 
 @pytest.mark.parametrize(
@@ -230,8 +231,11 @@ def test_runner_at_the_root_is_the_same_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("measured", "words"),
     [
-        (Measured(status=-11), "FAILED: pytest was ended by signal 11"),
-        (Measured(status=3), "FAILED: pytest ended with status 3 and left no counts"),
+        (Measured(status=-11), "FAILED: pytest was ended by SIGSEGV"),
+        (
+            Measured(status=3),
+            "FAILED: pytest ended with exit status 3 and left no counts",
+        ),
         (Measured(status=4), "FAILED: see the error of pytest above"),
     ],
 )
@@ -254,7 +258,7 @@ def test_outcome_without_counts_says_so(measured: Measured, words: str) -> None:
 )
 def test_generated_code_is_shown_by_its_statement(name: str, shown: str) -> None:
     """And what others generate by what the profiler knows of it."""
-    assert running.short_name(name) == shown
+    assert short_name(name) == shown
 
 
 @pytest.mark.once
@@ -266,7 +270,7 @@ def test_native_rows_show_kernel_and_loop() -> None:
         loop="refcount_chained_loop",
     )
 
-    *_, line, more = running.profile_table([row])
+    *_, line, more = detail_lines([row])
 
     assert line.endswith("  C: refcount_chained_loop")
     assert more == "  kernel refcount_pair, C function refcount_chained_loop"
@@ -298,16 +302,13 @@ def test_profile_table_fits_and_shortens_names() -> None:
         RowDetail(fullname="t.py::test_a", is_native=True, rss_peak_bytes=2048),
     ]
 
-    lines = running.profile_table(rows)
+    lines = detail_lines(rows)
 
     assert max(map(len, lines)) <= 110
     assert lines[-1].split() == ["a", "2", "-", "-", "native", "kernel"]
-    assert running.short_name(method) == "_thread.lock.acquire"
-    assert running.short_name("~:0(<built-in method posix.wait4>)") == "posix.wait4"
-    assert (
-        running.short_name("/lib/asyncio/tasks.py:658(gather)")
-        == "tasks.py:658(gather)"
-    )
+    assert short_name(method) == "_thread.lock.acquire"
+    assert short_name("~:0(<built-in method posix.wait4>)") == "posix.wait4"
+    assert short_name("/lib/asyncio/tasks.py:658(gather)") == "tasks.py:658(gather)"
 
 
 # What a run does before it measures

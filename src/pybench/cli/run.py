@@ -1,9 +1,9 @@
 """``pybench run``: interpreters one after the other, each in its own table."""
 
+from __future__ import annotations
+
 import argparse
-import json
 import os
-import re
 import shlex
 import sys
 import time
@@ -13,18 +13,30 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pybench.children import describe_end
+from pybench.cli.options import add_suite, check_suite, find_interpreters
+from pybench.cli.output import print_error, print_lines
 from pybench.cli.status import FAILED, INTERRUPTED, OK, USAGE, UsageError
-from pybench.records.files import write_file
+from pybench.progress import clock
+from pybench.records.files import json_text, write_file
 
 if TYPE_CHECKING:
     from pybench.comparison.single_run import Measured
     from pybench.interpreters import Interpreter, Requested
     from pybench.records.row_detail import RowDetail
 
-# Exit codes of pytest that mean more here than "failed".
+# Exit code of pytest that means more here than "failed".
 _PYTEST_USAGE = 4
 
-_WIDTH = 110
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """An interpreter that can run the suite, and what follows it to start a session."""
+
+    interpreter: Interpreter
+    start: tuple[str, ...]
+    # What was put beside its own packages, by name and version.
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 def add_run(subcommands: Any) -> None:
@@ -38,54 +50,34 @@ def add_run(subcommands: Any) -> None:
         "others are saved), 130 interrupted.",
     )
     parser.add_argument(
-        "pythons",
-        metavar="PY",
-        nargs="*",
+        "pythons", metavar="PY", nargs="*",
         help="a path, a name on PATH, or a version found here such as 3.14t; without "
         "any, the Python that runs this",
-    )
+    )  # fmt: skip
     parser.add_argument(
-        "--benchmarks",
-        metavar="SELECTOR",
-        nargs="+",
-        action="extend",
-        default=[],
+        "--benchmarks", metavar="SELECTOR", nargs="+", action="extend", default=[],
         help="category/area/operation or the beginning of that; each part may be a "
         "glob: gil, '*/locks', 'memory/refcount/*'; `pybench list` prints all",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--quick", action="store_true", help="the rows marked quick, in a minute"
     )
+    add_suite(parser)
     parser.add_argument(
-        "--suite",
-        metavar="PATH",
-        type=Path,
-        default=Path("benchmarks"),
-        help="where the benchmarks are (default: ./benchmarks)",
-    )
-    parser.add_argument(
-        "-o",
-        dest="output",
-        metavar="DIR",
-        type=Path,
+        "-o", dest="output", metavar="DIR", type=Path,
         help="write <version>.json of pytest-benchmark there, per interpreter",
-    )
+    )  # fmt: skip
     parser.add_argument(
-        "--profile",
-        choices=["detailed"],
+        "--profile", choices=["detailed"],
         help="then run each row three more times: under cProfile, for its resident "
         "memory, and for what Python allocated",
-    )
+    )  # fmt: skip
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, profile if asked to, and say what came of it."""
-    if not options.suite.exists():
-        raise UsageError(
-            f"no benchmarks at {options.suite.absolute()}; run this in a checkout, "
-            "or say where they are: --suite PATH"
-        )
+    """Measure, profile if asked to, and print what came of it."""
+    check_suite(options.suite)
     labelled, problems = interpreters(options.pythons, to_run=True)
     output = make_folder(options.output)
     words = [f"--pybench-select={selector}" for selector in options.benchmarks]
@@ -98,12 +90,11 @@ def run(options: argparse.Namespace) -> int:
             print(f"pybench: {name} at {ready.interpreter.path}", flush=True)
             if output:
                 print(replaced(output, name), end="", flush=True)
-            came = run_one(name, ready, options, words, output, lines, lock)
-            status = max(status, came)  # interrupted, failed, usage, ok
-            if came in (USAGE, INTERRUPTED):
+            ended = run_one(name, ready, options, words, output, lines, lock)
+            status = max(status, ended)  # interrupted, failed, usage, ok
+            if ended in (USAGE, INTERRUPTED):
                 break
-    print("\npybench: one line per interpreter")
-    print("\n".join([*lines, *problems]))
+    print_lines(["", "pybench: one line per interpreter", *lines, *problems])
     if status == INTERRUPTED:
         python = str(ready.interpreter.path)
         rest = [python, *ready.start, str(options.suite)]
@@ -116,14 +107,14 @@ def run(options: argparse.Namespace) -> int:
 
 def run_one(
     name: str,
-    ready: "Ready",
+    ready: Ready,
     options: argparse.Namespace,
     words: Sequence[str],
     folder: Path | None,
     lines: list[str],
     held: Sequence[int] = (),
 ) -> int:
-    """Measure one interpreter, add what is to be said at the end, return the status."""
+    """Measure one interpreter, add the lines for the end, return the status."""
     from pybench.comparison.single_run import measure
 
     path = folder / f"{name}.json" if folder else None
@@ -138,7 +129,7 @@ def run_one(
         is_read=bool(options.profile),
     )
     where = ""
-    if options.output:
+    if folder:
         where = f" -> {path}" if measured.document else "; nothing to save"
     lines.append(f"{name:<12} {outcome(measured)}{where}")
     if measured.interrupted:
@@ -147,21 +138,13 @@ def run_one(
         # pytest has said why, and would say so again on each of the others.
         return USAGE
     if options.profile:
-        profiles = profile(ready, options.suite, measured)
-        print("\n".join(profile_table(profiles)), flush=True)
-        if options.output:
-            lines.append(write_profiles(profiles, name, options.output))
+        from pybench.report.row_detail import detail_lines
+
+        details = profile(ready, options.suite, measured)
+        print_lines(detail_lines(details))
+        if folder:
+            lines.append(write_details(details, name, folder))
     return OK if measured.status == OK else FAILED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
-    """An interpreter that can run the suite, and what follows it to start a session."""
-
-    interpreter: "Interpreter"
-    start: tuple[str, ...]
-    # What was put beside its own packages, by name and version.
-    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 def interpreters(
@@ -173,32 +156,32 @@ def interpreters(
     Returns each under its name, and a line for each that could not be made ready.
     """
     from pybench.comparison.single_run import NotReadyError, check_ready
-    from pybench.interpreters import ProbeError, Requested, RequestError, probe, resolve
+    from pybench.interpreters import ProbeError, Requested, probe
     from pybench.interpreters.prepare import START, PrepareError, refuse_to_run
 
-    labelled: dict[str, Ready] = {}
-    problems: list[str] = []
-    try:
-        found = resolve(words)
-        if not found:
-            # Whatever runs this is to have it: no other one was asked for.
+    found = find_interpreters(words)
+    if not found:
+        # Whatever runs this is to have it: no other one was asked for.
+        try:
             here = probe(sys.executable)
             check_ready(here)
-            found = [Requested(name="", interpreter=here, by_path=True)]
-    except (RequestError, NotReadyError, ProbeError) as error:
-        raise UsageError(str(error)) from error
-    for name, one in label(found).items():
+        except (NotReadyError, ProbeError) as error:
+            raise UsageError(str(error)) from error
+        found = [Requested(name="", interpreter=here, by_path=True)]
+    labelled: dict[str, Ready] = {}
+    problems: list[str] = []
+    for name, requested in label(found).items():
         try:
             try:
-                check_ready(one.interpreter)
-                ready = Ready(interpreter=one.interpreter, start=START)
+                check_ready(requested.interpreter)
+                ready = Ready(interpreter=requested.interpreter, start=START)
             except NotReadyError:
-                ready = made_ready(name, one)
-            if to_run and one.by_path:
-                refuse_to_run(one.interpreter, ready.beside)
+                ready = made_ready(name, requested)
+            if to_run and requested.by_path:
+                refuse_to_run(requested.interpreter, ready.beside)
             labelled[name] = ready
         except (UsageError, PrepareError) as error:
-            print(f"pybench: error: {name}: {error}", file=sys.stderr)
+            print_error(f"{name}: {error}")
             problems.append(f"{name:<12} FAILED: it could not be prepared")
     if not labelled:
         raise UsageError("no interpreter is left to measure")
@@ -212,7 +195,7 @@ def one_interpreter(word: str | None) -> Ready:
     return ready
 
 
-def made_ready(name: str, requested: "Requested") -> Ready:
+def made_ready(name: str, requested: Requested) -> Ready:
     """Make an environment of an interpreter, or pybench beside its own packages."""
     from pybench.interpreters.prepare import PrepareError, prepare
 
@@ -225,14 +208,14 @@ def made_ready(name: str, requested: "Requested") -> Ready:
     return Ready(interpreter=interpreter, start=made.start, beside=made.beside)
 
 
-def label(found: "Sequence[Requested]") -> "dict[str, Requested]":
+def label(found: Sequence[Requested]) -> dict[str, Requested]:
     """Name each by its version; the second of a version is ``3.14.0-2``."""
     named: dict[str, Requested] = {}
-    for one in found:
-        name, number = one.interpreter.label, 2
+    for requested in found:
+        name, number = requested.interpreter.label, 2
         while name in named:
-            name, number = f"{one.interpreter.label}-{number}", number + 1
-        named[name] = one
+            name, number = f"{requested.interpreter.label}-{number}", number + 1
+        named[name] = requested
     return named
 
 
@@ -279,7 +262,7 @@ def alone_in(folder: Path | None) -> Iterator[tuple[int, ...]]:
 
 
 def replaced(folder: Path, name: str) -> str:
-    """Say which result a run is about to replace, and when it was written."""
+    """Return which result a run is about to replace, and when it was written."""
     path = folder / f"{name}.json"
     try:
         written = time.localtime(path.stat().st_mtime)
@@ -291,46 +274,43 @@ def replaced(folder: Path, name: str) -> str:
     )
 
 
-def outcome(measured: "Measured") -> str:
+def outcome(measured: Measured) -> str:
     """Put in words what came of one interpreter."""
     counts = measured.counts
     if measured.status == _PYTEST_USAGE:
         return "FAILED: see the error of pytest above"
     if not counts:
-        if measured.status < 0:
-            return f"FAILED: pytest was ended by signal {-measured.status}"
-        return f"FAILED: pytest ended with status {measured.status} and left no counts"
+        left = " and left no counts" * (measured.status >= 0)
+        return f"FAILED: pytest {describe_end(measured.status)}{left}"
+    numbers = {
+        "n/a": sum(counts["rows_na"].values()),
+        "void": counts["rows_void"],
+        "disturbed": counts["rows_disturbed"],
+        "errors": counts["rows_error"],
+        "skipped": counts["rows_skipped"],
+        "not run": counts["rows_not_run"],
+    }
     parts = [f"{counts['rows_measured']} rows measured"]
-    parts += [
-        f"{number} {what}"
-        for what, number in (
-            ("n/a", sum(counts["rows_na"].values())),
-            ("void", counts["rows_void"]),
-            ("disturbed", counts["rows_disturbed"]),
-            ("errors", counts["rows_error"]),
-            ("skipped", counts["rows_skipped"]),
-            ("not run", counts["rows_not_run"]),
-        )
-        if number
-    ]
+    parts += [f"{number} {what}" for what, number in numbers.items() if number]
     mark = "INTERRUPTED: " if measured.interrupted else "FAILED: "
     return (mark if measured.status else "") + ", ".join(parts)
 
 
-def profile(ready: "Ready", suite: Path, measured: "Measured") -> "list[RowDetail]":
+def profile(ready: Ready, suite: Path, measured: Measured) -> list[RowDetail]:
     """Profile the rows that were measured, one after the other."""
     from pybench.profiles.row_detail import profile_row
 
     rows = measured.document.get("benchmarks", [])
-    found: list[RowDetail] = []
+    details: list[RowDetail] = []
     began = time.monotonic()
     for number, row in enumerate(rows, start=1):
-        left = time_left(time.monotonic() - began, len(found), len(rows))
-        said = f"pybench: profile {number} of {len(rows)}{left}: {row['name']}"
-        print(said, flush=True)
+        left = time_left(time.monotonic() - began, len(details), len(rows))
+        print(
+            f"pybench: profile {number} of {len(rows)}{left}: {row['name']}", flush=True
+        )
         record = row["extra_info"].get("pybench")
         facts = record if isinstance(record, dict) else {}
-        found.append(
+        details.append(
             profile_row(
                 ready.interpreter,
                 suite,
@@ -341,83 +321,22 @@ def profile(ready: "Ready", suite: Path, measured: "Measured") -> "list[RowDetai
                 start=ready.start,
             )
         )
-    return found
+    return details
 
 
 def time_left(taken_s: float, done: int, whole: int) -> str:
-    """Say how long the rest takes if it goes on so; nothing before the first."""
-    from pybench.progress import clock
-
+    """Return how long the rest takes if it goes on so; nothing before the first."""
     return f", about {clock(taken_s / done * (whole - done))} left" if done else ""
 
 
-def write_profiles(profiles: "Sequence[RowDetail]", name: str, output: Path) -> str:
-    """Write ``profile-<name>.json``; return the line that says so."""
+def write_details(details: Sequence[RowDetail], name: str, folder: Path) -> str:
+    """Write ``profile-<name>.json``; return the line for the end."""
     from pybench.profiles.row_detail import profile_document
 
-    path = output / f"profile-{name}.json"
-    document = profile_document(name, profiles)
+    path = folder / f"profile-{name}.json"
+    text = json_text(profile_document(name, details))
     try:
-        write_file(path, (json.dumps(document, indent=1) + "\n").encode(), inside=True)
+        write_file(path, text.encode(), inside=True)
     except OSError as error:
         return f"{name:<12} FAILED: {path}: {error.strerror or error}"
-    return f"{name:<12} {len(profiles)} rows profiled -> {path}"
-
-
-def profile_table(profiles: "Sequence[RowDetail]") -> list[str]:
-    """Lay the profiles out: one line per row, with its dearest function."""
-    head = f"{'memory in KiB':<47} {'peak':>9} {'grown':>8} {'traced':>8}  most time in"
-    lines = ["", head]
-    for one in profiles:
-        sizes = [
-            kibibytes(one.rss_peak_bytes),
-            kibibytes(grown(one.rss_before_bytes, one.rss_peak_bytes)),
-            kibibytes(grown(one.traced_before_bytes, one.traced_peak_bytes)),
-        ]
-        head, bracket, parameters = one.fullname.partition("[")
-        name = head.rpartition("::")[2].removeprefix("test_") + bracket + parameters
-        line = f"{name:<47} {sizes[0]:>9} {sizes[1]:>8} {sizes[2]:>8}  {dearest(one)}"
-        lines.append(line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…")
-        if one.loop:
-            lines.append(f"  kernel {one.kernel}, C function {one.loop}")
-        lines += [f"  {problem}" for problem in one.problems]
-    return lines
-
-
-def dearest(one: "RowDetail") -> str:
-    """Name the function with the most time of its own, and its share."""
-    total = sum(function.own_s for function in one.functions)
-    if not total:
-        return native_loop(one) if one.is_native else "-"
-    first = one.functions[0]
-    return f"{first.own_s / total:.0%} {short_name(first.name)}"
-
-
-def native_loop(one: "RowDetail") -> str:
-    """Name the loop in C that a native row is."""
-    return f"C: {one.loop}" if one.loop else "native kernel"
-
-
-def short_name(name: str) -> str:
-    """Shorten how cProfile writes a function: no folders, no brackets around C.
-
-    Of code that was generated for a row it is the statement.
-    """
-    statement = re.fullmatch(r"<statement: (.*)>:\d+\(.*\)", name, re.DOTALL)
-    if statement:
-        return statement[1]
-    method = re.fullmatch(r"~:0\(<method '(\w+)' of '([\w.]+)' objects>\)", name)
-    if method:
-        return f"{method[2]}.{method[1]}"
-    function = re.fullmatch(r"~:0\(<(?:built-in method )?(.+)>\)", name)
-    return function[1] if function else name.rpartition("/")[2]
-
-
-def grown(before: int | None, peak: int | None) -> int | None:
-    """Return by how much the peak is above what was there; the two may lag a page."""
-    return None if before is None or peak is None else max(0, peak - before)
-
-
-def kibibytes(size: int | None) -> str:
-    """Return a size in KiB, or a dash."""
-    return "-" if size is None else f"{size / 1024:,.0f}"
+    return f"{name:<12} {len(details)} rows profiled -> {path}"
