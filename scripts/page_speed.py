@@ -18,9 +18,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from pybench.comparison.contents import read_contents
 from pybench.comparison.judging import judge
 from pybench.comparison.pair_details import details
 from pybench.comparison.summary import summarise
+from pybench.records.contents import Contents
 from pybench.records.identity import Identity
 from pybench.records.outcomes import MEASURED
 from pybench.records.run import (
@@ -31,7 +33,6 @@ from pybench.records.run import (
     SideRecord,
 )
 from pybench.records.samples import Sample
-from pybench.report.contents import Contents, read_contents
 from pybench.report.page import page
 
 EMPTY = "<!doctype html><html lang=en><title>empty</title><p>empty</p></html>"

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pybench.comparison.contents import ContentsError, read_contents
+from pybench.records.contents import Contents
 from pybench.records.pair_details import RowDetail
 from pybench.records.summary import Summary
 from pybench.report import show
@@ -25,7 +27,6 @@ from pybench.report.charts import (
     row_values,
     svg_of,
 )
-from pybench.report.contents import Contents, ContentsError, read_contents
 from pybench.report.row_names import short_names
 
 ROOT = Path(__file__).resolve().parent.parent

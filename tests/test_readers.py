@@ -24,10 +24,14 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 
+from pybench.comparison.contents import PROFILES, ContentsError, read_contents
+from pybench.comparison.pair_details import row_times
+from pybench.comparison.run_folders import read_site
 from pybench.comparison.selfcheck.live import NAME as TRUTH_NAME
 from pybench.comparison.selfcheck.live import read_suite
 from pybench.interpreters.probe import ProbeError, _parse
 from pybench.profiles import importtime
+from pybench.records.contents import Contents
 from pybench.records.documents import DocumentError
 from pybench.records.iterations import parse_counts
 from pybench.records.journal import JournalHeader, JournalRow
@@ -45,13 +49,11 @@ from pybench.records.saved_files import (
 from pybench.records.summary import write_summary
 from pybench.report import markdown
 from pybench.report.charts import charts_of
-from pybench.report.contents import PROFILES, Contents, ContentsError, read_contents
 from pybench.report.exports.errors import ExportError
 from pybench.report.exports.frames import to_csv
 from pybench.report.exports.speedscope import speedscope_json
 from pybench.report.exports.stock import pyperf_json, pytest_benchmark_json
 from pybench.report.page import page
-from pybench.report.site.reading import read_site
 from pybench.report.site.writing import SiteError, write_site
 from pybench.target.plugin.baselines import check_baseline
 from pybench.target.plugin.journal import NAME as JOURNAL_NAME
@@ -257,7 +259,7 @@ def read_record(path: Path, drawn: bool) -> None:
     assert contents.run is not None
     for side in contents.run.sides:
         for export in (pytest_benchmark_json, pyperf_json):
-            export(contents.run, side)
+            export(contents.run, side, row_times(contents.run, side)[0])
 
 
 def read_folder(path: Path, _: bool) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pybench.records.contents import Contents, Profile
     from pybench.records.identity import Identity
     from pybench.records.run import PairRecord, Run
-    from pybench.report.contents import Contents, Profile
 
 Recorded = Callable[..., "Run"]
 
@@ -173,7 +173,7 @@ def reported(recorded: Recorded) -> Callable[..., Contents]:
     from pybench.comparison.judging import judge
     from pybench.comparison.pair_details import details
     from pybench.comparison.summary import summarise
-    from pybench.report.contents import Contents
+    from pybench.records.contents import Contents
 
     def make(
         *effects: Mapping[str, float],

@@ -69,8 +69,8 @@ def test_a_summary_as_csv_has_no_formula_and_no_code(contents: Any) -> None:
 
 def test_the_history_of_a_site_has_none_either(contents: Any) -> None:
     pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
+    from pybench.records.site import SiteRun
     from pybench.report.site.pages import history
-    from pybench.report.site.reading import SiteRun
 
     run = SiteRun(
         name="=run", slug="run", summary=contents.summary, machine=None,

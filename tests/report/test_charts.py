@@ -17,12 +17,13 @@ pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here"
 
 import altair
 
+from pybench.comparison.contents import profile_of
 from pybench.comparison.pair_details import details
 from pybench.comparison.speed_ups import speed_ups
+from pybench.records.contents import Contents
 from pybench.report.charts import VIEWS, Chart, charts_of, looks_of, row_spec, svg_of
 from pybench.report.charts.forest import MOST_DRAWN, telling
 from pybench.report.charts.opened_row import AROUND, PAIRS, WARM_UP, row_values
-from pybench.report.contents import Contents, profile_of
 
 MEAN = {"value": 3.0, "low": 2.0, "high": 4.0, "repeats": 3}
 TIMES = {"mean_ns": 2e6, "half_ns": 1e5, "processes": 3}

@@ -12,10 +12,10 @@ import pytest
 pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
+from pybench.comparison.contents import ContentsError, read_contents
 from pybench.comparison.judging import judge
 from pybench.comparison.summary import summarise
 from pybench.records.summary import write_summary
-from pybench.report.contents import ContentsError, read_contents
 
 
 def test_a_run_comes_with_its_verdicts_and_what_is_behind_them(

@@ -20,8 +20,8 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli import main
+from pybench.comparison.contents import read_contents
 from pybench.records.summary import Summary, write_summary
-from pybench.report.contents import read_contents
 from pybench.report.exports import frames
 
 Export = Callable[..., str]

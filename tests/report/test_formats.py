@@ -169,7 +169,7 @@ class _Cells(HTMLParser):
 def in_page(summary: Summary) -> Said:
     """Read the page as it is where scripts are off."""
     pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
-    from pybench.report.contents import Contents
+    from pybench.records.contents import Contents
     from pybench.report.page import page
 
     parser = _Cells()

@@ -19,7 +19,7 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here")
 
-from pybench.report.contents import read_contents
+from pybench.comparison.contents import read_contents
 from pybench.report.labels import operation
 from pybench.report.page import page
 from pybench.report.page.packing import inert_json, packed

@@ -17,16 +17,17 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 from markdown_it import MarkdownIt
 from rich.console import Console
 
+from pybench.comparison.pair_details import row_times
 from pybench.comparison.saved_comparison import compare_saved
 from pybench.notebook.loaded import Loaded
+from pybench.records.contents import Contents
 from pybench.records.saved_files import Saved, SavedRow
+from pybench.records.site import RowHistory, Series
 from pybench.report import markdown, show
-from pybench.report.contents import Contents
 from pybench.report.exports.stock import pytest_benchmark_json
 from pybench.report.labels import LONGEST_NAME, pytest_name
 from pybench.report.row_names import distinct, short_names
 from pybench.report.site.pages import _shown
-from pybench.report.site.series import RowHistory, Series
 from pybench.report.tables import lines_of
 
 pytestmark = pytest.mark.once
@@ -206,7 +207,7 @@ def test_saved_files_tell_rows_apart() -> None:
 def test_exported_names_are_those_of_pytest(recorded: Callable[..., Any]) -> None:
     run = recorded(dict.fromkeys(ALIKE, 1.0), pairs=2, twin=False)
 
-    text, _ = pytest_benchmark_json(run, "3.13")
+    text = pytest_benchmark_json(run, "3.13", row_times(run, "3.13")[0])
 
     rows = json.loads(text)["benchmarks"]
     assert [row["fullname"] for row in rows] == [*ALIKE]

@@ -21,18 +21,19 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 
+from pybench.comparison.contents import ContentsError, read_contents
 from pybench.comparison.judging import judge
+from pybench.comparison.run_folders import read_site, slug
+from pybench.comparison.run_series import series_of
 from pybench.comparison.summary import summarise
+from pybench.records.contents import Contents
 from pybench.records.run import NAME as RUN_NAME
 from pybench.records.run import RecordWriter
 from pybench.records.summary import Summary, write_summary
 from pybench.report import site as package
 from pybench.report.charts.looks import HUES, OTHER_HUE
-from pybench.report.contents import Contents, ContentsError, read_contents
 from pybench.report.labels import interval, operation, point
-from pybench.report.site import Site, SiteError, read_site, site_files, write_site
-from pybench.report.site.reading import slug
-from pybench.report.site.series import series_of
+from pybench.report.site import SiteError, site_files, write_site
 from pybench.report.site.sparkline import HEIGHT, WIDTH, sparkline
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ def test_a_series_is_of_one_machine(recorded: Recorded, tmp_path: Path) -> None:
 
     site = read_site(tmp_path, page)
 
-    found = {tuple(run.name for run in one.runs) for one in series_of(site.runs)}
+    found = {tuple(run.name for run in one.runs) for one in site.series}
     assert found == {("run0", "run4"), ("run1",), ("run2",), ("run3",)}
     machines = Reader(site_files(site)["index.html"]).table("processor")
     assert [line[3] for line in machines[1:]] == ["run4, run0", "run3", "run2", "run1"]
@@ -285,7 +286,7 @@ def test_a_series_is_of_the_same_sides(recorded: Recorded, tmp_path: Path) -> No
 
     found = [
         (one.side.name, one.side.free_threaded, tuple(run.name for run in one.runs))
-        for one in series_of(site.runs)
+        for one in site.series
     ]
     assert sorted(found) == [
         ("3.14", False, ("run1",)),
@@ -307,7 +308,7 @@ def test_runs_of_unknown_machines_stand_alone(
 
     site = read_site(tmp_path, page)
 
-    assert [len(one.runs) for one in series_of(site.runs)] == [1, 1]
+    assert [len(one.runs) for one in site.series] == [1, 1]
     assert "a summary alone does not say it" in site_files(site)["index.html"]
 
 
@@ -499,7 +500,8 @@ def test_numbers_that_are_none_are_shown(runs: Path) -> None:
     )
     odd = replace(run, summary=replace(run.summary, rows=rows))
 
-    text = site_files(replace(site, runs=(odd,)))["index.html"]
+    changed = replace(site, runs=(odd,), series=tuple(series_of((odd,))))
+    text = site_files(changed)["index.html"]
 
     assert "nan" in text
     assert "inf" in text
@@ -512,7 +514,7 @@ def test_a_long_history_is_cut_and_said_to_be(runs: Path) -> None:
         for number in range(99, -1, -1)
     )
 
-    files = site_files(Site(title="runs", runs=many, problems=()))
+    files = site_files(replace(site, runs=many, series=tuple(series_of(many))))
 
     table = Reader(files["index.html"]).table("benchmark")
     assert len(table[0]) == 2 + 8

@@ -29,10 +29,10 @@ from pybench.comparison.judging import judge
 from pybench.comparison.pair_details import details
 from pybench.comparison.summary import summarise
 from pybench.notebook.loaded import Loaded
+from pybench.records.contents import Contents
 from pybench.records.samples import Sample
 from pybench.records.summary import Summary
 from pybench.report import markdown, show
-from pybench.report.contents import Contents
 from pybench.report.exports.frames import to_csv
 from pybench.report.labels import LEGEND, duration
 

@@ -13,9 +13,9 @@ from pybench.cli.output import place, write_whole
 from pybench.cli.status import OK, UsageError, for_terminal
 
 if TYPE_CHECKING:
+    from pybench.records.contents import Contents
     from pybench.records.run import Run
     from pybench.records.summary import Summary
-    from pybench.report.contents import Contents
 
 # What is written, and what was left out of it and why.
 Written = tuple[str | bytes, Mapping[str, str]]
@@ -62,7 +62,7 @@ def add_export(subcommands: Any) -> None:
 def export(options: argparse.Namespace) -> int:
     """Write one file, and say what is not in it."""
     host_needs()
-    from pybench.report.contents import ContentsError, read_contents
+    from pybench.comparison.contents import ContentsError, read_contents
     from pybench.report.exports.errors import ExportError
 
     try:
@@ -144,15 +144,19 @@ def _github_action(summary: Summary) -> Written:
 
 
 def _pytest_benchmark(run: Run, side: str) -> Written:
+    from pybench.comparison.pair_details import row_times
     from pybench.report.exports.stock import pytest_benchmark_json
 
-    return pytest_benchmark_json(run, side)
+    rows, left_out = row_times(run, side)
+    return pytest_benchmark_json(run, side, rows), left_out
 
 
 def _pyperf(run: Run, side: str) -> Written:
+    from pybench.comparison.pair_details import row_times
     from pybench.report.exports.stock import pyperf_json
 
-    return pyperf_json(run, side)
+    rows, left_out = row_times(run, side)
+    return pyperf_json(run, side, rows), left_out
 
 
 def _speedscope(contents: Contents, options: argparse.Namespace) -> Written:

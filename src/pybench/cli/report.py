@@ -14,7 +14,7 @@ from pybench.cli.output import place, write_whole
 from pybench.cli.status import FAILED, OK, UsageError
 
 if TYPE_CHECKING:
-    from pybench.report.contents import Contents
+    from pybench.records.contents import Contents
 
 PAGE = "report.html"
 SITE = Path("site")
@@ -99,7 +99,7 @@ def _place(options: argparse.Namespace) -> str:
 
 
 def _contents(options: argparse.Namespace) -> Contents:
-    from pybench.report.contents import ContentsError, read_contents
+    from pybench.comparison.contents import ContentsError, read_contents
 
     margin = MARGIN if options.margin is None else options.margin
     try:
@@ -159,8 +159,9 @@ def _index(options: argparse.Namespace) -> int:
         )
     if options.format == "md":
         raise UsageError("--index makes pages: leave out --format md")
-    from pybench.report.contents import ContentsError
-    from pybench.report.site import SiteError, read_site, site_files, write_site
+    from pybench.comparison.contents import ContentsError
+    from pybench.comparison.run_folders import read_site
+    from pybench.report.site import SiteError, site_files, write_site
 
     folder = Path(options.output or SITE)
     try:

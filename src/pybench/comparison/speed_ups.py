@@ -7,20 +7,10 @@ work: the ratio of their times is the speed-up, and nothing is judged here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from pybench.records.contents import SpeedUp
 from pybench.records.run import Run
 from pybench.records.summary import Summary
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeedUp:
-    """How much more so many threads do in the same time than one, on one arm."""
-
-    pattern: str
-    arm: str
-    threads: int
-    speed_up: float
 
 
 def speed_ups(run: Run, summary: Summary) -> tuple[SpeedUp, ...]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pybench.notebook.shown import Picture, Shown, needed, notes_html, table_html
 
 if TYPE_CHECKING:
+    from pybench.records.contents import Contents, Profile
     from pybench.records.saved_comparison import SavedComparison
     from pybench.records.saved_files import (
         Saved,
     )
     from pybench.records.summary import Summary
-    from pybench.report.contents import Contents, Profile
 
 # A chart of more rows is longer than a screen; `plot(most=...)` draws others.
 _MOST_DRAWN = 60
@@ -27,7 +27,7 @@ def load(paths: Sequence[Path], *, margin: float = 0.03) -> Loaded:
     """Read results; see `pybench.load`."""
     for name in ("msgspec", "scipy", "rich"):
         needed(name, "reading results")
-    from pybench.report.contents import read_contents
+    from pybench.comparison.contents import read_contents
 
     return Loaded(contents=read_contents(paths, margin=margin))
 
@@ -38,7 +38,7 @@ class Loaded(Shown):
 
     Parameters
     ----------
-    contents : pybench.report.contents.Contents
+    contents : pybench.records.contents.Contents
         All that a report would show of it.
     """
 

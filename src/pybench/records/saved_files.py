@@ -66,6 +66,11 @@ class SavedRow:
     group: str | None = None
     threads: int = 1
 
+    @property
+    def median_s(self) -> float:
+        """The one time of this row."""
+        return statistics.median(self.times_s)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pybench.records.contents import Contents
 from pybench.report.charts.chart import HEADINGS, VIEWS, Chart
 from pybench.report.charts.comparison import comparison_charts
 from pybench.report.charts.drawing import MISSING, is_here, javascript, svg_of
@@ -15,7 +16,6 @@ from pybench.report.charts.looks import Look, looks_of
 from pybench.report.charts.opened_row import row_spec, row_values
 from pybench.report.charts.profiles import profile_charts
 from pybench.report.charts.vega import in_plain_inks
-from pybench.report.contents import Contents
 
 __all__ = [
     "CELLS",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
 
+from pybench.records.contents import Contents
 from pybench.records.saved_comparison import SavedComparison
 from pybench.records.saved_files import Saved
 from pybench.records.summary import (
@@ -24,7 +24,6 @@ from pybench.report.charts.forest import (
 )
 from pybench.report.charts.looks import looks_of
 from pybench.report.charts.scaling import scaling_chart
-from pybench.report.contents import Contents
 from pybench.report.labels import (
     SIGNS,
     UNREPLICATED,
@@ -160,7 +159,7 @@ def _of_file(file: Saved) -> Chart:
         rows=[
             (
                 names[name],
-                duration(statistics.median(row.times_s) * 1e9),
+                duration(row.median_s * 1e9),
                 str(len(row.times_s)),
             )
             for name, row in file.rows.items()

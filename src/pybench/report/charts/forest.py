@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pybench.records.contents import Contents
 from pybench.records.saved_comparison import SavedRowSummary
 from pybench.records.summary import (
     EQUIVALENT,
@@ -17,7 +18,6 @@ from pybench.records.summary import (
 )
 from pybench.report.charts import vega
 from pybench.report.charts.looks import INK, MUTED, Look, looks_of
-from pybench.report.contents import Contents
 from pybench.report.labels import UNREPLICATED, ratio, saved_point
 from pybench.report.row_names import short_names
 

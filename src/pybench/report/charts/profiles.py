@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from pybench.records.contents import Profile
 from pybench.records.doctor import DoctorReport
 from pybench.report.charts.chart import Chart
 from pybench.report.charts.imports import import_charts
@@ -15,7 +16,6 @@ from pybench.report.charts.scenarios import (
     comparison_charts,
     scenario_chart,
 )
-from pybench.report.contents import Profile
 
 
 def profile_charts(profiles: Sequence[Profile]) -> Iterator[Chart]:

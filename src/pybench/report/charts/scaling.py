@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pybench.comparison.speed_ups import SpeedUp
+from pybench.records.contents import SpeedUp
 from pybench.report.charts import vega
 from pybench.report.charts.chart import Chart
 from pybench.report.charts.looks import MUTED, Look

@@ -18,33 +18,27 @@ if TYPE_CHECKING:
     import polars
     import pyarrow  # type: ignore[import-untyped,unused-ignore]
 
-# The columns: what is known of the side, then all that a summary knows of a row.
-SIDE_COLUMNS = ("baseline", "interpreter", "free_threaded", "gil_enabled")
-ROW_COLUMNS = tuple(field.name for field in fields(RowSummary))
-COLUMNS = (*ROW_COLUMNS, *SIDE_COLUMNS)
-
-# Arrow's types by name: a column of nothing but None would have none otherwise.
-_TYPES = {
-    **dict.fromkeys(COLUMNS, "string"),
-    **dict.fromkeys(("ratio", "low", "high", "margin", "smallest_visible"), "float64"),
-    **dict.fromkeys(("baseline_ns", "side_ns", "side_median_ns"), "float64"),
-    **dict.fromkeys(("pairs", "pairs_to_settle"), "int64"),
-    **dict.fromkeys(
-        (
-            "is_regression",
-            "is_beyond_margin",
-            "below_margin",
-            "oversubscribed",
-            "free_threaded",
-            "gil_enabled",
-        ),
-        "bool",
-    ),
+# Arrow's types by ours: a column of nothing but None would have none otherwise. What is
+# of another type, such as a list of reasons, is no column.
+_ARROW = {"str": "string", "float": "float64", "int": "int64", "bool": "bool"}
+_ROW_TYPES = {
+    field.name: _ARROW[kind]
+    for field in fields(RowSummary)
+    if (kind := str(field.type).removesuffix(" | None")) in _ARROW
 }
+ROW_COLUMNS = (*_ROW_TYPES,)
+# The columns: all that a summary knows of a row, then what is known of the arm.
+_TYPES = _ROW_TYPES | {
+    "baseline": "string",
+    "interpreter": "string",
+    "free_threaded": "bool",
+    "gil_enabled": "bool",
+}
+COLUMNS = (*_TYPES,)
 
 
 def row_records(summary: Summary) -> list[dict[str, Any]]:
-    """Return a mapping per row and side, in the summary's order.
+    """Return a mapping per row and arm, in the summary's order.
 
     Returns
     -------
@@ -52,20 +46,17 @@ def row_records(summary: Summary) -> list[dict[str, Any]]:
         Under the names of `COLUMNS`; times in ns, ratios to the baseline. What is not
         known is None.
     """
-    sides = {side.name: side for side in summary.sides}
-    baseline = summary.sides[0].name if summary.sides else ""
-    records = []
-    for row in summary.rows:
-        side = sides[row.side]
-        record: dict[str, object] = {name: getattr(row, name) for name in ROW_COLUMNS}
-        record |= {
-            "baseline": baseline,
-            "interpreter": side.interpreter,
-            "free_threaded": side.free_threaded,
-            "gil_enabled": side.gil_enabled,
+    arms = {arm.name: arm for arm in summary.sides}
+    return [
+        {name: getattr(row, name) for name in ROW_COLUMNS}
+        | {
+            "baseline": summary.sides[0].name,
+            "interpreter": arms[row.side].interpreter,
+            "free_threaded": arms[row.side].free_threaded,
+            "gil_enabled": arms[row.side].gil_enabled,
         }
-        records.append(record)
-    return records
+        for row in summary.rows
+    ]
 
 
 def to_csv(summary: Summary) -> str:

@@ -1,4 +1,4 @@
-"""One side of a run as a file of pytest-benchmark, or of pyperf.
+"""One arm of a run as a file of pytest-benchmark, or of pyperf.
 
 Both tools compare files that were measured one after the other, which this run was
 not: what they say of it is less than what it says itself.
@@ -7,10 +7,10 @@ not: what they say of it is less than what it says itself.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from pybench.comparison.pair_details import row_times
-from pybench.records.identity import identity_document
+from pybench.records.identity import Identity, identity_document
 from pybench.records.journal import RowStatus, statuses_document
 from pybench.records.outcomes import MEASURED
 from pybench.records.pair_details import ProcessTimes, RowTimes
@@ -21,62 +21,20 @@ from pybench.report.labels import pytest_name
 _PYPERF_VERSION = "1.0"
 
 
-def _times(run: Run, side: str) -> tuple[tuple[RowTimes, ...], dict[str, str]]:
-    if side not in run.sides:
-        raise ExportError(f"no side {side!r} in the run: it has {', '.join(run.sides)}")
-    rows, left_out = row_times(run, side)
-    if not rows:
-        raise ExportError(f"no row of {side} was measured: there are no times to write")
-    return rows, left_out
+def pytest_benchmark_json(run: Run, arm: str, rows: Sequence[RowTimes]) -> str:
+    """Return an arm as the JSON that ``pytest-benchmark compare`` reads.
 
-
-def pytest_benchmark_json(run: Run, side: str) -> tuple[str, dict[str, str]]:
-    """Return a side as the JSON that ``pytest-benchmark compare`` reads.
-
-    The statistics are pytest-benchmark's own, of all samples but the warm-ups.
-
-    Returns
-    -------
-    str
-        The file; times in seconds per operation.
-    dict of str to str
-        The rows that are not in it, and why.
+    The statistics are pytest-benchmark's own, of all samples but the warm-ups; times
+    are in seconds per operation.
 
     Raises
     ------
     ExportError
-        If there is no such side, or nothing of it was measured.
+        If no row was measured.
     """
     import pytest_benchmark
-    from pytest_benchmark.stats import Stats
 
-    untyped: Any = Stats
-    rows, left_out = _times(run, side)
-    known = run.sides[side]
-    identity = known.identity
-    benchmarks = []
-    for row in rows:
-        stats = untyped()
-        for process in row.processes:
-            for value in process.values_s:
-                stats.update(value)
-        name = pytest_name(row.row)
-        benchmarks.append(
-            {
-                "group": row.group,
-                "name": name,
-                "fullname": row.row,
-                "params": None,
-                "param": None,
-                "extra_info": {"clock": row.metric},
-                "options": {},
-                "stats": {
-                    **stats.as_dict(),
-                    "data": stats.data,
-                    "iterations": row.operations,
-                },
-            }
-        )
+    identity = _identity(run, arm, rows)
     document = {
         "machine_info": {
             "node": "",
@@ -100,29 +58,49 @@ def pytest_benchmark_json(run: Run, side: str) -> tuple[str, dict[str, str]]:
             "project": run.header.suite,
             "branch": "(unknown)",
         },
-        "benchmarks": benchmarks,
+        "benchmarks": [_benchmark(row) for row in rows],
         "datetime": run.header.started,
         "version": pytest_benchmark.__version__,
-        # What `pybench compare` reads: without it a file is one process a side.
+        # What `pybench compare` reads: without it a file is one process an arm.
         "pybench": statuses_document(
             RowStatus(
                 fullname=row.row,
                 status=MEASURED,
-                process_medians_s=tuple(one.median_s for one in row.processes),
+                process_medians_s=tuple(of.median_s for of in row.processes),
             )
             for row in rows
         ),
     }
-    return _text(document), left_out
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def pyperf_json(run: Run, side: str) -> tuple[str, dict[str, str]]:
-    """Return a side as the JSON that ``pyperf compare_to`` reads: a run per process.
+def _benchmark(row: RowTimes) -> dict[str, Any]:
+    from pytest_benchmark.stats import Stats
 
-    Returns and raises what `pytest_benchmark_json` does.
+    untyped: Any = Stats
+    stats = untyped()
+    for process in row.processes:
+        for value in process.values_s:
+            stats.update(value)
+    of_all = {"data": stats.data, "iterations": row.operations}
+    return {
+        "group": row.group,
+        "name": pytest_name(row.row),
+        "fullname": row.row,
+        "params": None,
+        "param": None,
+        "extra_info": {"clock": row.metric},
+        "options": {},
+        "stats": {**stats.as_dict(), **of_all},
+    }
+
+
+def pyperf_json(run: Run, arm: str, rows: Sequence[RowTimes]) -> str:
+    """Return an arm as the JSON that ``pyperf compare_to`` reads: a run per process.
+
+    Raises what `pytest_benchmark_json` does.
     """
-    rows, left_out = _times(run, side)
-    identity = run.sides[side].identity
+    identity = _identity(run, arm, rows)
     document = {
         "benchmarks": [
             {
@@ -142,14 +120,14 @@ def pyperf_json(run: Run, side: str) -> tuple[str, dict[str, str]]:
             "unit": "second",
             "python_implementation": identity.implementation.lower(),
             "python_version": f"{identity.version} (64-bit)",
-            "python_executable": run.sides[side].python,
+            "python_executable": run.sides[arm].python,
             "cpu_model_name": identity.cpu_model,
             "platform": f"{identity.system}-{identity.machine}",
-            "description": f"{side} in a run of pybench {run.header.version}",
+            "description": f"{arm} in a run of pybench {run.header.version}",
         },
         "version": _PYPERF_VERSION,
     }
-    return _text(document), left_out
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
 def _warmups(row: RowTimes, process: ProcessTimes) -> dict[str, Any]:
@@ -159,5 +137,7 @@ def _warmups(row: RowTimes, process: ProcessTimes) -> dict[str, Any]:
     return {"warmups": [[row.operations, process.warm_up_s]]}
 
 
-def _text(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+def _identity(run: Run, arm: str, rows: Sequence[RowTimes]) -> Identity:
+    if not rows:
+        raise ExportError(f"no row of {arm} was measured: there are no times to write")
+    return run.sides[arm].identity

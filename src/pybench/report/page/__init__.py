@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pybench.records.contents import Contents
 from pybench.report.charts import HEADINGS, MISSING, charts_of, is_here, javascript
-from pybench.report.contents import Contents
 from pybench.report.labels import LEGEND
 from pybench.report.page.building import (
     counts_of,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pybench.records.contents import Contents
 from pybench.records.pair_details import RowDetail
 from pybench.records.summary import RowSummary, Summary
 from pybench.report.charts import (
@@ -18,7 +19,6 @@ from pybench.report.charts import (
     row_spec,
     svg_of,
 )
-from pybench.report.contents import Contents
 from pybench.report.labels import SIGNS
 from pybench.report.tables import Line
 

@@ -1,18 +1,9 @@
 """A folder of runs as a static site: the latest, the history, the machines.
 
-`read_site` reads, `site_files` makes the texts of the files, `write_site` writes them.
+`site_files` makes the texts of the files, `write_site` writes them.
 """
 
 from pybench.report.site.pages import site_files
-from pybench.report.site.reading import Problem, Site, SiteRun, read_site
 from pybench.report.site.writing import SiteError, write_site
 
-__all__ = [
-    "Problem",
-    "Site",
-    "SiteError",
-    "SiteRun",
-    "read_site",
-    "site_files",
-    "write_site",
-]
+__all__ = ["SiteError", "site_files", "write_site"]

@@ -10,20 +10,13 @@ from typing import Any
 
 from jinja2 import Environment
 
-from pybench.records.summary import RowSummary, SideSummary
+from pybench.records.site import Machine, Series, Site, SiteRun
+from pybench.records.summary import RowSummary
 from pybench.records.texts import printable
-from pybench.report.charts.looks import HUES, OTHER_HUE
+from pybench.report.charts.looks import hue_of
 from pybench.report.exports.cells import cell
-from pybench.report.labels import (
-    LEGEND,
-    SIGNS,
-    interval,
-    point,
-    shortened,
-)
+from pybench.report.labels import LEGEND, SIGNS, interval, point, shortened
 from pybench.report.row_names import short_names
-from pybench.report.site.reading import Machine, Site, SiteRun, moment
-from pybench.report.site.series import Series, language, series_of
 from pybench.report.site.sparkline import HEIGHT, WIDTH, mark, sparkline
 from pybench.report.templates import templates_in
 from pybench.report.words import facts, means_lines
@@ -48,7 +41,7 @@ def site_files(site: Site) -> dict[str, str]:
 
 
 def history(runs: Sequence[SiteRun]) -> str:
-    """Return a line per run, row and side as CSV; an unknown is empty."""
+    """Return a line per run, row and arm as CSV; an unknown is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -67,13 +60,16 @@ def history(runs: Sequence[SiteRun]) -> str:
 
 def index(site: Site) -> str:
     """Return the first page."""
+    machines: dict[Machine | None, list[SiteRun]] = {}
+    for run in site.runs:
+        machines.setdefault(run.machine, []).append(run)
     template = _environment().get_template("index.html")
     return template.render(
         title=site.title,
         runs=site.runs,
         problems=site.problems,
-        machines=_machines(site.runs),
-        series=[_shown(one) for one in series_of(site.runs)],
+        machines=machines.items(),
+        series=[_shown(series) for series in site.series],
         words=(*SIGNS,),
         most_columns=MOST_COLUMNS,
         most_drawn=MOST_DRAWN,
@@ -87,10 +83,13 @@ def _environment() -> Environment:
         "name": _name,
         "printable": printable,
         "moment": _moment,
-        "hue": _hue,
-        "gil": _gil,
-        "flags": _flags,
-        "mark": lambda side: mark(gil_enabled=side.gil_enabled),
+        "hue": lambda arm: hue_of(arm.interpreter),
+        "gil": lambda arm: (
+            f"{'free-threaded' if arm.free_threaded else 'with GIL'}, "
+            f"GIL {'on' if arm.gil_enabled else 'off'}"
+        ),
+        "flags": lambda arm: _name(" ".join(arm.build_flags)) or "none known",
+        "mark": lambda arm: mark(gil_enabled=arm.gil_enabled),
         "facts": facts,
         "means": means_lines,
         "point": point,
@@ -100,17 +99,10 @@ def _environment() -> Environment:
     return environment
 
 
-def _machines(runs: Sequence[SiteRun]) -> list[tuple[Machine | None, list[SiteRun]]]:
-    """Return each machine with its runs, that of the newest run first."""
-    found: dict[Machine | None, list[SiteRun]] = {}
-    for run in runs:
-        found.setdefault(run.machine, []).append(run)
-    return [*found.items()]
-
-
 def _shown(series: Series) -> dict[str, Any]:
     """Return what the template shows of a series: its newest runs."""
     names = short_names(row.row for rows in series.categories.values() for row in rows)
+    gil_enabled = series.side.gil_enabled
     return {
         "baseline": series.baseline,
         "side": series.side,
@@ -122,13 +114,11 @@ def _shown(series: Series) -> dict[str, Any]:
                 {
                     "row": names[row.row],
                     "cells": row.cells[-MOST_COLUMNS:],
-                    "drawn": sparkline(
-                        row.cells[-MOST_DRAWN:],
-                        gil_enabled=series.side.gil_enabled,
-                    ),
-                    "says": _says(row.cells[-MOST_DRAWN:]),
+                    "drawn": sparkline(drawn, gil_enabled=gil_enabled),
+                    "says": _says(drawn),
                 }
                 for row in rows
+                for drawn in [row.cells[-MOST_DRAWN:]]
             ]
             for category, rows in series.categories.items()
         },
@@ -147,23 +137,8 @@ def _name(text: str) -> str:
     return shortened(printable(text), _LONGEST)
 
 
-def _moment(started: str) -> str:
-    """Return a date to the minute, or what stands in its place."""
-    found = moment(started)
-    if found.year == 1:
-        return _name(started) or "no date"
-    return f"{found:%Y-%m-%d %H:%M}"
-
-
-def _hue(side: SideSummary) -> str:
-    """Return a side's colour: that of its language, as in the charts of a page."""
-    return HUES.get(language(side), OTHER_HUE)
-
-
-def _gil(side: SideSummary) -> str:
-    build = "free-threaded" if side.free_threaded else "with GIL"
-    return f"{build}, GIL {'on' if side.gil_enabled else 'off'}"
-
-
-def _flags(side: SideSummary) -> str:
-    return _name(" ".join(side.build_flags)) or "none known"
+def _moment(run: SiteRun) -> str:
+    """Return when a run began to the minute, or what stands in the place of that."""
+    if run.moment.year == 1:
+        return _name(run.summary.started) or "no date"
+    return f"{run.moment:%Y-%m-%d %H:%M}"

@@ -1,22 +1,22 @@
-"""What a report is made of: read from a run's folder, saved files and profiles.
+"""Reads what a report is made of: a run's folder, saved files and profiles.
 
-Every face takes a `Contents`; none of them reads a file or decides anything.
+Every format takes the `Contents`; none of them reads a file or computes anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pybench.comparison.judging import judge
 from pybench.comparison.pair_details import details
 from pybench.comparison.saved_comparison import compare_saved
-from pybench.comparison.speed_ups import SpeedUp, speed_ups
+from pybench.comparison.speed_ups import speed_ups
 from pybench.comparison.summary import summarise
 from pybench.records import doctor, gc_pauses, imports, memory, row_detail, scenario
 from pybench.records.bottleneck import Diagnoses
+from pybench.records.contents import Contents, Profile
 from pybench.records.documents import (
     DocumentError,
     convert,
@@ -24,7 +24,6 @@ from pybench.records.documents import (
     parse_json,
     read_json,
 )
-from pybench.records.pair_details import RowDetail
 from pybench.records.run import NAME as RUN_NAME
 from pybench.records.run import Run, read_run
 from pybench.records.saved_comparison import SavedComparison
@@ -51,56 +50,6 @@ PROFILES_FOLDER = "profiles"
 
 class ContentsError(ValueError):
     """Something that no report can be made of; names the file and the way out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """A record of `pybench profile`, `scenario` or `doctor`, under its file's name.
-
-    `document` is what the file holds, `record` what is read of it.
-    """
-
-    kind: str
-    name: str
-    document: Mapping[str, Any]
-    record: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
-    """Everything that a report shows; what was not given is None or empty.
-
-    Parameters
-    ----------
-    title : str
-        Of the page.
-    summary : Summary or None
-        Of a comparison.
-    run : Run or None
-        Its record; a `summary.json` alone has none, and so no details.
-    details : tuple of RowDetail
-        The pairs behind the verdicts.
-    gains : tuple of SpeedUp
-        What more threads gain.
-    saved : SavedComparison or None
-        What two or more saved files say.
-    files : tuple of Saved
-        The saved files themselves, one or more.
-    profiles : tuple of Profile
-        In the order of their names.
-    notes : tuple of str
-        What a reader has to know first, such as that the run is not finished.
-    """
-
-    title: str
-    summary: Summary | None = None
-    run: Run | None = None
-    details: tuple[RowDetail, ...] = ()
-    gains: tuple[SpeedUp, ...] = ()
-    saved: SavedComparison | None = None
-    files: tuple[Saved, ...] = ()
-    profiles: tuple[Profile, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def read_contents(

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from pybench.comparison.contents import ContentsError, read_contents
+from pybench.comparison.run_series import series_of
+from pybench.records.contents import Contents
 from pybench.records.identity import Identity
 from pybench.records.run import NAME as RUN_NAME
+from pybench.records.site import Machine, Problem, Site, SiteRun
 from pybench.records.summary import NAME as SUMMARY_NAME
-from pybench.records.summary import Summary
-from pybench.report.contents import Contents, ContentsError, read_contents
-from pybench.report.labels import SIGNS
 
 # How far below the given folder a run may lie.
 DEPTH = 3
@@ -26,71 +25,7 @@ _NOT_FINISHED = (
     f"not finished: it has no {SUMMARY_NAME} yet, so it is still being measured or was "
     "stopped; the verdicts are those of the pairs so far"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """Where a run was measured: what has to be equal for runs to be comparable."""
-
-    cpu_model: str
-    affinity: int
-    quota: float | None
-    architecture: str
-    system: str
-
-    @property
-    def words(self) -> str:
-        """The machine in one line."""
-        quota = "" if self.quota is None else f", quota {self.quota:g}"
-        return (
-            f"{self.cpu_model}, {self.affinity} CPUs{quota}, {self.architecture} "
-            f"{self.system}"
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteRun:
-    """One run, without its samples: of many runs they would fill the memory.
-
-    Parameters
-    ----------
-    name : str
-        Its folder, relative to that of all runs.
-    slug : str
-        The name of its page's file, without the suffix.
-    summary : Summary
-        What it says.
-    machine : Machine or None
-        None of a summary alone, which does not say it.
-    unfinished : str
-        Why it is not whole; empty for one that is.
-    page : str
-        HTML of its page.
-    """
-
-    name: str
-    slug: str
-    summary: Summary
-    machine: Machine | None
-    unfinished: str
-    page: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A run that cannot be read, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """All that was found in a folder; the runs newest first."""
-
-    title: str
-    runs: tuple[SiteRun, ...]
-    problems: tuple[Problem, ...]
+_TORN = "not finished: the last record is cut off, and left out"
 
 
 def read_site(folder: Path, render: Callable[[Contents], str]) -> Site:
@@ -118,35 +53,26 @@ def read_site(folder: Path, render: Callable[[Contents], str]) -> Site:
     for path in _folders(folder, DEPTH, problems, folder):
         name = _name(path, folder)
         try:
-            contents = _contents(path)
-        except ContentsError as error:
-            problems.append(Problem(name=name, reason=_local(str(error), folder)))
+            runs.append(_site_run(name, path, render))
             continue
+        except ContentsError as error:
+            reason = str(error)
         except (ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:
             reason = f"its record contradicts itself: {error!r}"
-            problems.append(Problem(name=name, reason=_local(reason, folder)))
-            continue
-        runs.append(_site_run(name, contents, path, render))
+        # A site may be published: the way to the folder is not in it.
+        problems.append(Problem(name=name, reason=reason.replace(f"{folder}/", "")))
     if not runs and not problems:
         raise ContentsError(
             f"{folder}: no run in it or in its folders, {DEPTH} levels down: give the "
             "folder that holds what `pybench compare -o` wrote"
         )
-    runs.sort(key=lambda run: (moment(run.summary.started), run.name), reverse=True)
+    runs.sort(key=lambda run: (run.moment, run.name), reverse=True)
     return Site(
         title=folder.absolute().name or str(folder),
         runs=tuple(runs),
+        series=tuple(series_of(runs)),
         problems=tuple(problems),
     )
-
-
-def moment(started: str) -> datetime:
-    """Return when a run began; the first of all times where that is not readable."""
-    try:
-        found = datetime.fromisoformat(started)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def slug(name: str) -> str:
@@ -182,30 +108,15 @@ def _folders(
             yield from _folders(path, levels - 1, problems, root)
 
 
-def _contents(path: Path) -> Contents:
+def _site_run(name: str, path: Path, render: Callable[[Contents], str]) -> SiteRun:
     has_record = (path / RUN_NAME).is_file()
     contents = read_contents([path if has_record else path / SUMMARY_NAME])
-    summary = contents.summary
-    if summary is None or not summary.sides:
-        raise ContentsError(f"{path}: no comparison: it has no sides")
-    sides = {side.name for side in summary.sides[1:]}
-    odd = [row for row in summary.rows if row.verdict not in SIGNS]
-    if odd:
-        raise ContentsError(f"{path}: {odd[0].verdict!r} is no verdict")
-    odd = [row for row in summary.rows if row.side not in sides]
-    if odd:
-        raise ContentsError(f"{path}: a row of {odd[0].side!r}, which is no side of it")
-    return contents
-
-
-def _site_run(
-    name: str, contents: Contents, path: Path, render: Callable[[Contents], str]
-) -> SiteRun:
-    assert contents.summary is not None
+    if contents.summary is None:
+        raise ContentsError(f"{path}: no comparison")
     run = contents.run
-    unfinished = "" if (path / SUMMARY_NAME).is_file() else _NOT_FINISHED
-    if not unfinished and run is not None and run.torn:
-        unfinished = "not finished: the last record is cut off, and left out"
+    unfinished = _TORN if run is not None and run.torn else ""
+    if not (path / SUMMARY_NAME).is_file():
+        unfinished = _NOT_FINISHED
     return SiteRun(
         name=name,
         slug=slug(name),
@@ -228,8 +139,3 @@ def _machine(identity: Identity) -> Machine:
 
 def _name(path: Path, root: Path) -> str:
     return root.absolute().name if path == root else path.relative_to(root).as_posix()
-
-
-def _local(reason: str, root: Path) -> str:
-    """Take the way to the folder out of a reason: a site may be published."""
-    return reason.replace(f"{root}/", "")

@@ -1,0 +1,63 @@
+"""Which runs may stand in one line: those of the same arms on the same machine."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+
+from pybench.records.site import RowHistory, Series, SiteRun
+from pybench.records.summary import RowSummary, SideSummary
+
+
+def series_of(runs: Sequence[SiteRun]) -> Iterator[Series]:
+    """Yield the series of runs that are given newest first, the newest first.
+
+    A run whose machine is not known stands alone.
+    """
+    groups: defaultdict[Hashable, list[tuple[SiteRun, SideSummary]]]
+    groups = defaultdict(list)
+    for run in runs:
+        baseline, *contenders = run.summary.sides
+        where: Hashable = run.machine if run.machine is not None else run.name
+        for arm in contenders:
+            groups[_build(baseline), _build(arm), where].append((run, arm))
+    yield from map(_series, groups.values())
+
+
+def _build(arm: SideSummary) -> Hashable:
+    """Return what makes an arm the same one in another run.
+
+    Its last number is left out: from 3.15.0 to 3.15.1 is what a history is for.
+    """
+    language = re.search(r"\d+\.\d+", arm.interpreter)
+    return (
+        arm.name,
+        language and language[0],
+        arm.free_threaded,
+        arm.gil_enabled,
+        arm.jit,
+        frozenset(arm.build_flags),
+    )
+
+
+def _series(group: Sequence[tuple[SiteRun, SideSummary]]) -> Series:
+    newest, arm = group[0]
+    runs = tuple(run for run, _ in reversed(group))
+    cells: dict[tuple[str, str], list[RowSummary | None]] = {}
+    for number, run in enumerate(runs):
+        for row in run.summary.rows:
+            if row.side == arm.name:
+                line = cells.setdefault((row.category, row.row), [None] * len(runs))
+                line[number] = row
+    categories: dict[str, tuple[RowHistory, ...]] = {}
+    for (category, name), line in sorted(cells.items()):
+        history = RowHistory(row=name, cells=tuple(line))
+        categories[category] = (*categories.get(category, ()), history)
+    return Series(
+        baseline=newest.summary.sides[0],
+        side=arm,
+        machine=newest.machine,
+        runs=runs,
+        categories=categories,
+    )
