@@ -10,24 +10,14 @@
    Python function is dearer from here than from bytecode.  Every call must
    return, or the kernel raises. */
 
-#include "areas.h"
 #include "entries.h"
-#include "loop.h"
-#include "threads.h"
 
 /* Block of a 1 to 200 ns operation: 4 us to 0.8 ms between two looks. */
 enum { CALLS_BLOCK = 4096 };
 
 enum kind {
-    KIND_C,
-    KIND_NOARGS,
-    KIND_ONE,
-    KIND_KEYWORDS,
-    KIND_PYTHON,
-    KIND_ARGUMENT,
-    KIND_METHOD,
-    KIND_INSTANCE,
-    KIND_TYPE,
+    KIND_C, KIND_NOARGS, KIND_ONE, KIND_KEYWORDS, KIND_PYTHON, KIND_ARGUMENT,
+    KIND_METHOD, KIND_INSTANCE, KIND_TYPE,
 };
 static const char *const kind_names[] = {
     "c",      "noargs", "one",      "keywords", "python", "argument",

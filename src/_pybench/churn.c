@@ -29,12 +29,9 @@
    Not shown: destruction by the collector, objects with contents, an owner
    that runs, or has ended, while its objects are dropped. */
 
-#include "areas.h"
 #include "clock.h"
 #include "entries.h"
-#include "loop.h"
 #include "state.h"
-#include "threads.h"
 
 #include <stdatomic.h>  // _Atomic
 #include <stdlib.h>     // free, malloc
@@ -65,16 +62,8 @@ enum { HANDOVER_ITERATIONS_MAX = 1000 * 1000 };
 enum { HANDOVER_LOOK_NS = 10 * 1000 * 1000 };
 
 enum kind {
-    KIND_INT,
-    KIND_FLOAT,
-    KIND_STR,
-    KIND_BYTES,
-    KIND_TUPLE,
-    KIND_LIST,
-    KIND_DICT,
-    KIND_OBJECT,
-    KIND_HEAP,
-    KIND_HEAP_PRIVATE,
+    KIND_INT, KIND_FLOAT, KIND_STR, KIND_BYTES, KIND_TUPLE, KIND_LIST,
+    KIND_DICT, KIND_OBJECT, KIND_HEAP, KIND_HEAP_PRIVATE,
 };
 static const char *const kind_names[] = {
     "int",  "float",  "str",  "bytes",        "tuple", "list",
@@ -548,10 +537,8 @@ PB_ENTRY(churn_handover,
 /* churn_create, its entry */
 
 static const struct pb_kernel churn_create_kernel = {
-    .attached = true,
-    .local_size = sizeof(struct churn_worker),
-    .prepare = churn_prepare,
-    .finish = churn_finish,
+    .attached = true, .local_size = sizeof(struct churn_worker),
+    .prepare = churn_prepare, .finish = churn_finish,
 };
 
 /* What size=0 stands for, or the size; -1 with a ValueError set. */

@@ -156,6 +156,17 @@ pb_weakref_get(PyObject *reference, PyObject **object)
 #endif
 }
 
+/* Appends an item, which it takes, to a list, which becomes NULL, with an
+   exception set, on failure and then stays so. */
+static inline void
+pb_list_add(PyObject **list, PyObject *item)
+{
+    if (item == NULL || (*list != NULL && PyList_Append(*list, item) < 0)) {
+        Py_CLEAR(*list);
+    }
+    Py_XDECREF(item);
+}
+
 /* The exception that is set, as one owned object, and back: 3.12. */
 static inline PyObject *
 pb_take_exception(void)

@@ -13,10 +13,7 @@
 
    Each call ends by looking: what the containers hold is what was put there. */
 
-#include "areas.h"
 #include "entries.h"
-#include "loop.h"
-#include "threads.h"
 
 /* Block of a 2 to 300 ns operation: 10 us to 1.2 ms between two looks. */
 enum { CONTAINERS_BLOCK = 4096 };

@@ -15,10 +15,7 @@
    what CPython adds when the counter is a reference count (see refcount), and
    false sharing between objects, which depends on the allocator. */
 
-#include "areas.h"
 #include "entries.h"
-#include "loop.h"
-#include "threads.h"
 
 #include <stdatomic.h>  // _Atomic, atomic_fetch_add_explicit
 #include <stdlib.h>     // free
@@ -34,10 +31,7 @@ static const char *const layout_names[] = {"padded", "unpadded", "shared",
                                            "strided", NULL};
 
 enum operation {
-    OPERATION_STORE,
-    OPERATION_RELAXED,
-    OPERATION_ACQ_REL,
-    OPERATION_SEQ_CST,
+    OPERATION_STORE, OPERATION_RELAXED, OPERATION_ACQ_REL, OPERATION_SEQ_CST,
     OPERATION_CAS,
 };
 static const char *const operation_names[] = {"store",   "relaxed", "acq_rel",

@@ -3,9 +3,10 @@
 #ifndef PB_ENTRIES_H
 #define PB_ENTRIES_H
 
-#include "compat.h"
+#include "areas.h"
 #include "kernel.h"
 #include "options.h"
+#include "threads.h"
 
 /* Most options that a kernel has besides the common ones. */
 enum { PB_OPTIONS = 4 };

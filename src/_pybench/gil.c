@@ -36,12 +36,9 @@
    shown: the convoy of several releases per request, thread start and end,
    PyThreadState_Ensure (PEP 788). */
 
-#include "areas.h"
 #include "clock.h"
 #include "entries.h"
 #include "histogram.h"
-#include "loop.h"
-#include "threads.h"
 
 #include <sched.h>      // sched_yield
 #include <stdatomic.h>  // _Atomic
@@ -281,14 +278,8 @@ struct reacquire_worker {
 };
 
 enum {
-    NOTE_COUNT,
-    NOTE_P50,
-    NOTE_P90,
-    NOTE_P99,
-    NOTE_P99_9,
-    NOTE_MAX,
-    NOTE_RESTORE_P50,
-    NOTE_LATE,
+    NOTE_COUNT, NOTE_P50, NOTE_P90, NOTE_P99, NOTE_P99_9, NOTE_MAX,
+    NOTE_RESTORE_P50, NOTE_LATE,
 };
 
 static int
@@ -402,8 +393,7 @@ reacquire_hog(struct pb_worker *worker)
 /* Kernels and entries. */
 
 static const struct pb_kernel gil_release_kernel = {
-    .attached = true,
-    .block = GIL_PAIR_BLOCK,
+    .attached = true, .block = GIL_PAIR_BLOCK,
     PB_LOOP_FUNCTION(gil_release_loop),
 };
 
@@ -423,11 +413,9 @@ static const struct pb_kernel gil_ensure_kernels[] = {
 };
 
 static const struct pb_kernel gil_handoff_kernel = {
-    .waits = true,
-    .block = GIL_HANDOFF_BLOCK,
+    .waits = true, .block = GIL_HANDOFF_BLOCK,
     .local_size = sizeof(struct handoff_worker),
-    .notes = {[NOTE_SLEEPS] = "sleeps"},
-    .prepare = handoff_prepare,
+    .notes = {[NOTE_SLEEPS] = "sleeps"}, .prepare = handoff_prepare,
     PB_LOOP_FUNCTION(handoff_loop),
 };
 

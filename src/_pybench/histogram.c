@@ -106,12 +106,10 @@ histogram_quantiles(PyObject *Py_UNUSED(module), PyObject *args)
                          "a fraction must be from 0 to 1, not %R", item);
             goto error;
         }
-        PyObject *quantile =
-            PyLong_FromLongLong(pb_histogram_quantile(&histogram, fraction));
-        int status = quantile == NULL ? -1 : PyList_Append(answer, quantile);
-        Py_XDECREF(quantile);
-        if (status < 0) {
-            goto error;
+        pb_list_add(&answer, PyLong_FromLongLong(pb_histogram_quantile(
+                                 &histogram, fraction)));
+        if (answer == NULL) {
+            goto done;
         }
     }
     goto done;

@@ -15,11 +15,9 @@
    minutes; anything longer is counted in the last bucket, and max_ns keeps
    its exact value). */
 enum {
-    PB_HISTOGRAM_EXACT = 64,
-    PB_HISTOGRAM_PARTS = 32,
+    PB_HISTOGRAM_EXACT = 64, PB_HISTOGRAM_PARTS = 32,
     PB_HISTOGRAM_EXPONENTS = 35,
-    PB_HISTOGRAM_BUCKETS =
-        PB_HISTOGRAM_EXACT + PB_HISTOGRAM_PARTS * PB_HISTOGRAM_EXPONENTS,
+    PB_HISTOGRAM_BUCKETS = PB_HISTOGRAM_EXACT + PB_HISTOGRAM_PARTS * PB_HISTOGRAM_EXPONENTS,
 };
 
 struct pb_histogram {

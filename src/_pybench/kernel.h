@@ -108,8 +108,6 @@ struct pb_worker {
     struct pb_sample *sample;   // of the round that runs
     int64_t round;
     const char *error;          // static text of a detached loop's failure
-    PyObject *exception;        // of a failed hook, owned
-    bool failed;
     bool prepared;
     bool ready;                 // a background worker is at work
 

@@ -16,10 +16,7 @@
    shown: work between two acquisitions; none is the worst case.  Source:
    PEP 703; gh-108724 for PyMutex. */
 
-#include "areas.h"
 #include "entries.h"
-#include "loop.h"
-#include "threads.h"
 
 #include <pthread.h>  // pthread_mutex_t
 #include <stdlib.h>   // free

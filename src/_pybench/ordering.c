@@ -22,9 +22,7 @@
    the usual size even where the system would take huge ones by itself.  Not
    shown: NUMA, huge pages, streaming stores. */
 
-#include "areas.h"
 #include "entries.h"
-#include "loop.h"
 
 #include <string.h>    // memcpy, memset
 #include <sys/mman.h>  // mmap
@@ -43,13 +41,8 @@ enum { STRIDE_MOST = 65536 };
 #define ORDERING_BYTES_MAX (INT64_C(1) << 30)
 
 enum pattern {
-    PATTERN_SEQUENTIAL,
-    PATTERN_STRIDED,
-    PATTERN_RANDOM,
-    PATTERN_LINKED,
-    PATTERN_PAGED,
-    PATTERN_CHASED,
-    PATTERN_COLUMN,
+    PATTERN_SEQUENTIAL, PATTERN_STRIDED, PATTERN_RANDOM, PATTERN_LINKED,
+    PATTERN_PAGED, PATTERN_CHASED, PATTERN_COLUMN,
 };
 static const char *const pattern_names[] = {
     "sequential", "strided", "random", "linked",
@@ -200,23 +193,24 @@ ordering_finish(struct pb_worker *worker)
 
 /* ordering_walk */
 
-/* One loop for each access, with the touch of a word as it is written here. */
-#define ORDERING_SEQUENTIAL_LOOP(name, ...)                                   \
+/* A pass over the memory, or the first of `share` parts of it, item by item. */
+#define ORDERING_PASS_LOOP(name, type, share, ...)                            \
     static int name(struct pb_worker *worker, int64_t iterations)             \
     {                                                                         \
         struct ordering_worker *local = worker->local;                        \
+        size_t items = local->words * sizeof(uint64_t) / sizeof(type)         \
+                       / (share);                                             \
         size_t position = local->position;                                    \
         while (iterations > 0) {                                              \
-            int64_t left = (int64_t)(local->words - position);                \
-            int64_t count = Py_MIN(iterations, left);                         \
-            uint64_t *word = local->memory + position;                        \
+            int64_t count = Py_MIN(iterations, (int64_t)(items - position));  \
+            type *item = (type *)(void *)local->memory + position;            \
             PB_LOOP(count, {                                                  \
                 PB_OP(__VA_ARGS__)                                            \
-                word++;                                                       \
+                item++;                                                       \
             });                                                               \
-            pb_keep((uint64_t)(uintptr_t)word);                               \
+            pb_keep((uint64_t)(uintptr_t)item);                               \
             iterations -= count;                                              \
-            position = (position + (size_t)count) % local->words;             \
+            position = (position + (size_t)count) % items;                    \
         }                                                                     \
         local->position = position;                                           \
         return 0;                                                             \
@@ -274,8 +268,9 @@ ordering_finish(struct pb_worker *worker)
 #define READ pb_keep(*word);
 #define WRITE *word = 1; pb_clobber();
 
-ORDERING_SEQUENTIAL_LOOP(ordering_sequential_read_loop, READ)
-ORDERING_SEQUENTIAL_LOOP(ordering_sequential_write_loop, WRITE)
+ORDERING_PASS_LOOP(ordering_sequential_read_loop, uint64_t, 1, pb_keep(*item);)
+ORDERING_PASS_LOOP(ordering_sequential_write_loop, uint64_t, 1,
+                   *item = 1; pb_clobber();)
 ORDERING_STRIDED_LOOP(ordering_strided_read_loop, READ)
 ORDERING_STRIDED_LOOP(ordering_strided_write_loop, WRITE)
 ORDERING_RANDOM_LOOP(ordering_random_read_loop, READ)
@@ -285,7 +280,6 @@ ORDERING_RANDOM_LOOP(ordering_random_write_loop, WRITE)
 #undef READ
 #undef ORDERING_RANDOM_LOOP
 #undef ORDERING_STRIDED_LOOP
-#undef ORDERING_SEQUENTIAL_LOOP
 
 static int
 ordering_link_loop(struct pb_worker *worker, int64_t iterations)
@@ -304,30 +298,6 @@ ordering_link_loop(struct pb_worker *worker, int64_t iterations)
 
 /* ordering_bandwidth */
 
-/* One loop for each transfer of `lines` lines that begin at the worker's
-   memory. */
-#define ORDERING_TRANSFER_LOOP(name, share, ...)                              \
-    static int name(struct pb_worker *worker, int64_t iterations)             \
-    {                                                                         \
-        struct ordering_worker *local = worker->local;                        \
-        size_t lines = local->words / PB_LINE_WORDS / (share);                   \
-        size_t position = local->position;                                    \
-        while (iterations > 0) {                                              \
-            int64_t count = Py_MIN(iterations, (int64_t)(lines - position));  \
-            struct ordering_line *line =                                      \
-                (struct ordering_line *)local->memory + position;             \
-            PB_LOOP(count, {                                                  \
-                PB_OP(__VA_ARGS__)                                            \
-                line++;                                                       \
-            });                                                               \
-            pb_keep((uint64_t)(uintptr_t)line);                               \
-            iterations -= count;                                              \
-            position = (position + (size_t)count) % lines;                    \
-        }                                                                     \
-        local->position = position;                                           \
-        return 0;                                                             \
-    }
-
 static inline void
 ordering_read_line(const struct ordering_line *line)
 {
@@ -345,19 +315,14 @@ ordering_write_line(struct ordering_line *line)
     pb_clobber();
 }
 
-static inline void
-ordering_copy_line(struct ordering_line *to, const struct ordering_line *from)
-{
-    *to = *from;
-    pb_clobber();
-}
+ORDERING_PASS_LOOP(ordering_read_loop, struct ordering_line, 1,
+                   ordering_read_line(item);)
+ORDERING_PASS_LOOP(ordering_write_loop, struct ordering_line, 1,
+                   ordering_write_line(item);)
+ORDERING_PASS_LOOP(ordering_copy_loop, struct ordering_line, 2,
+                   item[items] = *item; pb_clobber();)
 
-ORDERING_TRANSFER_LOOP(ordering_read_loop, 1, ordering_read_line(line);)
-ORDERING_TRANSFER_LOOP(ordering_write_loop, 1, ordering_write_line(line);)
-ORDERING_TRANSFER_LOOP(ordering_copy_loop, 2,
-                       ordering_copy_line(line + lines, line);)
-
-#undef ORDERING_TRANSFER_LOOP
+#undef ORDERING_PASS_LOOP
 
 /* ordering_aligned */
 

@@ -7,11 +7,8 @@
    for their values and counts after the last round.  Both run attached.  The
    plain C control of the latter is counters_increment. */
 
-#include "areas.h"
 #include "entries.h"
-#include "loop.h"
 #include "state.h"
-#include "threads.h"
 
 #include <string.h>  // memcpy
 
@@ -294,8 +291,7 @@ PB_ENTRY(ordering_objects,
     .kernels = objects_kernels, .run = ordering_objects_run)
 
 static const struct pb_kernel neighbours_kernel = {
-    .attached = true,
-    .block = ORDERING_BLOCK,
+    .attached = true, .block = ORDERING_BLOCK,
     .notes = {[NOTE_OFFSET] = "offset_bytes"},
     PB_LOOP_FUNCTION(neighbours_loop),
 };

@@ -5,10 +5,7 @@
    another thread and one back.  No Python.  Each message is checked for its
    payload.  Not shown: a third thread. */
 
-#include "areas.h"
 #include "entries.h"
-#include "loop.h"
-#include "threads.h"
 
 #include <sched.h>      // sched_yield
 #include <stdatomic.h>  // _Atomic, atomic_thread_fence
@@ -191,8 +188,7 @@ PB_ENTRY(ordering_publish,
     .kernels = publish_kernels, .chosen_by = 1)
 
 static const struct pb_kernel message_kernel = {
-    .waits = true,
-    .block = MESSAGE_BLOCK,
+    .waits = true, .block = MESSAGE_BLOCK,
     .local_size = sizeof(struct message_worker),
     PB_LOOP_FUNCTION(message_loop),
 };

@@ -12,11 +12,8 @@
    threads are stopped for two parts of that time and run in the rest of it:
    see pauses_watch.c. */
 
-#include "areas.h"
 #include "clock.h"
 #include "entries.h"
-#include "loop.h"
-#include "threads.h"
 
 #include <pthread.h>
 #include <stdlib.h>  // free
@@ -256,18 +253,15 @@ static PyObject *
 pauses_list(const struct pauses_entry *entries, int64_t count, int64_t first,
             int64_t capacity)
 {
-    PyObject *list = PyList_New((Py_ssize_t)count);
+    PyObject *list = PyList_New(0);
     for (int64_t i = 0; list != NULL && i < count; i++) {
         const struct pauses_entry *entry = &entries[(first + i) % capacity];
-        PyObject *item = Py_BuildValue(
-            "LLLLL", (long long)entry->start_ns, (long long)entry->stop_ns,
-            (long long)entry->generation, (long long)entry->collected,
-            (long long)entry->uncollectable);
-        if (item == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, (Py_ssize_t)i, item);
+        pb_list_add(&list,
+                    Py_BuildValue("LLLLL", (long long)entry->start_ns,
+                                  (long long)entry->stop_ns,
+                                  (long long)entry->generation,
+                                  (long long)entry->collected,
+                                  (long long)entry->uncollectable));
     }
     return list;
 }
@@ -299,16 +293,12 @@ pauses_recorded(PyObject *Py_UNUSED(module), PyObject *recorder)
     memcpy(copy, ring->entries, (size_t)count * sizeof(*copy));
     pthread_mutex_unlock(&ring->lock);
 
-    PyObject *answer = NULL;
     PyObject *list =
         pauses_list(copy, count, written - count, ring->capacity);
-    if (list != NULL) {
-        answer = Py_BuildValue("{s:O,s:L}", "pauses", list, "lost",
-                               (long long)(written - count));
-        Py_DECREF(list);
-    }
     free(copy);
-    return answer;
+    return list == NULL ? NULL
+                        : Py_BuildValue("{s:N,s:L}", "pauses", list, "lost",
+                                        (long long)(written - count));
 }
 
 /* ---- the kernel ---- */
@@ -388,11 +378,9 @@ pauses_record_loop(struct pb_worker *worker, int64_t iterations)
 }
 
 static const struct pb_kernel record_kernel = {
-    .attached = true,
-    .block = PAUSES_BLOCK,
+    .attached = true, .block = PAUSES_BLOCK,
     .local_size = sizeof(struct pauses_worker),
-    .prepare = pauses_record_prepare,
-    PB_LOOP_FUNCTION(pauses_record_loop),
+    .prepare = pauses_record_prepare, PB_LOOP_FUNCTION(pauses_record_loop),
 };
 
 PB_ENTRY(pauses_record,

@@ -20,7 +20,7 @@
 #include "state.h"
 #include "threads.h"
 
-#include <pthread.h>
+#include <sched.h>  // sched_yield
 #include <stdatomic.h>
 #include <stdlib.h>  // free
 #include <string.h>  // strerror
@@ -44,27 +44,14 @@ struct victim {
     int64_t threshold_ns;
     bool naps;  // the GIL is on
 
-    /* From here on written by both threads, on lines of their own. */
+    /* Written by the caller, and by the thread, on lines of their own; the rest
+       is the thread's own until it has been joined. */
     _Alignas(PB_ALIGNMENT) atomic_bool stop;
-
-    /* `lock` guards `ready` until the function is called; the rest is the
-       thread's own until it has been joined. */
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool ready;
+    atomic_bool ready;
     const char *error;  // static text
     int64_t count;      // gaps, also those without room
     int64_t looks;
 };
-
-static void
-victim_ready(struct victim *victim)
-{
-    pthread_mutex_lock(&victim->lock);
-    victim->ready = true;
-    pthread_cond_signal(&victim->changed);
-    pthread_mutex_unlock(&victim->lock);
-}
 
 /* Lets others have their way between two readings; false when it failed. */
 static bool
@@ -92,11 +79,11 @@ victim_run(void *argument)
     PyThreadState *tstate = PyThreadState_New(victim->interpreter);
     if (tstate == NULL) {
         victim->error = "no memory for a thread state";
-        victim_ready(victim);
+        atomic_store(&victim->ready, true);
         return NULL;
     }
     PyEval_RestoreThread(tstate);
-    victim_ready(victim);
+    atomic_store(&victim->ready, true);
     int64_t waits = pb_thread_switches(true);
     int64_t last_ns = pb_clock_ns();
     while (!atomic_load_explicit(&victim->stop, memory_order_relaxed)) {
@@ -142,11 +129,9 @@ victim_watch(struct victim *victim, PyObject *function)
         return NULL;
     }
     Py_BEGIN_ALLOW_THREADS
-    pthread_mutex_lock(&victim->lock);
-    while (!victim->ready) {
-        pthread_cond_wait(&victim->changed, &victim->lock);
+    while (!atomic_load(&victim->ready)) {
+        sched_yield();
     }
-    pthread_mutex_unlock(&victim->lock);
     Py_END_ALLOW_THREADS
 
     PyObject *result = PyObject_CallNoArgs(function);
@@ -176,17 +161,12 @@ victim_watch(struct victim *victim, PyObject *function)
 static PyObject *
 victim_gaps(const struct victim *victim, int64_t kept)
 {
-    PyObject *list = PyList_New((Py_ssize_t)kept);
+    PyObject *list = PyList_New(0);
     for (int64_t i = 0; list != NULL && i < kept; i++) {
-        PyObject *item =
-            Py_BuildValue("LLL", (long long)victim->gaps[i].start_ns,
-                          (long long)victim->gaps[i].stop_ns,
-                          (long long)victim->gaps[i].waits);
-        if (item == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, (Py_ssize_t)i, item);
+        const struct gap *gap = &victim->gaps[i];
+        pb_list_add(&list, Py_BuildValue("LLL", (long long)gap->start_ns,
+                                         (long long)gap->stop_ns,
+                                         (long long)gap->waits));
     }
     return list;
 }
@@ -216,7 +196,7 @@ pauses_watch(PyObject *module, PyObject *args, PyObject *kwargs)
         "capacity", .least = 1, .most = 10000000, .otherwise = 100000};
     static char *names[] = {"", "threshold_ns", "capacity", NULL};
     PyObject *function, *given_threshold = NULL, *given_capacity = NULL;
-    PyObject *result = NULL, *gaps = NULL, *answer = NULL;
+    PyObject *result, *answer = NULL;
     struct victim victim = {.interpreter = PyInterpreterState_Get(),
                             .safepoint = pb_get_state(module)->safepoint};
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$OO:pauses_watch", names,
@@ -245,24 +225,17 @@ pauses_watch(PyObject *module, PyObject *args, PyObject *kwargs)
     if (victim.gaps == NULL) {
         return NULL;
     }
-    pthread_mutex_init(&victim.lock, NULL);
-    pthread_cond_init(&victim.changed, NULL);
     result = victim_watch(&victim, function);
-    if (result != NULL) {
-        int64_t kept = Py_MIN(victim.count, victim.capacity);
-        gaps = victim_gaps(&victim, kept);
-        if (gaps != NULL) {
-            answer = Py_BuildValue(
-                "{s:O,s:O,s:L,s:L,s:O}", "result", result, "gaps", gaps,
-                "lost", (long long)(victim.count - kept), "looks",
-                (long long)victim.looks, "naps",
-                victim.naps ? Py_True : Py_False);
-        }
+    int64_t kept = Py_MIN(victim.count, victim.capacity);
+    PyObject *gaps = result == NULL ? NULL : victim_gaps(&victim, kept);
+    if (gaps != NULL) {
+        answer = Py_BuildValue(
+            "{s:O,s:N,s:L,s:L,s:O}", "result", result, "gaps", gaps, "lost",
+            (long long)(victim.count - kept), "looks",
+            (long long)victim.looks, "naps",
+            victim.naps ? Py_True : Py_False);
     }
-    Py_XDECREF(gaps);
     Py_XDECREF(result);
-    pthread_cond_destroy(&victim.changed);
-    pthread_mutex_destroy(&victim.lock);
     free(victim.gaps);
     return answer;
 }

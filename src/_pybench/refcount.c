@@ -19,10 +19,7 @@
    Not shown: the last decref (see churn) and deferred reference counts, which
    concern the interpreter's stack and not Py_INCREF. */
 
-#include "areas.h"
 #include "entries.h"
-#include "loop.h"
-#include "threads.h"
 
 /* Objects of the strided and chained forms: at 32 bytes and up they fill a
    few KiB, well inside L1, and no store is near enough to be renamed. */

@@ -254,15 +254,10 @@ pb_results(PyObject *module, const struct pb_plan *plan,
            const struct pb_conditions *during)
 {
     const struct pb_state *state = pb_get_state(module);
-    PyObject *results = PyList_New(plan->rounds);
+    PyObject *results = PyList_New(0);
     for (int64_t i = 0; results != NULL && i < plan->rounds; i++) {
         struct round round = {.plan = plan, .samples = samples, .index = i};
-        PyObject *result = round_result(state, &round, during);
-        if (result == NULL) {
-            Py_CLEAR(results);
-            break;
-        }
-        PyList_SET_ITEM(results, i, result);
+        pb_list_add(&results, round_result(state, &round, during));
     }
     return results;
 }

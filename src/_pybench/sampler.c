@@ -99,15 +99,9 @@ struct sampler_places {
 
 /* What became of a call; all but SAMPLER_WELL raise. */
 enum sampler_status {
-    SAMPLER_WELL,
-    SAMPLER_INHERITED,
-    SAMPLER_STARTED,
-    SAMPLER_NOT_STARTED,
-    SAMPLER_SIGNAL_TAKEN,
-    SAMPLER_NO_SIGNAL,
-    SAMPLER_TOO_MANY,
-    SAMPLER_NO_TIMER,
-    SAMPLER_NO_MEMORY,
+    SAMPLER_WELL, SAMPLER_INHERITED, SAMPLER_STARTED, SAMPLER_NOT_STARTED,
+    SAMPLER_SIGNAL_TAKEN, SAMPLER_NO_SIGNAL, SAMPLER_TOO_MANY,
+    SAMPLER_NO_TIMER, SAMPLER_NO_MEMORY,
 };
 static const char *const sampler_messages[] = {
     [SAMPLER_INHERITED] = "the sampler was started before a fork, in the "
@@ -962,19 +956,16 @@ sampler_leave(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 static PyObject *
 sampler_list(const struct sampler_taken *taken)
 {
-    PyObject *list = PyList_New((Py_ssize_t)taken->count);
+    PyObject *list = PyList_New(0);
     for (int64_t i = 0; list != NULL && i < taken->count; i++) {
         const struct sampler_sample *sample = &taken->samples[i];
-        PyObject *entry = Py_BuildValue(
-            "(iLKLiiO)", sample->thread, (long long)sample->weight,
-            (unsigned long long)sample->code, (long long)sample->offset,
-            sample->opcode, sample->place,
-            sample->entering ? Py_True : Py_False);
-        if (entry == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, (Py_ssize_t)i, entry);
+        pb_list_add(&list,
+                    Py_BuildValue("(iLKLiiO)", sample->thread,
+                                  (long long)sample->weight,
+                                  (unsigned long long)sample->code,
+                                  (long long)sample->offset, sample->opcode,
+                                  sample->place,
+                                  sample->entering ? Py_True : Py_False));
     }
     return list;
 }

@@ -10,10 +10,7 @@
    Not shown: work inside (see the rows in Python), and what passes between
    interpreters.  Source: PEP 684 (a GIL each, 3.12), PEP 734. */
 
-#include "areas.h"
 #include "entries.h"
-#include "loop.h"
-#include "threads.h"
 
 /* One interpreter takes milliseconds: look after each.  A switch takes 20 to
    500 ns: 40 us to 1 ms between two looks. */
@@ -134,8 +131,7 @@ static const struct pb_kernel create_kernel = {
     PB_LOOP_FUNCTION(subinterpreters_create_loop),
 };
 static const struct pb_kernel switch_kernel = {
-    .attached = true,
-    .block = SWITCH_BLOCK,
+    .attached = true, .block = SWITCH_BLOCK,
     .local_size = sizeof(struct subinterpreters_worker),
     .prepare = subinterpreters_switch_prepare,
     PB_LOOP_FUNCTION(subinterpreters_switch_loop),

@@ -70,7 +70,10 @@ struct pb_run {
        else is published through it. */
     _Alignas(PB_ALIGNMENT) atomic_bool stop;
 
-    /* The start line.  `lock` guards arrived and generation. */
+    /* The first failure: an exception, owned, or the worker that has a text.
+       `lock` guards both, and arrived and generation of the start line. */
+    PyObject *exception;
+    const struct pb_worker *failed;
     _Alignas(PB_ALIGNMENT) pthread_mutex_t lock;
     pthread_cond_t gate;
     int arrived;
@@ -269,13 +272,22 @@ threads_current_cpu(void)
 #endif
 }
 
+/* Ends the call because of the exception that is set, if attached, or of the
+   worker's text; the first failure of all counts. */
 static void
-threads_stop(struct pb_run *run)
+threads_fail(struct pb_run *run, const struct pb_worker *worker, bool attached)
 {
+    PyObject *exception = attached ? pb_take_exception() : NULL;
     pthread_mutex_lock(&run->lock);
+    if (run->exception == NULL && run->failed == NULL) {
+        run->failed = worker;
+        run->exception = exception;
+        exception = NULL;
+    }
     atomic_store_explicit(&run->stop, true, memory_order_relaxed);
     pthread_cond_broadcast(&run->gate);
     pthread_mutex_unlock(&run->lock);
+    Py_XDECREF(exception);
 }
 
 /* Waits until all measured workers are here and sets off with them; false
@@ -327,18 +339,6 @@ threads_start_line(struct pb_worker *worker)
     return true;
 }
 
-/* Takes the exception that is set (the worker is attached) or the static
-   text, and ends the call. */
-static void
-threads_fail(struct pb_worker *worker, bool attached)
-{
-    worker->failed = true;
-    if (attached && worker->exception == NULL) {
-        worker->exception = pb_take_exception();
-    }
-    threads_stop(worker->run);
-}
-
 /* Runs a hook attached; 0 or -1. */
 static int
 threads_hook(struct pb_worker *worker, int (*hook)(struct pb_worker *))
@@ -349,7 +349,7 @@ threads_hook(struct pb_worker *worker, int (*hook)(struct pb_worker *))
     PyEval_RestoreThread(worker->tstate);
     int status = hook(worker);
     if (status < 0) {
-        threads_fail(worker, true);
+        threads_fail(worker->run, worker, true);
     }
     (void)PyEval_SaveThread();
     return status;
@@ -429,7 +429,7 @@ threads_round(struct pb_worker *worker)
         switches < 0 ? -1 : pb_thread_switches(false) - switches;
     sample->wall_ns = sample->stop_ns - sample->start_ns - sample->excluded_ns;
     if (status < 0) {
-        threads_fail(worker, kernel->attached);
+        threads_fail(worker->run, worker, kernel->attached);
     }
     if (kernel->attached) {
         (void)PyEval_SaveThread();
@@ -467,7 +467,7 @@ threads_worker(void *argument)
         worker->tstate = PyThreadState_New(run->interpreter);
         if (worker->tstate == NULL) {
             worker->error = "no memory for a thread state";
-            threads_fail(worker, false);
+            threads_fail(run, worker, false);
             goto end;
         }
     }
@@ -515,102 +515,54 @@ pb_background_ready(struct pb_worker *worker)
 
 /* Waits, detached, until `ended` workers have ended (or, with `ready` not
    zero, that many background workers are at work), and looks for signals
-   meanwhile.  Returns 0, or -1 with an exception set after having told the
-   workers to stop; they have ended then too, unless `ready` was given. */
-static int
+   meanwhile.  After an exception all workers stop; with `ready` it does not wait
+   for their end. */
+static void
 threads_wait(struct pb_run *run, size_t ended, int ready)
 {
-    int status = 0;
+    bool failed = false;
     int64_t looked_ns = pb_clock_ns();
     PyThreadState *tstate = PyEval_SaveThread();
     pthread_mutex_lock(&run->done_lock);
-    while (run->ended < ended
+    while (run->ended < ended && !(failed && ready != 0)
            && (ready == 0 || run->background_ready < ready)) {
         pb_condition_wait(&run->done, &run->done_lock, SIGNAL_NS);
-        if (status == 0 && pb_clock_ns() - looked_ns >= SIGNAL_NS) {
+        if (!failed && pb_clock_ns() - looked_ns >= SIGNAL_NS) {
             pthread_mutex_unlock(&run->done_lock);
             PyEval_RestoreThread(tstate);
-            status = PyErr_CheckSignals();
+            if (PyErr_CheckSignals() < 0) {
+                failed = true;
+                threads_fail(run, NULL, true);
+            }
             tstate = PyEval_SaveThread();
             looked_ns = pb_clock_ns();
-            if (status < 0) {
-                threads_stop(run);
-            }
             pthread_mutex_lock(&run->done_lock);
-            if (status < 0 && ready != 0) {
-                break;
-            }
         }
     }
     pthread_mutex_unlock(&run->done_lock);
     PyEval_RestoreThread(tstate);
-    return status;
 }
 
-/* Starts the workers from `first` up to `last`; returns how many of all run
-   now, with an exception set when that is not `last`. */
+/* Starts the workers from `first` up to `last`; returns behind which of them it
+   came, the call failing where that is not `last`. */
 static size_t
 threads_start(struct pb_run *run, size_t first, size_t last)
 {
-    int failure = 0;
-    size_t started = first;
-    while (started < last) {
-        struct pb_worker *worker = &run->workers[started];
-        failure = pb_thread_start(&worker->thread, threads_worker, worker);
+    size_t i = first;
+    for (; i < last; i++) {
+        struct pb_worker *worker = &run->workers[i];
+        int failure = pb_thread_start(&worker->thread, threads_worker, worker);
         if (failure != 0) {
+            PyErr_Format(PyExc_RuntimeError,
+                         "worker thread %zu of %zu could not start: %s; ask "
+                         "for fewer threads or raise the limit on processes "
+                         "(ulimit -u)",
+                         i + 1, run->worker_count, strerror(failure));
+            threads_fail(run, NULL, true);
             break;
         }
-        started++;
     }
-    if (failure != 0) {
-        threads_stop(run);
-        PyErr_Format(PyExc_RuntimeError,
-                     "worker thread %zu of %zu could not start: %s; ask for "
-                     "fewer threads or raise the limit on processes "
-                     "(ulimit -u)",
-                     started + 1, run->worker_count, strerror(failure));
-    }
-    return started;
-}
-
-/* Puts the first failed worker's exception in place, unless one is set. */
-static int
-threads_raise(struct pb_run *run, int status)
-{
-    for (size_t i = 0; i < run->worker_count; i++) {
-        struct pb_worker *worker = &run->workers[i];
-        if (worker->failed && status == 0) {
-            status = -1;
-            if (worker->exception != NULL) {
-                pb_set_exception(worker->exception);
-                worker->exception = NULL;
-            }
-            else {
-                PyErr_Format(PyExc_RuntimeError, "%s, worker %d: %s",
-                             run->plan->name, worker->index,
-                             worker->error != NULL ? worker->error
-                                                   : "failed without a word");
-            }
-        }
-        Py_CLEAR(worker->exception);
-    }
-    return status;
-}
-
-/* threads_wait() without `ready`; the first exception of all goes to
-   *exception, a further one is dropped. */
-static void
-threads_wait_keep(struct pb_run *run, size_t ended, PyObject **exception)
-{
-    if (threads_wait(run, ended, 0) < 0) {
-        PyObject *raised = pb_take_exception();
-        if (*exception == NULL) {
-            *exception = raised;
-        }
-        else {
-            Py_XDECREF(raised);
-        }
-    }
+    return i;
 }
 
 /* Starts, watches and joins; 0, or -1 with an exception set. */
@@ -618,47 +570,42 @@ static int
 threads_execute(struct pb_run *run)
 {
     size_t measured = (size_t)run->plan->threads;
-    size_t background = (size_t)run->plan->background;
-    int status = 0;
+    size_t measured_end = 0;
 
     /* Background workers lie behind the measured ones, but start first. */
     size_t background_end = threads_start(run, measured, run->worker_count);
-    size_t measured_end = 0;
-    if (background_end != run->worker_count) {
-        status = -1;
-    }
-    else if (background > 0) {
-        status = threads_wait(run, run->worker_count, (int)background);
-    }
-    if (status == 0) {
-        measured_end = threads_start(run, 0, measured);
-        if (measured_end != measured) {
-            status = -1;
+    if (background_end == run->worker_count) {
+        if (run->plan->background > 0) {
+            threads_wait(run, run->worker_count, run->plan->background);
+        }
+        if (!atomic_load_explicit(&run->stop, memory_order_relaxed)) {
+            measured_end = threads_start(run, 0, measured);
         }
     }
-
-    PyObject *exception = status < 0 ? pb_take_exception() : NULL;
-    size_t started = measured_end + (background_end - measured);
-    if (measured_end > 0 && background > 0) {
-        /* The measured ones first: the background lasts as long as they do
-           and ends only when told to. */
-        threads_wait_keep(run, measured_end, &exception);
-    }
+    /* The measured ones first: the background lasts as long as they do and ends
+       only when told to. */
+    threads_wait(run, measured_end, 0);
     atomic_store_explicit(&run->background_over, true, memory_order_relaxed);
-    threads_wait_keep(run, started, &exception);
+    threads_wait(run, measured_end + (background_end - measured), 0);
     Py_BEGIN_ALLOW_THREADS
-    for (size_t i = 0; i < measured_end; i++) {
-        pthread_join(run->workers[i].thread, NULL);
-    }
-    for (size_t i = measured; i < background_end; i++) {
-        pthread_join(run->workers[i].thread, NULL);
+    for (size_t i = 0; i < background_end; i++) {
+        if (i < measured_end || i >= measured) {
+            pthread_join(run->workers[i].thread, NULL);
+        }
     }
     Py_END_ALLOW_THREADS
-    if (exception != NULL) {
-        pb_set_exception(exception);
-        status = -1;
+    if (run->exception != NULL) {
+        pb_set_exception(run->exception);
+        return -1;
     }
-    return threads_raise(run, status);
+    if (run->failed != NULL) {
+        const char *error = run->failed->error;
+        PyErr_Format(PyExc_RuntimeError, "%s, worker %d: %s", run->plan->name,
+                     run->failed->index,
+                     error != NULL ? error : "failed without a word");
+        return -1;
+    }
+    return 0;
 }
 
 /* Fills what the workers are given; 0, or -1 with an exception set. */

@@ -11,10 +11,7 @@
    can run ahead of; after lmbench's lat_mem_rd (McVoy, Staelin: lmbench, USENIX
    1996).  Not shown: store bandwidth, NUMA, huge pages. */
 
-#include "areas.h"
 #include "entries.h"
-#include "loop.h"
-#include "threads.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>       // free, posix_memalign
