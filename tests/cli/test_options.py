@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from pybench import interpreters
 from pybench.cli import make_parser, options
 from pybench.cli.options import Parser
-from pybench.cli.status import USAGE
+from pybench.cli.status import USAGE, UsageError
 
 pytestmark = pytest.mark.once
 
@@ -162,3 +163,19 @@ def test_whole_numbers_have_bounds() -> None:
             size(text)
     with pytest.raises(argparse.ArgumentTypeError, match="number from 2 on"):
         options.whole(2)("1")
+
+
+def test_interpreter_that_is_not_there_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For all commands; one of ``--python`` is named after it."""
+
+    def refuse(_: object) -> None:
+        raise interpreters.RequestError("'9.9' is no interpreter")
+
+    monkeypatch.setattr(interpreters, "resolve", refuse)
+
+    with pytest.raises(UsageError, match=r"^'9\.9' is no interpreter"):
+        options.find_interpreters(["9.9"])
+    with pytest.raises(UsageError, match=r"^--python '9\.9' is no interpreter"):
+        options.find_interpreter("9.9")

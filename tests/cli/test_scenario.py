@@ -189,7 +189,6 @@ def test_ctrl_c_ends_a_comparison_with_its_pairs(tmp_path: Path) -> None:
             ("--compare", "threads", "processes", "--python=3.11", "--python=3.12"),
             "compare either two modes",
         ),
-        (("--python=9.9",), "'9.9' is no interpreter"),
         (("--workers=0",), "--workers must be at least 1, not 0"),
         (("--json=no/such/out.json",), "there is no folder no/such"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.output import add_json, write_record
+from pybench.cli.output import add_json, print_lines, write_record
 from pybench.cli.status import NO_VERDICT, OK
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def doctor(options: argparse.Namespace) -> int:
     status = OK if report.fit else NO_VERDICT
     saved = write_record(asdict(report), options.json)
     if options.json != "-":
-        print("\n".join(lines(findings)))
+        print_lines(lines(findings))
     return max(status, saved)
 
 

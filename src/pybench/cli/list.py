@@ -1,7 +1,6 @@
 """``pybench list``: which benchmarks there are, what they need, other names of them."""
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pybench.cli.options import add_suite, check_suite
+from pybench.cli.output import print_lines, write_record
 from pybench.cli.status import OK, UsageError
 
 if TYPE_CHECKING:
@@ -29,10 +30,7 @@ def add_list(subcommands: Any) -> None:
         help="category/area/operation or the beginning of that, or another name; each "
         "part may be a glob",
     )  # fmt: skip
-    parser.add_argument(
-        "--suite", metavar="PATH", type=Path, default=Path("benchmarks"),
-        help="where the benchmarks are (default: ./benchmarks)",
-    )  # fmt: skip
+    add_suite(parser)
     parser.add_argument("--json", action="store_true", help="as JSON, with all facts")
     parser.set_defaults(command=list_benchmarks)
 
@@ -41,20 +39,15 @@ def list_benchmarks(options: argparse.Namespace) -> int:
     """List them."""
     from pybench.comparison.suite_rows import ListingError, list_rows
 
-    if not options.suite.exists():
-        raise UsageError(
-            f"no benchmarks at {options.suite.absolute()}; run this in a checkout, or "
-            "say where they are: --suite PATH"
-        )
+    check_suite(options.suite)
     words = [f"--pybench-select={selector}" for selector in options.benchmarks]
     try:
         listed = list_rows(Path(sys.executable), options.suite, words)
     except ListingError as error:
         raise UsageError(str(error)) from None
     if options.json:
-        print(json.dumps(asdict(listed), indent=1))
-    else:
-        print("\n".join(lines_of(listed)))
+        return write_record(asdict(listed), "-")
+    print_lines(lines_of(listed))
     return OK
 
 

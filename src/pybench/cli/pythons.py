@@ -1,11 +1,12 @@
 """``pybench pythons``: which interpreters are here, and what each of them is."""
 
+from __future__ import annotations
+
 import argparse
-import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from pybench.cli.output import write_record
 from pybench.cli.status import OK
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ def pythons(options: argparse.Namespace) -> int:
     search = find()
     if options.json:
         facts = [
-            {**asdict(one), "path": str(one.path), "prefix": str(one.prefix)}
-            for one in search.interpreters
+            {**asdict(python), "path": str(python.path), "prefix": str(python.prefix)}
+            for python in search.interpreters
         ]
-        print(json.dumps(facts, indent=1))
-        return OK
+        return write_record(facts, "-")
     if not search.interpreters:
-        print(f"no CPython that pybench supports; looked in {places(search.looked_in)}")
+        places = ", ".join(search.looked_in)
+        print(f"no CPython that pybench supports; looked in {places}")
     for interpreter in search.interpreters:
         print(describe(interpreter))
     for interpreter in search.unsupported:
@@ -48,29 +49,20 @@ def pythons(options: argparse.Namespace) -> int:
     return OK
 
 
-def places(looked_in: Sequence[str]) -> str:
-    """Join the places."""
-    return ", ".join(looked_in)
-
-
-def describe(interpreter: "Interpreter") -> str:
+def describe(interpreter: Interpreter) -> str:
     """Put one interpreter in one line."""
-    build = "free-threaded" if interpreter.free_threaded else "GIL"
-    gil = "GIL on" if interpreter.gil_enabled else "GIL off"
-    build += f", {gil}" if interpreter.free_threaded else ""
-    flags = " ".join(flags_of(interpreter)) or "-"
+    build = "GIL"
+    if interpreter.free_threaded:
+        gil = "GIL on" if interpreter.gil_enabled else "GIL off"
+        build = f"free-threaded, {gil}"
+    special = {
+        "PGO": interpreter.pgo,
+        "LTO": interpreter.lto,
+        "debug": interpreter.debug,
+        "JIT": interpreter.jit,
+    }
+    flags = " ".join(name for name, there in special.items() if there) or "-"
     return (
         f"{interpreter.label:<10} {build:<22} {flags:<8} "
         f"{interpreter.soabi:<30} {interpreter.path}"
     )
-
-
-def flags_of(interpreter: "Interpreter") -> list[str]:
-    """Name what was special about its build."""
-    names = {
-        "PGO": interpreter.pgo,
-        "LTO": interpreter.lto,
-        "debug": interpreter.debug,
-        "JIT": bool(interpreter.jit),
-    }
-    return [name for name, there in names.items() if there]
