@@ -42,19 +42,10 @@ class Search:
 
 
 def find(environ: Mapping[str, str] | None = None) -> Search:
-    """Find and probe the interpreters of this machine.
+    """Find and probe the interpreters of this machine, or of another `environ`.
 
-    Parameters
-    ----------
-    environ : mapping of str to str, optional
-        Stands in for ``os.environ``: ``PATH``, ``PYENV_ROOT``, ``HOME`` and
-        ``PYBENCH_PYTHONS`` (paths separated as in PATH) are read from it.
-
-    Returns
-    -------
-    Search
-        Supported interpreters, oldest kind first and each build once: the one
-        the user named wins, then the first found.
+    They come oldest kind first and each build once: the one that the user named in
+    ``PYBENCH_PYTHONS`` (separated as in PATH) wins, then the first found.
     """
     ours = environ is None
     environ = os.environ if environ is None else environ

@@ -25,6 +25,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
 from pybench import children
 from pybench.interpreters.packages import PackagesError, read_packages
 from pybench.interpreters.probe import Interpreter
@@ -43,44 +47,31 @@ _DISTRIBUTION = "pybench-native"
 START = ("-P", "-m", "pybench.target.programs.start_pytest")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """The versions of a package that sessions run with: `least` to below `below`."""
-
-    name: str
-    least: tuple[int, ...]
-    below: tuple[int, ...]
-
-    @property
-    def requirement(self) -> str:
-        """The range as pip reads it."""
-        return f"{self.name}>={_dotted(self.least)},<{_dotted(self.below)}"
-
-    def holds(self, version: str) -> bool:
-        """Tell whether a version lies in it; one of another form does not."""
-        numbers = re.match(r"\d+(\.\d+)*", version)
-        if numbers is None:
-            return False
-        found = tuple(int(number) for number in numbers[0].split("."))
-        return self.least <= found < self.below
-
-
 # What interpreters with packages of their own may have. Measured with the least and the
 # newest of pytest and pytest-benchmark, on 3.11 and 3.14t; of pluggy, 1.2 is the first
 # with the kind of hooks that the plugin has.
 SUPPORTED_PACKAGES = (
-    Range(name="pytest", least=(7, 4), below=(10,)),
-    Range(name="pytest-benchmark", least=(4, 0), below=(6,)),
-    Range(name="pluggy", least=(1, 2), below=(2,)),
+    Requirement("pytest>=7.4,<10"),
+    Requirement("pytest-benchmark>=4.0,<6"),
+    Requirement("pluggy>=1.2,<2"),
 )
-
-
 # What `pybench run` needs: its table is pytest-benchmark's own, with options that older
 # ones lack. Measured with the least of both.
 MEASURED_PACKAGES = (
-    Range(name="pytest", least=(8, 1), below=(10,)),
-    Range(name="pytest-benchmark", least=(5, 3, 1), below=(6,)),
+    Requirement("pytest>=8.1,<10"),
+    Requirement("pytest-benchmark>=5.3.1,<6"),
 )
+
+
+def holds(requirement: Requirement, version: str) -> bool:
+    """Tell whether a version will do; one of another form than PEP 440's does not.
+
+    A pre-release counts as its release: a checkout of 9.0 calls itself 9.0.0.dev3.
+    """
+    try:
+        return Version(version).base_version in requirement.specifier
+    except InvalidVersion:
+        return False
 
 
 class PrepareError(Exception):
@@ -218,7 +209,7 @@ def _fill(
         f"{interpreter.label}: installing pybench"
         + (f" and {', '.join(words)}" if words else ""),
     )
-    asked = {_normal(name) for name in _requested(folder)} - {_DISTRIBUTION}
+    asked = {canonicalize_name(name) for name in _requested(folder)} - {_DISTRIBUTION}
     # Used where there is a wheel, compiled nowhere.
     with contextlib.suppress(PrepareError):
         making.run([*install, "--only-binary", ":all:", "psutil>=6"], "psutil")
@@ -247,10 +238,6 @@ for one in metadata.distributions():
 print("\npybench-packages " + json.dumps(found))
 """
 _MARK = "pybench-packages "
-# The versions that pip takes in a list of constraints; another it would refuse whole.
-_VERSION = re.compile(
-    r"v?(\d+!)?\d+(\.\d+)*((a|b|c|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9.]+)?"
-)
 
 
 def _packages_of(interpreter: Interpreter) -> dict[str, str]:
@@ -272,7 +259,7 @@ def _is_virtual(interpreter: Interpreter) -> bool:
 
 def _refuse_unsupported(interpreter: Interpreter, has: Mapping[str, str]) -> None:
     """Raise `PrepareError` where it has a pytest that sessions do not run with."""
-    if all(r.holds(has[r.name]) for r in SUPPORTED_PACKAGES if r.name in has):
+    if all(holds(r, has[r.name]) for r in SUPPORTED_PACKAGES if r.name in has):
         return
     there, wanted = _versions(has, SUPPORTED_PACKAGES)
     raise PrepareError(
@@ -297,7 +284,7 @@ def refuse_to_run(interpreter: Interpreter, beside: Mapping[str, str]) -> None:
         With the versions there and those that are needed.
     """
     has = {**beside, **_packages_of(interpreter)}
-    if all(r.holds(has.get(r.name, "")) for r in MEASURED_PACKAGES):
+    if all(holds(r, has.get(r.name, "")) for r in MEASURED_PACKAGES):
         return
     there, wanted = _versions(has, MEASURED_PACKAGES)
     raise PrepareError(
@@ -306,12 +293,12 @@ def refuse_to_run(interpreter: Interpreter, beside: Mapping[str, str]) -> None:
     )
 
 
-def _versions(has: Mapping[str, str], ranges: Sequence[Range]) -> tuple[str, str]:
+def _versions(has: Mapping[str, str], needed: Sequence[Requirement]) -> tuple[str, str]:
     """Return which versions there are, and which are wanted, in words."""
     there = ", ".join(
-        f"{r.name} {has[r.name]}" if r.name in has else f"no {r.name}" for r in ranges
+        f"{r.name} {has[r.name]}" if r.name in has else f"no {r.name}" for r in needed
     )
-    return there, " ".join(f"'{r.requirement}'" for r in ranges)
+    return there, " ".join(f"'{r}'" for r in needed)
 
 
 def _put_beside(
@@ -335,17 +322,20 @@ def _put_beside(
         pip, interpreter, words, f"{label}: finding {', '.join(words)}"
     )
     making.install(pip, interpreter, asked, "with", f"{label}: installing")
-    seen = {**has, **{_normal(one.name): one.version for one in asked}}
+    seen: dict[str, str] = {
+        **has,
+        **{canonicalize_name(p.name): p.version for p in asked},
+    }
     constraints = folder / "constraints.txt"
     # Whatever it has is kept: pip finds what fits to it, or says what does not.
     constraints.write_text(
         "".join(
             f"{name}=={version}\n"
             for name, version in sorted(seen.items())
-            if _VERSION.fullmatch(version)
+            if _is_version(version)
         )
     )
-    needs = [r.requirement for r in SUPPORTED_PACKAGES]
+    needs = [str(r) for r in SUPPORTED_PACKAGES]
     line = ["-c", str(constraints), *needs]
     step = f"{label}: finding the pytest that goes with what it has"
     try:
@@ -357,8 +347,12 @@ def _put_beside(
     making.install(pip, interpreter, lacks, "beside", f"{label}: installing")
     shutil.unpack_archive(wheel, folder / "ours", "zip")
     return {
-        "asked": sorted(_normal(one.name) for one in asked if one.is_requested),
-        "beside": {_normal(one.name): one.version for one in lacks},
+        "asked": sorted(
+            canonicalize_name(one.name) for one in asked if one.is_requested
+        ),
+        "beside": {
+            canonicalize_name(package.name): package.version for package in lacks
+        },
     }
 
 
@@ -585,12 +579,13 @@ def _reasons(output: str) -> str:
     return "\n".join(f"    {line[:200]}" for line in shown)
 
 
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _dotted(numbers: Sequence[int]) -> str:
-    return ".".join(str(number) for number in numbers)
+def _is_version(text: str) -> bool:
+    """Tell a version that pip takes as a constraint; a list with others it refuses."""
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
 
 
 def _short(interpreter: Interpreter) -> str:

@@ -46,17 +46,10 @@ print("pybench-probe " + json.dumps({
 }))
 """
 _MARK = "pybench-probe "
-_KINDS: dict[str, tuple[type, ...]] = {
-    "implementation": (str,),
-    "version": (str,),
-    "soabi": (str,),
-    "prefix": (str,),
-    "free_threaded": (bool,),
-    "gil_enabled": (bool,),
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("implementation", "version", "soabi", "prefix"), (str,)),
+    **dict.fromkeys(("free_threaded", "gil_enabled", "pgo", "lto", "debug"), (bool,)),
     "jit": (bool, type(None)),
-    "pgo": (bool,),
-    "lto": (bool,),
-    "debug": (bool,),
 }
 # A cold start from a slow disk takes a few seconds; a program that waits for
 # input or opens a window never answers.
@@ -109,33 +102,21 @@ class Interpreter:
 def probe(path: str | os.PathLike[str], *, timeout_s: float = TIMEOUT_S) -> Interpreter:
     """Ask one interpreter what it is.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The executable. It is run as it stands: a virtual environment's link is
-        not followed, since following it would leave the environment.
-    timeout_s : float
-        Seconds after which a silent program counts as hanging.
-
-    Returns
-    -------
-    Interpreter
-        Its own description, with ``path`` made absolute.
-
     Raises
     ------
     ProbeError
-        When the path is missing, is not an executable file, is not Python, does
-        not answer in time, or answers something else.
+        If the path is missing, is not an executable file, is not Python, does not
+        answer in time, or answers something else.
     """
-    # Path.absolute, not resolve: see above.
+    # Not resolved: to follow a virtual environment's link is to leave it.
     executable = Path(path).absolute()
-    if not executable.exists():
-        raise ProbeError(f"{executable}: no such file")
-    if not executable.is_file():
-        raise ProbeError(f"{executable}: not a file")
-    if not os.access(executable, os.X_OK):
-        raise ProbeError(f"{executable}: not executable")
+    for problem, is_fine in (
+        ("no such file", executable.exists()),
+        ("not a file", executable.is_file()),
+        ("not executable", os.access(executable, os.X_OK)),
+    ):
+        if not is_fine:
+            raise ProbeError(f"{executable}: {problem}")
     command = [str(executable), "-E", "-s", "-c", _QUESTION]
     answer = run(command, timeout_s=timeout_s)
     if answer.problem:
@@ -161,12 +142,11 @@ def _parse(executable: Path, output: str) -> Interpreter:
         ) from None
     if not isinstance(facts, dict):
         raise ProbeError(f"{executable}: its answer is no description: {line[:200]!r}")
-    for name, kinds in _KINDS.items():
-        if name not in facts or not isinstance(facts[name], kinds):
+    for name, types in _TYPES.items():
+        if name not in facts or not isinstance(facts[name], types):
             raise ProbeError(f"{executable}: its answer has no usable {name!r}")
     version = facts["version"].split(".")
     if len(version) < 2 or not (version[0].isdigit() and version[1].isdigit()):
         raise ProbeError(f"{executable}: its version is {facts['version']!r}")
-    known = {name: facts[name] for name in _KINDS}
-    known["prefix"] = Path(facts["prefix"])
-    return Interpreter(path=executable, **known)
+    known = {name: facts[name] for name in _TYPES}
+    return Interpreter(path=executable, **known | {"prefix": Path(facts["prefix"])})
