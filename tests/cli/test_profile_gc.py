@@ -1,33 +1,36 @@
 """`pybench profile gc`, as a user calls it."""
 
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pybench.cli import status
+from pybench.profiles import gc_pauses
 
+Pybench = Callable[..., subprocess.CompletedProcess[str]]
 pytest.importorskip("_pybench")
 COMMAND = [sys.executable, "-m", "pybench", "profile", "gc"]
 SMALL = ["--shapes", "lists", "--sizes", "1e4", "--repeats", "1", "--pairs", "1"]
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command."""
-    return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, timeout=120
-    )
+@pytest.fixture
+def profile(pybench: Pybench) -> Pybench:
+    """Return what runs the command in this process."""
+    return functools.partial(pybench, "profile", "gc")
 
 
-def test_table_record_and_collector(tmp_path: Path) -> None:
+def test_table_record_and_collector(profile: Pybench, tmp_path: Path) -> None:
     path = tmp_path / "gc.json"
 
-    done = run(*SMALL, "--modes", "on", "off", "--json", str(path))
+    done = profile(*SMALL, "--modes", "on", "off", "--json", str(path))
 
     assert done.returncode == status.OK, done.stderr
     document = json.loads(path.read_text())
@@ -44,8 +47,8 @@ def test_table_record_and_collector(tmp_path: Path) -> None:
     assert f"pybench: process {whole} of {whole}, " in done.stderr
 
 
-def test_record_on_standard_output_is_alone_there() -> None:
-    done = run(*SMALL, "--modes", "off", "off", "--json", "-")
+def test_record_on_standard_output_is_alone_there(profile: Pybench) -> None:
+    done = profile(*SMALL, "--modes", "off", "off", "--json", "-")
 
     assert done.returncode == status.OK, done.stderr
     assert len(json.loads(done.stdout)["cells"]) == 1
@@ -63,23 +66,23 @@ def test_record_on_standard_output_is_alone_there() -> None:
         (["--repeats", "0"], "'0' is no whole number from 1"),
         (["--pairs", "x"], "'x' is no whole number"),
         (["--timeout", "0"], "'0' is no time"),
-        (["--python", "9.9"], "9.9"),
+        (["--python", "/no/python"], "/no/python"),
         (["--json", "nowhere/x.json"], "there is no folder"),
     ],
 )
-def test_bad_words_are_named(words: list[str], named: str) -> None:
-    done = run(*words)
+def test_bad_words_are_named(profile: Pybench, words: list[str], named: str) -> None:
+    done = profile(*words)
 
     assert done.returncode == status.USAGE
     assert named in done.stderr
 
 
 def test_process_that_takes_too_long_is_told_and_the_record_written(
-    tmp_path: Path,
+    profile: Pybench, tmp_path: Path
 ) -> None:
     path = tmp_path / "gc.json"
 
-    done = run(*SMALL, "--modes", "on", "--timeout", "0.001", "--json", str(path))
+    done = profile(*SMALL, "--modes", "on", "--timeout", "0.001", "--json", str(path))
 
     assert done.returncode == status.FAILED
     assert "lists of 10000, gc on: no end within 0.001 seconds" in done.stderr
@@ -89,22 +92,48 @@ def test_process_that_takes_too_long_is_told_and_the_record_written(
     assert document["overheads"] == []
 
 
-def test_interrupt_saves_what_there_is(tmp_path: Path) -> None:
+def test_interrupt_saves_what_there_is(
+    profile: Pybench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ctrl-C in the second process."""
+    path = tmp_path / "gc.json"
+    runs: list[gc_pauses.Run] = []
+    run_cell = gc_pauses.run_cell
+
+    def run(*words: Any, **options: Any) -> gc_pauses.Run:
+        if runs:
+            raise KeyboardInterrupt
+        runs.append(run_cell(*words, **options))
+        return runs[0]
+
+    monkeypatch.setattr(gc_pauses, "run_cell", run)
+
+    done = profile(*SMALL, "--modes", "on", "--repeats", "1000", "--json", str(path))
+
+    assert done.returncode == status.INTERRUPTED
+    assert "interrupted after 1 processes" in done.stderr
+    assert "per 1e6: " in done.stdout
+    document = json.loads(path.read_text())
+    assert document["complete"] is False
+    assert len(document["cells"]) == 1
+
+
+@pytest.mark.once
+def test_interrupt_of_the_command_ends_its_processes(tmp_path: Path) -> None:
     path = tmp_path / "gc.json"
     child = subprocess.Popen(
-        [*COMMAND, *SMALL, "--repeats", "1000", "--json", str(path)],
+        [*COMMAND, *SMALL, "--pairs", "1000", "--json", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert child.stdout is not None
-    # Once the head is there, handlers are in place.
+    assert child.stderr is not None
+    # Once the first process is told of, handlers are in place.
     assert "pybench: " in child.stdout.readline()
-    time.sleep(1.0)
+    assert "process 0 of" in child.stderr.readline()
     os.kill(child.pid, signal.SIGINT)
-    out, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=60)
 
     assert child.returncode == status.INTERRUPTED, err
-    assert "interrupted after" in err
-    assert "per 1e6: " in out
     assert json.loads(path.read_text())["complete"] is False

@@ -1,11 +1,12 @@
 """`pybench profile memory`, as a user calls it."""
 
-import argparse
+import functools
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ def test_dying(benchmark):
 """
 
 
+Pybench = Callable[..., subprocess.CompletedProcess[str]]
+NOT_MEASURED = RowMemory(fullname="t.py::test_a", means={}, problems=("none",))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Write a suite where one is looked for."""
@@ -37,17 +42,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in that folder."""
-    command = [sys.executable, "-m", "pybench", "profile", "memory", *words]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=120
-    )
+@pytest.fixture
+def profile(pybench: Pybench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Pybench:
+    """Return what runs the command in this process, in that folder."""
+    monkeypatch.chdir(folder)
+    return functools.partial(pybench, "profile", "memory")
 
 
-def test_rows_are_printed_and_saved(folder: Path) -> None:
-    done = run(
-        folder,
+def test_rows_are_printed_and_saved(profile: Pybench, folder: Path) -> None:
+    done = profile(
         *("memory/suite/row", "--only", "rows", "--repeats", "1", "--json", "m.json"),
         *("--flamegraph", "pages"),
     )
@@ -61,29 +64,24 @@ def test_rows_are_printed_and_saved(folder: Path) -> None:
     assert not (folder / ".benchmarks").exists()
 
 
-def test_time_left_is_told(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_time_left_is_told(profile: Pybench, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the first part and the last, on standard error."""
     monkeypatch.setattr(memory, "SHOWN_AFTER_S", 0.0)
     monkeypatch.setattr(measured, "KINDS", ("object", "float"))
-    monkeypatch.chdir(folder)
-    options = argparse.Namespace(
-        selectors=["memory/suite/row"], suite=Path("benchmarks"), python=None,
-        repeats=1, only=None, flamegraph=None, timeout=60.0, json=None,
-    )  # fmt: skip
+    monkeypatch.setattr(measured, "rows_of", lambda *words, **how: ["t.py::test_a"])
+    monkeypatch.setattr(measured, "measure_row", lambda *words, **how: NOT_MEASURED)
 
-    assert memory.profile_memory(options) == status.OK
+    done = profile("--repeats", "1")
 
-    first, last = capsys.readouterr().err.splitlines()
+    assert done.returncode == status.FAILED
+    first, last = done.stderr.splitlines()
     assert first.startswith("pybench: part 1 of 3, ")
-    assert first.endswith(" left")
     assert last.startswith("pybench: part 3 of 3, ")
 
 
 @pytest.mark.once
 def test_interpreter_that_pybench_is_put_beside_is_measured_so(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    profile: Pybench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its rows are listed and run by what starts a session there."""
     beside = running.Ready(
@@ -97,31 +95,27 @@ def test_interpreter_that_pybench_is_put_beside_is_measured_so(
 
     def measure_row(*words: object, start: tuple[str, ...], **how: object) -> object:
         starts.append(start)
-        return RowMemory(
-            fullname="t.py::test_a", means={}, lines=(), samples=0, problems=("none",)
-        )
+        return NOT_MEASURED
 
     monkeypatch.setattr(running, "interpreters", lambda words: ({"a": beside}, []))
     monkeypatch.setattr(measured, "rows_of", rows_of)
     monkeypatch.setattr(measured, "measure_row", measure_row)
-    options = argparse.Namespace(
-        selectors=[], suite=folder, python="./venv", repeats=1, only="rows",
-        flamegraph=None, timeout=60.0, json=None,
-    )  # fmt: skip
 
-    assert memory.profile_memory(options) == status.FAILED
+    done = profile("--python", "./venv", "--only", "rows")
+
+    assert done.returncode == status.FAILED
     assert starts == [beside.start] * 2
-    assert "problem: none" in capsys.readouterr().out
+    assert "problem: none" in done.stdout
 
 
-def test_row_that_fails_is_told_and_the_others_saved(folder: Path) -> None:
-    done = run(folder, "--only", "rows", "--repeats", "1", "--json", "-")
+def test_row_that_fails_is_told_and_the_others_saved(profile: Pybench) -> None:
+    done = profile("--only", "rows", "--repeats", "1", "--json", "-")
 
     assert done.returncode == status.FAILED
     document = json.loads(done.stdout)
     assert document["complete"] is False
     assert [bool(row["means"]) for row in document["rows"]] == [True, False]
-    assert "ended by signal 6" in done.stderr
+    assert "ended by SIGABRT" in done.stderr
 
 
 def test_interrupt_prints_and_saves_what_there_is(folder: Path) -> None:
@@ -166,12 +160,12 @@ def test_interrupt_prints_and_saves_what_there_is(folder: Path) -> None:
         (["--suite", "nowhere"], "no benchmarks at"),
         (["--repeats", "0"], "'0' is no whole number"),
         (["--only", "some"], "some"),
-        (["--python", "9.9"], "9.9"),
+        (["--python", "/no/python"], "/no/python"),
         (["--json", "no/such/m.json"], "there is no folder"),
     ],
 )
-def test_bad_words_are_named(folder: Path, words: list[str], named: str) -> None:
-    done = run(folder, *words)
+def test_bad_words_are_named(profile: Pybench, words: list[str], named: str) -> None:
+    done = profile(*words)
 
     assert done.returncode == status.USAGE
     assert named in done.stderr

@@ -19,7 +19,7 @@ from pybench.cli import run_command, status
 from pybench.comparison import single_run
 from pybench.comparison.single_run import Measured, NotReadyError
 from pybench.interpreters import Interpreter, Requested, prepare, probe
-from pybench.records.row_detail import Function, RowDetail
+from pybench.records.row_detail import DetailedRow, Function
 from pybench.report.row_detail import detail_lines, short_name
 
 ROOT = Path(__file__).parents[2]
@@ -267,7 +267,7 @@ def test_generated_code_is_shown_by_its_statement(name: str, shown: str) -> None
 
 @pytest.mark.once
 def test_native_rows_show_kernel_and_loop() -> None:
-    row = RowDetail(
+    row = DetailedRow(
         fullname="t.py::test_a",
         is_native=True,
         kernel="refcount_pair",
@@ -300,10 +300,10 @@ def test_profile_table_fits_and_shortens_names() -> None:
     long = Function(name="/a/b/" + "c" * 80 + ".py:1(f)", calls="1", own_s=1, total_s=1)
     method = "~:0(<method 'acquire' of '_thread.lock' objects>)"
     rows = [
-        RowDetail(
+        DetailedRow(
             fullname=f"t.py::test_{'x' * 47}", is_native=False, functions=(long,)
         ),
-        RowDetail(fullname="t.py::test_a", is_native=True, rss_peak_bytes=2048),
+        DetailedRow(fullname="t.py::test_a", is_native=True, rss_peak_bytes=2048),
     ]
 
     lines = detail_lines(rows)

@@ -1,6 +1,8 @@
 """Pauses by heap: which collector it is, what a process says, what is made of it."""
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,9 @@ import pytest
 
 from pybench.interpreters import probe
 from pybench.profiles import gc_pauses as pauses
+from pybench.profiles.child_programs import ChildError, ask
 from pybench.profiles.gc_pauses import COLLECTIONS, COMPARABLE_NS, Run
-from pybench.records.gc_pauses import Cell, CellSummary
+from pybench.records.gc_pauses import Cell, CellSummary, Recording
 
 pytest.importorskip("_pybench")
 CELL = Cell(shape="lists", size=10_000, mode="on")
@@ -41,55 +44,51 @@ def test_collector_follows_from_the_exact_version(
     version: str, free_threaded: bool, kind: str
 ) -> None:
     """3.14 is not one collector."""
-    assert pauses.collector_kind(version, free_threaded=free_threaded)[0] == kind
+    assert pauses.collector_of(version, free_threaded=free_threaded).kind == kind
 
 
 @pytest.mark.parametrize("version", ["3.14", "three", ""])
 def test_collector_of_half_a_version_is_refused(version: str) -> None:
     with pytest.raises(ValueError, match="full version"):
-        pauses.collector_kind(version, free_threaded=False)
+        pauses.collector_of(version, free_threaded=False)
 
 
 def test_interpreter_with_the_extension_is_ready(tmp_path: Path) -> None:
     assert pauses.is_ready(PYTHON)
 
 
+def recorded(shape: str, mode: str, *, watched: bool, size: int = 20_000) -> Recording:
+    """Record one heap in a process."""
+    cell = Cell(shape=shape, size=size, mode=mode)
+    run = pauses.run_cell(PYTHON, cell, watched, free=FREE, timeout_s=60)
+    assert run.recording is not None, run.problem
+    return run.recording
+
+
 @pytest.mark.parametrize("shape", pauses.SHAPES)
 def test_each_shape_is_recorded(shape: str) -> None:
     """Collections happen by themselves, and as often as they are asked for."""
-    cell = Cell(shape=shape, size=20_000, mode="on")
+    recording = recorded(shape, "on", watched=True)
 
-    run = pauses.run_cell(PYTHON, cell, True, free=FREE, timeout_s=60)
-
-    assert run.problem == ""
-    answer = run.answer
-    asked = [p for p in answer["pauses"] if p[0] >= answer["stop_ns"]]
+    asked = [p for p in recording.pauses if p[0] >= recording.stop_ns]
     assert len(asked) == COLLECTIONS
     # A whole-heap collector need not have found it worth while.
-    assert FREE or len(answer["pauses"]) > COLLECTIONS
-    assert answer["pauses_lost"] == 0
-    assert answer["naps"] is not FREE
+    assert FREE or len(recording.pauses) > COLLECTIONS
+    assert recording.pauses_lost == 0
+    assert recording.naps is not FREE
 
 
 def test_collector_that_is_off_collects_when_asked_only() -> None:
-    cell = Cell(shape="cycles", size=20_000, mode="off")
+    recording = recorded("cycles", "off", watched=False)
 
-    run = pauses.run_cell(PYTHON, cell, False, free=FREE, timeout_s=60)
-
-    assert len(run.answer["pauses"]) == COLLECTIONS
+    assert len(recording.pauses) == COLLECTIONS
     # The first of them finds all that was left.
-    assert run.answer["pauses"][0][3] >= 20_000
+    assert recording.pauses[0][3] >= 20_000
 
 
 def test_raised_threshold_is_raised() -> None:
     low, high = (
-        pauses.run_cell(
-            PYTHON,
-            Cell(shape="lists", size=10_000, mode=mode),
-            *(False,),
-            free=FREE,
-            timeout_s=60,
-        ).answer["thresholds"]
+        recorded("lists", mode, watched=False, size=10_000).thresholds
         for mode in ("on", "thresholds")
     )
 
@@ -105,8 +104,8 @@ def test_raised_threshold_is_raised() -> None:
     ],
 )
 def test_child_that_fails_says_why(order: dict[str, Any], reason: str) -> None:
-    with pytest.raises(pauses.ChildError, match=reason):
-        pauses.ask(PYTHON, order, 60)
+    with pytest.raises(ChildError, match=reason):
+        ask(PYTHON, "gc_pauses.py", order, 60)
 
 
 def test_child_that_does_not_end_is_ended() -> None:
@@ -122,26 +121,33 @@ def test_child_that_is_killed_is_told_so(tmp_path: Path) -> None:
     python.write_text("#!/bin/sh\nkill -9 $$\n")
     python.chmod(0o755)
 
-    with pytest.raises(pauses.ChildError, match=r"signal 9 \(out of memory\?\)"):
-        pauses.ask(python, {}, 60)
+    with pytest.raises(ChildError, match=r"SIGKILL \(out of memory\?\)"):
+        ask(python, "gc_pauses.py", {}, 60)
 
 
-def test_every_heap_has_one_process_that_is_watched() -> None:
+@pytest.mark.parametrize(
+    ("free", "once"),
+    [
+        (False, [("off", False), ("off", True), ("on", False)]),
+        (True, [("off", True), ("on", True)]),
+    ],
+)
+def test_every_heap_has_one_process_that_is_watched(
+    free: bool, once: list[tuple[str, bool]]
+) -> None:
     cells = pauses.cells_of(["lists"], [10_000], ["off", "on"])
 
-    runs = list(pauses.run_cells(probe(sys.executable), cells, 2, 60))
+    processes = pauses.schedule(cells, 2, free=free)
 
-    found = [(run.cell.mode, run.watched) for run in runs]
-    once = [("off", False), ("off", True), ("on", False)]
-    assert found == 2 * ([("off", True), ("on", True)] if FREE else once)
+    assert [(cell.mode, watched) for cell, watched in processes] == 2 * once
 
 
 MS = COMPARABLE_NS
 
 
-def answer(**other: Any) -> dict[str, Any]:
-    """Return a made-up answer: one automatic collection, and one that was asked for."""
-    return {
+def recording(**other: Any) -> Recording:
+    """Return a made-up one: one automatic collection, and one that was asked for."""
+    known: dict[str, Any] = {
         "pauses": [[10 * MS, 14 * MS, 2, 0, 0], [110 * MS, 112 * MS, 2, 0, 0]],
         "pauses_lost": 0,
         "gaps": [
@@ -158,7 +164,8 @@ def answer(**other: Any) -> dict[str, Any]:
         "rss_before_bytes": 1000,
         "rss_after_bytes": 1500,
         "rss_peak_bytes": 1800,
-    } | other
+    }
+    return Recording(**(known | other))
 
 
 def summary_of(*runs: Run, free: bool) -> CellSummary:
@@ -168,8 +175,8 @@ def summary_of(*runs: Run, free: bool) -> CellSummary:
 
 
 def test_with_the_gil_the_recorder_counts_and_the_victim_is_held_against_it() -> None:
-    plain = Run(cell=CELL, watched=False, answer=answer())
-    watched = Run(cell=CELL, watched=True, answer=answer())
+    plain = Run(cell=CELL, watched=False, recording=recording())
+    watched = Run(cell=CELL, watched=True, recording=recording())
 
     found = summary_of(plain, watched, free=False)
 
@@ -190,7 +197,7 @@ def test_with_the_gil_the_recorder_counts_and_the_victim_is_held_against_it() ->
 
 
 def test_without_the_gil_only_stops_of_the_victim_are_pauses() -> None:
-    found = summary_of(Run(cell=CELL, watched=True, answer=answer()), free=True)
+    found = summary_of(Run(cell=CELL, watched=True, recording=recording()), free=True)
 
     assert found.observer == "victim"
     assert found.automatic is not None
@@ -203,10 +210,14 @@ def test_without_the_gil_only_stops_of_the_victim_are_pauses() -> None:
 
 
 def test_gaps_count_as_stops_where_nobody_knows_of_waits() -> None:
-    gaps = [[a, b, -1] for a, b, _ in answer()["gaps"]]
+    gaps = [[a, b, -1] for a, b, _ in recording().gaps]
 
-    assert pauses.stopped_ns(answer(), free=True) == 4 * MS
-    assert pauses.stopped_ns(answer(gaps=gaps), free=True) == 4 * MS + 5
+    found = summary_of(
+        Run(cell=CELL, watched=True, recording=recording(gaps=gaps)), free=True
+    )
+
+    assert found.share is not None
+    assert found.share.value == pytest.approx((4 * MS + 5) / (100 * MS), rel=1e-12)
 
 
 def test_pause_without_the_gil_is_the_longest_stop_of_a_collection() -> None:
@@ -215,7 +226,7 @@ def test_pause_without_the_gil_is_the_longest_stop_of_a_collection() -> None:
     gaps += [[110 * MS, 110 * MS + 20, 1], [111 * MS, 112 * MS, 1]]
 
     found = summary_of(
-        Run(cell=CELL, watched=True, answer=answer(gaps=gaps)), free=True
+        Run(cell=CELL, watched=True, recording=recording(gaps=gaps)), free=True
     )
 
     assert found.automatic is not None
@@ -227,18 +238,18 @@ def test_pause_without_the_gil_is_the_longest_stop_of_a_collection() -> None:
 def test_garbage_overshoots_what_was_there_before() -> None:
     cell = Cell(shape="cycles", size=10_000, mode="on")
 
-    found = summary_of(Run(cell=cell, watched=False, answer=answer()), free=False)
+    found = summary_of(Run(cell=cell, watched=False, recording=recording()), free=False)
 
     assert found.overshoot_bytes is not None
     assert found.overshoot_bytes.value == 800
 
 
 def test_what_cannot_be_had_is_none_with_its_reason() -> None:
-    silent = answer(rss_before_bytes=None, pauses=[], pauses_lost=3)
+    silent = recording(rss_before_bytes=None, pauses=[], pauses_lost=3)
 
     found = summary_of(
-        Run(cell=CELL, watched=False, answer=silent),
-        Run(cell=CELL, watched=False, answer={}, problem="it broke"),
+        Run(cell=CELL, watched=False, recording=silent),
+        Run(cell=CELL, watched=False, problem="it broke"),
         free=False,
     )
 
@@ -252,9 +263,7 @@ def test_what_cannot_be_had_is_none_with_its_reason() -> None:
 
 
 def test_cell_without_any_answer_has_its_problem_only() -> None:
-    found = summary_of(
-        Run(cell=CELL, watched=False, answer={}, problem="it broke"), free=False
-    )
+    found = summary_of(Run(cell=CELL, watched=False, problem="it broke"), free=False)
 
     assert (found.share, found.per_million, found.thresholds) == (None,) * 3
     assert found.problems == ("it broke",)
@@ -270,11 +279,13 @@ def test_overhead_has_both_ratios(shape: str) -> None:
 
 
 def test_document_has_no_number_that_json_lacks() -> None:
-    runs = [Run(cell=CELL, watched=False, answer=answer())]
+    runs = [Run(cell=CELL, watched=False, recording=recording())]
 
-    document = pauses.profile_document(
+    profile = pauses.make_profile(
         probe(sys.executable), pauses.summarise(runs, free=False), [], complete=True
     )
+
+    document = json.loads(json.dumps(asdict(profile), allow_nan=False))
 
     (cell,) = document["cells"]
     assert document["pybench"] == "profile-gc"

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from pybench.interpreters import Interpreter, probe
 from pybench.profiles import import_processes
 from pybench.profiles.import_processes import ImportsError, NoSuchModuleError
-from pybench.profiles.imports import ImportsMeasurement, check_name, imports_document
+from pybench.profiles.imports import ImportsMeasurement, check_name
 from pybench.profiles.importtime import walk
 from pybench.records.imports import ImportsProfile
 
@@ -113,7 +114,7 @@ def test_features_that_are_lacking_say_so(measure: Measure) -> None:
 
 
 def test_document_is_a_record_of_plain_values(measure: Measure) -> None:
-    document = imports_document(measure(""))
+    document = asdict(measure(""))
 
     assert document["pybench"] == "imports"
     assert document["schema"] == 1

@@ -1,13 +1,14 @@
 """Memory of rows in processes of their own, and of one more of a kind."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from pybench.interpreters import Interpreter, probe
 from pybench.profiles import memory
-from pybench.profiles.gc_pauses import ChildError
+from pybench.profiles.child_programs import ChildError
 from pybench.records.memory import RowMemory
 from pybench.target.process import memory as process_memory
 
@@ -110,8 +111,8 @@ def test_row_that_dies_has_its_reasons(python: Interpreter, suite: Path) -> None
 
     assert row.means == {}
     assert row.problems == (
-        "resident memory: the process was ended by signal 6",
-        "allocated memory: the process was ended by signal 6",
+        "resident memory: the process was ended by SIGABRT",
+        "allocated memory: the process was ended by SIGABRT",
     )
 
 
@@ -121,7 +122,7 @@ def test_row_that_is_not_there_has_its_reasons(
     row = measure(python, suite, "nowhere")
 
     assert row.means == {}
-    assert all("exit 4" in problem for problem in row.problems)
+    assert all("exit status 4" in problem for problem in row.problems)
 
 
 def test_row_that_does_not_end_is_ended(python: Interpreter, suite: Path) -> None:
@@ -137,7 +138,7 @@ def test_system_that_does_not_tell_gives_no_numbers(
 ) -> None:
     monkeypatch.setattr(memory, "_PROC", tmp_path)
 
-    assert memory.own_and_share(1) == ()
+    assert memory.sizes_of(1) is None
 
 
 def test_sizes_that_may_not_be_read_are_no_numbers(
@@ -150,7 +151,7 @@ def test_sizes_that_may_not_be_read_are_no_numbers(
 
     monkeypatch.setattr(Path, "read_text", refuse)
 
-    assert memory.own_and_share(1) == ()
+    assert memory.sizes_of(1) is None
     assert process_memory.own_and_share() == {}
 
 
@@ -166,17 +167,6 @@ def test_row_without_its_own_and_share_says_why(
 
     assert {*row.means} == {"rss_peak", "rss_grown"}
     assert row.problems == ("USS and PSS: the system does not tell (no smaps_rollup)",)
-
-
-def test_process_that_has_ended_has_no_sizes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its file is there, and empty, until somebody has waited for it."""
-    (tmp_path / "7").mkdir()
-    (tmp_path / "7" / "smaps_rollup").write_text("")
-    monkeypatch.setattr(memory, "_PROC", tmp_path)
-
-    assert memory.own_and_share(7) == ()
 
 
 def test_samples_outside_of_the_row_do_not_count() -> None:
@@ -214,14 +204,6 @@ def test_suite_without_rows_says_so(python: Interpreter, tmp_path: Path) -> None
 
     with pytest.raises(ChildError, match="collected nothing"):
         memory.rows_of(python, tmp_path, [])
-
-
-def test_slope_is_that_of_the_line() -> None:
-    assert memory.slope([1, 2, 3], [107, 207, 307]) == pytest.approx(100)
-    # Least squares, not the ends alone.
-    assert memory.slope([0, 1, 2, 3], [0, 1, 5, 6]) == pytest.approx(2.2)
-    with pytest.raises(ValueError, match="one count"):
-        memory.slope([5, 5], [1, 2])
 
 
 @needs_proc
@@ -270,7 +252,7 @@ def test_document_is_json(python: Interpreter) -> None:
         problems=(),
     )
 
-    document = memory.profile_document(python, [row], [], complete=False)
+    document = asdict(memory.make_profile(python, [row], [], complete=False))
 
     assert document["pybench"] == "profile-memory"
     assert document["rows"][0]["means"]["rss_peak"]["low"] is None

@@ -10,8 +10,8 @@ import pytest
 
 from pybench.interpreters import Interpreter, probe
 from pybench.profiles import row_detail as detailed
-from pybench.profiles.row_detail import locate, profile_document, profile_row
-from pybench.records.row_detail import RowDetail
+from pybench.profiles.row_detail import profile_row
+from pybench.profiles.row_process import locate
 
 SUITE = """
 def inner():
@@ -80,7 +80,10 @@ def test_nothing_is_left_beside_the_suite(
 
 @pytest.mark.parametrize(
     ("row", "reason"),
-    [("failing", "exit 1"), ("dying", "ended by signal 6")],
+    [
+        ("failing", "ended with exit status 1"),
+        ("dying", "ended by SIGABRT"),
+    ],
 )
 def test_row_that_fails_has_its_reasons(
     python: Interpreter, suite: Path, row: str, reason: str
@@ -195,12 +198,3 @@ def test_row_ends_and_its_folder_goes_when_pybench_is_killed(
         assert last.read() == ""
     while [*scratch.glob("pybench-profile-*")]:
         time.sleep(0.01)  # the guard is removing it
-
-
-def test_document_is_json() -> None:
-    row = RowDetail(fullname="t.py::a", is_native=True)
-
-    document = profile_document("3.14.0", [row])
-
-    assert document["interpreter"] == "3.14.0"
-    assert document["rows"][0]["fullname"] == "t.py::a"

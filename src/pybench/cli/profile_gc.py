@@ -2,8 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from pybench.cli.options import (
     add_timeout,
@@ -12,16 +13,16 @@ from pybench.cli.options import (
     one_of,
     whole,
 )
-from pybench.cli.output import add_json, beside, write_record
+from pybench.cli.output import add_json, beside, print_lines, write_record
+from pybench.cli.profile_steps import collect
 from pybench.cli.status import FAILED, INTERRUPTED, OK
 from pybench.progress import Meter
+from pybench.records.texts import duration
 
 if TYPE_CHECKING:
     from pybench.interpreters import Interpreter
-    from pybench.records.gc_pauses import CellSummary, Overhead, Pauses, Ratio
-    from pybench.records.means import Mean
-
-Word = TypeVar("Word", str, int)
+    from pybench.profiles.gc_pauses import Run
+    from pybench.records.gc_pauses import CellSummary, Overhead, Ratio
 
 # The time of a process grows with its heap: a second at 10**5, minutes at 10**7.
 _TIMEOUT_S = 120.0
@@ -82,58 +83,62 @@ def profile_gc(options: argparse.Namespace) -> int:
     """Run the cells, print what came of them, save it."""
     host_needs()
     from pybench.profiles import gc_pauses as pauses
+    from pybench.profiles.child_programs import ChildError
 
     out = beside(options.json)
-    interpreter = ready(options.python)
-    free = interpreter.free_threaded and not interpreter.gil_enabled
-    cells = pauses.cells_of(
-        once(options.shapes or pauses.SHAPES),
-        once(options.sizes),
-        once(options.modes or pauses.MODES),
+    interpreter = _ready(options.python)
+    free = pauses.has_no_gil(interpreter)
+    shapes, sizes, modes = (
+        list(dict.fromkeys(words))
+        for words in (
+            options.shapes or pauses.SHAPES,
+            options.sizes,
+            options.modes or pauses.MODES,
+        )
     )
-    print("\n".join(head(interpreter)), file=out, flush=True)
-    runs: list[pauses.Run] = []
+    processes = pauses.schedule(
+        pauses.cells_of(shapes, sizes, modes), options.repeats, free=free
+    )
+    print_lines(_head(interpreter), out)
+    runs: list[Run] = []
     overheads: list[Overhead] = []
     problem, status = "", OK
-    whole = pauses.process_count(interpreter, cells, options.repeats)
     try:
         with Meter() as meter:
-            several = whole + len(pauses.OVERHEAD_SHAPES)
+            several = len(processes) + len(pauses.OVERHEAD_SHAPES)
             meter.update("process", 0, several, more="what the recorder costs")
-            size = min(options.sizes)
             for shape in pauses.OVERHEAD_SHAPES:
                 overheads.append(
                     pauses.measure_overhead(
-                        interpreter.path, shape, size, options.pairs, options.timeout
+                        interpreter.path, shape, min(sizes), options.pairs,
+                        options.timeout,
                     )
-                )
-    except pauses.ChildError as error:
+                )  # fmt: skip
+    except ChildError as error:
         problem, status = str(error), FAILED
     except KeyboardInterrupt:
         status = INTERRUPTED
-    try:
-        if status != INTERRUPTED:
-            # Another one: the first process says nothing of how long these take.
-            with Meter() as meter:
-                for run in pauses.run_cells(
-                    interpreter, cells, options.repeats, options.timeout
-                ):
-                    runs.append(run)
-                    if run.problem:
-                        status = FAILED
-                        meter.close()
-                        print(f"pybench: {run.cell}: {run.problem}", file=sys.stderr)
-                    meter.update("process", len(runs), whole)
-    except KeyboardInterrupt:
-        status = INTERRUPTED
+    if status != INTERRUPTED:
+        # Another meter: the first process says nothing of how long these take.
+        steps = (
+            pauses.run_cell(
+                interpreter.path, cell, watched, free=free, timeout_s=options.timeout
+            )
+            for cell, watched in processes
+        )
+        ended = collect(
+            steps, runs, len(processes), Meter(),
+            stage="process", show=_problem, out=sys.stderr,
+        )  # fmt: skip
+        status = max(status, ended, FAILED * any(run.problem for run in runs))
     summaries = pauses.summarise(runs, free=free)
-    document = pauses.profile_document(
+    profile = pauses.make_profile(
         interpreter, summaries, overheads, complete=status == OK
     )
-    status = max(status, write_record(document, options.json))
-    print("\n".join(table(summaries)), file=out)
-    print("\n".join(observers(summaries, free=free)), file=out)
-    print("\n".join(overhead_lines(overheads, problem)), file=out)
+    status = max(status, write_record(asdict(profile), options.json))
+    print_lines(table(summaries), out)
+    print_lines(_observers(summaries, free=free), out)
+    print_lines(_overheads(overheads, problem), out)
     if status == INTERRUPTED:
         print(
             f"pybench: interrupted after {len(runs)} processes; the above is of those",
@@ -142,153 +147,125 @@ def profile_gc(options: argparse.Namespace) -> int:
     return status
 
 
-def once(words: Sequence[Word]) -> list[Word]:
-    """Return them without repetition, in their order."""
-    return list(dict.fromkeys(words))
+def _problem(run: "Run") -> list[str]:
+    return [f"pybench: {run.cell}: {run.problem}"] if run.problem else []
 
 
-def ready(word: str | None) -> "Interpreter":
+def _ready(word: str | None) -> "Interpreter":
     """Return the interpreter, or an environment of it that has the extension."""
     from pybench.profiles.gc_pauses import is_ready
 
-    found = find_interpreter(word)
-    if is_ready(found.path):
-        return found
+    interpreter = find_interpreter(word)
+    if is_ready(interpreter.path):
+        return interpreter
     print(
-        f"pybench: {found.label} at {found.path} has no such extension; "
+        f"pybench: {interpreter.label} at {interpreter.path} has no such extension; "
         "preparing an environment of it",
         file=sys.stderr,
         flush=True,
     )
     from pybench.cli.selfcheck import prepared
 
-    return find_interpreter(str(prepared(str(found.path))))
+    return find_interpreter(str(prepared(str(interpreter.path))))
 
 
-def head(interpreter: "Interpreter") -> list[str]:
+def _head(interpreter: "Interpreter") -> list[str]:
     """Say which interpreter it is and which collector it has."""
-    from pybench.profiles.gc_pauses import CALLBACK, VICTIM, collector_kind
+    from pybench.profiles.gc_pauses import CALLBACK, VICTIM, collector_of, has_no_gil
 
-    kind, meaning = collector_kind(
+    collector = collector_of(
         interpreter.version, free_threaded=interpreter.free_threaded
     )
-    free = interpreter.free_threaded and not interpreter.gil_enabled
     return [
         f"pybench: {interpreter.label} at {interpreter.path}",
-        f"collector: {kind} ({meaning})",
-        f"pauses seen by: {VICTIM if free else CALLBACK}",
+        f"collector: {collector.kind} ({collector.meaning})",
+        f"pauses seen by: {VICTIM if has_no_gil(interpreter) else CALLBACK}",
     ]
 
 
-def table(summaries: "list[CellSummary]") -> list[str]:
+def table(summaries: "Sequence[CellSummary]") -> Iterator[str]:
     """Lay the cells out: automatic pauses, full ones, and what they amount to."""
-    lines = [
-        "",
+    yield ""
+    yield (
         f"{'heap':<18} {'gc':<10} {'pauses':>6} {'p50':>8} {'p95':>8} {'p99':>8} "
-        f"{'max':>8} {'full p50':>8} {'share':>12} {'per 1e6':>8} {'overshoot':>9}",
-    ]
-    for one in summaries:
-        auto = one.automatic
-        lines.append(
-            f"{f'{one.cell.shape} {one.cell.size:g}':<18} {one.cell.mode:<10} "
-            f"{auto.count if auto else 0:>6} {quantiles(auto)} "
-            f"{time_of(one.asked.p50_ns if one.asked else None):>8} "
-            f"{share_of(one.share):>12} {number_of(one.per_million):>8} "
-            f"{bytes_of(one.overshoot_bytes):>9}"
+        f"{'max':>8} {'full p50':>8} {'share':>12} {'per 1e6':>8} {'overshoot':>9}"
+    )
+    for summary in summaries:
+        cell, auto, asked = summary.cell, summary.automatic, summary.asked
+        share, rate = summary.share, summary.per_million
+        overshoot = summary.overshoot_bytes
+        four = (auto.p50_ns, auto.p95_ns, auto.p99_ns, auto.max_ns) if auto else ()
+        times = (*(four or (None,) * 4), asked.p50_ns if asked else None)
+        columns = " ".join(f"{duration(ns) or '-':>8}" for ns in times)
+        half = share and share.half_width
+        around = "" if half is None else f"±{half:.1%}"
+        yield (
+            f"{f'{cell.shape} {cell.size:g}':<18} {cell.mode:<10} "
+            f"{auto.count if auto else 0:>6} "
+            f"{columns} "
+            f"{f'{share.value:.1%}{around}' if share else 'n/a':>12} "
+            f"{f'{rate.value:.3g}' if rate else 'n/a':>8} "
+            f"{f'{overshoot.value / 2**20:.1f} MiB' if overshoot else 'n/a':>9}"
         )
-        lines += [f"  problem: {problem}" for problem in one.problems]
-    lines += [
+        yield from (f"  problem: {problem}" for problem in summary.problems)
+    yield (
         "share: of the wall time while a second heap is built, with its 95 % interval "
-        "over the repeats;",
+        "over the repeats;"
+    )
+    yield (
         "per 1e6: collections for a million objects; overshoot: peak of resident "
-        "memory above what is in use",
-    ]
-    return lines
+        "memory above what is in use"
+    )
 
 
-def quantiles(pauses: "Pauses | None") -> str:
-    """Put the four in their columns."""
-    if pauses is None:
-        return " ".join(f"{'-':>8}" for _ in range(4))
-    four = (pauses.p50_ns, pauses.p95_ns, pauses.p99_ns, pauses.max_ns)
-    return " ".join(f"{time_of(ns):>8}" for ns in four)
-
-
-def time_of(ns: float | None) -> str:
-    """Return a time, or a dash."""
-    from pybench.report.labels import duration
-
-    return duration(ns) or "-"
-
-
-def share_of(mean: "Mean | None") -> str:
-    """Return a share with half of its interval."""
-    if mean is None:
-        return "n/a"
-    around = "" if mean.half_width is None else f"±{mean.half_width:.1%}"
-    return f"{mean.value:.1%}{around}"
-
-
-def number_of(mean: "Mean | None") -> str:
-    """Return a mean in three digits."""
-    return "n/a" if mean is None else f"{mean.value:.3g}"
-
-
-def bytes_of(mean: "Mean | None") -> str:
-    """Return a mean in MiB."""
-    return "n/a" if mean is None else f"{mean.value / 2**20:.1f} MiB"
-
-
-def observers(summaries: "list[CellSummary]", *, free: bool) -> list[str]:
+def _observers(summaries: "Sequence[CellSummary]", *, free: bool) -> Iterator[str]:
     """Say how the two observers agree, heap by heap."""
     from pybench.profiles.gc_pauses import COMPARABLE_NS
 
-    limit = time_of(COMPARABLE_NS)
-    lines = ["", f"recorder and victim, of collections of {limit} and more:"]
-    for one in summaries:
-        if one.other_gaps is None:
-            continue
-        name = f"{one.cell.shape} {one.cell.size:g} {one.cell.mode}"
-        found = one.agreement
-        if found is None:
-            lines.append(f"  {name:<30} n/a: none is so long; try a larger --sizes")
-            continue
-        lines.append(
-            f"  {name:<30} median {time_of(found.pause_ns)} and "
-            f"{time_of(found.gap_ns)}, ratio {found.ratio:.3f}; "
-            f"{found.seen} of {found.count} seen, {one.other_gaps} other gaps"
-        )
-    if len(lines) == 2:
-        lines.append("  n/a: no process was watched")
+    yield ""
+    limit = duration(COMPARABLE_NS)
+    yield f"recorder and victim, of collections of {limit} and more:"
+    watched = [summary for summary in summaries if summary.other_gaps is not None]
+    for summary in watched:
+        cell, agreed = summary.cell, summary.agreement
+        says = "n/a: none is so long; try a larger --sizes"
+        if agreed is not None:
+            says = (
+                f"median {duration(agreed.pause_ns)} and {duration(agreed.gap_ns)}, "
+                f"ratio {agreed.ratio:.3f}; {agreed.seen} of {agreed.count} seen, "
+                f"{summary.other_gaps} other gaps"
+            )
+        yield f"  {f'{cell.shape} {cell.size:g} {cell.mode}':<30} {says}"
+    if not watched:
+        yield "  n/a: no process was watched"
     if free:
-        lines.append(
+        yield (
             "  without the GIL a pause is the longest stop of a collection, and "
             "the ratio is the part of a collection that stops the "
             "others; a stop that the CPU was taken away in is longer by that"
         )
-    return lines
 
 
-def overhead_lines(overheads: "list[Overhead]", problem: str) -> list[str]:
+def _overheads(overheads: "Sequence[Overhead]", problem: str) -> Iterator[str]:
     """Say what the recorder takes of either kind of run."""
     from pybench.profiles.gc_pauses import OVERHEAD_SHAPES
 
-    lines = [
+    yield (
         "recorder's overhead, of CPU time, and its own part (the rest is what any "
         "callback costs):"
-    ]
-    for one in overheads:
-        lines += [
-            f"  {percent(one.whole)}, its own {percent(one.own)}: {one.pairs} pairs",
-            f"    of runs that {OVERHEAD_SHAPES[one.shape]}; "
-            f"{one.collections:.0f} collections each",
-        ]
+    )
+    for overhead in overheads:
+        whole, own = _percent(overhead.whole), _percent(overhead.own)
+        yield f"  {whole}, its own {own}: {overhead.pairs} pairs"
+        yield (
+            f"    of runs that {OVERHEAD_SHAPES[overhead.shape]}; "
+            f"{overhead.collections:.0f} collections each"
+        )
     if len(overheads) < len(OVERHEAD_SHAPES):
-        lines.append(f"  n/a: {problem or 'interrupted'}")
-    return lines
+        yield f"  n/a: {problem or 'interrupted'}"
 
 
-def percent(ratio: "Ratio") -> str:
+def _percent(ratio: "Ratio") -> str:
     """Return what a ratio is above one, with its interval."""
     if ratio.high is None:
         return f"{ratio.value - 1:+.2%} (no interval below six pairs)"

@@ -3,6 +3,7 @@
 import argparse
 import textwrap
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.options import add_timeout, find_interpreter, whole
@@ -69,7 +70,7 @@ def add_imports(kinds: Any) -> None:
 def imports(options: argparse.Namespace) -> int:
     """Measure, show, save."""
     from pybench.profiles.import_processes import ImportsError, NoSuchModuleError
-    from pybench.profiles.imports import ImportsMeasurement, imports_document
+    from pybench.profiles.imports import ImportsMeasurement
 
     measurement = ImportsMeasurement(
         find_interpreter(options.python), options.module, timeout_s=options.timeout
@@ -89,7 +90,7 @@ def imports(options: argparse.Namespace) -> int:
             raise KeyboardInterrupt
         return status
     profile = measurement.profile()
-    saved = write_record(imports_document(profile), options.json)
+    saved = write_record(asdict(profile), options.json)
     if options.json != "-":
         if status != OK:
             print(f"only {profile.repeats} of {options.repeat} repeats were done")

@@ -3,8 +3,9 @@
 import argparse
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pybench.cli.options import (
     add_suite,
@@ -13,15 +14,15 @@ from pybench.cli.options import (
     host_needs,
     whole,
 )
-from pybench.cli.output import add_json, beside, write_record
+from pybench.cli.output import add_json, beside, print_lines, write_record
+from pybench.cli.profile_steps import collect
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 from pybench.progress import SHOWN_AFTER_S, Meter
 
 if TYPE_CHECKING:
-    from pybench.cli.run import Ready
     from pybench.interpreters import Interpreter
     from pybench.records.means import Mean
-    from pybench.records.memory import Line, OneMore, RowMemory
+    from pybench.records.memory import OneMore, RowMemory
 
 _TIMEOUT_S = 60.0
 
@@ -77,15 +78,15 @@ def add_memory(kinds: Any) -> None:
 def profile_memory(options: argparse.Namespace) -> int:
     """Measure rows, then the kinds; print what came of them, save it."""
     host_needs()
-    from pybench.cli.run import make_folder, one_interpreter
+    from pybench.cli.run import one_interpreter
     from pybench.profiles import memory
-    from pybench.profiles.gc_pauses import ChildError
+    from pybench.profiles.child_programs import ChildError
     from pybench.report.row_names import short_names
 
     out = beside(options.json)
     ready = one_interpreter(options.python)
     interpreter = ready.interpreter
-    print(f"pybench: {interpreter.label} at {interpreter.path}", file=out, flush=True)
+    print_lines([f"pybench: {interpreter.label} at {interpreter.path}"], out)
     names: list[str] = []
     if options.only != "each":
         check_suite(options.suite)
@@ -95,101 +96,73 @@ def profile_memory(options: argparse.Namespace) -> int:
             )
         except ChildError as error:
             raise UsageError(str(error)) from None
-        print(
-            f"rows: {len(names)}, {options.repeats} times in 2 processes, once in one",
-            file=out,
-        )
-    folder = make_pages(options.flamegraph, interpreter, make_folder, out)
+        processes = f"{options.repeats} times in 2 processes, once in one"
+        print_lines([f"rows: {len(names)}, {processes}"], out)
+    folder = _make_pages(options.flamegraph, interpreter, out)
+    called = short_names(names, longest=31)
+    kinds = () if options.only == "rows" else memory.KINDS
     rows: list[RowMemory] = []
     each: list[OneMore] = []
-    status = OK
-    kinds = () if options.only == "rows" else memory.KINDS
-    meter = Meter(after_s=SHOWN_AFTER_S)
+    failed = False
 
-    def tell() -> None:
-        whole = len(names) + len(kinds)
-        meter.update("part", len(rows) + len(each), whole)
+    def show_row(row: "RowMemory") -> list[str]:
+        nonlocal failed
+        lines = row_lines(row, called[row.fullname])
+        failed |= bool(row.problems) and not row.means
+        if folder:
+            page = folder / f"{page_name(row.fullname)}.html"
+            try:
+                memory.flame_graph(
+                    interpreter, options.suite, row.fullname, page, options.timeout,
+                    start=ready.start,
+                )  # fmt: skip
+                lines.append(f"  flame graph -> {page}")
+            except ChildError as error:
+                failed = True
+                lines.append(f"  {error}")
+        return lines
 
-    try:
-        called = short_names(names, longest=31)
-        print("\n".join(row_head()) if names else "", file=out)
-        for name in names:
-            row = memory.measure_row(
-                interpreter, options.suite, name,
-                repeats=options.repeats, timeout_s=options.timeout, start=ready.start,
-            )  # fmt: skip
-            rows.append(row)
-            meter.close()
-            print("\n".join(row_lines(row, called[name])), file=out, flush=True)
-            if row.problems and not row.means:
-                status = FAILED
-            if folder:
-                page = folder / f"{page_name(name)}.html"
-                status = max(status, draw(ready, options, name, page, out=out))
-            tell()
-        if kinds:
-            meter.close()
-            print("\none more takes, in bytes of its own (USS):", file=out)
-            for one in memory.measure_each(
-                interpreter, kinds, options.repeats, options.timeout
-            ):
-                each.append(one)
-                meter.close()
-                print(each_line(one), file=out, flush=True)
-                tell()
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-        print(
-            f"pybench: interrupted after {len(rows)} of {len(names)} rows; the above "
-            "is of those",
-            file=sys.stderr,
+    measured = (
+        memory.measure_row(
+            interpreter, options.suite, name,
+            repeats=options.repeats, timeout_s=options.timeout, start=ready.start,
         )
-    meter.close()
-    document = memory.profile_document(interpreter, rows, each, complete=status == OK)
-    return max(status, write_record(document, options.json))
+        for name in names
+    )  # fmt: skip
+    meter = Meter(after_s=SHOWN_AFTER_S)
+    whole = len(names) + len(kinds)
+    print_lines(_head() if names else [""], out)
+    status = collect(measured, rows, whole, meter, stage="part", show=show_row, out=out)
+    if kinds and status == OK:
+        print_lines(["", "one more takes, in bytes of its own (USS):"], out)
+        status = collect(
+            memory.measure_each(interpreter, kinds, options.repeats, options.timeout),
+            each, whole, meter,
+            stage="part", before=len(rows), show=_each_lines, out=out,
+        )  # fmt: skip
+    if status == INTERRUPTED:
+        done = f"{len(rows)} of {len(names)} rows"
+        print_lines(
+            [f"pybench: interrupted after {done}; the above is of those"], sys.stderr
+        )
+    status = max(status, FAILED * failed)
+    profile = memory.make_profile(interpreter, rows, each, complete=status == OK)
+    return max(status, write_record(asdict(profile), options.json))
 
 
-def make_pages(
-    folder: Path | None, interpreter: "Interpreter", make: Any, out: Any
+def _make_pages(
+    folder: Path | None, interpreter: "Interpreter", out: TextIO
 ) -> Path | None:
     """Make the folder of flame graphs; say why there will be none."""
+    from pybench.cli.run import make_folder
     from pybench.profiles.memory import has_memray
 
-    if folder is None:
-        return None
-    if not has_memray(interpreter):
-        print(
-            f"no flame graphs: memray is not installed for {interpreter.path}: "
-            f"{interpreter.path} -m pip install memray",
-            file=out,
-        )
-        return None
-    made: Path = make(folder)
-    return made
-
-
-def draw(
-    ready: "Ready",
-    options: argparse.Namespace,
-    name: str,
-    page: Path,
-    *,
-    out: Any,
-) -> int:
-    """Write one flame graph; return the status."""
-    from pybench.profiles import memory
-    from pybench.profiles.gc_pauses import ChildError
-
-    try:
-        memory.flame_graph(
-            ready.interpreter, options.suite, name, page, options.timeout,
-            start=ready.start,
-        )  # fmt: skip
-    except ChildError as error:
-        print(f"  {error}", file=out)
-        return FAILED
-    print(f"  flame graph -> {page}", file=out)
-    return OK
+    if folder is None or has_memray(interpreter):
+        return make_folder(folder)
+    why = f"memray is not installed for {interpreter.path}"
+    add = f"{interpreter.path} -m pip install memray"
+    print_lines([f"no flame graphs: {why}: {add}"], out)
+    return None
 
 
 def page_name(fullname: str) -> str:
@@ -197,7 +170,7 @@ def page_name(fullname: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", fullname).strip("-")[-150:]
 
 
-def row_head() -> list[str]:
+def _head() -> list[str]:
     """Say what the columns are."""
     heads = "".join(f"{head:>{width}}" for _, head, width in _COLUMNS)
     return [
@@ -210,43 +183,36 @@ def row_head() -> list[str]:
 
 def row_lines(row: "RowMemory", called: str) -> list[str]:
     """Lay a row out under a short name, with the lines that had most at its peak."""
-    means = row.means
-    cells = [f"{kib(means.get(name)):>{width}}" for name, _, width in _COLUMNS]
-    blocks = means.get("blocks_grown")
-    said = f"{blocks.value:.0f}" if blocks else "n/a"
-    lines = [f"{called:<32}{''.join(cells)}{said:>7}"]
-    # What pytest holds meanwhile is not worth a line beside a row that takes more.
-    lines += [
-        f"    {line_words(line)}"
-        for line in row.lines[:3]
-        if line.bytes * _LEAST >= row.lines[0].bytes
-    ]
+    cells = [f"{_kib(row.means.get(name)):>{width}}" for name, _, width in _COLUMNS]
+    grown = row.means.get("blocks_grown")
+    blocks = f"{grown.value:.0f}" if grown else "n/a"
+    lines = [f"{called:<32}{''.join(cells)}{blocks:>7}"]
+    for line in row.lines[:3]:
+        # What pytest holds meanwhile is not worth a line beside a row that takes more.
+        if line.bytes * _LEAST < row.lines[0].bytes:
+            continue
+        place = f"{Path(line.file).name}:{line.line}"
+        says = f"in {line.blocks} blocks: {place}"
+        if line.brief:
+            says = f"within {place}, given back by its end"
+        lines.append(f"    {line.bytes / 1024:9.1f} KiB {says}")
     return lines + [f"    problem: {problem}" for problem in row.problems]
 
 
-def line_words(line: "Line") -> str:
-    """Say what a line had allocated at the peak."""
-    place = f"{Path(line.file).name}:{line.line}"
-    size = f"{line.bytes / 1024:9.1f} KiB"
-    if line.brief:
-        return f"{size} within {place}, given back by its end"
-    return f"{size} in {line.blocks} blocks: {place}"
-
-
-def kib(mean: "Mean | None") -> str:
+def _kib(mean: "Mean | None") -> str:
     """Return a mean in KiB, with half of its interval where there is one."""
     if mean is None:
         return "n/a"
     half = mean.half_width
-    around = "" if half is None else f"±{half / 1024:.0f}"
-    return f"{mean.value / 1024:.0f}{around}"
+    return f"{mean.value / 1024:.0f}" + ("" if half is None else f"±{half / 1024:.0f}")
 
 
-def each_line(one: "OneMore") -> str:
+def _each_lines(each: "OneMore") -> list[str]:
     """Say what one more takes."""
-    if one.bytes is None:
-        return f"  {one.kind:<20} n/a: {one.problem}"
+    mean = each.bytes
+    if mean is None:
+        return [f"  {each.kind:<20} n/a: {each.problem}"]
     around = ""
-    if one.bytes.low is not None and one.bytes.high is not None:
-        around = f"  95 % [{one.bytes.low:,.1f}, {one.bytes.high:,.1f}]"
-    return f"  {one.kind:<20} {one.bytes.value:>12,.1f}{around}"
+    if mean.low is not None and mean.high is not None:
+        around = f"  95 % [{mean.low:,.1f}, {mean.high:,.1f}]"
+    return [f"  {each.kind:<20} {mean.value:>12,.1f}{around}"]

@@ -17,10 +17,13 @@ def collect(
     meter: Meter,
     *,
     stage: str,
+    before: int = 0,
     show: Callable[[Result], list[str]] = lambda _: [],
     out: TextIO | None = None,
 ) -> int:
     """Append what each step gives, and show it and the time that is left.
+
+    Of the `whole` so many steps were done before.
 
     Returns
     -------
@@ -35,7 +38,7 @@ def collect(
                 if lines:
                     meter.close()
                     print_lines(lines, out)
-                meter.update(stage, len(results), whole)
+                meter.update(stage, before + len(results), whole)
         except KeyboardInterrupt:
             return INTERRUPTED
     return OK

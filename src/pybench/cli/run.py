@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from pybench.records.files import json_text, write_file
 if TYPE_CHECKING:
     from pybench.comparison.single_run import Measured
     from pybench.interpreters import Interpreter, Requested
-    from pybench.records.row_detail import RowDetail
+    from pybench.records.row_detail import DetailedRow
 
 # Exit code of pytest that means more here than "failed".
 _PYTEST_USAGE = 4
@@ -296,12 +296,12 @@ def outcome(measured: Measured) -> str:
     return (mark if measured.status else "") + ", ".join(parts)
 
 
-def profile(ready: Ready, suite: Path, measured: Measured) -> list[RowDetail]:
+def profile(ready: Ready, suite: Path, measured: Measured) -> list[DetailedRow]:
     """Profile the rows that were measured, one after the other."""
     from pybench.profiles.row_detail import profile_row
 
     rows = measured.document.get("benchmarks", [])
-    details: list[RowDetail] = []
+    details: list[DetailedRow] = []
     began = time.monotonic()
     for number, row in enumerate(rows, start=1):
         left = time_left(time.monotonic() - began, len(details), len(rows))
@@ -329,12 +329,13 @@ def time_left(taken_s: float, done: int, whole: int) -> str:
     return f", about {clock(taken_s / done * (whole - done))} left" if done else ""
 
 
-def write_details(details: Sequence[RowDetail], name: str, folder: Path) -> str:
+def write_details(details: Sequence[DetailedRow], name: str, folder: Path) -> str:
     """Write ``profile-<name>.json``; return the line for the end."""
-    from pybench.profiles.row_detail import profile_document
+    from pybench.records.row_detail import DetailedRows
 
     path = folder / f"profile-{name}.json"
-    text = json_text(profile_document(name, details))
+    document = DetailedRows(interpreter=name, rows=tuple(details))
+    text = json_text(asdict(document))
     try:
         write_file(path, text.encode(), inside=True)
     except OSError as error:

@@ -34,10 +34,10 @@ from pybench.records.summary import Summary, read_summary
 # What `pybench profile`, `scenario` and `doctor` leave with --json: the form of each,
 # and the schema that is read here.
 PROFILES: dict[str, tuple[type[Any], int]] = {
-    row_detail.KIND: (row_detail.DetailedRows, row_detail.SCHEMA),
-    gc_pauses.KIND: (gc_pauses.GcProfile, gc_pauses.SCHEMA),
-    memory.KIND: (memory.MemoryProfile, memory.SCHEMA),
-    imports.KIND: (imports.ImportsProfile, imports.SCHEMA),
+    "profile": (row_detail.DetailedRows, row_detail.SCHEMA),
+    "profile-gc": (gc_pauses.GcProfile, gc_pauses.SCHEMA),
+    "profile-memory": (memory.MemoryProfile, memory.SCHEMA),
+    "imports": (imports.ImportsProfile, imports.SCHEMA),
     "bottleneck": (Diagnoses, 1),
     "scenario": (scenario.ScenarioRecord, scenario.SCHEMA),
     "scenario-comparison": (scenario.ScenarioComparison, scenario.SCHEMA),

@@ -8,20 +8,18 @@ and how well they agree is part of the result. Without it other threads run duri
 of a collection, so that the victim's gaps alone are the pauses.
 """
 
-import json
 import math
 import re
-import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
 
+from pybench import children
 from pybench.interpreters import Interpreter
+from pybench.profiles.child_programs import ChildError, ask
 from pybench.profiles.means import mean_of
 from pybench.records.gc_pauses import (
-    KIND,
-    SCHEMA,
     Agreement,
     Cell,
     CellSummary,
@@ -31,13 +29,14 @@ from pybench.records.gc_pauses import (
     Overhead,
     Pauses,
     Ratio,
+    Recording,
 )
+from pybench.records.means import Mean
 from pybench.statistics.intervals import CONFIDENCE, percentile
 
 SHAPES = ("tree", "chain", "lists", "dicts", "cycles")
 MODES = ("on", "off", "frozen", "thresholds")
 SIZE_LEAST, SIZE_MOST = 10_000, 10_000_000
-PERCENTILES = (0.5, 0.95, 0.99, 1.0)
 
 # Full collections that are asked for, in each process.
 COLLECTIONS = 5
@@ -63,15 +62,14 @@ OVERHEAD_SHAPES = {
     "cycles": "only make cyclic garbage, in the shortest collections there are",
 }
 
-_CHILD = Path(__file__).parents[1] / "target" / "programs" / "gc_pauses.py"
-
+_PROGRAM = "gc_pauses.py"
+_LATE = "smaller --sizes, or a longer --timeout"
 CALLBACK, VICTIM = "callback", "victim"
 # What is asked of the interpreter under test before anything is measured.
 _NEEDED = "import _pybench; _pybench.pauses_recorder, _pybench.pauses_watch"
 
-
-class ChildError(Exception):
-    """A child that gave no answer; the text says how it ended."""
+# Start and end on the monotonic clock, in nanoseconds.
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,24 +78,12 @@ class Run:
 
     cell: Cell
     watched: bool
-    answer: dict[str, Any]
+    recording: Recording | None = None
     problem: str = ""
 
 
-def collector_kind(version: str, *, free_threaded: bool) -> tuple[str, str]:
-    """Name the collector of a version, and say what that means.
-
-    Parameters
-    ----------
-    version : str
-        In full, such as ``3.14.4`` or ``3.15.0a3``.
-    free_threaded : bool
-        Of the build, whether or not the GIL is on.
-
-    Returns
-    -------
-    tuple of str
-        ``whole-heap``, ``incremental`` or ``generational``, and a sentence.
+def collector_of(version: str, *, free_threaded: bool) -> Collector:
+    """Name the collector of a version in full, such as ``3.14.4`` or ``3.15.0a3``.
 
     Raises
     ------
@@ -108,80 +94,62 @@ def collector_kind(version: str, *, free_threaded: bool) -> tuple[str, str]:
     if match is None:
         raise ValueError(f"{version!r} is no full version such as 3.14.4")
     numbers = tuple(int(word) for word in match.group(1, 2, 3))
-    if free_threaded:
-        return "whole-heap", (
-            "free-threaded: no generations, each collection is of the whole heap and "
-            "stops the other threads twice"
-        )
     # 3.14.0 to 3.14.4 were released with it; so were the alphas of 3.15.
     early = numbers == (3, 15, 0) and match[4] == "a"
-    if (3, 14, 0) <= numbers < (3, 14, 5) or early:
-        return "incremental", (
-            "incremental, as in 3.14.0 to 3.14.4 only: young objects and a part of "
-            "the old ones at a time"
+    if free_threaded:
+        return Collector(
+            kind="whole-heap",
+            meaning="free-threaded: no generations, each collection is of the whole "
+            "heap and stops the other threads twice",
         )
-    return "generational", "three generations, the oldest collected as a whole"
+    if (3, 14, 0) <= numbers < (3, 14, 5) or early:
+        return Collector(
+            kind="incremental",
+            meaning="incremental, as in 3.14.0 to 3.14.4 only: young objects and a "
+            "part of the old ones at a time",
+        )
+    return Collector(
+        kind="generational",
+        meaning="three generations, the oldest collected as a whole",
+    )
 
 
 def is_ready(python: Path) -> bool:
     """Tell whether an interpreter has the extension with the recorder."""
-    done = subprocess.run(
-        [str(python), "-P", "-c", _NEEDED],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-    )
-    return done.returncode == 0
+    command = [str(python), "-P", "-c", _NEEDED]
+    return children.run(command, timeout_s=60).status == 0
+
+
+def has_no_gil(interpreter: Interpreter) -> bool:
+    """Tell whether its threads run at the same time."""
+    return interpreter.free_threaded and not interpreter.gil_enabled
+
+
+def schedule(
+    cells: Sequence[Cell], repeats: int, *, free: bool
+) -> list[tuple[Cell, bool]]:
+    """Return the processes in their order: a cell each, and whether it is watched.
+
+    With the GIL each repeat has one process that only records; of the first mode of a
+    heap there is another one that is watched too, for the agreement. Without the GIL
+    every process is watched.
+    """
+    if free:
+        return [(cell, True) for cell in cells] * repeats
+    first = {(cell.shape, cell.size): cell for cell in reversed(cells)}.values()
+    return [
+        (cell, watched)
+        for cell in cells
+        for watched in (False, True)[: 1 + (cell in first)]
+    ] * repeats
 
 
 def cells_of(
     shapes: Sequence[str], sizes: Sequence[int], modes: Sequence[str]
 ) -> list[Cell]:
     """Return every shape in every size and mode."""
-    return [
-        Cell(shape=shape, size=size, mode=mode)
-        for shape in shapes
-        for size in sizes
-        for mode in modes
-    ]
-
-
-def process_count(interpreter: Interpreter, cells: Sequence[Cell], repeats: int) -> int:
-    """Return how many processes `run_cells` starts."""
-    heaps = len({(cell.shape, cell.size) for cell in cells})
-    free = interpreter.free_threaded and not interpreter.gil_enabled
-    return repeats * (len(cells) + (0 if free else heaps))
-
-
-def run_cells(
-    interpreter: Interpreter, cells: Sequence[Cell], repeats: int, timeout_s: float
-) -> Iterator[Run]:
-    """Run every cell in fresh processes, one repeat of all after the other.
-
-    With the GIL each repeat has one process that only records; of the first mode of a
-    heap there is another one that is watched too, for the agreement. Without the GIL
-    every process is watched.
-
-    Parameters
-    ----------
-    interpreter : Interpreter
-        Which `is_ready` was true of.
-    cells : sequence of Cell
-        What to run.
-    repeats : int
-        Processes of each.
-    timeout_s : float
-        Seconds after which one of them is ended.
-    """
-    free = interpreter.free_threaded and not interpreter.gil_enabled
-    first_modes = {(cell.shape, cell.size): cell.mode for cell in reversed(cells)}
-    for _ in range(repeats):
-        for cell in cells:
-            is_first = first_modes[cell.shape, cell.size] == cell.mode
-            for watched in (True,) if free else (False, True)[: 1 + is_first]:
-                yield run_cell(
-                    interpreter.path, cell, watched, free=free, timeout_s=timeout_s
-                )
+    every = product(shapes, sizes, modes)
+    return [Cell(shape=shape, size=size, mode=mode) for shape, size, mode in every]
 
 
 def run_cell(
@@ -196,10 +164,10 @@ def run_cell(
         "threshold_ns": _THRESHOLD_FREE_NS if free else _THRESHOLD_GIL_NS,
     }
     try:
-        answer = ask(python, order, timeout_s)
+        answer = ask(python, _PROGRAM, order, timeout_s, hint=_LATE)
     except ChildError as error:
-        return Run(cell=cell, watched=watched, answer={}, problem=str(error))
-    return Run(cell=cell, watched=watched, answer=answer)
+        return Run(cell=cell, watched=watched, problem=str(error))
+    return Run(cell=cell, watched=watched, recording=Recording(**answer))
 
 
 def measure_overhead(
@@ -212,13 +180,9 @@ def measure_overhead(
     ChildError
         If the process gives no answer.
     """
-    order = {
-        "what": "turns",
-        "shape": shape,
-        "size": min(size, _OVERHEAD_SIZE),
-        "turns": pairs,
-    }
-    answer = ask(python, order, timeout_s)
+    size = min(size, _OVERHEAD_SIZE)
+    order = {"what": "turns", "shape": shape, "size": size, "turns": pairs}
+    answer = ask(python, _PROGRAM, order, timeout_s, hint=_LATE)
     return Overhead(
         shape=shape,
         whole=ratio_of([(recorder, none) for recorder, _, none in answer["turns"]]),
@@ -243,45 +207,6 @@ def ratio_of(pairs: Sequence[tuple[float, float]]) -> Ratio:
     )
 
 
-def ask(
-    python: Path, order: dict[str, Any], timeout_s: float, *, child: Path = _CHILD
-) -> dict[str, Any]:
-    """Start a child with an order, and return its answer.
-
-    Raises
-    ------
-    ChildError
-        If it ends badly, takes too long or says something else.
-    """
-    # -P: what lies beside the child shall not be imported in place of a module.
-    command = [str(python), "-P", str(child), json.dumps(order)]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-        )
-    except subprocess.TimeoutExpired:
-        raise ChildError(
-            f"no end within {timeout_s:g} seconds: smaller --sizes, or a longer "
-            "--timeout"
-        ) from None
-    if done.returncode < 0:
-        more = " (out of memory?)" * (done.returncode == -9)
-        raise ChildError(f"the process was ended by signal {-done.returncode}{more}")
-    if done.returncode:
-        last = ["no message", *filter(str.strip, done.stderr.splitlines())][-1]
-        raise ChildError(f"exit {done.returncode}: {last[:200]}")
-    try:
-        answer: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        raise ChildError(f"its answer is {done.stdout[:100]!r}") from None
-    return answer
-
-
 def summarise(runs: Iterable[Run], *, free: bool) -> list[CellSummary]:
     """Put the runs of each cell together, in the order of their first ones.
 
@@ -299,170 +224,170 @@ def summarise(runs: Iterable[Run], *, free: bool) -> list[CellSummary]:
 
 
 def _summary(cell: Cell, runs: Sequence[Run], *, free: bool) -> CellSummary:
-    good = [run for run in runs if not run.problem]
+    recorded = [(run.watched, run.recording) for run in runs if run.recording]
+    watched = [recording for was_watched, recording in recorded if was_watched]
     # With the GIL the victim disturbs what it watches, so that the others count.
-    counting = [run.answer for run in good if run.watched == free]
-    watched = [run.answer for run in good if run.watched]
-    split = [split_pauses(answer, free=free) for answer in counting]
-    stopped = [stopped_ns(answer, free=free) for answer in counting]
+    counting = [recording for was_watched, recording in recorded if was_watched == free]
     problems = dict.fromkeys(run.problem for run in runs if run.problem)
-    lost = sum(a["pauses_lost"] + a.get("gaps_lost", 0) for a in counting)
+    lost = sum(recording.pauses_lost + recording.gaps_lost for recording in counting)
     if lost:
         problems[f"{lost} pauses or gaps had no room"] = None
-    overshoots = [_overshoot_bytes(cell, answer) for answer in counting]
-    known = [overshoot for overshoot in overshoots if overshoot is not None]
-    if len(known) < len(overshoots):
-        problems["resident memory: the system does not tell"] = None
-    shares = [
-        ns / (answer["stop_ns"] - answer["start_ns"])
-        for answer, ns in zip(counting, stopped, strict=True)
+    overshoots = [
+        overshoot
+        for recording in counting
+        if (overshoot := _overshoot_bytes(cell, recording)) is not None
     ]
-    rates = [_collections(answer) * 1e6 / cell.size for answer in counting]
+    if len(overshoots) < len(counting):
+        problems["resident memory: the system does not tell"] = None
+    stops = [stops_of(recording, free=free) for recording in counting]
+    pauses = [
+        (_length(longest), longest[0] < recording.stop_ns)
+        for recording, collections in zip(counting, stops, strict=True)
+        for longest in (max(spans, key=_length) for spans in collections)
+    ]
+    shares = [
+        sum(
+            _length(span)
+            for spans in collections
+            for span in spans
+            if span[0] < recording.stop_ns
+        )
+        / (recording.stop_ns - recording.start_ns)
+        for recording, collections in zip(counting, stops, strict=True)
+    ]
+    rates = [_collections(recording) * 1e6 / cell.size for recording in counting]
     return CellSummary(
         cell=cell,
         observer=VICTIM if free else CALLBACK,
-        automatic=_pauses([ns for automatic, _ in split for ns in automatic]),
-        asked=_pauses([ns for _, asked in split for ns in asked]),
-        share=mean_of(shares) if shares else None,
-        per_million=mean_of(rates) if rates else None,
-        overshoot_bytes=mean_of(known) if known else None,
+        automatic=_pauses([length for length, is_automatic in pauses if is_automatic]),
+        asked=_pauses([length for length, is_automatic in pauses if not is_automatic]),
+        share=_mean(shares),
+        per_million=_mean(rates),
+        overshoot_bytes=_mean(overshoots),
         agreement=agreement(watched),
         other_gaps=sum(map(_other_gaps, watched)) if watched else None,
-        thresholds=tuple(counting[0]["thresholds"]) if counting else None,
+        thresholds=tuple(counting[0].thresholds) if counting else None,
         problems=tuple(problems),
     )
 
 
-def split_pauses(answer: dict[str, Any], *, free: bool) -> tuple[list[int], list[int]]:
-    """Return the pauses in nanoseconds, automatic ones and those that were asked for.
+def stops_of(recording: Recording, *, free: bool) -> list[list[Span]]:
+    """Return for each collection when it stopped the program.
 
-    One for each collection. Without the GIL it is the longest of the stops that the
-    victim saw of it: there are two or more, and most are so short that a median over
-    all of them would be of nothing.
+    With the GIL that is the collection. Without it those are the stops that the victim
+    saw: two or more, most so short that a median over all would be of nothing, so that
+    the longest is the pause. A gap that meets two collections counts for the first, and
+    a collection of which none was seen for nothing.
     """
-    pauses = [(start, stop) for start, stop, *_ in answer["pauses"]]
-    if free:
-        longest = [max(met, key=_length) for met in _stops_by_collection(answer)]
-        pauses = [(start, stop) for start, stop, _ in longest]
-    ends_ns = answer["stop_ns"]
-    automatic = [stop - start for start, stop in pauses if start < ends_ns]
-    return automatic, [stop - start for start, stop in pauses if start >= ends_ns]
+    collections = [(start, stop) for start, stop, *_ in recording.pauses]
+    if not free:
+        return [[collection] for collection in collections]
+    stops = _stops(recording)
+    found = []
+    for collection in collections:
+        met = [stop for stop in stops if _meet(stop, collection)]
+        stops = [stop for stop in stops if stop not in met]
+        if met:
+            found.append(met)
+    return found
 
 
-def stopped_ns(answer: dict[str, Any], *, free: bool) -> int:
-    """Return how long the automatic collections stopped the program, all stops."""
-    pauses: Iterable[Sequence[int]] = answer["pauses"]
-    if free:
-        pauses = [one for met in _stops_by_collection(answer) for one in met]
-    return sum(stop - start for start, stop, *_ in pauses if start < answer["stop_ns"])
-
-
-def agreement(answers: Sequence[dict[str, Any]]) -> Agreement | None:
+def agreement(recordings: Sequence[Recording]) -> Agreement | None:
     """Hold the victim's gaps against the collections that they meet.
 
-    A collection's gaps are added up: without the GIL there are two. Those in which the
-    victim did not wait are left out: its CPU was taken away. None without a collection
-    that is long enough.
+    A collection's gaps are added up: without the GIL there are two. None without a
+    collection that is long enough.
     """
-    long, gaps, seen = [], [], 0
-    for answer in answers:
-        for start, stop, *_ in answer["pauses"]:
-            if stop - start < COMPARABLE_NS:
-                continue
-            met = [b - a for a, b, _ in _stops(answer) if a < stop and start < b]
-            long.append(stop - start)
-            gaps.append(sum(met))
-            seen += bool(met)
-    if not long:
+    pauses, gaps = [], []
+    for recording in recordings:
+        for start, stop, *_ in recording.pauses:
+            if stop - start >= COMPARABLE_NS:
+                met = [s for s in _stops(recording) if _meet(s, (start, stop))]
+                pauses.append(stop - start)
+                gaps.append(sum(map(_length, met)))
+    if not pauses:
         return None
     return Agreement(
-        count=len(long),
-        seen=seen,
-        pause_ns=percentile(long, 0.5),
+        count=len(pauses),
+        seen=sum(gap > 0 for gap in gaps),
+        pause_ns=percentile(pauses, 0.5),
         gap_ns=percentile(gaps, 0.5),
     )
 
 
-def profile_document(
+def make_profile(
     interpreter: Interpreter,
     summaries: Sequence[CellSummary],
     overheads: Sequence[Overhead],
     *,
     complete: bool,
-) -> dict[str, Any]:
+) -> GcProfile:
     """Return what ``--json`` writes."""
-    kind, meaning = collector_kind(
-        interpreter.version, free_threaded=interpreter.free_threaded
-    )
-    profile = GcProfile(
+    return GcProfile(
         interpreter=CollectedPython(
             label=interpreter.label,
             path=str(interpreter.path),
             free_threaded=interpreter.free_threaded,
             gil_enabled=interpreter.gil_enabled,
         ),
-        collector=Collector(kind=kind, meaning=meaning),
+        collector=collector_of(
+            interpreter.version, free_threaded=interpreter.free_threaded
+        ),
         comparable_ns=COMPARABLE_NS,
         complete=complete,
         cells=tuple(summaries),
         overheads=tuple(overheads),
     )
-    return {"pybench": KIND, "schema": SCHEMA, **asdict(profile)}
+
+
+def _mean(values: Sequence[float]) -> Mean | None:
+    return mean_of(values) if values else None
 
 
 def _pauses(durations_ns: Sequence[int]) -> Pauses | None:
     if not durations_ns:
         return None
-    p50, p95, p99, most = (percentile(durations_ns, share) for share in PERCENTILES)
+    p50, p95, p99, most = (percentile(durations_ns, p) for p in (0.5, 0.95, 0.99, 1))
     return Pauses(
         count=len(durations_ns), p50_ns=p50, p95_ns=p95, p99_ns=p99, max_ns=most
     )
 
 
-def _collections(answer: dict[str, Any]) -> int:
+def _collections(recording: Recording) -> int:
     """Count the automatic collections, whoever sees the pauses."""
-    noted = sum(start < answer["stop_ns"] for start, *_ in answer["pauses"])
-    return int(noted + answer["pauses_lost"])
+    noted = sum(start < recording.stop_ns for start, *_ in recording.pauses)
+    return noted + recording.pauses_lost
 
 
-def _overshoot_bytes(cell: Cell, answer: dict[str, Any]) -> int | None:
+def _overshoot_bytes(cell: Cell, recording: Recording) -> int | None:
     """Return the peak above what is in use: of garbage, above what was there first."""
-    before, after, peak = (
-        answer[f"rss_{when}_bytes"] for when in ("before", "after", "peak")
-    )
-    if before is None or after is None or peak is None:
+    before, after = recording.rss_before_bytes, recording.rss_after_bytes
+    if before is None or after is None or recording.rss_peak_bytes is None:
         return None
-    return int(peak - (before if cell.shape == "cycles" else after))
+    return recording.rss_peak_bytes - (before if cell.shape == "cycles" else after)
 
 
-def _stops(answer: dict[str, Any]) -> list[list[int]]:
-    """Return the gaps in which the victim waited, or nobody knows."""
-    return [gap for gap in answer["gaps"] if gap[2] != 0]
+def _stops(recording: Recording) -> list[Span]:
+    """Return the gaps in which the victim waited, or nobody knows.
 
-
-def _stops_by_collection(answer: dict[str, Any]) -> list[list[list[int]]]:
-    """Return the stops of each collection of which the victim saw any.
-
-    A gap that meets two collections counts for the first.
+    In the others its CPU was taken away.
     """
-    stops, found = _stops(answer), []
-    for start, stop, *_ in answer["pauses"]:
-        met = [one for one in stops if _meets(one, [(start, stop)])]
-        stops = [one for one in stops if one not in met]
-        if met:
-            found.append(met)
-    return found
+    return [(start, stop) for start, stop, waited in recording.gaps if waited != 0]
 
 
-def _length(gap: Sequence[int]) -> int:
-    return gap[1] - gap[0]
-
-
-def _meets(gap: Sequence[int], pauses: Sequence[tuple[int, int]]) -> bool:
-    return any(start < gap[1] and gap[0] < stop for start, stop in pauses)
-
-
-def _other_gaps(answer: dict[str, Any]) -> int:
+def _other_gaps(recording: Recording) -> int:
     """Count the gaps that meet no collection, or in which the CPU was taken away."""
-    pauses = [(start, stop) for start, stop, *_ in answer["pauses"]]
-    return sum(gap[2] == 0 or not _meets(gap, pauses) for gap in answer["gaps"])
+    collections = [(start, stop) for start, stop, *_ in recording.pauses]
+    stops = _stops(recording)
+    met = sum(
+        any(_meet(stop, collection) for collection in collections) for stop in stops
+    )
+    return len(recording.gaps) - met
+
+
+def _length(span: Span) -> int:
+    return span[1] - span[0]
+
+
+def _meet(gap: Span, collection: Span) -> bool:
+    return gap[0] < collection[1] and collection[0] < gap[1]

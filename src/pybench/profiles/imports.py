@@ -15,10 +15,8 @@ import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from pybench.interpreters import Interpreter
 from pybench.profiles.import_processes import (
@@ -31,7 +29,7 @@ from pybench.profiles.import_processes import (
 )
 from pybench.profiles.importtime import Tree, merge
 from pybench.profiles.means import estimate
-from pybench.records.imports import KIND, SCHEMA, ImportsProfile, Saving, Times
+from pybench.records.imports import ImportsProfile, Saving, Times
 
 # Student's interval of fewer is too wide to say anything.
 REPEATS_LEAST = 2
@@ -243,11 +241,6 @@ class ImportsMeasurement:
                 f"the tree does not add up at {shown}: threads import there, or a "
                 "program prints lines like -X importtime's"
             )
-
-
-def imports_document(profile: ImportsProfile) -> dict[str, Any]:
-    """Return the record: times in nanoseconds, intervals of 95 %."""
-    return {"pybench": KIND, "schema": SCHEMA, **asdict(profile)}
 
 
 def _times(clocks: list[Clocks]) -> Times:

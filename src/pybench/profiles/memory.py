@@ -7,33 +7,31 @@ All of it is the process with pytest and the suite in it, so that what grew says
 than what there is. Children of the row's process are not in it.
 """
 
-import math
 import os
+import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pybench import children
 from pybench.comparison.worker import Worker, WorkerError
 from pybench.interpreters import Interpreter
 from pybench.interpreters.prepare import START
-from pybench.profiles.gc_pauses import ChildError, ask
+from pybench.profiles.child_programs import ChildError, ask
 from pybench.profiles.means import mean_of
-from pybench.profiles.row_detail import locate
-from pybench.records.documents import parse_json
+from pybench.profiles.row_process import locate, read_output, row_command
 from pybench.records.means import Mean
 from pybench.records.memory import (
-    KIND,
-    SCHEMA,
     Line,
     MeasuredPython,
     MemoryProfile,
     OneMore,
     RowMemory,
 )
+from pybench.records.proc import own_and_share
 
 # Between two samples of USS and PSS.  Reading them holds up the subject's page faults,
 # which is why no time is taken there.
@@ -52,27 +50,11 @@ KINDS = (
     "thread",
     "interpreter",
 )
-
-_CHILD = Path(__file__).parents[1] / "target" / "programs" / "object_sizes.py"
+_TRACING = ("-X", "tracemalloc")
 _PROC = Path("/proc")
 
-# What a process says of a row, besides lines and times.
-_COUNTS = (
-    "rss_before_bytes",
-    "rss_peak_bytes",
-    "rss_after_bytes",
-    "uss_before_bytes",
-    "uss_after_bytes",
-    "pss_before_bytes",
-    "pss_after_bytes",
-    "blocks_before",
-    "blocks_after",
-    "traced_before_bytes",
-    "traced_peak_bytes",
-    "traced_after_bytes",
-    "harness_blocks",
-    "harness_traced",
-)
+# A time on the monotonic clock in nanoseconds, USS and PSS in bytes.
+Sample = tuple[int, int, int]
 
 
 def rows_of(
@@ -92,14 +74,10 @@ def rows_of(
     ChildError
         If pytest collects nothing; with its last lines.
     """
+    selected = [f"--pybench-select={selector}" for selector in selectors]
+    words = [str(suite.absolute()), "--benchmark-only", "--no-header", *selected]
     with tempfile.TemporaryDirectory(prefix="pybench-memory-") as storage:
-        command = [
-            str(interpreter.path), *start, str(suite.absolute()),
-            "--benchmark-only", "-p", "no:cacheprovider", "-q", "--no-header",
-            # The journal and the saves of the user's runs stay as they are.
-            f"--benchmark-storage={storage}",
-            *(f"--pybench-select={selector}" for selector in selectors),
-        ]  # fmt: skip
+        command = row_command(interpreter, start, words, Path(storage))
         try:
             with Worker(
                 interpreter.label, command, environ=os.environ, folder=Path.cwd()
@@ -128,40 +106,36 @@ def measure_row(
     """
     node = locate(suite, fullname)
     problems: dict[str, None] = {}
-    found: list[dict[str, float]] = []
+    measured: list[dict[str, Any]] = []
     samples = 0
     for _ in range(repeats):
-        numbers: dict[str, float] = {}
-        for what, switches in (("resident", ()), ("allocated", ("-X", "tracemalloc"))):
+        numbers: dict[str, Any] = {}
+        for what, switches in (("resident", ()), ("allocated", _TRACING)):
+            command = (*switches, *start)
             try:
-                said, taken = run_row(
-                    interpreter, switches, node, timeout_s, start=start
-                )
+                rows, taken = run_row(interpreter, command, node, timeout_s)
             except ChildError as error:
                 problems[f"{what} memory: {error}"] = None
                 continue
-            if fullname not in said:
+            if fullname not in rows:
                 problems[f"{what} memory: the row did not run; is it n/a here?"] = None
                 continue
-            row = said[fullname]
-            numbers |= {name: row[name] for name in _COUNTS if name in row}
+            row = rows[fullname]
+            numbers |= row
             if "begin_ns" in row:
                 within = [s for s in taken if row["begin_ns"] <= s[0] <= row["end_ns"]]
                 samples += len(within)
                 numbers |= sampled_peaks(row, within)
-        found.append(numbers)
-    means = means_of(found)
+        measured.append(numbers)
+    means = means_of(measured)
     lines: tuple[Line, ...] = ()
     if "traced_peak" in means:
+        command = (*_TRACING, *start)
+        peak = max(0, round(means["traced_peak"].value))
+        words = (*node, f"--pybench-memory-lines={peak}")
         try:
-            lines, problem = peak_lines(
-                interpreter,
-                node,
-                fullname,
-                means["traced_peak"].value,
-                timeout_s,
-                start,
-            )
+            rows, _ = run_row(interpreter, command, words, timeout_s)
+            lines, problem = peak_lines(rows.get(fullname, {}))
         except ChildError as error:
             problem = str(error)
         if problem:
@@ -177,47 +151,22 @@ def measure_row(
     )
 
 
-def peak_lines(
-    interpreter: Interpreter,
-    node: Sequence[str],
-    fullname: str,
-    expected: float,
-    timeout_s: float,
-    start: Sequence[str] = START,
-) -> tuple[tuple[Line, ...], str]:
-    """Run a row once more and look for the lines of its peak.
-
-    Returns
-    -------
-    (tuple of Line, str)
-        What the lines had allocated then; why they may not be all of it, or "".
-
-    Raises
-    ------
-    ChildError
-        If the process ends badly, or not in time: it looks at every line of the row.
-    """
-    said, _ = run_row(
-        interpreter,
-        ("-X", "tracemalloc"),
-        node,
-        timeout_s,
-        options=(f"--pybench-memory-lines={max(0, round(expected))}",),
-        start=start,
-    )
-    row = said.get(fullname, {})
-    lines = tuple(_line(words) for words in row.get("peak_lines", ()))
-    problem = (
-        "" if lines else "the run that looked for them came nowhere near that peak"
+def peak_lines(row: Mapping[str, Any]) -> tuple[tuple[Line, ...], str]:
+    """Return what the lines had allocated, and why that may not be all of it."""
+    lines = tuple(
+        Line(file=file, line=line, bytes=size, blocks=blocks, brief=brief)
+        for file, line, size, blocks, brief in row.get("peak_lines", ())
     )
     if row.get("peak_lines_cut"):
-        problem = "the row sets a trace or profile function; they are from before that"
-    return lines, problem
+        return lines, (
+            "the row sets a trace or profile function; they are from before that"
+        )
+    if not lines:
+        return lines, "the run that looked for them came nowhere near that peak"
+    return lines, ""
 
 
-def sampled_peaks(
-    row: dict[str, Any], samples: Sequence[tuple[int, int, int]]
-) -> dict[str, float]:
+def sampled_peaks(row: Mapping[str, Any], samples: Sequence[Sample]) -> dict[str, int]:
     """Return the peaks of USS and PSS from samples and from both ends, in bytes."""
     peaks = {}
     for index, name in enumerate(("uss", "pss"), start=1):
@@ -228,38 +177,30 @@ def sampled_peaks(
     return peaks
 
 
-def means_of(found: Sequence[dict[str, float]]) -> dict[str, Mean]:
+def means_of(measured: Sequence[Mapping[str, Any]]) -> dict[str, Mean]:
     """Return what grew, and the peaks above what was there, over the repeats."""
     differences: dict[str, list[float]] = {}
-    for numbers in found:
-        for name in ("rss", "uss", "pss", "traced"):
-            before = numbers.get(f"{name}_before_bytes")
-            for key, when in (("peak", "peak_bytes"), ("grown", "after_bytes")):
-                value = numbers.get(f"{name}_{when}")
+    for numbers in measured:
+        for name in ("rss", "uss", "pss", "traced", "blocks"):
+            unit = "" if name == "blocks" else "_bytes"
+            before = numbers.get(f"{name}_before{unit}")
+            for key, when in (("peak", "peak"), ("grown", "after")):
+                value = numbers.get(f"{name}_{when}{unit}")
                 if before is not None and value is not None:
-                    difference = value - before
-                    if key == "grown":
-                        difference -= numbers.get(f"harness_{name}", 0)
+                    harness = numbers.get(f"harness_{name}", 0) if key == "grown" else 0
+                    difference = value - before - harness
                     differences.setdefault(f"{name}_{key}", []).append(difference)
-        if "blocks_after" in numbers:
-            grown = numbers["blocks_after"] - numbers["blocks_before"]
-            grown -= numbers.get("harness_blocks", 0)
-            differences.setdefault("blocks_grown", []).append(grown)
     return {name: mean_of(values) for name, values in differences.items()}
 
 
 def run_row(
     interpreter: Interpreter,
-    switches: Sequence[str],
-    node: Sequence[str],
+    start: Sequence[str],
+    words: Sequence[str],
     timeout_s: float,
-    *,
-    options: Sequence[str] = (),
-    start: Sequence[str] = START,
-) -> tuple[dict[str, Any], list[tuple[int, int, int]]]:
+) -> tuple[dict[str, Any], list[Sample]]:
     """Run one row in a child; return what it wrote, and samples of its memory.
 
-    A sample is a time on the monotonic clock in nanoseconds, USS and PSS in bytes.
     None is taken under tracemalloc, which enlarges the process.
 
     Raises
@@ -269,45 +210,25 @@ def run_row(
     """
     samples = []
     with tempfile.TemporaryDirectory(prefix="pybench-memory-") as name:
-        output, log = Path(name) / "memory.json", Path(name) / "log"
-        command = [
-            *(str(interpreter.path), *switches, *start, *node),
-            *("--benchmark-disable", f"--pybench-memory-to={output}", "-q"),
-            *("-p", "no:cacheprovider", f"--benchmark-storage={name}/storage"),
-            *options,
-        ]
+        folder = Path(name)
+        output, log = folder / "memory.json", folder / "log"
+        words = [*words, "--benchmark-disable", f"--pybench-memory-to={output}"]
+        command = row_command(interpreter, start, words, folder)
         with log.open("wb") as file:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
+            child = children.start(command, stdout=file, stderr=subprocess.STDOUT)
         ends_s = time.monotonic() + timeout_s
         try:
-            while (status := _ended(child)) is None:
-                if time.monotonic() > ends_s:
-                    raise ChildError(f"no end within {timeout_s:g} seconds")
-                sizes = () if switches else own_and_share(child.pid)
+            while (status := _ended(child)) is None and time.monotonic() < ends_s:
+                sizes = None if _TRACING[1] in start else sizes_of(child.pid)
                 if sizes:
                     samples.append((time.monotonic_ns(), *sizes))
         finally:
-            child.kill()
+            child.end_group()
             child.wait()
-        if status < 0:
-            raise ChildError(f"the process was ended by signal {-status}")
-        if status:
-            said = log.read_text(encoding="utf-8", errors="replace")
-            last = ["no message", *filter(str.strip, said.splitlines())][-1]
-            raise ChildError(f"exit {status}: {last[:200]}")
-        try:
-            document: dict[str, Any] = parse_json(output.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise ChildError("it wrote no sizes; is its pybench an old one?") from None
-        return document, samples
+        return read_output(status, output, log, timeout_s), samples
 
 
-def _ended(child: subprocess.Popen[bytes]) -> int | None:
+def _ended(child: children.Child) -> int | None:
     """Wait for the next sample; return the exit status if the child ended."""
     try:
         return child.wait(INTERVAL_S)
@@ -315,18 +236,13 @@ def _ended(child: subprocess.Popen[bytes]) -> int | None:
         return None
 
 
-def own_and_share(pid: int) -> tuple[int, int] | tuple[()]:
-    """Return USS and PSS of a process in bytes; empty where they cannot be had."""
+def sizes_of(pid: int) -> tuple[int, int] | None:
+    """Return USS and PSS of a process in bytes; None where they cannot be had."""
     try:
-        text = (_PROC / str(pid) / "smaps_rollup").read_text(encoding="utf-8")
+        path = _PROC / str(pid) / "smaps_rollup"
+        return own_and_share(path.read_text(encoding="utf-8"))
     except OSError:
-        return ()
-    # The first line is the range of addresses.
-    sizes = [line.split() for line in text.splitlines()[1:]]
-    private = [int(words[1]) for words in sizes if words[0].startswith("Private_")]
-    share = [int(words[1]) for words in sizes if words[0] == "Pss:"]
-    # A process that has just ended has none of either.
-    return (1024 * sum(private), 1024 * share[0]) if private and share else ()
+        return None
 
 
 def measure_each(
@@ -336,45 +252,29 @@ def measure_each(
     for kind in kinds:
         slopes: list[float] = []
         problem = ""
+        order = {"kind": kind, "steps": STEPS}
         for _ in range(repeats):
-            order = {"kind": kind, "steps": STEPS}
             try:
-                said = ask(interpreter.path, order, timeout_s, child=_CHILD)
+                answer = ask(interpreter.path, "object_sizes.py", order, timeout_s)
             except ChildError as error:
                 problem = str(error)
                 continue
-            if "missing" in said:
-                problem = said["missing"]
+            sizes = [own_and_share(text) for text in answer.get("rollups", ())]
+            own = [size[0] for size in sizes if size]
+            if len(own) <= STEPS:
+                problem = answer.get("missing", "its own memory is not told")
                 break
-            slopes.append(slope(said["counts"][1:], said["bytes"][1:]))
+            counts = answer["counts"]
+            slopes.append(statistics.linear_regression(counts[1:], own[1:]).slope)
         yield OneMore(
             kind=kind, bytes=mean_of(slopes) if slopes else None, problem=problem
         )
 
 
-def slope(counts: Sequence[float], sizes: Sequence[float]) -> float:
-    """Return the slope of the least-squares line, in bytes for one more.
-
-    Raises
-    ------
-    ValueError
-        With fewer than two different counts.
-    """
-    middle, level = math.fsum(counts) / len(counts), math.fsum(sizes) / len(sizes)
-    spread = math.fsum((count - middle) ** 2 for count in counts)
-    if spread == 0:
-        raise ValueError(f"no line through {len(counts)} points at one count")
-    pairs = zip(counts, sizes, strict=True)
-    return math.fsum((c - middle) * (s - level) for c, s in pairs) / spread
-
-
 def has_memray(interpreter: Interpreter) -> bool:
     """Tell whether memray can be imported there."""
     command = [str(interpreter.path), "-c", "import memray"]
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60
-    )
-    return done.returncode == 0
+    return children.run(command, timeout_s=60).status == 0
 
 
 def flame_graph(
@@ -397,39 +297,27 @@ def flame_graph(
         record = f"{name}/memray.bin"
         # memray starts the session in its own process: -P is for that one.
         safe, *session = start
-        memray = [str(interpreter.path), safe, "-m", "memray"]
-        test = [*locate(suite, fullname), "--benchmark-disable", "-q"]
-        test += ["-p", "no:cacheprovider", f"--benchmark-storage={name}/storage"]
+        memray = [safe, "-m", "memray"]
+        words = [*locate(suite, fullname), "--benchmark-disable"]
+        test = row_command(interpreter, session, words, Path(name))
         for command in (
-            [*memray, "run", "-q", "-o", record, *session, *test],
-            [*memray, "flamegraph", "-f", "-o", str(page), record],
+            [test[0], *memray, "run", "-q", "-o", record, *test[1:]],
+            [test[0], *memray, "flamegraph", "-f", "-o", str(page), record],
         ):
-            try:
-                done = subprocess.run(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    errors="replace",
-                    timeout=timeout_s,
-                )
-            except subprocess.TimeoutExpired:
-                raise ChildError(f"memray: no end within {timeout_s:g} s") from None
-            if done.returncode:
-                last = ["no message", *filter(str.strip, done.stdout.splitlines())][-1]
-                raise ChildError(f"memray: exit {done.returncode}: {last[:200]}")
+            done = children.run(command, timeout_s=timeout_s, merged=True)
+            if done.problem:
+                raise ChildError(f"memray {done.problem}: {done.last_line}")
 
 
-def profile_document(
+def make_profile(
     interpreter: Interpreter,
     rows: Sequence[RowMemory],
     each: Sequence[OneMore],
     *,
     complete: bool,
-) -> dict[str, Any]:
+) -> MemoryProfile:
     """Return what ``--json`` writes."""
-    profile = MemoryProfile(
+    return MemoryProfile(
         interpreter=MeasuredPython(
             label=interpreter.label,
             path=str(interpreter.path),
@@ -440,9 +328,3 @@ def profile_document(
         rows=tuple(rows),
         each=tuple(each),
     )
-    return {"pybench": KIND, "schema": SCHEMA, **asdict(profile)}
-
-
-def _line(words: Sequence[Any]) -> Line:
-    file, line, size, blocks, brief = words
-    return Line(file=file, line=line, bytes=size, blocks=blocks, brief=brief)

@@ -9,24 +9,15 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pybench.children import INTERRUPT, guarded
 from pybench.interpreters import Interpreter
 from pybench.interpreters.prepare import START
-from pybench.records.documents import parse_json
-from pybench.records.row_detail import (
-    KIND,
-    SCHEMA,
-    DetailedRows,
-    Function,
-    RowDetail,
-)
-
-# Of the plugin: the node id of the row that a session runs.
-ROW_OPTION = "--pybench-row"
+from pybench.profiles.child_programs import ChildError
+from pybench.profiles.row_process import locate, read_output, row_command
+from pybench.records.row_detail import DetailedRow, Function
 
 # How many functions of a row are kept, by the time spent in themselves.
 TOP = 10
@@ -62,13 +53,11 @@ def profile_row(
     kernel: str = "",
     loop: str = "",
     start: Sequence[str] = START,
-) -> RowDetail:
+) -> DetailedRow:
     """Run one row three times, each in a process of its own.
 
     Parameters
     ----------
-    interpreter : Interpreter
-        What runs it.
     suite : Path
         The folder or file that the row was collected from.
     fullname : str
@@ -87,24 +76,29 @@ def profile_row(
         # As in `experiments.conditions`: without the GIL, threads that cProfile sees
         # end by signal 11 or not at all.
         switches = ("-X", "gil=1") if interpreter.free_threaded else ()
-        words = (*switches, *start)
-        document, problem = _run(
-            interpreter, words, "--benchmark-json", node, _CPROFILE
-        )
-        functions = _functions(document)
-        if not functions:
-            problems.append(f"functions: {problem or 'the profile is empty'}")
+        words = (*node, *_CPROFILE)
+        try:
+            document = _run(interpreter, (*switches, *start), words, "--benchmark-json")
+            functions = _functions(document)
+            problem = "" if functions else "the profile is empty"
+        except ChildError as error:
+            problem = str(error)
+        if problem:
+            problems.append(f"functions: {problem}")
     sizes: dict[str, int] = {}
+    words = (*node, "--benchmark-disable")
     for what, switches in (("resident", ()), ("allocated", ("-X", "tracemalloc"))):
-        words = (*switches, *start)
-        document, problem = _run(
-            interpreter, words, "--pybench-memory-to", node, ("--benchmark-disable",)
-        )
-        found = document.get(fullname, {})
-        sizes |= {name: found[name] for name in _SIZES if name in found}
-        if fullname not in document:
-            problems.append(f"{what} memory: {problem or 'nothing was written'}")
-    return RowDetail(
+        try:
+            document = _run(
+                interpreter, (*switches, *start), words, "--pybench-memory-to"
+            )
+            row = document[fullname]
+        except (ChildError, KeyError) as error:
+            why = error if isinstance(error, ChildError) else "nothing was written"
+            problems.append(f"{what} memory: {why}")
+        else:
+            sizes |= {name: row[name] for name in _SIZES if name in row}
+    return DetailedRow(
         fullname=fullname,
         is_native=is_native,
         functions=functions,
@@ -115,34 +109,10 @@ def profile_row(
     )
 
 
-def profile_document(label: str, rows: Sequence[RowDetail]) -> dict[str, Any]:
-    """Return what is written to ``profile-<label>.json``."""
-    profile = DetailedRows(interpreter=label, rows=tuple(rows))
-    return {"pybench": KIND, "schema": SCHEMA, **asdict(profile)}
-
-
-def locate(suite: Path, fullname: str) -> tuple[str, ...]:
-    """Return words that make pytest run one row, from any working directory.
-
-    pytest is given the row's file and, as an option of ours, its node id: on the
-    command line ``//``, ``::`` or a bracket in it would be read as parts of a path. The
-    id begins in pytest's root, which is the suite or above it, and stays the same only
-    with it.
-    """
-    file = fullname.partition("::")[0]
-    suite = suite.absolute()
-    for folder in (suite, *suite.parents):
-        path = folder / file
-        # A path that pytest would cut: it is found with the whole suite.
-        if path.is_file() and "[" not in str(path) and "::" not in str(path):
-            return (str(path), f"--rootdir={folder}", f"{ROW_OPTION}={fullname}")
-    return (str(suite), f"{ROW_OPTION}={fullname}")
-
-
 def _functions(document: dict[str, Any]) -> tuple[Function, ...]:
     """Return the functions that cost most themselves, the profiler's own left out."""
     rows = document.get("benchmarks") or [{}]
-    found = [
+    functions = [
         Function(
             name=entry["function_name"],
             calls=str(entry["ncalls_recursion"]),
@@ -152,32 +122,27 @@ def _functions(document: dict[str, Any]) -> tuple[Function, ...]:
         for entry in rows[0].get("cprofile", [])
         if "_lsprof" not in entry["function_name"]
     ]
-    return tuple(sorted(found, key=lambda one: one.own_s, reverse=True)[:TOP])
+    functions.sort(key=lambda function: function.own_s, reverse=True)
+    return tuple(functions[:TOP])
 
 
 def _run(
-    interpreter: Interpreter,
-    start: Sequence[str],
-    output_option: str,
-    node: Sequence[str],
-    words: Sequence[str],
-) -> tuple[dict[str, Any], str]:
-    """Run one row in a child; return what it wrote, or what went wrong."""
+    interpreter: Interpreter, start: Sequence[str], words: Sequence[str], option: str
+) -> dict[str, Any]:
+    """Run one row under a guard; return what it wrote where the option says."""
     with tempfile.TemporaryDirectory(prefix="pybench-profile-") as name:
-        output = Path(name) / "output.json"
-        command = [
-            *(str(interpreter.path), *start, *node, *words),
-            *(f"{output_option}={output}", "-q", "-p", "no:cacheprovider"),
-            # The journal and the saves of the user's runs stay as they are.
-            f"--benchmark-storage={name}/storage",
-        ]
-        log = Path(name) / "log"
+        folder = Path(name)
+        output, log = folder / "output.json", folder / "log"
+        command = row_command(
+            interpreter, start, [*words, f"{option}={output}"], folder
+        )
         with (
             log.open("wb") as said,
             guarded(
-                command, Path(name), stdout=said, stderr=subprocess.STDOUT
+                command, folder, stdout=said, stderr=subprocess.STDOUT
             ) as (child, pipe),
         ):  # fmt: skip
+            status = None
             try:
                 status = child.wait(_TIMEOUT_S)
             except BaseException as end:
@@ -186,15 +151,4 @@ def _run(
                     os.write(pipe, INTERRUPT)
                 if not isinstance(end, subprocess.TimeoutExpired):
                     raise
-                return {}, f"no end within {_TIMEOUT_S:g} seconds"
-        try:
-            document = parse_json(output.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            document = {}
-        if status == 0:
-            return document, ""
-        if status < 0:
-            return {}, f"the process was ended by signal {-status}"
-        text = log.read_text(encoding="utf-8", errors="replace")
-        last = ["no message", *filter(str.strip, text.splitlines())][-1]
-        return {}, f"exit {status}: {last[:200]}"
+        return read_output(status, output, log, _TIMEOUT_S)

@@ -1,10 +1,14 @@
-"""The record of ``pybench profile gc``: how long the collector stops a program."""
+"""The record of ``pybench profile gc``: how long the collector stops a program.
 
-from dataclasses import dataclass
+Schema history
+--------------
+1. Pauses by heap, and what recording them costs.
+"""
+
+from dataclasses import dataclass, field
 
 from pybench.records.means import Mean
 
-KIND = "profile-gc"
 SCHEMA = 1
 
 
@@ -19,6 +23,28 @@ class Cell:
     def __str__(self) -> str:
         """Name it in messages."""
         return f"{self.shape} of {self.size}, gc {self.mode}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What one process recorded of one cell; written by the program `gc_pauses`.
+
+    Times are of the monotonic clock, in nanoseconds. Pauses begin with their start and
+    end; a gap of the victim is start, end, and how often it waited: -1 if unknown.
+    The collector is on its own from ``start_ns`` to ``stop_ns``.
+    """
+
+    thresholds: list[int]
+    start_ns: int
+    stop_ns: int
+    pauses: list[list[int]]
+    pauses_lost: int
+    rss_before_bytes: int | None
+    rss_after_bytes: int | None
+    rss_peak_bytes: int | None
+    gaps: list[list[int]] = field(default_factory=list)
+    gaps_lost: int = 0
+    naps: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +151,5 @@ class GcProfile:
     complete: bool = False
     cells: tuple[CellSummary, ...]
     overheads: tuple[Overhead, ...] = ()
+    pybench: str = "profile-gc"
+    schema: int = SCHEMA

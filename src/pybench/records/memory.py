@@ -1,10 +1,14 @@
-"""The record of ``pybench profile memory``: what rows take, and one more of a kind."""
+"""The record of ``pybench profile memory``: what rows take, and one more of a kind.
+
+Schema history
+--------------
+1. Means by row with the lines of the peak, and of each kind.
+"""
 
 from dataclasses import dataclass
 
 from pybench.records.means import Mean
 
-KIND = "profile-memory"
 SCHEMA = 1
 
 
@@ -67,3 +71,5 @@ class MemoryProfile:
     complete: bool = False
     rows: tuple[RowMemory, ...]
     each: tuple[OneMore, ...]
+    pybench: str = "profile-memory"
+    schema: int = SCHEMA

@@ -1,8 +1,12 @@
-"""The record of ``pybench run --profile detailed``: functions and memory of rows."""
+"""The record of ``pybench run --profile detailed``: functions and memory of rows.
+
+Schema history
+--------------
+1. Functions, and sizes before and at the peak.
+"""
 
 from dataclasses import dataclass
 
-KIND = "profile"
 SCHEMA = 1
 
 
@@ -17,7 +21,7 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowDetail:
+class DetailedRow:
     """What is known of one row; ``problems`` says what is not, and why.
 
     A native kernel has no functions: it is C, and the profiler would see Python; it
@@ -43,4 +47,6 @@ class DetailedRows:
     """The rows of one interpreter, which is named by its label."""
 
     interpreter: str
-    rows: tuple[RowDetail, ...]
+    rows: tuple[DetailedRow, ...]
+    pybench: str = "profile"
+    schema: int = SCHEMA

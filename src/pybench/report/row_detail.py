@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pybench.records.row_detail import RowDetail
+from pybench.records.row_detail import DetailedRow
 
 _WIDTH = 110
 
@@ -18,7 +18,7 @@ _FORMS = (
 )
 
 
-def detail_lines(rows: Sequence[RowDetail]) -> list[str]:
+def detail_lines(rows: Sequence[DetailedRow]) -> list[str]:
     """Lay the rows out: one line each, with its dearest function."""
     head = f"{'memory in KiB':<47} {'peak':>9} {'grown':>8} {'traced':>8}  most time in"
     lines = ["", head]
@@ -38,7 +38,7 @@ def detail_lines(rows: Sequence[RowDetail]) -> list[str]:
     return lines
 
 
-def _dearest(row: RowDetail) -> str:
+def _dearest(row: DetailedRow) -> str:
     """Name the function with the most time of its own, and its share."""
     total = sum(function.own_s for function in row.functions)
     if total:

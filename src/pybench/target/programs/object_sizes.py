@@ -1,4 +1,4 @@
-"""A child that holds more and more of one kind of thing and says what it occupies.
+"""A child that holds more and more of one kind of thing, and reads what it occupies.
 
 Run as a file by the interpreter under test, with one argument in JSON, an order of
 `pybench.profiles.memory`; prints one line of JSON. It imports the standard library
@@ -72,37 +72,36 @@ KINDS: dict[str, tuple[Callable[[], object], int]] = {
 
 
 def hold(order: dict[str, Any]) -> dict[str, Any]:
-    """Make a batch at a time; return how many there were at each reading, and bytes."""
+    """Make a batch at a time; return how many there were at each reading.
+
+    A reading is the text of ``smaps_rollup``, which the host takes apart.
+    """
     make, batch = KINDS[order["kind"]]
-    if order["kind"] == "interpreter":
-        try:
+    try:
+        if order["kind"] == "interpreter":
             make = interpreter_maker()
-        except NotImplementedError as error:
-            return {"missing": str(error)}
+        read_rollup()
+    except NotImplementedError as error:
+        return {"missing": str(error)}
+    except OSError:
+        return {"missing": "the system does not tell (no /proc/self/smaps_rollup)"}
     gc.disable()
     steps = order["steps"]
     # As long as it will ever be, so that its own growth is in no reading.
     held: list[object] = [None] * (batch * (steps + 1))
-    counts, sizes = [], []
+    counts, rollups = [], []
     for made in range(0, batch * (steps + 1), batch):
         for index in range(made, made + batch):
             held[index] = make()
-        size = own_bytes()
-        if size is None:
-            return {"missing": "the system does not tell (no /proc/self/smaps_rollup)"}
         counts.append(made + batch)
-        sizes.append(size)
-    return {"counts": counts, "bytes": sizes}
+        rollups.append(read_rollup())
+    return {"counts": counts, "rollups": rollups}
 
 
-def own_bytes() -> int | None:
-    """Return what no other process has of our memory; None where nobody tells."""
-    try:
-        with open("/proc/self/smaps_rollup") as file:  # noqa: PTH123 - no pathlib
-            found = [line.split() for line in file if line.startswith("Private_")]
-    except OSError:
-        return None
-    return 1024 * sum(int(words[1]) for words in found) if found else None
+def read_rollup() -> str:
+    """Return what the system says of our memory."""
+    with open("/proc/self/smaps_rollup") as file:  # noqa: PTH123 - no pathlib
+        return file.read()
 
 
 def main() -> None:
