@@ -14,12 +14,13 @@ from pybench.records.documents import DocumentError
 from pybench.records.journal import JournalHeader, JournalRow
 from pybench.target.plugin.journal import (
     NAME,
-    PREVIOUS,
     JournalWriter,
     find_journal,
     read_journal,
 )
 from pybench.target.process.identity import read_identity
+
+PREVIOUS = "journal.previous.jsonl"
 
 Run = Callable[..., pytest.RunResult]
 
@@ -205,7 +206,10 @@ def test_an_interrupted_journal_is_not_put_aside_in_silence(tmp_path: Path) -> N
     write(tmp_path, ROW, say=said.append)
 
     assert len(said) == 1
-    assert f"interrupted run of then (1 rows) is now {tmp_path / PREVIOUS}" in said[0]
+    assert (
+        f"interrupted run of then (1 rows) is now {tmp_path / 'journal.previous.jsonl'}"
+        in said[0]
+    )
 
 
 def test_each_of_two_sessions_has_its_own_journal(tmp_path: Path) -> None:
@@ -223,7 +227,10 @@ def test_each_of_two_sessions_has_its_own_journal(tmp_path: Path) -> None:
         "journal.2.jsonl",
         NAME,
     ]
-    assert list(read_journal(tmp_path / PREVIOUS).rows) == ["t.py::a", "t.py::c"]
+    assert list(read_journal(tmp_path / PREVIOUS).rows) == [
+        "t.py::a",
+        "t.py::c",
+    ]
     assert list(read_journal(second.path).rows) == ["t.py::b"]
     assert said == []
     second.close()

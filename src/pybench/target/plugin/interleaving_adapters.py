@@ -1,13 +1,15 @@
 """How the three kinds of rows are run sample by sample.
 
-A row calls ``benchmark(...)``, ``benchmark.pedantic(...)`` or ``kernel(...)``; each has
-its adapter, which sizes a sample, runs one, and gives the row its return value.
+A row calls ``benchmark(...)``, ``benchmark.pedantic(...)`` or ``kernel(...)``. Its
+adapter sizes a sample (the numbers of one, "count" among them, which is at most
+`most`), runs one, and finishes with what the row gets. `rounds` is the most that its
+samples may count in this process, all together; None for as many as are wanted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -51,27 +53,6 @@ KERNEL_FIRST = 256
 # Nothing is timed in one go for longer, so that Ctrl-C and the end of the controller
 # are seen.
 COUNT_MOST = 10**9
-
-
-class Adapter(Protocol):
-    """Runs a row in samples.
-
-    `rounds` is the most that its samples may count in this process, all together;
-    None for as many as are wanted.
-    """
-
-    @property
-    def rounds(self) -> int | None:
-        """The most that its samples may count."""
-
-    def size(self, target_ns: float, most: int) -> dict[str, int]:
-        """Return the numbers of a sample, "count" among them and at most `most`."""
-
-    def run(self, numbers: Mapping[str, int]) -> Sample:
-        """Run a sample of these numbers."""
-
-    def finish(self) -> Any:
-        """Return what the row gets."""
 
 
 class CallAdapter:
@@ -122,12 +103,8 @@ class PedanticAdapter:
 
     No process does more rounds than `most_rounds`; the calls of those are the ones
     that stock would make. Where there is no limit, the row's `rounds` is taken for an
-    idea of how many are enough.
-
-    Raises
-    ------
-    ValueError
-        For what stock refuses, in its words.
+    idea of how many are enough. Raises `ValueError` for what stock refuses, in its
+    words.
     """
 
     def __init__(
@@ -302,6 +279,9 @@ class KernelAdapter:
     def finish(self) -> list[KernelResult]:
         """Return the rounds of the last sample."""
         return self._last
+
+
+Adapter = CallAdapter | PedanticAdapter | KernelAdapter
 
 
 def _whole(count: float) -> int:

@@ -34,7 +34,6 @@ from pybench.records.json_lines import JsonLines, split_lines
 from pybench.target.plugin.json_values import held
 
 NAME = "journal.jsonl"
-PREVIOUS = "journal.previous.jsonl"
 _NAMES = re.compile(r"journal(\.\d+)?\.jsonl")
 _MOST_SESSIONS = 100
 _FINISHED = {"finished": True}

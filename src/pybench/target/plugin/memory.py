@@ -184,13 +184,7 @@ class Memory:
         self, what: str, names: Sequence[str], switches: Sequence[str]
     ) -> None:
         show(self._config, f"pybench: {what}, in a process of its own")
-        try:
-            rerun = run_again(self._config, PASS_OPTION, names, switches=switches)
-        except OSError as error:
-            self._session.say_problem(
-                f"{what} cannot be looked at: {error.strerror or error}"
-            )
-            return
+        rerun = run_again(self._config, PASS_OPTION, names, switches=switches)
         if rerun.status != 0:
             # What other rows took counts: one failing test does not undo it.
             self._session.say_problem(f"the process for {what} {rerun.ended}")

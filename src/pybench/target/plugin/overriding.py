@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,13 +67,13 @@ _CONTRADICTIONS = (
     _Override("--trace", "trace", False),
 )
 
-# Also where several processes run the same rows, side by side and in turns.
-_IN_TURNS = (
+# Also where the same rows are interleaved in several processes.
+_INTERLEAVED = (
     # One row that fails would take the others with it.
     _Override("--maxfail", "maxfail", 0),
     _Override("--stepwise", "stepwise", False),
     _Override("--stepwise-skip", "stepwise_skip", False),
-    # A row that waits for its turn would be ended; a row has a limit of ours.
+    # A row that waits for its next sample would be ended; a row has a limit of ours.
     _Override("--timeout", "timeout", 0, "pytest_timeout"),
     # Files and folders that all of them would write.
     _Override("--basetemp", "basetemp"),
@@ -106,38 +106,28 @@ _QUIET = (
 # Options of plugins that are overridden anyway and so need not be installed, by the
 # plugin's package: those with a value, and those that stand alone or may have one
 # behind a "=".
-_WITH_VALUE: Mapping[str, Sequence[str]] = {
-    "xdist": (
-        *("-n", "--numprocesses", "--dist", "--maxprocesses", "--tx", "--px"),
-        *("--max-worker-restart", "--maxschedchunk", "--testrunuid"),
-    ),
-    "pytest_cov": (
-        *("--cov-report", "--cov-config", "--cov-fail-under", "--cov-context"),
-        "--cov-precision",
-    ),
-    "pytest_codspeed": (
-        *("--codspeed-mode", "--codspeed-warmup-time", "--codspeed-max-time"),
-        "--codspeed-max-rounds",
-    ),
-    "pytest_rerunfailures": (
-        *("--reruns", "--reruns-delay", "--only-rerun", "--rerun-except"),
-    ),
+_WITH_VALUE = {
+    "xdist": "-n --numprocesses --dist --maxprocesses --tx --px --max-worker-restart "
+    "--maxschedchunk --testrunuid",
+    "pytest_cov": "--cov-report --cov-config --cov-fail-under --cov-context "
+    "--cov-precision",
+    "pytest_codspeed": "--codspeed-mode --codspeed-warmup-time --codspeed-max-time "
+    "--codspeed-max-rounds",
+    "pytest_rerunfailures": "--reruns --reruns-delay --only-rerun --rerun-except",
 }
-_ALONE: Mapping[str, Sequence[str]] = {
-    "xdist": ("-f", "--looponfail", "-d", "--no-loadscope-reorder"),
-    "pytest_cov": (
-        *("--cov", "--no-cov", "--no-cov-on-fail", "--cov-append", "--cov-branch"),
-        "--cov-reset",
-    ),
-    "pytest_codspeed": ("--codspeed",),
-    "pytest_forked": ("--forked",),
+_ALONE = {
+    "xdist": "-f --looponfail -d --no-loadscope-reorder",
+    "pytest_cov": "--cov --no-cov --no-cov-on-fail --cov-append --cov-branch "
+    "--cov-reset",
+    "pytest_codspeed": "--codspeed",
+    "pytest_forked": "--forked",
 }
 
 
 def is_measured(option: Any) -> bool:
     """Tell whether pybench started this session to measure, by its options."""
-    has_turns = getattr(option, "pybench_turns", None) is not None
-    return has_turns or bool(getattr(option, "pybench_measured", False))
+    is_interleaved = getattr(option, "pybench_turns", None) is not None
+    return is_interleaved or bool(getattr(option, "pybench_measured", False))
 
 
 def quieten(config: pytest.Config) -> None:
@@ -161,8 +151,8 @@ def before_plugins(config: pytest.Config, words: list[str]) -> None:
     missing = {*_WITH_VALUE, *_ALONE} - _packages(config)
     names += _take_out(
         words,
-        with_value={word for name in missing for word in _WITH_VALUE.get(name, ())},
-        alone={word for name in missing for word in _ALONE.get(name, ())},
+        with_value=" ".join(_WITH_VALUE.get(name, "") for name in missing).split(),
+        alone=" ".join(_ALONE.get(name, "") for name in missing).split(),
     )
 
 
@@ -197,13 +187,12 @@ def _take_out(
 
 def before_configure(config: pytest.Config) -> None:
     """Override options, when all are read and before a plugin has acted on them."""
-    in_turns = config.getoption("pybench_turns") is not None
     names = config.stash.setdefault(_OVERRIDDEN, [])
     names += _apply(config, _CONTRADICTIONS)
     if os.environ.pop("CODSPEED_ENV", None) is not None:
         names.append("CODSPEED_ENV")
-    if in_turns:
-        names += _apply(config, (*_IN_TURNS, *_QUIET))
+    if config.option.pybench_turns is not None:
+        names += _apply(config, (*_INTERLEAVED, *_QUIET))
         _same_seed(config)
         config.pluginmanager.register(CacheKept(), "pybench-cache-kept")
     names += _end_coverage()

@@ -107,12 +107,7 @@ class Processes:
     def _run(self, name: str) -> dict[str, float]:
         """Run one process and return the median of each of its rows, in seconds."""
         seed = {"PYTHONHASHSEED": str(secrets.randbelow(_HASH_SEEDS))}
-        try:
-            rerun = run_again(self._config, REPETITION_OPTION, environ=seed)
-        except OSError as error:
-            raise RepetitionError(
-                f"{name} cannot be run: {error.strerror or error}"
-            ) from error
+        rerun = run_again(self._config, REPETITION_OPTION, environ=seed)
         if rerun.found is None:
             raise RepetitionError(f"{name} gave no results, it {rerun.ended}")
         if rerun.status != 0:

@@ -37,9 +37,12 @@ _LEFT_OUT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerun:
-    """A process that has ended: how, and what it found; None if it died before."""
+    """A process that has ended, in words too, and what it found.
 
-    status: int
+    `status` is None if it could not be run, `found` None if it did not come to that.
+    """
+
+    status: int | None
     ended: str
     found: dict[str, Any] | None
 
@@ -54,9 +57,23 @@ def run_again(
 ) -> Rerun:
     """Run the session in a fresh process, to its end or ours.
 
-    `switches` are more switches of the interpreter, `environ` more of its environment.
-    Raises `OSError` if the process or its files cannot be made.
+    `given` is for it to read, `switches` are more switches of the interpreter,
+    `environ` more of its environment.
     """
+    try:
+        return _run_again(config, option, given, switches, dict(environ or {}))
+    except OSError as error:
+        ended = f"cannot be run: {error.strerror or error}"
+        return Rerun(status=None, ended=ended, found=None)
+
+
+def _run_again(
+    config: pytest.Config,
+    option: str,
+    given: object,
+    switches: Sequence[str],
+    environ: dict[str, str],
+) -> Rerun:
     with tempfile.TemporaryDirectory(
         prefix="pybench-", ignore_cleanup_errors=True
     ) as name:
@@ -67,7 +84,7 @@ def run_again(
             child = children.start(
                 _command(config, f"{option}={folder}", switches),
                 cwd=config.invocation_params.dir,
-                env=os.environ | dict(environ or {}),
+                env=os.environ | environ,
                 stdout=file,
                 stderr=file,
             )

@@ -83,8 +83,9 @@ class Rows:
         self._threads: dict[str, int] = {}
         self._collection_line = ""
         self._restored: list[Any] = []
-        self._resumed = self._find_resumed()
-        self._journal = self._make_journal()
+        self._resumed: Journal | None = None
+        self._journal: JournalWriter | None = None
+        self._open_journal()
 
     def _iterations_path(self) -> Path | None:
         if self.storage is None:
@@ -96,36 +97,28 @@ class Rows:
 
     # Before the first row
 
-    def _find_resumed(self) -> Journal | None:
-        if not self.config.getoption("pybench_resume"):
-            return None
-        if self.storage is None:
+    def _open_journal(self) -> None:
+        is_resumed = self.config.getoption("pybench_resume")
+        if is_resumed and self.storage is None:
             raise pytest.UsageError(f"{_RESUME} needs a --benchmark-storage on disk")
-        try:
-            journal = find_journal(self.storage, self.session.identity)
-            self._restored = [
-                restore(row) for row in journal.rows.values() if row.outcome == MEASURED
-            ]
-        except DocumentError as error:
-            raise pytest.UsageError(f"{_RESUME}: {error}") from error
-        if journal.torn:
-            self.session.say(
-                f"{journal.path}: {journal.torn} is torn, its row runs again"
-            )
-        return journal
-
-    def _make_journal(self) -> JournalWriter | None:
-        if self.folder is None:
-            return None
-        arguments = [str(word) for word in self.config.invocation_params.args]
+        if self.storage is None or self.folder is None:
+            return
+        say, identity = self.session.say, self.session.identity
+        words = [str(word) for word in self.config.invocation_params.args]
         header = JournalHeader(
-            identity=self.session.identity,
-            arguments=tuple(word for word in arguments if word != _RESUME),
+            identity=identity,
+            arguments=tuple(word for word in words if word != _RESUME),
             started=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         try:
-            return JournalWriter(
-                self.folder, header, resumed=self._resumed, say=self.session.say
+            if is_resumed:
+                journal = self._resumed = find_journal(self.storage, identity)
+                rows = journal.rows.values()
+                self._restored = [restore(r) for r in rows if r.outcome == MEASURED]
+                if journal.torn:
+                    say(f"{journal.path}: {journal.torn} is torn, its row runs again")
+            self._journal = JournalWriter(
+                self.folder, header, resumed=self._resumed, say=say
             )
         except DocumentError as error:
             raise pytest.UsageError(f"{_RESUME}: {error}") from error
