@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybench import children
+from pybench.comparison.beginning import new_run
 from pybench.comparison.judging import judge
 from pybench.comparison.live import Comparison
 from pybench.comparison.sessions import Arm, ComparisonError
 from pybench.records.documents import DocumentError
 from pybench.records.outcomes import MEASURED
-from pybench.records.run import RecordWriter, Run, RunHeader
+from pybench.records.run import RecordWriter
 from pybench.statistics.decision import FASTER, SLOWER
 
 # The threshold of pytest-benchmark's manual: --benchmark-compare-fail=mean:5%.
@@ -203,18 +204,10 @@ def ask_pybench(
 ) -> Count:
     """Compare by pairs."""
     started = time.monotonic()
-    header = RunHeader(
-        version="",
-        started="",
-        command=("pybench", "selfcheck", "others"),
-        seed=seed,
-        margin=0.03,
-        pairs=None,
-        suite="test_functions.py",
-    )
-    run = Run(header=header)
+    command = ("pybench", "selfcheck", "others")
+    run = new_run(command, "test_functions.py", seed=seed)
     arms = [Arm(name=name, python=python, environ=environ) for name in "AB"]
-    with RecordWriter(folder / "pybench", header) as writer:
+    with RecordWriter(folder / "pybench", run.header) as writer:
         Comparison(
             arms, ["test_functions.py"], folder=folder, record=run, writer=writer
         ).run()

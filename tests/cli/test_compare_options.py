@@ -13,7 +13,7 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
-from pybench.cli import compare_options, main, status
+from pybench.cli import main, status
 from pybench.cli.compare import add_compare, resumed
 from pybench.cli.compare_options import (
     FORMS,
@@ -181,9 +181,9 @@ def test_resuming_says_which_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert "-o DIR" in refused(capsys, "compare", "a=x", "b=x", "--resume")
 
 
-def test_the_usual_margin_is_that_of_saved_files_too() -> None:
-    assert compare_options.margin_of(parsed("a.json")) == compare_options.MARGIN
-    assert compare_options.margin_of(parsed("a.json", "--margin", "9%")) == 0.09
+def test_margin_of_saved_files_can_be_given() -> None:
+    assert parsed("a.json").margin is None
+    assert parsed("a.json", "--margin", "9%").margin == 0.09
     assert [one.in_form(RESUMED) for one in OPTIONS].count(SAME) == 8
 
 

@@ -14,7 +14,8 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.comparison.judging import COMPUTATION, MEMORY, STARTUP
 from pybench.comparison.mean_groups import CONTENDED, NATIVE
-from pybench.comparison.saved_comparison import LIMITS, compare_saved, exit_code
+from pybench.comparison.saved_comparison import LIMITS, compare_saved
+from pybench.comparison.summary import exit_code
 from pybench.records import saved_files
 from pybench.records.documents import DocumentError
 from pybench.records.identity import identity_document

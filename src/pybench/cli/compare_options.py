@@ -1,4 +1,4 @@
-"""Which options of ``pybench compare`` apply in which of its forms.
+"""The options of ``pybench compare``, and in which of its forms each applies.
 
 An option that does not apply is refused by name: a user would believe that an ignored
 option had an effect.
@@ -10,10 +10,10 @@ import argparse
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pybench.cli.options import seconds, share
 from pybench.cli.status import UsageError
 
 if TYPE_CHECKING:
@@ -30,57 +30,104 @@ FORMS = (LIVE, RESUMED, RECORDED, SAVED)
 # refuses it.
 USED, SAME, REFUSED = "used", "same", "refused"
 
-MARGIN = 0.03
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applies:
-    """Where an option applies; `place` is its name among argparse's."""
+class Option(NamedTuple):
+    """One option: where it applies, and what argparse is told of it."""
 
     flag: str
-    place: str
+    place: str  # its name among argparse's
     resumed: str
     recorded: str
     saved: str
+    settings: Mapping[str, Any]
 
     def in_form(self, form: str) -> str:
         """Return `USED`, `SAME` or `REFUSED`."""
         return USED if form == LIVE else str(getattr(self, form))
 
 
-def _applies(flag: str, place: str, *in_forms: str) -> Applies:
-    resumed, recorded, saved = in_forms
-    return Applies(
-        flag=flag, place=place, resumed=resumed, recorded=recorded, saved=saved
-    )
+def _measuring(flag: str, place: str, resumed: str, **settings: Any) -> Option:
+    return Option(flag, place, resumed, REFUSED, REFUSED, settings)
+
+
+def _showing(flag: str, place: str, **settings: Any) -> Option:
+    return Option(flag, place, USED, USED, USED, settings)
 
 
 # A test holds that every option of the command is here.
 OPTIONS = (
-    _applies("--python", "python", USED, REFUSED, REFUSED),
-    _applies("--with", "packages", SAME, REFUSED, REFUSED),
-    _applies("--suite", "suite", SAME, REFUSED, REFUSED),
-    _applies("--benchmarks", "benchmarks", SAME, REFUSED, REFUSED),
-    _applies("-k", "keyword", SAME, REFUSED, REFUSED),
-    _applies("--quick", "quick", SAME, REFUSED, REFUSED),
-    _applies("--margin", "margin", SAME, REFUSED, USED),
-    _applies("--budget", "budget", USED, REFUSED, REFUSED),
-    _applies("--pairs", "pairs", SAME, REFUSED, REFUSED),
-    _applies("--seed", "seed", SAME, REFUSED, REFUSED),
-    _applies("-o", "output", USED, REFUSED, REFUSED),
-    _applies("--resume", "resume", USED, REFUSED, REFUSED),
-    _applies("--fail-on", "fail_on", USED, USED, USED),
-    _applies("--strict", "strict", USED, USED, USED),
-    _applies("--format", "format", USED, USED, USED),
-    _applies("--all", "all", USED, USED, USED),
-    _applies("--max-chars", "max_chars", USED, USED, USED),
-)
+    _measuring(
+        "--python", "python", USED, metavar="NAME=PATH", action="append", default=[],
+        help="one more interpreter, under a name",
+    ),
+    _measuring(
+        "--with", "packages", SAME, metavar="PACKAGES", action="append", default=[],
+        help="what the suite needs installed, e.g. 'numpy pkg==1.2' or ./pkg; given "
+        "once for all sides, or once per side, in their order",
+    ),
+    _measuring(
+        "--suite", "suite", SAME, metavar="PATH", type=Path,
+        help="the benchmarks (default: ./benchmarks)",
+    ),
+    _measuring(
+        "--benchmarks", "benchmarks", SAME,
+        metavar="SELECTOR", nargs="+", action="extend", default=[],
+        help="category/area/operation, each part a glob, or the beginning of that, or "
+        "another name that `pybench list` prints; or the path of a suite",
+    ),
+    _measuring("-k", "keyword", SAME, help="rows by word, as pytest's -k"),
+    _measuring(
+        "--quick", "quick", SAME, action="store_true", help="the rows marked quick"
+    ),
+    Option(
+        "--margin", "margin", SAME, REFUSED, USED,
+        {"type": share, "help": "changes below it count as equal (default 3%%)"},
+    ),
+    _measuring(
+        "--budget", "budget", USED, type=seconds, help="stop after: 90s, 10m, 1h"
+    ),
+    _measuring(
+        "--pairs", "pairs", SAME, type=int,
+        help="exactly so many pairs, decided once at the end",
+    ),
+    _measuring(
+        "--seed", "seed", SAME, type=int, help="repeat the draws of another run"
+    ),
+    _measuring("-o", "output", USED, metavar="DIR", type=Path, help="the run"),
+    _measuring(
+        "--resume", "resume", USED, action="store_true", help="go on with the run in -o"
+    ),
+    _showing(
+        "--fail-on", "fail_on", choices=["slower", "faster", "different"],
+        help="exit 1 when a row is, by the margin or more",
+    ),
+    _showing(
+        "--strict", "strict", action="store_true",
+        help="exit 3 when a row is undecided",
+    ),
+    _showing(
+        "--format", "format", choices=["table", "md", "json"], default="table",
+        help="of stdout",
+    ),
+    _showing("--all", "all", action="store_true", help="list equivalent rows too"),
+    _showing(
+        "--max-chars", "max_chars", metavar="N", type=int,
+        help="the most characters of --format md (default: what a comment on GitHub "
+        "may have)",
+    ),
+)  # fmt: skip
 
 _WHY = {
     RECORDED: ": a recorded run is judged by what was fixed before its first pair, and "
     "nothing is measured: leave it out, or measure again",
     SAVED: " mean nothing for saved files: nothing is measured",
 }
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add them all."""
+    for option in OPTIONS:
+        parser.add_argument(option.flag, dest=option.place, **option.settings)
 
 
 def is_given(options: argparse.Namespace, place: str) -> bool:
@@ -92,17 +139,12 @@ def is_given(options: argparse.Namespace, place: str) -> bool:
 def refuse(options: argparse.Namespace, form: str) -> None:
     """Raise `UsageError` with the names of the options that this form refuses."""
     refused = [
-        one.flag
-        for one in OPTIONS
-        if one.in_form(form) == REFUSED and is_given(options, one.place)
+        option.flag
+        for option in OPTIONS
+        if option.in_form(form) == REFUSED and is_given(options, option.place)
     ]
     if refused:
         raise UsageError(f"{', '.join(refused)}{_WHY[form]}")
-
-
-def margin_of(options: argparse.Namespace) -> float:
-    """Return the margin that was asked for, or the usual one."""
-    return MARGIN if options.margin is None else float(options.margin)
 
 
 def same_as_begun(
@@ -110,19 +152,9 @@ def same_as_begun(
 ) -> None:
     """Refuse to resume a run under other options, and take over what was left out.
 
-    Parameters
-    ----------
-    options : argparse.Namespace
-        Its suite and packages are set to the run's.
-    header : RunHeader
-        Of the run that is resumed.
-    selecting : sequence of str
-        What the options select, as words of pytest.
-
-    Raises
-    ------
-    UsageError
-        For an option that differs; names it, both values and the way out.
+    Its suite and packages are set to the run's; `selecting` is what the options select,
+    as words of pytest. `UsageError` names an option that differs, both values and the
+    way out.
     """
     selected = [*header.options]
     begun: Mapping[str, tuple[Any, Any]] = {
@@ -135,15 +167,15 @@ def same_as_begun(
         "pairs": (options.pairs, header.pairs),
         "seed": (options.seed, header.seed),
     }
-    for one in OPTIONS:
-        if one.resumed != SAME or not is_given(options, one.place):
+    for option in OPTIONS:
+        if option.resumed != SAME or not is_given(options, option.place):
             continue
-        now, then = begun[one.place]
-        if not _is_same(one.place, now, then):
+        now, then = begun[option.place]
+        if not _is_same(option.place, now, then):
             raise UsageError(
-                f"{one.flag}: the run was begun with {_said(then)}, and this asks for "
-                f"{_said(now)}: leave {one.flag} out to go on with it, or begin "
-                "another with -o"
+                f"{option.flag}: the run was begun with {_in_words(then)}, and this "
+                f"asks for {_in_words(now)}: leave {option.flag} out to go on with it, "
+                "or begin another with -o"
             )
     options.suite = Path(header.suite)
     options.packages = [*header.packages]
@@ -157,8 +189,7 @@ def _is_same(place: str, now: Any, then: Any) -> bool:
     return bool(now == then)
 
 
-def _said(value: Any) -> str:
-    """Return an option's value in words."""
+def _in_words(value: Any) -> str:
     if value is None or value == []:
         return "none"
     if isinstance(value, list):

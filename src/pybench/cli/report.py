@@ -8,10 +8,10 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.compare_options import MARGIN
 from pybench.cli.options import host_needs, share
 from pybench.cli.output import place, write_whole
 from pybench.cli.status import FAILED, OK, UsageError
+from pybench.records.run import MARGIN
 
 if TYPE_CHECKING:
     from pybench.records.contents import Contents

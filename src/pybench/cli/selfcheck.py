@@ -1,26 +1,22 @@
 """``pybench selfcheck``: how often the verdicts are right on this machine."""
 
+from __future__ import annotations
+
 import argparse
 import runpy
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.compare import (
-    environment,
-    extremes_folder,
-    requests,
-    shown,
-    suite_of,
-)
+from pybench.cli.compare import extremes_folder, requests, shown, suite_of
 from pybench.cli.options import host_needs, share
+from pybench.cli.output import print_error
 from pybench.cli.status import FAILED, OK, UsageError
 from pybench.progress import Meter
+from pybench.records.run import MARGIN
 
 if TYPE_CHECKING:
     from pybench.comparison.selfcheck.live import Suite
-    from pybench.comparison.selfcheck.tally import Tally
 
 FOLDER = Path(".benchmarks") / "selfcheck"
 
@@ -38,8 +34,8 @@ def add_selfcheck(subcommands: Any) -> None:
         "live",
         help="whole suites of an interpreter against itself",
         description="Measure suites of rows drawn from the benchmarks, both sides the "
-        "same file, some of them with a injected change. Suites that are in -o already "
-        "are read, not measured again.",
+        "same file, some of them with an injected change. Suites that are in -o "
+        "already are read, not measured again.",
     )
     live.add_argument("python", metavar="PY", help="as for pybench compare")
     live.add_argument("--suite", metavar="PATH", type=Path, help="the benchmarks")
@@ -53,7 +49,7 @@ def add_selfcheck(subcommands: Any) -> None:
         "--planted-others", type=int, default=0,
         help="rows of threads or that wait, by twice the margin of their class",
     )  # fmt: skip
-    live.add_argument("--margin", type=share, default=0.03)
+    live.add_argument("--margin", type=share, default=MARGIN)
     live.add_argument("--pairs", type=int, help="exactly so many, as for a replay")
     live.add_argument("--seed", type=int, default=1, help="draws the rows")
     live.add_argument("-o", dest="output", metavar="DIR", type=Path, default=FOLDER)
@@ -88,24 +84,26 @@ def add_selfcheck(subcommands: Any) -> None:
 def check_live(options: argparse.Namespace) -> int:
     """Measure suites, then say what all of them gave."""
     host_needs()
+    from pybench.comparison.beginning import session_environ
     from pybench.comparison.selfcheck import live
+    from pybench.comparison.selfcheck.tally import pooled
     from pybench.comparison.sessions import Arm, ComparisonError
     from pybench.records.documents import DocumentError
 
     options.benchmarks = []
     suite = suite_of(options)
-    python = prepared(options.python)
-    sides = [Arm(name=name, python=python, environ=environment()) for name in "AB"]
-    found = []
+    python, environ = prepared(options.python), session_environ()
+    arms = [Arm(name=name, python=python, environ=environ) for name in "AB"]
+    suites = []
     try:
         with Meter() as meter:
-            known = live.calibrate_suite(sides[0], suite, options.output, shown(meter))
+            known = live.calibrate_suite(arms[0], suite, options.output, shown(meter))
         for number in range(1, options.suites + 1):
             folder = options.output / f"suite-{number}"
             if not (folder / live.NAME).is_file():
                 with Meter() as meter:
                     live.measure_suite(
-                        sides,
+                        arms,
                         live.draw_rows(known, options.rows, options.seed + number),
                         folder,
                         seed=options.seed + number,
@@ -114,18 +112,20 @@ def check_live(options: argparse.Namespace) -> int:
                         injected=(options.planted, options.planted_others),
                         on_progress=shown(meter),
                     )
-            found.append(live.read_suite(folder))
-            print(line_of(number, found[-1]), flush=True)
-            print(remembered(folder, found[-1]), flush=True)
+            suites.append(live.read_suite(folder))
+            print(live.line_of(number, suites[-1]), flush=True)
+            print(remembered(folder, suites[-1]), flush=True)
     except (ComparisonError, DocumentError, OSError) as error:
-        print(f"pybench: error: {error}", file=sys.stderr)
+        print_error(error)
         return FAILED
-    for line in lines_of(found):
-        print(line)
+    for kind, tally in pooled(suite.tallies for suite in suites).items():
+        print(f"{kind}:", *tally.lines(), sep="\n")
+    false = sum(any(t.false for t in suite.tallies.values()) for suite in suites)
+    print(f"suites with a false verdict: {false} of {len(suites)}")
     return OK
 
 
-def remembered(folder: Path, suite: "Suite") -> str:
+def remembered(folder: Path, suite: Suite) -> str:
     """Keep how far apart processes of one interpreter lay; return what is said."""
     from pybench.comparison.process_spread import extreme_of, remember
     from pybench.records.run import read_run
@@ -151,64 +151,6 @@ def prepared(word: str, packages: Sequence[str] = ()) -> Path:
         raise UsageError(str(error)) from None
 
 
-def line_of(number: int, suite: "Suite") -> str:
-    """Put one suite in one line."""
-    rows = sum(tally.rows for tally in suite.tallies.values())
-    false = sum(tally.false for tally in suite.tallies.values())
-    truth = suite.truth
-    mean = suite.geometric_mean
-    said = f"suite {number}: {rows} rows, {false} false"
-    if mean is not None:
-        said += (
-            f", mean {mean.ratio - 1:+.2%} [{mean.low - 1:+.2%}, {mean.high - 1:+.2%}]"
-        )
-    said += (
-        f", {truth.elapsed_s:.0f} s, {truth.elapsed_s / max(rows, 1):.2f} s a row, "
-        f"load {truth.load[0]:.1f} to {truth.load[1]:.1f}"
-    )
-    return said + "".join(f"; withheld: {why}" for why in suite.withheld.values())
-
-
-def lines_of(suites: "Sequence[Suite]") -> list[str]:
-    """Say what all suites gave, class by class."""
-    from pybench.comparison.selfcheck.tally import pooled
-
-    lines = []
-    for kind, tally in pooled(suite.tallies for suite in suites).items():
-        lines += [f"{kind}:", *tally_lines(tally)]
-    false = sum(any(t.false for t in suite.tallies.values()) for suite in suites)
-    return [*lines, f"suites with a false verdict: {false} of {len(suites)}"]
-
-
-def tally_lines(tally: "Tally") -> list[str]:
-    """Say the rates of one class."""
-    from pybench.comparison.selfcheck.tally import rate
-
-    same = sum(tally.same.values()) - tally.same["none"]
-    planted = sum(tally.planted.values()) - tally.planted["none"]
-    lines = [
-        f"  unchanged {same}: equivalent {rate(tally.same['equivalent'], same)}, "
-        f"inconclusive {tally.same['inconclusive']}, false {tally.false} "
-        f"({tally.false_beyond} by the margin or more)"
-    ]
-    if planted:
-        lines.append(
-            f"  planted {planted}: slower {rate(tally.planted['slower'], planted)}, "
-            f"{words(tally.planted)}"
-        )
-    lines.append(
-        f"  intervals that hold the truth: {rate(tally.covered, tally.intervals)}; "
-        f"{tally.pairs / max(tally.rows, 1):.1f} pairs a row"
-    )
-    return lines
-
-
-def words(counts: Mapping[str, int]) -> str:
-    """Count the other words."""
-    others = ("faster", "equivalent", "inconclusive")
-    return ", ".join(f"{counts.get(word, 0)} {word}" for word in others)
-
-
 def check_replay(options: argparse.Namespace) -> int:
     """Replay records."""
     host_needs()
@@ -226,6 +168,7 @@ def check_replay(options: argparse.Namespace) -> int:
 def check_others(options: argparse.Namespace) -> int:
     """Ask the other tools, then this one, by a script of the checkout."""
     host_needs()
+    from pybench.comparison.beginning import session_environ
     from pybench.records.run import NAME
 
     script = Path(__file__).parents[3] / "scripts" / "other_tools.py"
@@ -236,4 +179,4 @@ def check_others(options: argparse.Namespace) -> int:
         raise UsageError(f"{folder} has such a check already: another -o")
     python = prepared(options.python, ["pyperf"])
     main = runpy.run_path(str(script))["main"]
-    return int(main(python, folder, environment(), options.seed))
+    return int(main(python, folder, session_environ(), options.seed))

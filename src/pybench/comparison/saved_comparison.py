@@ -23,7 +23,6 @@ from pybench.comparison.mean_groups import (
     kind_of,
 )
 from pybench.comparison.mean_groups import STARTUP as STARTUP_KIND
-from pybench.comparison.summary import FAIL_ON
 from pybench.interpreters.requests import is_kind
 from pybench.records.documents import DocumentError
 from pybench.records.extremes import Extreme
@@ -146,18 +145,6 @@ def compare_saved(
             for row, reason in file.left_out.items()
         ),
     )
-
-
-def exit_code(comparison: SavedComparison, *, fail_on: str | None, strict: bool) -> int:
-    """Return the status of `pybench compare` for saved files.
-
-    0 nothing confirmed; 1 confirmed under ``--fail-on``; 3 undecided rows under
-    ``--strict``.
-    """
-    words = {row.word for row in comparison.rows}
-    if fail_on and words & {*FAIL_ON[fail_on]}:
-        return 1
-    return 3 if strict and INCONCLUSIVE in words else 0
 
 
 def _names(files: Sequence[Saved]) -> list[str]:

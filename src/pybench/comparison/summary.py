@@ -15,6 +15,7 @@ from pybench.comparison.mean_groups import category
 from pybench.interpreters.package_differences import package_differences
 from pybench.records.outcomes import FAILURES, MEASURED, Reason, ReasonKind
 from pybench.records.run import PairRecord, RowRecord, Run
+from pybench.records.saved_comparison import SavedComparison
 from pybench.records.summary import (
     NO_VERDICT,
     ControlSummary,
@@ -228,21 +229,28 @@ def mean_in_words(ratio: float, rows: int) -> str:
     return f"geometric mean {ratio:.3f} of {rows} single-threaded {which} of Python"
 
 
-def exit_code(summary: Summary, *, fail_on: str | None, strict: bool) -> int:
+def exit_code(
+    result: Summary | SavedComparison, *, fail_on: str | None, strict: bool
+) -> int:
     """Return the status of `pybench compare`.
 
     0 nothing confirmed; 1 confirmed under ``--fail-on``; 3 no verdict possible, or
-    undecided rows under ``--strict``; 4 a row failed on a side, the rest is there.
+    undecided rows under ``--strict``; 4 a row failed on an arm, the rest is there.
     """
-    judged = [row for row in summary.rows if row.ratio is not None]
-    words = FAIL_ON[fail_on] if fail_on else ()
-    if any(row.verdict in words and row.is_beyond_margin for row in judged):
+    confirmed = FAIL_ON[fail_on] if fail_on else ()
+    if isinstance(result, SavedComparison):
+        words = {row.word for row in result.rows}
+        if words & {*confirmed}:
+            return 1
+        return 3 if strict and INCONCLUSIVE in words else 0
+    judged = [row for row in result.rows if row.ratio is not None]
+    if any(row.verdict in confirmed and row.is_beyond_margin for row in judged):
         return 1
-    if not judged or summary.withheld:
+    if not judged or result.withheld:
         return 3
     if strict and any(row.verdict == INCONCLUSIVE for row in judged):
         return 3
     failed = any(
-        reason.kind in FAILURES for row in summary.rows for reason in row.reasons
+        reason.kind in FAILURES for row in result.rows for reason in row.reasons
     )
     return 4 if failed else 0

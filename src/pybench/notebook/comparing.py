@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import shlex
-import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pybench.notebook.callables import PAIRS, CallableComparison, in_pairs, in_turn
 from pybench.notebook.loaded import Loaded, load
 from pybench.notebook.shown import needed
+from pybench.records.run import MARGIN
 
-if TYPE_CHECKING:
-    from pybench.comparison.sessions import Arm
-    from pybench.records.run import Run
-
-# Where `pybench compare` keeps its runs as well.
-RUNS = Path(".benchmarks") / "runs"
-
-_MARGIN = 0.03
 _OF_INTERPRETERS = (
     "suite", "benchmarks", "keyword", "quick", "budget", "pairs", "margin", "seed",
     "output", "packages",
@@ -55,7 +44,7 @@ def compare(
     if all(files):
         _known(options, ("margin",), "saved results")
         return load(
-            [Path(word) for word in words], margin=options.get("margin", _MARGIN)
+            [Path(word) for word in words], margin=options.get("margin", MARGIN)
         )
     if any(files):
         raise ValueError(
@@ -94,7 +83,7 @@ def _callables(arms: Sequence[Any], options: Mapping[str, Any]) -> CallableCompa
     if len(arms) != 2:
         raise TypeError(f"two callables are compared at a time, not {len(arms)}")
     _known(options, _OF_CALLABLES, "callables")
-    margin = options.get("margin", _MARGIN)
+    margin = options.get("margin", MARGIN)
     if not isinstance(margin, int | float) or not 0 < margin < 1:
         raise ValueError(f"margin must lie between 0 and 1, not {margin!r}")
     a, b = arms
@@ -109,9 +98,16 @@ def _callables(arms: Sequence[Any], options: Mapping[str, Any]) -> CallableCompa
 
 
 def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
+    from pybench.comparison.beginning import (
+        new_folder,
+        new_run,
+        prepare_arm,
+        selection,
+    )
     from pybench.comparison.judging import judge
     from pybench.comparison.live import Comparison
     from pybench.comparison.summary import summarise
+    from pybench.interpreters.find import unlike
     from pybench.interpreters.requests import resolve
     from pybench.records.run import RecordWriter
     from pybench.records.summary import write_summary
@@ -121,15 +117,32 @@ def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
         raise ValueError(
             f"no benchmarks at {suite.absolute()}: say where they are, suite=PATH"
         )
-    output = Path(options.get("output") or RUNS / time.strftime("%Y%m%d-%H%M%S"))
+    output = Path(options.get("output") or new_folder())
+    selectors = options.get("benchmarks", ())
+    packages = options.get("packages", ())
+    packages = shlex.split(packages) if isinstance(packages, str) else [*packages]
+    words_of_options = [f"{name}={value!r}" for name, value in sorted(options.items())]
     requested = resolve(words)
-    run = _new_run(words, suite, options)
-    arms, notes = _ready(requested, options)
+    run = new_run(
+        ("pybench.compare", *words, *words_of_options),
+        suite,
+        selecting=selection(
+            (selectors,) if isinstance(selectors, str) else selectors,
+            quick=bool(options.get("quick")),
+            keyword=options.get("keyword"),
+        ),
+        packages=[shlex.join(packages)] if packages else [],
+        margin=options.get("margin", MARGIN),
+        pairs=options.get("pairs"),
+        seed=options.get("seed"),
+    )
+    arms = [prepare_arm(wanted, packages)[0] for wanted in requested]
+    notes = unlike([wanted.interpreter for wanted in requested])
     with RecordWriter(output, run.header) as writer:
         comparison = Comparison(
             arms,
             [str(suite)],
-            selecting=_selecting(options),
+            selecting=run.header.options,
             folder=Path.cwd(),
             record=run,
             writer=writer,
@@ -142,60 +155,3 @@ def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
             raise
     write_summary(summarise(run, judge(run), notes=notes), output)
     return load([output])
-
-
-def _new_run(words: Sequence[str], suite: Path, options: Mapping[str, Any]) -> Run:
-    from pybench import __version__
-    from pybench.comparison.judging import plan_of
-    from pybench.records.run import Run, RunHeader
-
-    words_of_options = [f"{name}={value!r}" for name, value in sorted(options.items())]
-    seed = options.get("seed")
-    header = RunHeader(
-        version=__version__,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=("pybench.compare", *words, *words_of_options),
-        seed=secrets.randbelow(2**31) if seed is None else seed,
-        margin=options.get("margin", _MARGIN),
-        pairs=options.get("pairs"),
-        suite=str(suite),
-        options=tuple(_selecting(options)),
-        packages=(shlex.join(packages),) if (packages := _packages(options)) else (),
-    )
-    run = Run(header=header)
-    plan_of(run)  # refuses a margin or pairs out of range before anything is prepared
-    return run
-
-
-def _selecting(options: Mapping[str, Any]) -> list[str]:
-    selectors = options.get("benchmarks", ())
-    if isinstance(selectors, str):
-        selectors = (selectors,)
-    words = [f"--pybench-select={selector}" for selector in selectors]
-    words += ["--pybench-quick"] * bool(options.get("quick"))
-    keyword = options.get("keyword")
-    return words + ([f"-k={keyword}"] if keyword else [])
-
-
-def _packages(options: Mapping[str, Any]) -> list[str]:
-    packages = options.get("packages", ())
-    return shlex.split(packages) if isinstance(packages, str) else [*packages]
-
-
-def _ready(
-    requested: Sequence[Any], options: Mapping[str, Any]
-) -> tuple[list[Arm], list[str]]:
-    from pybench.comparison.sessions import Arm
-    from pybench.interpreters.find import unlike
-    from pybench.interpreters.prepare import prepare
-
-    packages = _packages(options)
-    environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    arms = []
-    for wanted in requested:
-        made = prepare(wanted.interpreter, packages=packages, as_it_is=wanted.by_path)
-        arm = Arm(
-            name=wanted.name, python=made.python, environ=environ, start=made.start
-        )
-        arms.append(arm)
-    return arms, unlike([wanted.interpreter for wanted in requested])

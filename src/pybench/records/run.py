@@ -29,6 +29,8 @@ SCHEMA = 1
 NAME = "run.jsonl"
 
 MOST_PAIRS = 100_000
+# Changes below it count as equal, unless something else is asked for.
+MARGIN = 0.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Suites of known truth, measured: the user's own path from sessions to verdicts.
 
-Both sides are the same binary file. What is planted is more calls: 21 for each 20, so
-that the true ratio needs no calibration.
+Both arms are the same binary file. The injected change is more calls: 21 for each 20,
+so that the true ratio needs no calibration.
 """
 
 from __future__ import annotations
@@ -11,36 +11,25 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from pybench import __version__
 from pybench.comparison import schedule
-from pybench.comparison.judging import (
-    CLASS_MARGINS,
-    COMPUTING,
-    class_of,
-    judge,
-)
+from pybench.comparison.beginning import new_run
+from pybench.comparison.judging import CLASS_MARGINS, COMPUTING, class_of, judge
 from pybench.comparison.live import Comparison, Progress
 from pybench.comparison.mean_groups import YARDSTICK_GROUP
 from pybench.comparison.selfcheck.tally import Tally, tally
 from pybench.comparison.sessions import Arm
 from pybench.comparison.summary import summarise
-from pybench.records.documents import DocumentError, convert, decode
+from pybench.records.documents import DocumentError, convert, read_json
 from pybench.records.files import write_file
 from pybench.records.outcomes import MEASURED
-from pybench.records.run import (
-    RecordWriter,
-    RowRecord,
-    Run,
-    RunHeader,
-    read_run,
-)
+from pybench.records.run import MARGIN, RecordWriter, RowRecord, Run, read_run
 from pybench.records.summary import write_summary
 from pybench.statistics.suite import GeometricMean
 
 NAME = "suite.json"
+_COMMAND = ("pybench", "selfcheck", "live")
 
 # Rows of the class that the time of a row is stated for: about a sample of 5 ms.
 SAMPLE_MOST_NS = 20e6
@@ -80,27 +69,26 @@ class Suite:
 
 
 def calibrate_suite(
-    side: Arm,
+    arm: Arm,
     suite: Path,
     folder: Path,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Run:
-    """Run every row of a suite once, on one side; a second call reads what was."""
+    """Run every row of a suite once, on one arm; a second call reads what was."""
     known = folder / "rows"
     if (known / "run.jsonl").is_file():
         return read_run(known)
-    run = Run(header=_header(0, 0.03, None, str(suite)))
+    run = new_run(_COMMAND, suite, margin=MARGIN, seed=0)
     with RecordWriter(known, run.header) as writer:
-        comparison = Comparison(
-            [side],
+        Comparison(
+            [arm],
             [str(suite)],
             folder=Path.cwd(),
             record=run,
             writer=writer,
             on_progress=on_progress,
             control=False,
-        )
-        comparison.calibrate()
+        ).calibrate()
     return run
 
 
@@ -125,7 +113,7 @@ def draw_rows(run: Run, count: int, seed: int) -> list[str]:
 def draw_injected(
     run: Run, computing: int, others: int, seed: int
 ) -> dict[str, tuple[int, int]]:
-    """Draw the rows in which something is planted.
+    """Draw the rows that get an injected change.
 
     Only where it can be: a row of which one call is longer than a sample cannot make a
     twentieth more calls, nor one that says how many it allows. Never in a row in which
@@ -137,16 +125,14 @@ def draw_injected(
         for name, row in eligible(run).items()
         if row.group != YARDSTICK_GROUP
         and row.rounds is None
-        and (
-            class_of(row) != COMPUTING or row.numbers.get("count", 1) % INJECTED[1] == 0
+        and not (
+            class_of(row) == COMPUTING and row.numbers.get("count", 1) % INJECTED[1]
         )
     }
     chance = schedule.generator(seed, "plants")
     chosen = []
     for wanted, is_computing in ((computing, True), (others, False)):
-        fit = sorted(
-            r for r, kind in rows.items() if (kind == COMPUTING) == is_computing
-        )
+        fit = sorted(r for r in rows if (rows[r] == COMPUTING) == is_computing)
         chosen += chance.sample(fit, min(wanted, len(fit)))
     return {row: INJECTED_BY_CLASS[rows[row]] for row in chosen}
 
@@ -164,14 +150,12 @@ def measure_suite(
 ) -> None:
     """Measure one suite and write it, its summary and its truth.
 
-    Parameters
-    ----------
-    injected : (int, int)
-        How many rows of the class that computes, and of the others.
+    `injected` is how many rows of the class that computes get a change, and how many
+    others.
     """
     load = os.getloadavg()[0]
     started = time.monotonic()
-    run = Run(header=_header(seed, margin, pairs, "rows by name"))
+    run = new_run(_COMMAND, "rows by name", margin=margin, pairs=pairs, seed=seed)
     with RecordWriter(folder, run.header) as writer:
         comparison = Comparison(
             arms,
@@ -200,33 +184,40 @@ def measure_suite(
 
 def read_suite(folder: Path) -> Suite:
     """Judge a measured suite again, and count."""
+    path = folder / NAME
+    document = read_json(path)
     try:
-        truth: Truth = convert(decode((folder / NAME).read_bytes()), Truth)
-    except (OSError, DocumentError) as error:
-        raise DocumentError(f"{folder / NAME}: {error}") from None
-    planted = truth.planted
-    for row, (up, of) in planted.items():
-        if min(up, of) < 1:
-            raise DocumentError(f"{folder / NAME}: {row}: {up} of {of} calls")
+        truth: Truth = convert(document, Truth)
+    except DocumentError as error:
+        raise DocumentError(f"{path}: {error}") from None
+    for row, (calls, of) in truth.planted.items():
+        if min(calls, of) < 1:
+            raise DocumentError(f"{path}: {row}: {calls} of {of} calls")
     run = read_run(folder)
     judgement = judge(run)
     cells = [(c.row, class_of(run.rows[c.row]), c.verdict) for c in judgement.cells]
+    ratios = {row: calls / of for row, (calls, of) in truth.planted.items()}
     return Suite(
         folder=folder,
         truth=truth,
-        tallies=tally(cells, {row: up / of for row, (up, of) in planted.items()}),
+        tallies=tally(cells, ratios),
         withheld=judgement.withheld,
         geometric_mean=judgement.means[run.contenders[0].name].get(""),
     )
 
 
-def _header(seed: int, margin: float, pairs: int | None, suite: str) -> RunHeader:
-    return RunHeader(
-        version=__version__,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=("pybench", "selfcheck", "live"),
-        seed=seed,
-        margin=margin,
-        pairs=pairs,
-        suite=suite,
-    )
+def line_of(number: int, suite: Suite) -> str:
+    """Put one suite in one line."""
+    rows = sum(tally.rows for tally in suite.tallies.values())
+    false = sum(tally.false for tally in suite.tallies.values())
+    truth, mean = suite.truth, suite.geometric_mean
+    parts = [f"suite {number}: {rows} rows, {false} false"]
+    if mean is not None:
+        change, low, high = mean.ratio - 1, mean.low - 1, mean.high - 1
+        parts.append(f"mean {change:+.2%} [{low:+.2%}, {high:+.2%}]")
+    parts += [
+        f"{truth.elapsed_s:.0f} s, {truth.elapsed_s / max(rows, 1):.2f} s a row",
+        f"load {truth.load[0]:.1f} to {truth.load[1]:.1f}",
+    ]
+    withheld = "".join(f"; withheld: {why}" for why in suite.withheld.values())
+    return ", ".join(parts) + withheld

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from scipy import stats
 
-from pybench.statistics.decision import FASTER, SLOWER, Verdict
+from pybench.statistics.decision import (
+    EQUIVALENT,
+    FASTER,
+    INCONCLUSIVE,
+    SLOWER,
+    Verdict,
+)
 
 # No verdict at all: the row could not be measured.
 NONE = "none"
@@ -18,18 +24,10 @@ NONE = "none"
 class Tally:
     """Counts over the rows of one class, in one suite or many.
 
-    Parameters
-    ----------
-    same : Counter
-        Words of the rows in which nothing was planted.
-    planted : Counter
-        Words of the rows in which something was.
-    false_beyond : int
-        False rows by the margin or more, at which a gate would have fired.
-    covered, intervals : int
-        Intervals that hold the true ratio, and all that there were.
-    pairs, rows : int
-        Pairs that the rows took, and the rows that took any.
+    `same` and `planted` have the words of the rows without and with an injected change.
+    `false_beyond` counts the false rows by the margin or more, at which a gate would
+    have fired; `covered` the intervals, of `intervals`, that hold the true ratio;
+    `pairs` what `rows` took.
     """
 
     same: Counter[str] = field(default_factory=Counter)
@@ -55,17 +53,12 @@ class Tally:
 
     def merge(self, other: Tally) -> None:
         """Add the counts of another."""
-        self.same += other.same
-        self.planted += other.planted
-        self.false_beyond += other.false_beyond
-        self.covered += other.covered
-        self.intervals += other.intervals
-        self.pairs += other.pairs
-        self.rows += other.rows
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     @property
     def false(self) -> int:
-        """Rows called slower or faster in which nothing was planted."""
+        """Rows called slower or faster into which nothing was injected."""
         return self.same[SLOWER] + self.same[FASTER]
 
     @property
@@ -73,37 +66,55 @@ class Tally:
         """Slower rows that were called faster: not merely missed."""
         return self.planted[FASTER]
 
+    def lines(self) -> Iterator[str]:
+        """Say the rates."""
+        same = self.same.total() - self.same[NONE]
+        planted = self.planted.total() - self.planted[NONE]
+        yield (
+            f"  unchanged {same}: equivalent {rate(self.same[EQUIVALENT], same)}, "
+            f"inconclusive {self.same[INCONCLUSIVE]}, false {self.false} "
+            f"({self.false_beyond} by the margin or more)"
+        )
+        if planted:
+            others = ", ".join(
+                f"{self.planted[word]} {word}"
+                for word in (FASTER, EQUIVALENT, INCONCLUSIVE)
+            )
+            yield (
+                f"  injected {planted}: slower {rate(self.planted[SLOWER], planted)}, "
+                f"{others}"
+            )
+        yield (
+            f"  intervals that hold the truth: {rate(self.covered, self.intervals)}; "
+            f"{self.pairs / max(self.rows, 1):.1f} pairs a row"
+        )
+
 
 def tally(
     cells: Iterable[tuple[str, str, Verdict | None]], truth: Mapping[str, float]
 ) -> dict[str, Tally]:
-    """Count the rows of one suite.
+    """Count the rows of one suite, class by class.
 
     Parameters
     ----------
     cells : iterable of (row, class, verdict)
         All rows.
     truth : mapping of str to float
-        Per planted row the ratio that it has; the others have 1.
-
-    Returns
-    -------
-    dict of str to Tally
-        Per class.
+        Per row with an injected change the ratio that it has; the others have 1.
     """
-    found: dict[str, Tally] = {}
+    by_class: dict[str, Tally] = {}
     for row, kind, verdict in cells:
-        found.setdefault(kind, Tally()).add(verdict, truth.get(row, 1.0))
-    return found
+        by_class.setdefault(kind, Tally()).add(verdict, truth.get(row, 1.0))
+    return by_class
 
 
 def pooled(tallies: Iterable[Mapping[str, Tally]]) -> dict[str, Tally]:
     """Add suites up, class by class."""
-    found: dict[str, Tally] = {}
-    for one in tallies:
-        for kind, counts in one.items():
-            found.setdefault(kind, Tally()).merge(counts)
-    return found
+    by_class: dict[str, Tally] = {}
+    for of_suite in tallies:
+        for kind, counts in of_suite.items():
+            by_class.setdefault(kind, Tally()).merge(counts)
+    return by_class
 
 
 def rate(count: int, of: int) -> str:

@@ -1,0 +1,88 @@
+"""What a comparison begins with: the rows that are selected, its record, its arms."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pybench import __version__
+from pybench.comparison.judging import plan_of
+from pybench.comparison.sessions import Arm
+from pybench.interpreters import Requested
+from pybench.interpreters.prepare import Environment, prepare
+from pybench.records.run import MARGIN, Run, RunHeader
+
+# Where runs are kept unless somebody says where; beside pytest-benchmark's own.
+RUNS = Path(".benchmarks") / "runs"
+
+
+def new_folder() -> Path:
+    """Return the folder of a run that begins now."""
+    return RUNS / time.strftime("%Y%m%d-%H%M%S")
+
+
+def selection(
+    selectors: Sequence[str], *, quick: bool = False, keyword: str | None = None
+) -> list[str]:
+    """Return the options of pytest that choose the rows."""
+    words = [f"--pybench-select={selector}" for selector in selectors]
+    words += ["--pybench-quick"] * quick
+    return words + [f"-k={keyword}"] * bool(keyword)
+
+
+def new_run(
+    command: Sequence[str],
+    suite: Path | str,
+    *,
+    selecting: Sequence[str] = (),
+    packages: Sequence[str] = (),
+    margin: float = MARGIN,
+    pairs: int | None = None,
+    seed: int | None = None,
+) -> Run:
+    """Begin a record; `PlanError` for a margin or pairs out of range."""
+    run = Run(
+        header=RunHeader(
+            version=__version__,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=tuple(command),
+            seed=secrets.randbelow(2**31) if seed is None else seed,
+            margin=margin,
+            pairs=pairs,
+            suite=str(suite),
+            options=tuple(selecting),
+            packages=tuple(packages),
+        )
+    )
+    plan_of(run)
+    return run
+
+
+def prepare_arm(
+    requested: Requested, packages: Sequence[str], *, differs: bool = False
+) -> tuple[Arm, Environment]:
+    """Make the environment of an arm; `PrepareError` if that fails.
+
+    Parameters
+    ----------
+    differs : bool
+        Whether the packages are those by which the arms are to differ.
+    """
+    made = prepare(requested.interpreter, packages=packages, as_it_is=requested.by_path)
+    arm = Arm(
+        name=requested.name,
+        python=made.python,
+        environ=session_environ(),
+        start=made.start,
+        asked=made.asked if differs else (),
+    )
+    return arm, made
+
+
+def session_environ() -> dict[str, str]:
+    """Return the environment of the sessions: ours, with bytecode written."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
