@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,6 @@ from pybench.cli.status import OK, UsageError, for_terminal
 
 if TYPE_CHECKING:
     from pybench.records.contents import Contents
-    from pybench.records.run import Run
-    from pybench.records.summary import Summary
 
 # What is written, and what was left out of it and why.
 Written = tuple[str | bytes, Mapping[str, str]]
@@ -28,6 +26,7 @@ FORMATS = {
     "github-action": "ratios, for github-action-benchmark's customSmallerIsBetter",
     "speedscope": "an import tree, of `pybench profile imports --json`",
 }
+OF_A_SIDE = ("pytest-benchmark", "pyperf")
 
 
 def add_export(subcommands: Any) -> None:
@@ -42,11 +41,9 @@ def add_export(subcommands: Any) -> None:
         + ". Exit status: 0 done, 2 usage.",
     )
     parser.add_argument(
-        "results",
-        metavar="RESULTS",
-        type=Path,
+        "results", metavar="RESULTS", type=Path,
         help="the folder of a run, its summary.json, or a record of profile imports",
-    )
+    )  # fmt: skip
     parser.add_argument("--to", choices=[*FORMATS], required=True, help="see below")
     parser.add_argument(
         "-o", dest="output", metavar="FILE", type=place, required=True,
@@ -84,100 +81,53 @@ def export(options: argparse.Namespace) -> int:
 
 
 def _written(contents: Contents, options: argparse.Namespace) -> Written:
-    if options.side is not None and options.to not in _OF_A_SIDE:
+    if options.to in OF_A_SIDE:
+        return _of_a_side(contents, options)
+    if options.side is not None:
         raise UsageError(
             f"--side means nothing to {options.to}, which has all of them; only to "
-            f"{', '.join(_OF_A_SIDE)}"
+            f"{', '.join(OF_A_SIDE)}"
         )
-    if options.to in _OF_A_SIDE:
-        run = _run(contents, options)
-        return _OF_A_SIDE[options.to](run, _side(run, options))
-    if options.to in _OF_A_SUMMARY:
-        return _OF_A_SUMMARY[options.to](_summary(contents, options))
-    return _speedscope(contents, options)
+    if options.to == "speedscope":
+        from pybench.report.exports.speedscope import speedscope_json
 
-
-def _run(contents: Contents, options: argparse.Namespace) -> Run:
-    if contents.run is None:
-        raise UsageError(
-            f"--to {options.to} needs the times, and {options.results} has none that "
-            "can be written: give the folder of the run"
-        )
-    return contents.run
-
-
-def _side(run: Run, options: argparse.Namespace) -> str:
-    known = ", ".join(run.sides)
-    if options.side is None:
-        raise UsageError(f"--to {options.to} is of one side: --side, one of {known}")
-    if options.side not in run.sides:
-        raise UsageError(f"--side {options.side}: the run has {known}")
-    side: str = options.side
-    return side
-
-
-def _summary(contents: Contents, options: argparse.Namespace) -> Summary:
+        # A run's folder may hold several profiles; one file is of one tree.
+        trees = [of.record for of in contents.profiles if of.kind == "imports"]
+        if len(trees) != 1:
+            raise UsageError(
+                f"--to speedscope is of one import tree, and {options.results} has "
+                f"{len(trees)}: give the record of `pybench profile imports --json`"
+            )
+        return speedscope_json(trees[0]), {}
     if contents.summary is None:
         raise UsageError(
             f"--to {options.to} is of a comparison, and {options.results} is none: "
             "give the folder of a run or its summary.json"
         )
-    return contents.summary
+    if options.to == "github-action":
+        from pybench.report.exports.github_action import github_action_json
+
+        return github_action_json(contents.summary)
+    from pybench.report.exports.frames import to_csv, to_parquet
+
+    is_csv = options.to == "csv"
+    return (to_csv if is_csv else to_parquet)(contents.summary), {}
 
 
-def _csv(summary: Summary) -> Written:
-    from pybench.report.exports.frames import to_csv
-
-    return to_csv(summary), {}
-
-
-def _parquet(summary: Summary) -> Written:
-    from pybench.report.exports.frames import to_parquet
-
-    return to_parquet(summary), {}
-
-
-def _github_action(summary: Summary) -> Written:
-    from pybench.report.exports.github_action import github_action_json
-
-    return github_action_json(summary)
-
-
-def _pytest_benchmark(run: Run, side: str) -> Written:
+def _of_a_side(contents: Contents, options: argparse.Namespace) -> Written:
     from pybench.comparison.pair_details import row_times
-    from pybench.report.exports.stock import pytest_benchmark_json
+    from pybench.report.exports.stock import pyperf_json, pytest_benchmark_json
 
-    rows, left_out = row_times(run, side)
-    return pytest_benchmark_json(run, side, rows), left_out
-
-
-def _pyperf(run: Run, side: str) -> Written:
-    from pybench.comparison.pair_details import row_times
-    from pybench.report.exports.stock import pyperf_json
-
-    rows, left_out = row_times(run, side)
-    return pyperf_json(run, side, rows), left_out
-
-
-def _speedscope(contents: Contents, options: argparse.Namespace) -> Written:
-    from pybench.report.exports.speedscope import speedscope_json
-
-    # A run's folder may hold several profiles; one file is of one tree.
-    found = [one for one in contents.profiles if one.kind == "imports"]
-    if len(found) != 1:
+    if contents.run is None:
         raise UsageError(
-            f"--to speedscope is of one import tree, and {options.results} has "
-            f"{len(found)}: give the record of `pybench profile imports --json`"
+            f"--to {options.to} needs the times, and {options.results} has none that "
+            "can be written: give the folder of the run"
         )
-    return speedscope_json(found[0].record), {}
-
-
-_OF_A_SUMMARY: dict[str, Callable[[Summary], Written]] = {
-    "csv": _csv,
-    "parquet": _parquet,
-    "github-action": _github_action,
-}
-_OF_A_SIDE: dict[str, Callable[[Run, str], Written]] = {
-    "pytest-benchmark": _pytest_benchmark,
-    "pyperf": _pyperf,
-}
+    known = ", ".join(contents.run.sides)
+    if options.side is None:
+        raise UsageError(f"--to {options.to} is of one side: --side, one of {known}")
+    if options.side not in contents.run.sides:
+        raise UsageError(f"--side {options.side}: the run has {known}")
+    rows, left_out = row_times(contents.run, options.side)
+    write = pyperf_json if options.to == "pyperf" else pytest_benchmark_json
+    return write(contents.run, options.side, rows), left_out
