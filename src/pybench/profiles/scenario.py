@@ -53,26 +53,10 @@ def run_child(
 ) -> tuple[int, str]:
     """Run the program of a scenario in a fresh process of an interpreter.
 
-    Ctrl-C ends it as it would there: it prints and saves what it has.
-
-    Parameters
-    ----------
-    words : sequence of str
-        The command line of the scenario.
-    environ : mapping of str to str, optional
-        Instead of ours.
-    quiet : bool
-        Whether what it prints is kept from the terminal.
-
-    Returns
-    -------
-    (int, str)
-        Its status, negative for a signal, and the last line of its stderr if quiet.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        After its end, if it is quiet; else its status tells.
+    Ctrl-C ends it as it would there: it prints and saves what it has. If ``quiet``,
+    what it prints is kept from the terminal, and `KeyboardInterrupt` is raised after
+    its end; else its status tells. Returns the status, and the last line of its errors
+    if quiet.
     """
     interrupted, errors = False, b""
     sys.stdout.flush()

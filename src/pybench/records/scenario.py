@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -44,6 +44,16 @@ def _option(default: Any, help_: str | None, **how: Any) -> Any:
     return field(default=default, metadata={"help": help_, **how})
 
 
+def _number(
+    default: float | None,
+    help_: str,
+    kind: Callable[[str], float] = int,
+    metavar: str = "N",
+    **bounds: float,
+) -> Any:
+    return _option(default, help_, type=kind, metavar=metavar, **bounds)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What was asked for.
@@ -66,44 +76,46 @@ class Settings:
         "forkserver", "of processes (default forkserver)", choices=START_METHODS
     )
     profile: str = _option("overhead", None, choices=PROFILES)
-    workers: int = _option(8, "default 8", least=1, type=int, metavar="N")
-    iterations: int | None = _option(
-        None, "rounds, or requests of the server (default 1000; memory 30)",
-        least=1, type=int, metavar="N",
-    )  # fmt: skip
-    warmup: int | None = _option(
-        None, "rounds before those that count (default 5; memory 2)",
-        least=0, type=int, metavar="N",
-    )  # fmt: skip
-    work_iters: int = _option(
-        20000, "steps per worker and round (default 20000)",
-        least=0, type=int, metavar="N",
-    )  # fmt: skip
-    hold_ms: float | None = _option(
-        None, "how long the workers hold their results after a round: part of its time "
-        "with --profile memory, outside it otherwise (default 0; memory 1000)",
-        least=0, type=float, metavar="MS",
-    )  # fmt: skip
-    mem_interval_ms: float = _option(
-        50.0, "between samples of memory (default 50)",
-        above=0, type=float, metavar="MS",
-    )  # fmt: skip
-    rate: float = _option(
-        100.0, "server: requests a second (default 100)",
-        above=0, type=float, metavar="R",
-    )  # fmt: skip
-    load: int = _option(
-        1, "server: workers more that keep CPUs busy (default 1)",
-        least=0, type=int, metavar="N",
-    )  # fmt: skip
-    timeout: float = _option(
-        60.0, "seconds after which a worker that does not answer is given up "
-        "(default 60)", above=0, type=duration_s, metavar="S",
-    )  # fmt: skip
+    workers: int = _number(8, "default 8", least=1)
+    iterations: int | None = _number(
+        None, "rounds, or requests of the server (default 1000; memory 30)", least=1
+    )
+    warmup: int | None = _number(
+        None, "rounds before those that count (default 5; memory 2)", least=0
+    )
+    work_iters: int = _number(
+        20000, "steps per worker and round (default 20000)", least=0
+    )
+    hold_ms: float | None = _number(
+        None,
+        "how long the workers hold their results after a round: part of its time with "
+        "--profile memory, outside it otherwise (default 0; memory 1000)",
+        float,
+        "MS",
+        least=0,
+    )
+    mem_interval_ms: float = _number(
+        50.0, "between samples of memory (default 50)", float, "MS", above=0
+    )
+    rate: float = _number(
+        100.0, "server: requests a second (default 100)", float, "R", above=0
+    )
+    load: int = _number(
+        1, "server: workers more that keep CPUs busy (default 1)", least=0
+    )
+    timeout: float = _number(
+        60.0,
+        "seconds after which a worker that does not answer is given up (default 60)",
+        duration_s,
+        "S",
+        above=0,
+    )
     imports: tuple[str, ...] = _option(
-        (), "what each worker imports first; repeatable",
-        action="append", metavar="MODULE",
-    )  # fmt: skip
+        (),
+        "what each worker imports first; repeatable",
+        action="append",
+        metavar="MODULE",
+    )
     # For tests: KIND:WORKER:ROUND[:SECONDS], counted from 1 with the warm-up.
     fault: str = _option("", argparse.SUPPRESS)
 

@@ -58,17 +58,8 @@ _EMPTY_ROUNDS = 200
 def run(measured: Measured, meter: Meter) -> None:
     """Run a scenario in this process, and fill in the results as they come.
 
-    Parameters
-    ----------
-    measured : Measured
-        Has the settings; Ctrl-C leaves in it what there is.
-    meter : Meter
-        Is updated between rounds, never within one.
-
-    Raises
-    ------
-    ScenarioError
-        If it cannot run here.
+    Ctrl-C leaves in ``measured`` what there is. Raises `ScenarioError` if it cannot
+    run here.
     """
     settings = measured.settings
     check(settings)

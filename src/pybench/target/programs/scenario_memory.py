@@ -38,25 +38,13 @@ _READY_S = 20.0
 
 
 def tree_memory(psutil: Any, pid: int, leave_out: int) -> dict[str, int | str]:
-    """Add up the memory of a process and all below it.
-
-    Parameters
-    ----------
-    psutil : module
-        Which reads it.
-    pid, leave_out : int
-        The root, and one of its children that does not count: the sampler.
+    """Add up the memory of a process and all below it, without the sampler.
 
     Returns
     -------
     dict of str to int or str
         Bytes by `KINDS`, and how many ``processes``. A sum that lacks a process would
         be wrong, so where one cannot be read there is the reason in its place.
-
-    Raises
-    ------
-    psutil.Error
-        If the root itself cannot be found.
     """
     root = psutil.Process(pid)
     sums: dict[str, int | str] = dict.fromkeys((*KINDS, "processes"), 0)
@@ -154,15 +142,7 @@ def _extremes(document: dict[str, Any], kind: str) -> Extremes:
 class Sampler:
     """A sampler of this process, which is its child and not counted.
 
-    Parameters
-    ----------
-    interval_s : float
-        Seconds from the start of a sample to the start of the next.
-
-    Raises
-    ------
-    RuntimeError
-        If it cannot sample; says why.
+    Raises `RuntimeError` if it cannot sample; says why.
     """
 
     def __init__(self, interval_s: float) -> None:

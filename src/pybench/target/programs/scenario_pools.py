@@ -55,19 +55,9 @@ scenario_work.serve_file(scenario_work.Job(*{job!r}), shared, {file})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What came of one round.
+    """What came of one round: by worker its answer, or why it was lost."""
 
-    Parameters
-    ----------
-    wall_s : float
-        From the first command to the last answer.
-    values : dict of int to object
-        The answers, by worker.
-    lost : dict of int to str
-        The workers that were lost in it, and why.
-    """
-
-    wall_s: float
+    wall_s: float  # from the first command to the last answer
     values: dict[int, Any]
     lost: dict[int, str]
 
@@ -75,13 +65,8 @@ class Round:
 class Pool:
     """What the three kinds have in common; use it as a context.
 
-    Attributes
-    ----------
-    alive : dict of int to str
-        The workers that still take part, and their names.
-    abandoned : bool
-        Whether a worker could not be ended: the process then has to leave by
-        `os._exit`, or it would wait for it.
+    ``alive`` has the workers that still take part, with their names. ``abandoned`` is
+    whether a worker could not be ended: the process then has to leave by `os._exit`.
     """
 
     # What is said of a worker that does not answer.
@@ -118,12 +103,10 @@ class Pool:
         empty: bool = False,
         on_lost: Callable[[int], None] = lambda _index: None,
     ) -> Round:
-        """Give each worker a command and wait for all answers.
+        """Give each worker a command and wait for all answers, or the time-out.
 
         Parameters
         ----------
-        timeout_s : float
-            Seconds after which those that have not answered are lost.
         arguments : mapping of int to object, optional
             What goes with the command, by worker.
         empty : bool
@@ -421,13 +404,7 @@ def _own(shared: Any, job: Job) -> Any:
 
 
 def refuse_threads() -> None:
-    """Raise unless a fork copies all threads that there are, which is one.
-
-    Raises
-    ------
-    ScenarioError
-        With the names of the others.
-    """
+    """Raise `ScenarioError` unless a fork copies all threads that there are."""
     others = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
     running = max(1 + len(others), len([*Path("/proc/self/task").glob("*")]))
     if running == 1:
@@ -445,19 +422,8 @@ def make_pool(
 ) -> ThreadPool | ProcessPool | InterpreterPool:
     """Start the workers of a mode; `Pool.start` waits for them.
 
-    Parameters
-    ----------
-    mode, method : str
-        Of `MODES` and `START_METHODS`; the method counts for processes alone.
-    jobs : sequence of Job
-        One per worker, in the order of their index.
-    shared : object, optional
-        What all of them get; of a tuple each gets its own element.
-
-    Raises
-    ------
-    ScenarioError
-        If that mode cannot run here.
+    All get what is ``shared``, of a tuple each its own element. Raises `ScenarioError`
+    if that mode cannot run here.
     """
     if mode == "processes":
         return ProcessPool(jobs, shared, method)

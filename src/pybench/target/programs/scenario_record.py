@@ -20,6 +20,12 @@ from pybench.records.scenario import (
 )
 from pybench.target.programs.scenario_memory import Sampler
 
+# Settings that the environment repeats.
+_SETTINGS = (
+    *("scenario", "mode", "profile", "workers", "iterations", "warmup"),
+    *("work_iters", "hold_ms", "mem_interval_ms"),
+)
+
 # What ends a block of lines.
 _RULE = "=" * 60
 
@@ -31,6 +37,7 @@ def gil_enabled() -> bool:
 
 def environment(settings: Settings) -> Environment:
     """Return what a record says of the interpreter, the machine and the settings."""
+    is_processes = settings.mode == "processes"
     return Environment(
         python=platform.python_version(),
         implementation=sys.implementation.name,
@@ -39,18 +46,10 @@ def environment(settings: Settings) -> Environment:
         os=platform.platform(),
         system=f"{platform.system()} {platform.release()}",
         arch=platform.machine(),
-        scenario=settings.scenario,
-        mode=settings.mode,
-        profile=settings.profile,
-        mp_start_method=settings.start_method if settings.mode == "processes" else None,
+        mp_start_method=settings.start_method if is_processes else None,
         gil_enabled=gil_enabled(),
-        workers=settings.workers,
-        iterations=settings.iterations,
-        warmup=settings.warmup,
-        work_iters=settings.work_iters,
-        hold_ms=settings.hold_ms,
         mem_sample=settings.profile == "memory",
-        mem_interval_ms=settings.mem_interval_ms,
+        **{name: getattr(settings, name) for name in _SETTINGS},
     )
 
 

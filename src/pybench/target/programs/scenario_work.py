@@ -35,31 +35,15 @@ REQUEST = struct.Struct("<qQ")
 
 
 class Job(NamedTuple):
-    """What a worker is told at its start.
+    """What a worker is told at its start."""
 
-    Parameters
-    ----------
-    scenario : str
-        A name of `SCENARIOS`.
-    place, workers : int
-        Which one it is, from 0 on, and how many there are.
-    work_iters : int
-        Steps of a round.
-    imports : tuple of str
-        Modules that it imports first.
-    shares_memory : bool
-        Whether the others see the same objects, as threads do.
-    fault : str
-        ``kind:round`` or ``kind:round:seconds``, for tests; or empty.
-    """
-
-    scenario: str
-    place: int
+    scenario: str  # a name of `SCENARIOS`
+    place: int  # which one it is, from 0 on
     workers: int
-    work_iters: int
+    work_iters: int  # steps of a round
     imports: tuple[str, ...] = ()
-    shares_memory: bool = False
-    fault: str = ""
+    shares_memory: bool = False  # the others see the same objects, as threads do
+    fault: str = ""  # ``kind:round`` or ``kind:round:seconds``, for tests
 
 
 def serve(
