@@ -66,7 +66,7 @@ def pybench(
         (["run"], "name a TARGET, or -m MODULE"),
         (["run", "--", "-v"], "-v does not exist"),
         (["run", "nothing_like_it:run"], "nothing_like_it"),
-        (["run", "json:dumps", "--python", "9.9"], "--python '9.9'"),
+        (["run", "json:dumps", "--python", "nowhere/python"], "no such file"),
         (["run", "json:dumps", "--repeat", "0"], "'0' is no whole number from 1 on"),
         (["run", "json:dumps", "--timeout", "never"], "'never' is no"),
     ],

@@ -29,6 +29,8 @@ from pybench.target.programs.profile_observers import queued_ns
 from pybench.target.programs.suite_row import GivenRow
 from pybench.target.programs.target_calls import Rounds
 
+pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
+
 
 @pytest.fixture(scope="module")
 def python() -> Interpreter:

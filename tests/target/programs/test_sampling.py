@@ -23,6 +23,8 @@ from pybench.records.profile_run import NATIVE, SamplesSeen
 from pybench.target.programs import profile_target, sampling, target_calls
 from pybench.target.programs.sampling import Sample
 
+pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
+
 PROGRAMS = Path(__file__).parents[2] / "data" / "programs"
 SAMPLES = Path(__file__).parents[2] / "data" / "profiles" / "samples.json"
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="n/a: Linux's timers")
