@@ -25,6 +25,7 @@ from pybench.target.plugin.changes import (
     section_lines,
     session_times,
 )
+from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.session import Session
 
 # pytest owns 0 to 5.
@@ -100,13 +101,14 @@ class Comparison:
         if fields:
             self._session.say(f"the baseline is not like this run: {'; '.join(fields)}")
         logger = benchmarksession.logger
-        warn = logger.warning
+        name = "warning" if hasattr(logger, "warning") else "warn"  # as 4.0 has it
+        warn = getattr(logger, name)
 
-        def warn_of_others(text: str, **options: Any) -> None:
+        def warn_of_others(text: str, *more: Any, **options: Any) -> None:
             if not text.startswith(_STOCK_DIFFERENCE):
-                warn(text, **options)
+                warn(text, *more, **options)
 
-        logger.warning = warn_of_others
+        undo = replace_methods(logger, **{name: warn_of_others})
         try:
             return (yield)
         except ValueError as error:
@@ -115,7 +117,7 @@ class Comparison:
                 raise
             return None
         finally:
-            logger.warning = warn
+            undo()
 
     def _judgement(self) -> Judgement | None:
         """Return what is known, None without exactly one baseline to go by."""

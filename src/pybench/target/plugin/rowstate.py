@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator
-from types import ModuleType
 from typing import Any, NoReturn
 
 import pytest
@@ -25,10 +24,10 @@ from pybench.target.process import clocks
 # So long a clock may stand still before its row is ended.
 STILL_MOST_S = 1.0
 
-_limits: ModuleType | None
+_limits: Any
 try:
     import resource as _limits
-except ImportError:  # on Windows
+except ImportError:  # on Windows, where there are none to put back
     _limits = None
 
 _LIMITS = [
@@ -42,12 +41,6 @@ _CLOCKS = [
     for name in (stem, f"{stem}_ns")
     if hasattr(time, name)
 ] + ["sleep"]
-
-
-def _soft_limits() -> dict[int, int]:
-    if _limits is None:
-        return {}
-    return {kind: _limits.getrlimit(kind)[0] for kind in _LIMITS}
 
 
 def _folder() -> str | None:
@@ -68,8 +61,6 @@ def _put_handlers(before: dict[int, Any]) -> None:
 
 
 def _put_limits(before: dict[int, int]) -> None:
-    if _limits is None:
-        return
     for kind, soft in before.items():
         now, hard = _limits.getrlimit(kind)
         if now == soft:
@@ -102,7 +93,10 @@ def _put_clocks(before: dict[str, Any]) -> None:
 # In words: how it is read, and how it is put back.
 _STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
     # The first: with few files left, the others could not be read.
-    "resource limits": (_soft_limits, _put_limits),
+    "resource limits": (
+        lambda: {kind: _limits.getrlimit(kind)[0] for kind in _LIMITS},
+        _put_limits,
+    ),
     "signal handlers": (
         lambda: {number: signal.getsignal(number) for number in _SIGNALS},
         _put_handlers,

@@ -176,7 +176,7 @@ class TableDefaults:
         """
         from pytest_benchmark import utils
 
-        chosen = self._config.getoption("benchmark_time_unit")
+        chosen = self._config.getoption("benchmark_time_unit", None)
         if unit != "seconds" or not self._sorts_by_name or chosen not in (None, "auto"):
             return None
         time_unit: Any = utils.time_unit
