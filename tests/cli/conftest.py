@@ -11,9 +11,8 @@ from pybench.cli import run_command
 Pybench = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def pybench(capsys: pytest.CaptureFixture[str]) -> Pybench:
-    """Return what runs one command here, and says what a process of it would."""
+def typed(capture: pytest.CaptureFixture[str]) -> Pybench:
+    """Return what runs one command here, and returns what a process of it would."""
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         handler = signal.getsignal(signal.SIGTERM)
@@ -23,7 +22,19 @@ def pybench(capsys: pytest.CaptureFixture[str]) -> Pybench:
             status = int(end.code or 0)
         finally:
             signal.signal(signal.SIGTERM, handler)
-        written = capsys.readouterr()
+        written = capture.readouterr()
         return subprocess.CompletedProcess(words, status, written.out, written.err)
 
     return run
+
+
+@pytest.fixture
+def pybench(capsys: pytest.CaptureFixture[str]) -> Pybench:
+    """Return what runs a command whose children write to us alone."""
+    return typed(capsys)
+
+
+@pytest.fixture
+def pybench_and_children(capfd: pytest.CaptureFixture[str]) -> Pybench:
+    """Return what runs a command, with what its children write to its streams."""
+    return typed(capfd)

@@ -15,7 +15,7 @@ import pytest
 
 from pybench import interpreters
 from pybench.cli import run as running
-from pybench.cli import run_command, status
+from pybench.cli import status
 from pybench.comparison import single_run
 from pybench.comparison.single_run import Measured, NotReadyError
 from pybench.interpreters import Interpreter, Requested, prepare, probe
@@ -49,24 +49,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pybench(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    folder: Path, monkeypatch: pytest.MonkeyPatch, pybench_and_children: Pybench
 ) -> Pybench:
-    """Return what runs the command in that checkout, with its children's output."""
+    """Return what runs the command in that checkout."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTEST_ADDOPTS", "--benchmark-max-time=0.01")
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        handler = signal.getsignal(signal.SIGTERM)
-        try:
-            code = run_command(words)
-        except SystemExit as end:  # of argparse
-            code = int(end.code or 0)
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-        written = capfd.readouterr()
-        return subprocess.CompletedProcess(words, code, written.out, written.err)
-
-    return run
+    return pybench_and_children
 
 
 def test_command_is_installed_under_its_name() -> None:

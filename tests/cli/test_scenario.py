@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pybench.cli import run_command, status
 from pybench.cli import scenario as scenarios
+from pybench.cli import status
 from pybench.records.scenario import Settings
 
 SMALL = ("--workers=2", "--iterations=3", "--warmup=1", "--work-iters=100")
@@ -23,19 +23,12 @@ Pybench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def pybench(tmp_path: Path) -> Pybench:
-    """Return what runs the command in an empty folder."""
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pybench", "scenario", *SMALL, *words],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
-
-    return run
+def pybench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pybench_and_children: Pybench
+) -> Pybench:
+    """Return what runs the command in an empty folder, with small work."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: pybench_and_children("scenario", *SMALL, *words)
 
 
 def test_runs_and_saves(pybench: Pybench, tmp_path: Path) -> None:
@@ -195,20 +188,18 @@ def test_ctrl_c_ends_a_comparison_with_its_pairs(tmp_path: Path) -> None:
 )
 def test_usage_errors(
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    pybench: Pybench,
     words: tuple[str, ...],
     message: str,
 ) -> None:
     """Each before anything is measured."""
     pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
     monkeypatch.setattr("pybench.profiles.scenario.start", None)
-    try:
-        came = run_command(["scenario", *words])
-    except SystemExit as refusal:
-        came = int(refusal.code or 0)
 
-    assert came == status.USAGE
-    assert message in capsys.readouterr().err
+    done = pybench(*words)
+
+    assert done.returncode == status.USAGE
+    assert message in done.stderr
 
 
 def test_lines_name_the_sides_and_the_verdict() -> None:
