@@ -11,11 +11,13 @@ import io
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from pybench.comparison.contents import ContentsError, read_contents
+from pybench.comparison.contents import read_contents
 from pybench.records.contents import Contents
+from pybench.records.documents import DocumentError
 from pybench.records.pair_details import RowDetail
 from pybench.records.summary import Summary
 from pybench.report import show
@@ -24,9 +26,9 @@ from pybench.report.charts import (
     in_plain_inks,
     looks_of_summary,
     row_spec,
-    row_values,
     svg_of,
 )
+from pybench.report.charts.opened_row import COPY
 from pybench.report.row_names import short_names
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +43,29 @@ def terminal(summary: Summary, title: str) -> str:
     show(summary, console)
     svg = console.export_svg(title=title)
     return re.sub(r"@font-face\s*{[^}]*}", "", svg)
+
+
+def row_values(
+    detail: RowDetail, copy: RowDetail | None, baseline: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the pairs, those of the baseline's copy too, and the samples."""
+    pairs = [
+        {
+            "series": COPY if of.is_twin else of.side,
+            "pair": pair.pair,
+            "ratio": pair.ratio,
+            "first": pair.first,
+        }
+        for of in filter(None, (detail, copy))
+        for pair in of.pairs
+    ]
+    courses = {detail.side: detail.warm_up.side, baseline: detail.warm_up.baseline}
+    warm_up = [
+        {"side": arm, "sample": sample, "relative": relative}
+        for arm, course in courses.items()
+        for sample, relative in enumerate(course)
+    ]
+    return pairs, warm_up
 
 
 def opened(contents: Contents, summary: Summary, wanted: str | None) -> str:
@@ -81,7 +106,7 @@ def main() -> int:
     said = parser.parse_args()
     try:
         contents = read_contents([said.run])
-    except ContentsError as error:
+    except DocumentError as error:
         print(f"pictures: {error}", file=sys.stderr)
         return 2
     summary, forest = contents.summary, forest_of(contents, MOST)

@@ -24,7 +24,7 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 
-from pybench.comparison.contents import PROFILES, ContentsError, read_contents
+from pybench.comparison.contents import PROFILES, read_contents
 from pybench.comparison.pair_details import row_times
 from pybench.comparison.run_folders import read_site
 from pybench.comparison.selfcheck.live import NAME as TRUTH_NAME
@@ -49,7 +49,7 @@ from pybench.records.saved_files import (
 from pybench.records.summary import write_summary
 from pybench.report import markdown
 from pybench.report.charts import charts_of
-from pybench.report.exports.errors import ExportError
+from pybench.report.exports import ExportError
 from pybench.report.exports.frames import to_csv
 from pybench.report.exports.speedscope import speedscope_json
 from pybench.report.exports.stock import pyperf_json, pytest_benchmark_json
@@ -449,7 +449,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
             read=read_files(
                 json.dumps(document).encode(), tmp_path_factory.mktemp("g")
             ),
-            errors=(DocumentError, ContentsError),
+            errors=(DocumentError,),
         )
         for name, document in (("pytest-benchmark", stock()), ("pyperf", pyperf()))
     }
@@ -458,7 +458,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
             sound=json.dumps(of_profile(kind)).encode(),
             read=read_report,
             # Of another kind: a file that is none of ours.
-            errors=(ContentsError, ExportError),
+            errors=(DocumentError, ExportError),
         )
         for kind in PROFILES
     }
@@ -468,11 +468,11 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
             read=read_record,
             # A run may have no row that was measured, and then there is nothing to
             # write.
-            errors=(ContentsError, ExportError),
+            errors=(DocumentError, ExportError),
             name="run.jsonl",
         ),
         "summary": Reader(
-            sound=summary, read=read_report, errors=(ContentsError,)
+            sound=summary, read=read_report, errors=(DocumentError,)
         ),
         "site": Reader(
             sound=record,

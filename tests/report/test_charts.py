@@ -23,7 +23,7 @@ from pybench.comparison.speed_ups import speed_ups
 from pybench.records.contents import Contents
 from pybench.report.charts import VIEWS, Chart, charts_of, looks_of, row_spec, svg_of
 from pybench.report.charts.forest import MOST_DRAWN, telling
-from pybench.report.charts.opened_row import AROUND, PAIRS, WARM_UP, row_values
+from pybench.report.charts.opened_row import AROUND, COPY, PAIRS, WARM_UP
 
 MEAN = {"value": 3.0, "low": 2.0, "high": 4.0, "repeats": 3}
 TIMES = {"mean_ns": 2e6, "half_ns": 1e5, "processes": 3}
@@ -277,10 +277,17 @@ def test_opened_row_is_drawn_from_its_pairs(recorded: Callable[..., Any]) -> Non
         [("3.13", "3.13", True), ("3.14t", "3.14 free-threaded", False)]
     )
 
-    pairs, warm_up = row_values(own, copy, "3.13")
+    pairs = [
+        {"series": name, "pair": of.pair, "ratio": of.ratio, "first": of.first}
+        for name, detail in (("3.14t", own), (COPY, copy))
+        for of in detail.pairs
+    ]
+    warm_up = [
+        {"side": "3.14t", "sample": sample, "relative": relative}
+        for sample, relative in enumerate(own.warm_up.side)
+    ]
     spec = row_spec(side, base, 0.03, pairs=pairs, warm_up=warm_up)
 
-    assert len(pairs) == len(own.pairs) + len(copy.pairs)
     assert {*spec["datasets"]} == {PAIRS, WARM_UP, AROUND}
     assert "copy of the baseline" in texts(svg_of(valid(spec)))
 

@@ -12,9 +12,10 @@ import pytest
 pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
-from pybench.comparison.contents import ContentsError, read_contents
+from pybench.comparison.contents import read_contents
 from pybench.comparison.judging import judge
 from pybench.comparison.summary import summarise
+from pybench.records.documents import DocumentError
 from pybench.records.summary import write_summary
 
 
@@ -109,16 +110,16 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, text: str, said: str) -> N
     path = tmp_path / "given.json"
     path.write_text(text)
 
-    with pytest.raises(ContentsError, match=said) as caught:
+    with pytest.raises(DocumentError, match=said) as caught:
         read_contents([path])
 
     assert str(path) in str(caught.value)
 
 
 def test_nothing_is_no_report(tmp_path: Path) -> None:
-    with pytest.raises(ContentsError, match="nothing to report on"):
+    with pytest.raises(DocumentError, match="nothing to report on"):
         read_contents([])
-    with pytest.raises(ContentsError, match=r"run\.jsonl"):
+    with pytest.raises(DocumentError, match=r"run\.jsonl"):
         read_contents([tmp_path])
 
 
@@ -127,5 +128,5 @@ def test_two_runs_are_two_pages(recorded: Callable[..., Any], tmp_path: Path) ->
     for folder in folders:
         recorded(folder=folder)
 
-    with pytest.raises(ContentsError, match="--index"):
+    with pytest.raises(DocumentError, match="--index"):
         read_contents(folders)

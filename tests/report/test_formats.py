@@ -26,8 +26,9 @@ from pybench.comparison.summary import summarise
 from pybench.records.summary import Summary
 from pybench.report import markdown, show
 from pybench.report.exports.frames import to_csv
-from pybench.report.labels import SIGNS, operation
+from pybench.report.labels import SIGNS
 from pybench.report.markdown import LEAST_CHARACTERS
+from pybench.report.row_names import operation
 
 # What a face says of a row on a side: its sign, ratio and interval, as they are shown.
 Said = dict[tuple[str, str], tuple[str, ...]]
@@ -305,18 +306,18 @@ def test_markdown_of_too_few_characters_is_refused(
         markdown(judged(recorded()), most_characters=LEAST_CHARACTERS - 1)
 
 
-def test_ten_thousand_rows_are_shown_and_cut(recorded: Callable[..., Any]) -> None:
+def test_a_thousand_rows_are_shown_and_cut(recorded: Callable[..., Any]) -> None:
     summary = judged(recorded())
     rows = tuple(
         replace(row, row=f"{row.row}_{number}")
-        for number in range(2_000)
+        for number in range(200)
         for row in summary.rows
     )
     many = replace(summary, rows=rows)
 
-    assert terminal(many).count("▲ 1.2") == 2_000
-    assert len(markdown(many)) <= 65_000
-    assert to_csv(many).count("\n") == 10_001
+    assert terminal(many).count("▲ 1.2") == 200
+    assert 64_000 < len(markdown(many)) <= 65_000
+    assert to_csv(many).count("\n") == 1_001
 
 
 def test_no_rows_at_all_are_a_verdict_and_a_legend(

@@ -259,7 +259,10 @@ def test_axe_finds_no_violation(
     page = visit(fragment, color_scheme=scheme)
     page.wait_for_selector("#opened-chart svg" if fragment else "#forest .vega-embed")
 
-    found = axe.run(page)
+    # The page around an opened row is that of the other run, and what a theme changes
+    # are colours alone.
+    rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
+    found = axe.run(page, context="#opened" if fragment else None, options=rules)
 
     assert [
         (one["id"], [node["html"][:200] for node in one["nodes"][:3]])

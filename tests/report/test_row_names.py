@@ -25,8 +25,7 @@ from pybench.records.saved_files import Saved, SavedRow
 from pybench.records.site import RowHistory, Series
 from pybench.report import markdown, show
 from pybench.report.exports.stock import pytest_benchmark_json
-from pybench.report.labels import LONGEST_NAME, pytest_name
-from pybench.report.row_names import distinct, short_names
+from pybench.report.row_names import LONGEST_NAME, distinct, pytest_name, short_names
 from pybench.report.site.pages import _shown
 from pybench.report.tables import lines_of
 

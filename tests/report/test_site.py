@@ -21,18 +21,20 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 
-from pybench.comparison.contents import ContentsError, read_contents
+from pybench.comparison.contents import read_contents
 from pybench.comparison.judging import judge
 from pybench.comparison.run_folders import read_site, slug
 from pybench.comparison.run_series import series_of
 from pybench.comparison.summary import summarise
 from pybench.records.contents import Contents
+from pybench.records.documents import DocumentError
 from pybench.records.run import NAME as RUN_NAME
 from pybench.records.run import RecordWriter
 from pybench.records.summary import Summary, write_summary
 from pybench.report import site as package
 from pybench.report.charts.looks import HUES, OTHER_HUE
-from pybench.report.labels import interval, operation, point
+from pybench.report.labels import interval, point
+from pybench.report.row_names import operation
 from pybench.report.site import SiteError, site_files, write_site
 from pybench.report.site.sparkline import HEIGHT, WIDTH, sparkline
 
@@ -385,7 +387,7 @@ def test_a_folder_without_runs_is_refused(
     for inner in ("a/b/c/d", ".hidden"):
         recorded(EFFECTS, pairs=2, folder=tmp_path / "only" / inner)
 
-    with pytest.raises(ContentsError, match=re.escape(str(tmp_path / name))):
+    with pytest.raises(DocumentError, match=re.escape(str(tmp_path / name))):
         read_site(tmp_path / name, page)
 
 

@@ -59,13 +59,14 @@ def add_export(subcommands: Any) -> None:
 def export(options: argparse.Namespace) -> int:
     """Write one file, and say what is not in it."""
     host_needs()
-    from pybench.comparison.contents import ContentsError, read_contents
-    from pybench.report.exports.errors import ExportError
+    from pybench.comparison.contents import read_contents
+    from pybench.records.documents import DocumentError
+    from pybench.report.exports import ExportError
 
     try:
         contents = read_contents([options.results])
         data, left_out = _written(contents, options)
-    except (ContentsError, ExportError) as error:
+    except (DocumentError, ExportError) as error:
         raise UsageError(str(error)) from None
     except ImportError as error:
         raise UsageError(

@@ -99,12 +99,13 @@ def _place(options: argparse.Namespace) -> str:
 
 
 def _contents(options: argparse.Namespace) -> Contents:
-    from pybench.comparison.contents import ContentsError, read_contents
+    from pybench.comparison.contents import read_contents
+    from pybench.records.documents import DocumentError
 
     margin = MARGIN if options.margin is None else options.margin
     try:
         contents = read_contents(options.results, title=options.title, margin=margin)
-    except ContentsError as error:
+    except DocumentError as error:
         raise UsageError(str(error)) from None
     if options.margin is not None and contents.saved is None:
         raise UsageError(
@@ -159,15 +160,15 @@ def _index(options: argparse.Namespace) -> int:
         )
     if options.format == "md":
         raise UsageError("--index makes pages: leave out --format md")
-    from pybench.comparison.contents import ContentsError
     from pybench.comparison.run_folders import read_site
+    from pybench.records.documents import DocumentError
     from pybench.report.site import SiteError, site_files, write_site
 
     folder = Path(options.output or SITE)
     try:
         site = read_site(options.index, _page)
         write_site(site_files(site), folder)
-    except (ContentsError, SiteError) as error:
+    except (DocumentError, SiteError) as error:
         raise UsageError(str(error)) from None
     for problem in site.problems:
         print(f"pybench: {problem.name}: {problem.reason}", file=sys.stderr)

@@ -48,10 +48,6 @@ PROFILES: dict[str, tuple[type[Any], int]] = {
 PROFILES_FOLDER = "profiles"
 
 
-class ContentsError(ValueError):
-    """Something that no report can be made of; names the file and the way out."""
-
-
 def read_contents(
     paths: Sequence[Path], *, title: str | None = None, margin: float = 0.03
 ) -> Contents:
@@ -67,22 +63,15 @@ def read_contents(
 
     Raises
     ------
-    ContentsError
+    DocumentError
         If nothing is given, a file cannot be read or is of another schema or tool, or
         what is given cannot be in one report.
     """
     if not paths:
-        raise ContentsError(
+        raise DocumentError(
             "nothing to report on: give the folder of a run, or files of "
             "pytest-benchmark, pyperf or pybench profile"
         )
-    try:
-        return _contents(paths, title, margin)
-    except DocumentError as error:
-        raise ContentsError(str(error)) from None
-
-
-def _contents(paths: Sequence[Path], title: str | None, margin: float) -> Contents:
     runs: list[tuple[Summary, Run | None]] = []
     files: list[Saved] = []
     profiles: list[Profile] = []
@@ -104,7 +93,7 @@ def _contents(paths: Sequence[Path], title: str | None, margin: float) -> Conten
         else:
             files.append(read_saved(path))
     if len(runs) > 1:
-        raise ContentsError(
+        raise DocumentError(
             f"{len(runs)} runs in one report: give one, or make pages of all in a "
             "folder with --index"
         )
@@ -127,12 +116,8 @@ def _title(
     summary: Summary | None, saved: SavedComparison | None, paths: Sequence[Path]
 ) -> str:
     if summary is not None:
-        return " against ".join(
-            [
-                ", ".join(side.name for side in summary.sides[1:]),
-                summary.sides[0].name,
-            ]
-        )
+        baseline, *contenders = (arm.name for arm in summary.sides)
+        return f"{', '.join(contenders)} against {baseline}"
     if saved is not None:
         return ", ".join(file.name for file in saved.files)
     return paths[0].stem
@@ -141,7 +126,7 @@ def _title(
 def _run(path: Path) -> Run:
     run = read_run(path)
     if not run.rows or not run.sides:
-        raise ContentsError(f"{path}: the run ended before a row was measured")
+        raise DocumentError(f"{path}: the run ended before a row was measured")
     return run
 
 
@@ -157,17 +142,17 @@ def _kind(path: Path) -> str | None:
     try:
         return kind_of(parse_json(path.read_bytes()))
     except OSError as error:
-        raise ContentsError(f"{path}: {error.strerror or error}") from None
+        raise DocumentError(f"{path}: {error.strerror or error}") from None
     except ValueError:
         return None  # `read_saved` says what is wrong
 
 
 def profile_of(document: Mapping[str, Any], path: Path) -> Profile:
-    """Return what a file of a profile holds; `ContentsError` if it is not whole."""
+    """Return what a file of a profile holds; `DocumentError` if it is not whole."""
     kind = document.get("pybench", "")
     form, schema = PROFILES[kind]
     if document.get("schema") != schema:
-        raise ContentsError(
+        raise DocumentError(
             f"{path}: {kind} of schema {document.get('schema')!r}, this pybench reads "
             f"{schema}: measure it again, or use the version that wrote it"
         )
@@ -176,7 +161,7 @@ def profile_of(document: Mapping[str, Any], path: Path) -> Profile:
     try:
         record = convert({"targets": [document]} if is_target else document, form)
     except DocumentError as error:
-        raise ContentsError(
+        raise DocumentError(
             f"{path}: the record of {kind} is incomplete: {error}: measure it again"
         ) from None
     return Profile(kind=kind, name=path.stem, document=document, record=record)
@@ -189,6 +174,6 @@ def _profiles_of(folder: Path, notes: list[str]) -> list[Profile]:
         try:
             if _kind(path) in PROFILES:
                 found.append(profile_of(read_json(path), path))
-        except (ContentsError, DocumentError) as error:
+        except DocumentError as error:
             notes.append(f"left out: {error}")
     return found

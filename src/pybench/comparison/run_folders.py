@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pybench.comparison.contents import ContentsError, read_contents
+from pybench.comparison.contents import read_contents
 from pybench.comparison.run_series import series_of
 from pybench.records.contents import Contents
+from pybench.records.documents import DocumentError
 from pybench.records.identity import Identity
 from pybench.records.run import NAME as RUN_NAME
 from pybench.records.site import Machine, Problem, Site, SiteRun
@@ -43,11 +44,11 @@ def read_site(folder: Path, render: Callable[[Contents], str]) -> Site:
 
     Raises
     ------
-    ContentsError
+    DocumentError
         If there is no such folder, or no run in it.
     """
     if not folder.is_dir():
-        raise ContentsError(f"{folder}: no such folder: give one that holds runs")
+        raise DocumentError(f"{folder}: no such folder: give one that holds runs")
     runs: list[SiteRun] = []
     problems: list[Problem] = []
     for path in _folders(folder, DEPTH, problems, folder):
@@ -55,14 +56,14 @@ def read_site(folder: Path, render: Callable[[Contents], str]) -> Site:
         try:
             runs.append(_site_run(name, path, render))
             continue
-        except ContentsError as error:
+        except DocumentError as error:
             reason = str(error)
         except (ArithmeticError, LookupError, OSError, TypeError, ValueError) as error:
             reason = f"its record contradicts itself: {error!r}"
         # A site may be published: the way to the folder is not in it.
         problems.append(Problem(name=name, reason=reason.replace(f"{folder}/", "")))
     if not runs and not problems:
-        raise ContentsError(
+        raise DocumentError(
             f"{folder}: no run in it or in its folders, {DEPTH} levels down: give the "
             "folder that holds what `pybench compare -o` wrote"
         )
@@ -112,7 +113,7 @@ def _site_run(name: str, path: Path, render: Callable[[Contents], str]) -> SiteR
     has_record = (path / RUN_NAME).is_file()
     contents = read_contents([path if has_record else path / SUMMARY_NAME])
     if contents.summary is None:
-        raise ContentsError(f"{path}: no comparison")
+        raise DocumentError(f"{path}: no comparison")
     run = contents.run
     unfinished = _TORN if run is not None and run.torn else ""
     if not (path / SUMMARY_NAME).is_file():

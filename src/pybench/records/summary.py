@@ -164,7 +164,7 @@ def _with_reasons(row: RowSummary) -> RowSummary:
     """Add the kinds to a reason of a version that wrote none."""
     if row.reasons or not row.reason:
         return row
-    kinds = ("n/a", "void", "error", "lost")
+    kinds = ("n/a", "void", "error", "lost", "withheld")
     return replace(
         row,
         reasons=tuple(

@@ -1,8 +1,8 @@
-"""Words and signs that every face shares: one direction, no meaning by colour alone."""
+"""Words and signs that every format shares; no meaning rests on colour alone."""
 
 from __future__ import annotations
 
-from pybench.records.outcomes import ERROR, NOT_AVAILABLE, VOID
+from pybench.records.outcomes import ReasonKind
 from pybench.records.saved_comparison import SavedRowSummary
 from pybench.records.summary import (
     EQUIVALENT,
@@ -15,7 +15,6 @@ from pybench.records.summary import (
     RowSummary,
 )
 from pybench.records.texts import duration as duration
-from pybench.records.texts import printable
 
 # More time points up, as the ratio does.
 SIGNS = {SLOWER: "▲", FASTER: "▼", EQUIVALENT: "≈", INCONCLUSIVE: "?", NO_VERDICT: "-"}
@@ -24,6 +23,14 @@ UNREPLICATED = "unreplicated"
 
 # Of a row of saved files that is larger than two processes of this machine ever were.
 BEYOND = "!"
+
+# What a row without a ratio came to, by the kinds of its reasons; the first one counts.
+_OUTCOMES = {
+    "n/a": {ReasonKind.NOT_AVAILABLE},
+    "void": {ReasonKind.VOID, ReasonKind.GIL_TURNED_ON},
+    "error": {ReasonKind.ERROR, ReasonKind.UNCOLLECTED, ReasonKind.UNSTABLE_NAME},
+    "lost": {ReasonKind.LOST, ReasonKind.SUSPENDED},
+}
 
 LEGEND = (
     "▲ more time  ▼ less time  ≈ same within the margin  ? cannot tell  - no verdict; "
@@ -64,31 +71,8 @@ def saved_point(row: SavedRowSummary) -> str:
 
 
 def _outcome(row: RowSummary) -> str:
-    words = (NOT_AVAILABLE, VOID, ERROR, "lost")
-    return next((word for word in words if f"{word}:" in row.reason), "none")
-
-
-# A row's name may have parameters of any length.
-LONGEST_NAME = 120
-
-
-def pytest_name(row: str) -> str:
-    """Return what pytest calls a test: its function and parameters, without a class."""
-    path, _, test = row.partition("::")
-    # Parameters may have colons of their own.
-    head, bracket, parameters = test.partition("[")
-    return (head.rpartition("::")[2] + bracket + parameters) or path
-
-
-def own_name(row: str) -> str:
-    """Return a row's name without what all names have in common."""
-    name = pytest_name(row)
-    return name.removeprefix("test_benchmark_").removeprefix("test_") or name
-
-
-def operation(row: str) -> str:
-    """Return the name of a row that is shown alone; `short_names` has those of many."""
-    return shortened(printable(own_name(row)), LONGEST_NAME)
+    kinds = {reason.kind for reason in row.reasons}
+    return next((word for word, of in _OUTCOMES.items() if kinds & of), "none")
 
 
 def shortened(text: str, most: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pybench.records.outcomes import ReasonKind
 from pybench.records.saved_comparison import (
     SavedComparison,
     SavedRowSummary,
@@ -37,6 +38,7 @@ class Cell:
     word: str = ""
     pairs: str = ""
     reason: str = ""
+    is_withheld: bool = False
     notes: Sequence[str] = ()
 
     def text(self, *parts: str, between: str = " ") -> str:
@@ -102,6 +104,7 @@ def _cell(row: RowSummary) -> Cell:
         time=duration(row.side_ns),
         pairs=str(row.pairs or ""),
         reason=row.reason,
+        is_withheld=any(of.kind == ReasonKind.WITHHELD for of in row.reasons),
         notes=notes,
     )
 

@@ -34,11 +34,8 @@ def show(
 ) -> None:
     """Print a comparison.
 
-    Parameters
-    ----------
-    everything : bool
-        Also the rows that are equivalent, and the names of all rows that one of two
-        files has alone; they are only counted otherwise.
+    Rows that are equivalent, and those that one of two files has alone, are only
+    counted unless `everything` is asked for.
     """
     words = words_of(comparison, everything=everything)
     lines = lines_of(comparison)
@@ -50,7 +47,7 @@ def show(
         console.print()
         console.print(_saved_table(comparison, lines))
     else:
-        _show_rows(console, comparison, lines, width, everything=everything)
+        _show_rows(console, comparison, lines, width, all_=everything)
     if words.means:
         console.print()
         console.print(_means_table(words), width=width)
@@ -68,38 +65,25 @@ def _say(console: Console, text: str, *, style: str = "") -> None:
 
 
 def _show_rows(
-    console: Console,
-    summary: Summary,
-    lines: Sequence[Line],
-    width: int,
-    *,
-    everything: bool,
+    console: Console, summary: Summary, lines: Sequence[Line], width: int, *, all_: bool
 ) -> None:
     """Print all contenders beside each other if there is room, or each by itself."""
     arms = [*summary.counts]
     between = _that_fits(lines, len(arms), width) if len(arms) > 1 else None
     for group in [arms] if between else [[arm] for arm in arms]:
         known = [line for line in lines if not line.cells.keys().isdisjoint(group)]
-        shown = [
-            line
-            for line in known
-            if everything
-            or any(
-                cell.verdict != EQUIVALENT
-                for arm, cell in line.cells.items()
-                if arm in group
-            )
-        ]
+        shown = [line for line in known if all_ or _is_telling(line, group)]
         if shown:
             console.print()
             baseline = summary.sides[0].name
             if between is None:
                 console.print(_alone(baseline, group[0], shown, width))
             else:
-                console.print(_beside(baseline, group, lines, shown, between, width))
+                room = _widest(lines, between)
+                console.print(_beside(baseline, group, shown, room, between, width))
                 for line in shown:
-                    for arm, of_arm in line.cells.items():
-                        for note in of_arm.notes:
+                    for arm, cell in line.cells.items():
+                        for note in cell.notes:
                             text = note.removeprefix(f"{arm}: ")
                             _say(console, f"{line.name}, {arm}: {text}", style="dim")
         hidden = len(known) - len(shown)
@@ -108,24 +92,25 @@ def _show_rows(
             _say(console, f"{are} equivalent (to see all: --all)")
 
 
+def _is_telling(line: Line, arms: Sequence[str]) -> bool:
+    cells = (line.cells[arm] for arm in arms if arm in line.cells)
+    return any(cell.verdict != EQUIVALENT for cell in cells)
+
+
 def _that_fits(lines: Sequence[Line], arms: int, width: int) -> str | None:
     """Return what stands between ratio and interval so that all arms fit, if they do.
 
     The interval stands beside the ratio, or where that is too wide beneath it.
     """
     for between in (" ", "\n "):
-        widest = _widest(lines, between)
-        if _NAME + _GAP + _TIME + arms * (_GAP + widest) <= width:
+        if _NAME + _GAP + _TIME + arms * (_GAP + _widest(lines, between)) <= width:
             return between
     return None
 
 
 def _widest(lines: Sequence[Line], between: str) -> int:
-    texts = (
-        cell.text("point", "around", between=between)
-        for line in lines
-        for cell in line.cells.values()
-    )
+    cells = (cell for line in lines for cell in line.cells.values())
+    texts = (cell.text("point", "around", between=between) for cell in cells)
     return max((len(part) for text in texts for part in text.splitlines()), default=0)
 
 
@@ -138,7 +123,8 @@ def _grid(width: int, heads: Sequence[str], right: Sequence[int]) -> Table:
     return table
 
 
-def _styled(text: str, cell: Cell) -> Text:
+def _ratio(cell: Cell, between: str = " ") -> Text:
+    text = cell.text("point", "around", between=between)
     return Text(text, style=_STYLES.get(cell.verdict, ""))
 
 
@@ -149,10 +135,11 @@ def _alone(baseline: str, arm: str, lines: Sequence[Line], width: int) -> Table:
     table = _grid(width, columns, right=(1, 2, 4))
     for line in lines:
         cell = line.cells[arm]
-        ratio = _styled(cell.text("point", "around"), cell)
         # Texts: brackets are markup otherwise.
-        name, *texts = map(Text, (line.name, line.baseline, cell.time, cell.pairs))
-        table.add_row(name, *texts[:2], ratio, texts[2])
+        name, then, now, pairs = map(
+            Text, (line.name, line.baseline, cell.time, cell.pairs)
+        )
+        table.add_row(name, then, now, _ratio(cell), pairs)
         for note in cell.notes:
             table.add_row(Text(f"  {note}", style="dim"))
     return table
@@ -161,22 +148,18 @@ def _alone(baseline: str, arm: str, lines: Sequence[Line], width: int) -> Table:
 def _beside(
     baseline: str,
     arms: Sequence[str],
-    all_lines: Sequence[Line],
     lines: Sequence[Line],
+    room: int,
     between: str,
     width: int,
 ) -> Table:
     """Lay out the ratios of several arms, whose names are no wider than their cells."""
-    heads = distinct(arms, _widest(all_lines, between))
+    heads = distinct(arms, room)
     of_baseline = shortened(printable(baseline), _TIME)
     table = _grid(width, [of_baseline, *(heads[arm] for arm in arms)], right=(1,))
     for line in lines:
-        cells = [line.cells[arm] for arm in arms]
-        texts = [
-            _styled(cell.text("point", "around", between=between), cell)
-            for cell in cells
-        ]
-        table.add_row(Text(line.name), Text(line.baseline), *texts)
+        ratios = (_ratio(line.cells[arm], between) for arm in arms)
+        table.add_row(Text(line.name), Text(line.baseline), *ratios)
     return table
 
 

@@ -14,13 +14,8 @@ from pybench.records.saved_comparison import (
     SavedFile,
 )
 from pybench.records.summary import MeanSummary, SideSummary, Summary
-from pybench.report.labels import (
-    LEGEND,
-    SAVED_LEGEND,
-    UNREPLICATED,
-    interval,
-    operation,
-)
+from pybench.report.labels import LEGEND, SAVED_LEGEND, UNREPLICATED, interval
+from pybench.report.row_names import operation
 from pybench.report.tables import names_of
 
 # Rows that cannot be compared which are named where not all are asked for.

@@ -13,7 +13,7 @@ from pybench.report.charts.forest import (
     looks_of_summary,
 )
 from pybench.report.charts.looks import Look, looks_of
-from pybench.report.charts.opened_row import row_spec, row_values
+from pybench.report.charts.opened_row import row_spec
 from pybench.report.charts.profiles import profile_charts
 from pybench.report.charts.vega import in_plain_inks
 
@@ -33,7 +33,6 @@ __all__ = [
     "looks_of",
     "looks_of_summary",
     "row_spec",
-    "row_values",
     "svg_of",
 ]
 

@@ -25,18 +25,8 @@ VIEWS = (*HEADINGS,)
 class Chart:
     """What one question is answered by.
 
-    Parameters
-    ----------
-    view : str
-        The part of a page that it belongs to, one of `VIEWS`.
-    title : str
-        What is drawn, and of what.
-    description : str
-        How to read it.
-    spec : mapping or None
-        Vega-Lite 5 with its data; None where the table says all.
-    columns, rows : sequences of str
-        The table.
+    `view` is the part of a page that it belongs to, one of `VIEWS`; `description` says
+    how to read it. `spec` is Vega-Lite 5 with its data, None where the table says all.
     """
 
     view: str

@@ -36,12 +36,7 @@ def forest_spec(
 ) -> vega.Spec:
     """Return ratios and intervals on a logarithmic axis over the band of the margin.
 
-    Parameters
-    ----------
-    looks : sequence of Look
-        Of the contenders.
-    values : sequence of mapping
-        As `point` returns them.
+    `looks` are those of the contenders, `values` are as `point` returns them.
     """
     title = f"time over that of {baseline}"
     x = vega.number("ratio", title, vega.LOG_TO_THE_DATA, axis=_RATIO_AXIS)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from pybench.records.pair_details import RowDetail
 from pybench.report.charts import vega
 from pybench.report.charts.looks import MUTED, OTHER_HUE, Look
 
@@ -27,15 +25,10 @@ def row_spec(
 ) -> vega.Spec:
     """Return three panels of one row of one contender.
 
-    Parameters
-    ----------
-    pairs : sequence of mapping
-        With "series" (the contender's name, or `COPY`), "pair", "ratio" and "first",
-        the arm that began.
-    warm_up : sequence of mapping
-        With "side", "sample" and "relative", to the median of the process.
-    around : sequence of mapping
-        One: "ratio", "low" and "high" of the verdict.
+    `pairs` have "series" (the contender's name, or `COPY`), "pair", "ratio" and
+    "first", the arm that began; samples of `warm_up` have "side", "sample" and
+    "relative", to the median of the process. `around` is one mapping with "ratio",
+    "low" and "high" of the verdict.
     """
     series = [contender, Look(name=COPY, hue=OTHER_HUE, shape="stroke", dash=[2, 2])]
     ratio = vega.number("ratio", "ratio of the pair", vega.LOG_TO_THE_DATA)
@@ -120,26 +113,3 @@ def _warming(arms: Sequence[Look]) -> vega.Spec:
 
 def _panel(title: str, *layers: vega.Spec, width: int = 190) -> vega.Spec:
     return vega.panel(*layers, width=width, height=190, title=title)
-
-
-def row_values(
-    detail: RowDetail, copy: RowDetail | None, baseline: str
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the pairs, those of the baseline's copy too, and the samples."""
-    pairs = [
-        {
-            "series": COPY if of.is_twin else of.side,
-            "pair": pair.pair,
-            "ratio": pair.ratio,
-            "first": pair.first,
-        }
-        for of in filter(None, (detail, copy))
-        for pair in of.pairs
-    ]
-    courses = {detail.side: detail.warm_up.side, baseline: detail.warm_up.baseline}
-    warm_up = [
-        {"side": arm, "sample": sample, "relative": relative}
-        for arm, course in courses.items()
-        for sample, relative in enumerate(course)
-    ]
-    return pairs, warm_up

@@ -1,1 +1,5 @@
 """What a comparison is written as for other programs; nothing is computed here."""
+
+
+class ExportError(ValueError):
+    """What was given cannot be written in a format; says why and what can."""

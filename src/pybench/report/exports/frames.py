@@ -40,11 +40,7 @@ COLUMNS = (*_TYPES,)
 def row_records(summary: Summary) -> list[dict[str, Any]]:
     """Return a mapping per row and arm, in the summary's order.
 
-    Returns
-    -------
-    list of dict
-        Under the names of `COLUMNS`; times in ns, ratios to the baseline. What is not
-        known is None.
+    Its keys are `COLUMNS`; times are in ns. What is not known is None.
     """
     arms = {arm.name: arm for arm in summary.sides}
     return [

@@ -9,24 +9,14 @@ from __future__ import annotations
 import json
 
 from pybench.records.summary import NO_VERDICT, Summary
-from pybench.report.exports.errors import ExportError
+from pybench.report.exports import ExportError
 
 
 def github_action_json(summary: Summary) -> tuple[str, dict[str, str]]:
-    """Return a summary for ``tool: customSmallerIsBetter``.
+    """Return a summary for ``tool: customSmallerIsBetter``, and why rows are not in it.
 
-    Returns
-    -------
-    str
-        The file: name, unit, value, range and extra of each row and side.
-    dict of str to str
-        The rows without a verdict, which are not in it, and why: a line of them
-        would look like a measurement.
-
-    Raises
-    ------
-    ExportError
-        If no row has a verdict.
+    A line of a row without a verdict would look like a measurement. Without any verdict
+    there is an `ExportError`.
     """
     entries, left_out = [], {}
     baseline = summary.sides[0].name

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pybench.records.imports import ImportsProfile, Module
-from pybench.report.exports.errors import ExportError
+from pybench.report.exports import ExportError
 
 _FORMAT = "https://www.speedscope.app/file-format-schema.json"
 

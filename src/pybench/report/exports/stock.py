@@ -15,8 +15,8 @@ from pybench.records.journal import RowStatus, statuses_document
 from pybench.records.outcomes import MEASURED
 from pybench.records.pair_details import ProcessTimes, RowTimes
 from pybench.records.run import Run
-from pybench.report.exports.errors import ExportError
-from pybench.report.labels import pytest_name
+from pybench.report.exports import ExportError
+from pybench.report.row_names import pytest_name
 
 _PYPERF_VERSION = "1.0"
 

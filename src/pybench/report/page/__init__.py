@@ -11,9 +11,8 @@ from pathlib import Path
 
 from pybench.records.contents import Contents
 from pybench.report.charts import HEADINGS, MISSING, charts_of, is_here, javascript
-from pybench.report.labels import LEGEND
+from pybench.report.labels import LEGEND, SIGNS
 from pybench.report.page.building import (
-    counts_of,
     details_data,
     environment_of,
     figures_of,
@@ -25,18 +24,7 @@ from pybench.report.words import facts
 
 
 def page(contents: Contents) -> str:
-    """Return a report as one HTML document.
-
-    Parameters
-    ----------
-    contents : Contents
-        What `read_contents` gave.
-
-    Raises
-    ------
-    ImportError
-        If jinja2 is not installed.
-    """
+    """Return a report as one HTML document; `ImportError` without jinja2."""
     from pybench.report.templates import templates_in
 
     here = Path(__file__).parent
@@ -55,7 +43,8 @@ def page(contents: Contents) -> str:
         saved=contents.saved,
         notes=contents.notes,
         facts=facts(summary) if summary else [],
-        counts=counts_of(summary) if summary else {},
+        counts=summary.counts if summary else {},
+        signs=SIGNS,
         lines=lines,
         categories=sorted({line.category for line in lines}),
         views={view: views.get(view, []) for view in HEADINGS},

@@ -35,27 +35,6 @@ class Figure:
     number: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """How many rows of a side have a verdict."""
-
-    sign: str
-    verdict: str
-    rows: int
-
-
-def counts_of(summary: Summary) -> dict[str, list[Count]]:
-    """Return what each side came to."""
-    return {
-        side: [
-            Count(sign=SIGNS[word], verdict=word, rows=found[word])
-            for word in WORDS
-            if found.get(word)
-        ]
-        for side, found in summary.counts.items()
-    }
-
-
 def figures_of(charts: Sequence[Chart]) -> tuple[dict[str, list[Figure]], list[Any]]:
     """Return the charts by view, drawn where they can be, and all specifications."""
     views: dict[str, list[Figure]] = {}
