@@ -115,50 +115,40 @@ calls_prepare(struct pb_worker *worker)
     return worker->owned[OWNED_NAME] == NULL ? -1 : 0;
 }
 
-static int
-calls_c_loop(struct pb_worker *worker, int64_t iterations)
-{
-    PyObject *target = worker->owned[OWNED_TARGET];
-    binaryfunc function = calls_builtin_one;
-    /* Not a constant to the compiler, so that it is called and not copied. */
-    __asm__ volatile("" : "+r"(function));
+/* A call that fails leaves its exception for the end of the block, where it
+   ends the call of the kernel. */
+#define CALLED                                                                \
+    PyObject *target = worker->owned[OWNED_TARGET];                           \
+    PyObject *name = worker->owned[OWNED_NAME];                               \
+    int failed = 0;                                                           \
+    (void)target, (void)name;
+#define FAILED (failed ? -1 : 0)
+
+/* Not a constant to the compiler, so that it is called and not copied. */
+#define C_FUNCTION                                                            \
+    PyObject *target = worker->owned[OWNED_TARGET];                           \
+    binaryfunc function = calls_builtin_one;                                  \
+    __asm__ volatile("" : "+r"(function));                                    \
     (void)target;
-    PB_LOOP(iterations, {
-        PB_OP(Py_DECREF(function(NULL, target));)
-        pb_clobber();
-    });
-    return 0;
-}
 
-/* A loop per protocol.  A call that fails leaves its exception for the end of
-   the block, where it ends the call of the kernel. */
-#define CALLS_LOOP(name_, ...)                                                \
-    static int calls_##name_##_loop(struct pb_worker *worker,                 \
-                                    int64_t iterations)                       \
-    {                                                                         \
-        PyObject *target = worker->owned[OWNED_TARGET];                       \
-        PyObject *name = worker->owned[OWNED_NAME];                           \
-        int failed = 0;                                                       \
-        (void)target, (void)name;                                             \
-        PB_LOOP(iterations, {                                                 \
-            PB_OP(__VA_ARGS__)                                                \
-            pb_clobber();                                                     \
-        });                                                                   \
-        return failed ? -1 : 0;                                               \
-    }
-
-CALLS_LOOP(plain, PyObject *result = PyObject_CallNoArgs(target);
-           failed |= result == NULL; Py_XDECREF(result);)
-CALLS_LOOP(argument, PyObject *result = PyObject_CallOneArg(target, Py_None);
-           failed |= result == NULL; Py_XDECREF(result);)
-CALLS_LOOP(method, PyObject *result = PyObject_CallMethodNoArgs(target, name);
-           failed |= result == NULL; Py_XDECREF(result);)
-CALLS_LOOP(attribute, PyObject *result = PyObject_GetAttr(target, name);
-           failed |= result == NULL; Py_XDECREF(result);)
-CALLS_LOOP(missing, PyObject *result = PyObject_GetAttr(target, name);
-           failed |= result != NULL; Py_XDECREF(result); PyErr_Clear();)
-
-#undef CALLS_LOOP
+PB_MEASURED(calls_c_loop, C_FUNCTION,
+            PB_OP(Py_DECREF(function(NULL, target));), 0)
+PB_MEASURED(calls_plain_loop, CALLED,
+            PB_OP(PyObject *result = PyObject_CallNoArgs(target);
+                  failed |= result == NULL; Py_XDECREF(result);), FAILED)
+PB_MEASURED(calls_argument_loop, CALLED,
+            PB_OP(PyObject *result = PyObject_CallOneArg(target, Py_None);
+                  failed |= result == NULL; Py_XDECREF(result);), FAILED)
+PB_MEASURED(calls_method_loop, CALLED,
+            PB_OP(PyObject *result = PyObject_CallMethodNoArgs(target, name);
+                  failed |= result == NULL; Py_XDECREF(result);), FAILED)
+PB_MEASURED(calls_attribute_loop, CALLED,
+            PB_OP(PyObject *result = PyObject_GetAttr(target, name);
+                  failed |= result == NULL; Py_XDECREF(result);), FAILED)
+PB_MEASURED(calls_missing_loop, CALLED,
+            PB_OP(PyObject *result = PyObject_GetAttr(target, name);
+                  failed |= result != NULL; Py_XDECREF(result);
+                  PyErr_Clear();), FAILED)
 
 #define CALLS_KERNEL(loop_)                                                   \
     {.attached = true, .block = CALLS_BLOCK, .prepare = calls_prepare,        \

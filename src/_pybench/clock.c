@@ -30,8 +30,7 @@ pb_clock_cost_ns(void)
 
 PyDoc_STRVAR(clock_cost_ns_doc,
 "clock_cost_ns($module, /)\n--\n\n"
-"Return the nanoseconds that one reading of the wall clock takes now.\n\n"
-"The fastest of five batches of 200 readings.");
+"Return the nanoseconds that one reading of the wall clock takes now.");
 
 static PyObject *
 clock_cost_ns(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
@@ -66,8 +65,7 @@ clock_granularity_ns(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 
 PyDoc_STRVAR(wall_ns_doc,
 "wall_ns($module, /)\n--\n\n"
-"Return the monotonic wall clock in whole nanoseconds.\n\n"
-"Whatever has been put in the place of the functions of `time`.");
+"Return the monotonic wall clock in whole nanoseconds.");
 
 static PyObject *
 wall_ns(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
@@ -77,8 +75,7 @@ wall_ns(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 
 PyDoc_STRVAR(process_cpu_ns_doc,
 "process_cpu_ns($module, /)\n--\n\n"
-"Return the CPU time of this process in whole nanoseconds, all threads.\n\n"
-"Whatever has been put in the place of the functions of `time`.");
+"Return the CPU time of this process in whole nanoseconds, all threads.");
 
 static PyObject *
 process_cpu_ns(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))

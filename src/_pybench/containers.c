@@ -102,51 +102,41 @@ containers_missing(const struct pb_worker *worker, int missing)
     return 0;
 }
 
-/* One loop per operation and kind: they have to be known to the compiler. */
-#define CONTAINERS_LOOP(name_, ...)                                           \
-    static int containers_##name_(struct pb_worker *worker,                   \
-                                  int64_t iterations)                         \
-    {                                                                         \
-        PyObject *container = worker->owned[OWNED_CONTAINER];                 \
-        PyObject *key = worker->owned[OWNED_KEY];                             \
-        PyObject *value = worker->owned[OWNED_VALUE];                         \
-        int missing = 0;                                                      \
-        (void)container, (void)key, (void)value;                              \
-        PB_LOOP(iterations, {                                                 \
-            PB_OP(__VA_ARGS__)                                                \
-            pb_clobber();                                                     \
-        });                                                                   \
-        return containers_missing(worker, missing);                           \
-    }
+#define USED                                                                  \
+    PyObject *container = worker->owned[OWNED_CONTAINER];                     \
+    PyObject *key = worker->owned[OWNED_KEY];                                 \
+    PyObject *value = worker->owned[OWNED_VALUE];                             \
+    int missing = 0;                                                          \
+    (void)container, (void)key, (void)value;
+#define MISSING containers_missing(worker, missing)
 
-CONTAINERS_LOOP(read_list,
-                PyObject *item;
-                missing |= pb_list_get(container, CONTAINERS_INDEX, &item) != 1;
-                Py_XDECREF(item);)
-CONTAINERS_LOOP(read_dict,
-                PyObject *item = NULL;
-                missing |= pb_dict_get(container, key, &item) != 1;
-                Py_XDECREF(item);)
-CONTAINERS_LOOP(read_attribute,
-                PyObject *item = PyObject_GetAttr(container, key);
-                missing |= item == NULL;
-                Py_XDECREF(item);)
-CONTAINERS_LOOP(read_tuple,
-                PyObject *item = Py_XNewRef(
-                    PyTuple_GetItem(container, CONTAINERS_INDEX));
-                missing |= item == NULL;
-                Py_XDECREF(item);)
-CONTAINERS_LOOP(read_set, missing |= PySet_Contains(container, key) != 1;)
-
-CONTAINERS_LOOP(write_list,
-                missing |= PyList_SetItem(container, CONTAINERS_INDEX,
-                                          Py_NewRef(value)) < 0;)
-CONTAINERS_LOOP(write_dict,
-                missing |= PyDict_SetItem(container, key, value) < 0;)
-CONTAINERS_LOOP(write_attribute,
-                missing |= PyObject_SetAttr(container, key, value) < 0;)
-
-#undef CONTAINERS_LOOP
+PB_MEASURED(containers_read_list, USED,
+            PB_OP(PyObject *item;
+                  missing |=
+                  pb_list_get(container, CONTAINERS_INDEX, &item) != 1;
+                  Py_XDECREF(item);), MISSING)
+PB_MEASURED(containers_read_dict, USED,
+            PB_OP(PyObject *item = NULL;
+                  missing |= pb_dict_get(container, key, &item) != 1;
+                  Py_XDECREF(item);), MISSING)
+PB_MEASURED(containers_read_attribute, USED,
+            PB_OP(PyObject *item = PyObject_GetAttr(container, key);
+                  missing |= item == NULL; Py_XDECREF(item);), MISSING)
+PB_MEASURED(containers_read_tuple, USED,
+            PB_OP(PyObject *item = Py_XNewRef(
+                      PyTuple_GetItem(container, CONTAINERS_INDEX));
+                  missing |= item == NULL; Py_XDECREF(item);), MISSING)
+PB_MEASURED(containers_read_set, USED,
+            PB_OP(missing |= PySet_Contains(container, key) != 1;), MISSING)
+PB_MEASURED(containers_write_list, USED,
+            PB_OP(missing |= PyList_SetItem(container, CONTAINERS_INDEX,
+                                            Py_NewRef(value)) < 0;), MISSING)
+PB_MEASURED(containers_write_dict, USED,
+            PB_OP(missing |= PyDict_SetItem(container, key, value) < 0;),
+            MISSING)
+PB_MEASURED(containers_write_attribute, USED,
+            PB_OP(missing |= PyObject_SetAttr(container, key, value) < 0;),
+            MISSING)
 
 #define CONTAINERS_KERNEL(loop_)                                              \
     {.attached = true, .block = CONTAINERS_BLOCK,                             \

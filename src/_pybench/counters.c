@@ -58,76 +58,53 @@ counters_of(const struct counters_shared *shared, int index)
     return (counter *)(void *)(shared->base + shared->stride * (size_t)index);
 }
 
-/* After each block, so also after the last: what the counter holds now. */
-static void
+/* After each block, so also after the last: what the counter holds now; 0. */
+static int
 counters_note(struct pb_worker *worker, counter *own)
 {
     worker->sample->note[NOTE_COUNTER] =
         (int64_t)atomic_load_explicit(own, memory_order_relaxed);
-}
-
-static int
-counters_store_loop(struct pb_worker *worker, int64_t iterations)
-{
-    struct counters_worker *local = worker->local;
-    counter *own = counters_of(worker->shared, worker->index);
-    uint64_t stored = local->stored;
-    /* Relaxed is as plain as a store can be without the race being undefined;
-       it pairs with nothing.  The clobber keeps two of them from becoming
-       one. */
-    PB_LOOP(iterations, {
-        PB_OP(atomic_store_explicit(own, ++stored, memory_order_relaxed);)
-        pb_clobber();
-    });
-    local->stored = stored;
-    counters_note(worker, own);
     return 0;
 }
+
+#define OWN counter *own = counters_of(worker->shared, worker->index);
+
+/* Relaxed is as plain as a store can be without the race being undefined; it
+   pairs with nothing.  The clobber keeps two of them from becoming one. */
+PB_MEASURED(counters_store_loop,
+            OWN
+            struct counters_worker *local = worker->local;
+            uint64_t stored = local->stored;,
+            PB_OP(atomic_store_explicit(own, ++stored, memory_order_relaxed);),
+            (local->stored = stored, counters_note(worker, own)))
 
 /* One loop for each memory order, which has to be a constant.  Nothing is
    published through the counters, so no order pairs with another access: what
    the order costs is the question. */
-#define COUNTERS_ADD_LOOP(order)                                              \
-    static int counters_##order##_loop(struct pb_worker *worker,              \
-                                       int64_t iterations)                    \
-    {                                                                         \
-        counter *own = counters_of(worker->shared, worker->index);            \
-        PB_LOOP(iterations, {                                                 \
-            PB_OP(atomic_fetch_add_explicit(own, 1, memory_order_##order);)   \
-            pb_clobber();                                                     \
-        });                                                                   \
-        counters_note(worker, own);                                           \
-        return 0;                                                             \
-    }
+PB_MEASURED(counters_relaxed_loop, OWN,
+            PB_OP(atomic_fetch_add_explicit(own, 1, memory_order_relaxed);),
+            counters_note(worker, own))
+PB_MEASURED(counters_acq_rel_loop, OWN,
+            PB_OP(atomic_fetch_add_explicit(own, 1, memory_order_acq_rel);),
+            counters_note(worker, own))
+PB_MEASURED(counters_seq_cst_loop, OWN,
+            PB_OP(atomic_fetch_add_explicit(own, 1, memory_order_seq_cst);),
+            counters_note(worker, own))
 
-COUNTERS_ADD_LOOP(relaxed)
-COUNTERS_ADD_LOOP(acq_rel)
-COUNTERS_ADD_LOOP(seq_cst)
-
-#undef COUNTERS_ADD_LOOP
-
-static int
-counters_cas_loop(struct pb_worker *worker, int64_t iterations)
-{
-    counter *own = counters_of(worker->shared, worker->index);
-    uint64_t retries = 0;
-    /* Relaxed as well, for success and failure: the loop is the question, and
-       `relaxed` is then the row to compare it with. */
-    PB_LOOP(iterations, {
-        PB_OP(
-            uint64_t seen = atomic_load_explicit(own, memory_order_relaxed);
-            while (!atomic_compare_exchange_weak_explicit(
-                own, &seen, seen + 1, memory_order_relaxed,
-                memory_order_relaxed)) {
-                retries++;
-            }
-        )
-        pb_clobber();
-    });
-    worker->sample->note[NOTE_RETRIES] += (int64_t)retries;
-    counters_note(worker, own);
-    return 0;
-}
+/* Relaxed as well, for success and failure: the loop is the question, and
+   `relaxed` is then the row to compare it with. */
+PB_MEASURED(counters_cas_loop,
+            OWN
+            uint64_t retries = 0;,
+            PB_OP(uint64_t seen =
+                      atomic_load_explicit(own, memory_order_relaxed);
+                  while (!atomic_compare_exchange_weak_explicit(
+                      own, &seen, seen + 1, memory_order_relaxed,
+                      memory_order_relaxed)) {
+                      retries++;
+                  }),
+            (worker->sample->note[NOTE_RETRIES] += (int64_t)retries,
+             counters_note(worker, own)))
 
 #define COUNTERS_KERNEL(loop_, ...)                                           \
     {.block = COUNTERS_BLOCK, .local_size = sizeof(struct counters_worker),   \

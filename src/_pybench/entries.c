@@ -16,17 +16,11 @@ static const struct pb_option usual_rounds = {
 static const struct pb_option usual_threads = {
     "threads", .least = 1, .most = PB_THREADS_MAX, .otherwise = 1};
 
+/* The entry's own option, or the usual one. */
 static const struct pb_option *
-entry_iterations(const struct pb_entry *entry)
+entry_option(const struct pb_option *own, const struct pb_option *usual)
 {
-    return entry->iterations.name != NULL ? &entry->iterations
-                                          : &usual_iterations;
-}
-
-static const struct pb_option *
-entry_threads(const struct pb_entry *entry)
-{
-    return entry->threads.name != NULL ? &entry->threads : &usual_threads;
+    return own->name != NULL ? own : usual;
 }
 
 static int
@@ -39,14 +33,19 @@ entry_option_count(const struct pb_entry *entry)
     return count;
 }
 
-static int
-entry_choice_count(const struct pb_option *option)
+/* The kernel for these choices of the first options. */
+static const struct pb_kernel *
+entry_kernel(const struct pb_entry *entry, const int64_t *options)
 {
-    int count = 0;
-    while (option->choices[count] != NULL) {
-        count++;
+    int64_t chosen = 0;
+    for (int i = 0; i < entry->chosen_by; i++) {
+        int count = 0;
+        while (entry->options[i].choices[count] != NULL) {
+            count++;
+        }
+        chosen = chosen * count + options[i];
     }
-    return count;
+    return &entry->kernels[chosen];
 }
 
 /* 0, or -1 with an exception set. */
@@ -74,12 +73,11 @@ entry_parse(const struct pb_entry *entry, PyObject *args, PyObject *kwargs,
     }
     struct pb_plan *plan = &call->plan;
     int64_t thread_count;
-    if (pb_option_read(entry_iterations(entry), entry->name, iterations,
-                       &plan->iterations) < 0
-        || pb_option_read(&usual_rounds, entry->name, rounds, &plan->rounds)
-               < 0
-        || pb_option_read(entry_threads(entry), entry->name, threads,
-                          &thread_count) < 0) {
+    if (pb_option_read(entry_option(&entry->iterations, &usual_iterations),
+                       entry->name, iterations, &plan->iterations) < 0
+        || pb_option_read(&usual_rounds, NULL, rounds, &plan->rounds) < 0
+        || pb_option_read(entry_option(&entry->threads, &usual_threads),
+                          entry->name, threads, &thread_count) < 0) {
         return -1;
     }
     plan->threads = (int)thread_count;
@@ -122,12 +120,7 @@ pb_entry_call(const struct pb_entry *entry, PyObject *module, PyObject *args,
         PyErr_SetString(PyExc_NotImplementedError, missing);
         return NULL;
     }
-    int64_t chosen = 0;
-    for (int i = 0; i < entry->chosen_by; i++) {
-        chosen = chosen * entry_choice_count(&entry->options[i])
-                 + call.options[i];
-    }
-    call.kernel = entry->kernels[chosen];
+    call.kernel = *entry_kernel(entry, call.options);
     call.plan.name = entry->name;
     call.plan.kernel = &call.kernel;
     return entry->run != NULL ? entry->run(&call) : pb_call_run(&call, NULL);
@@ -148,15 +141,15 @@ entry_docstring(const struct pb_entry *entry)
     PyObject *text =
         PyUnicode_FromFormat("%s($module, /, iterations, *", entry->name);
     pb_option_sign(&usual_rounds, &text);
-    pb_option_sign(entry_threads(entry), &text);
+    pb_option_sign(entry_option(&entry->threads, &usual_threads), &text);
     pb_text_add(&text, ", pin=True");
     for (int i = 0; i < count; i++) {
         pb_option_sign(&entry->options[i], &text);
     }
     pb_text_add(&text, ")\n--\n\n%s\n\n", entry->doc);
-    pb_option_describe(entry_iterations(entry), &text);
+    pb_option_describe(entry_option(&entry->iterations, &usual_iterations), &text);
     pb_option_describe(&usual_rounds, &text);
-    pb_option_describe(entry_threads(entry), &text);
+    pb_option_describe(entry_option(&entry->threads, &usual_threads), &text);
     pb_text_add(&text,
                 "pin: keep each thread on a CPU of its own, where the system "
                 "allows it\n    and there are enough.\n");
@@ -178,33 +171,27 @@ entry_docstring(const struct pb_entry *entry)
 static PyObject *
 entry_attached_by(const struct pb_entry *entry)
 {
-    PyObject *answer = PyDict_New(), *states = PyDict_New();
-    if (answer == NULL || states == NULL) {
-        goto error;
-    }
     const struct pb_option *first = &entry->options[0];
-    int64_t each = 1;
-    for (int i = 1; i < entry->chosen_by; i++) {
-        each *= entry_choice_count(&entry->options[i]);
-    }
+    int64_t options[PB_OPTIONS] = {0};
     bool differ = false;
-    for (int i = 0; entry->chosen_by > 0 && first->choices[i] != NULL; i++) {
-        bool attached = entry->kernels[i * each].attached;
+    PyObject *states = PyDict_New();
+    for (int i = 0;
+         states != NULL && entry->chosen_by > 0 && first->choices[i] != NULL;
+         i++) {
+        options[0] = i;
+        bool attached = entry_kernel(entry, options)->attached;
         differ = differ || attached != entry->kernels[0].attached;
         if (PyDict_SetItemString(states, first->choices[i],
                                  attached ? Py_True : Py_False) < 0) {
-            goto error;
+            Py_CLEAR(states);
         }
     }
-    if (differ && PyDict_SetItemString(answer, first->name, states) < 0) {
-        goto error;
+    if (states == NULL || differ) {
+        return states == NULL ? NULL
+                              : Py_BuildValue("{s:N}", first->name, states);
     }
-    Py_DECREF(states);
-    return answer;
-error:
-    Py_XDECREF(states);
-    Py_XDECREF(answer);
-    return NULL;
+    PyDict_Clear(states);
+    return states;
 }
 
 /* Enters the kernel into KERNELS; 0, or -1 with an exception set. */

@@ -80,16 +80,8 @@ static const char *const state_names[] = {"nested", "transient", "persistent",
 enum body { BODY_NOTHING, BODY_ALLOCATE };
 static const char *const body_names[] = {"nothing", "allocate", NULL};
 
-static int
-gil_release_loop(struct pb_worker *worker, int64_t iterations)
-{
-    (void)worker;
-    PB_LOOP(iterations, {
-        PB_OP(PyEval_RestoreThread(PyEval_SaveThread());)
-        pb_clobber();
-    });
-    return 0;
-}
+PB_MEASURED(gil_release_loop, ,
+            PB_OP(PyEval_RestoreThread(PyEval_SaveThread());), 0)
 
 /* The list of body="allocate"; 1 when there was no memory for it.  The thread
    state may be gone a moment later, so no exception stays behind. */
@@ -115,35 +107,19 @@ gil_no_memory(struct pb_worker *worker)
     return -1;
 }
 
-/* One loop for each way in and out and each body. */
-#define GIL_LOOP(name, enter, body, leave)                                    \
-    static int name(struct pb_worker *worker, int64_t iterations)             \
-    {                                                                         \
-        int failed = 0;                                                       \
-        PB_LOOP(iterations, {                                                 \
-            PB_OP(enter body leave)                                           \
-            pb_clobber();                                                     \
-        });                                                                   \
-        return failed ? gil_no_memory(worker) : 0;                            \
-    }
-
 #define ENSURE PyGILState_STATE before = PyGILState_Ensure();
 #define RELEASE PyGILState_Release(before);
 #define RESTORE PyEval_RestoreThread(worker->tstate);
 #define SAVE (void)PyEval_SaveThread();
 #define ALLOCATE failed |= gil_allocate();
+#define FAILED (failed ? gil_no_memory(worker) : 0)
 
-GIL_LOOP(gil_ensure_loop, ENSURE, , RELEASE)
-GIL_LOOP(gil_ensure_allocate_loop, ENSURE, ALLOCATE, RELEASE)
-GIL_LOOP(gil_persistent_loop, RESTORE, , SAVE)
-GIL_LOOP(gil_persistent_allocate_loop, RESTORE, ALLOCATE, SAVE)
-
-#undef ALLOCATE
-#undef SAVE
-#undef RESTORE
-#undef RELEASE
-#undef ENSURE
-#undef GIL_LOOP
+PB_MEASURED(gil_ensure_loop, , PB_OP(ENSURE RELEASE), 0)
+PB_MEASURED(gil_ensure_allocate_loop, int failed = 0;,
+            PB_OP(ENSURE ALLOCATE RELEASE), FAILED)
+PB_MEASURED(gil_persistent_loop, , PB_OP(RESTORE SAVE), 0)
+PB_MEASURED(gil_persistent_allocate_loop, int failed = 0;,
+            PB_OP(RESTORE ALLOCATE SAVE), FAILED)
 
 /* gil_handoff */
 

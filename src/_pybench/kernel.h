@@ -65,6 +65,20 @@ struct pb_kernel {
 #define PB_LOOP_FUNCTION(function_)                                           \
     .loop = function_, .loop_name = #function_
 
+/* Defines a measured loop: `before` declares what an iteration uses, `each` is
+   one iteration, and `result` is 0, or -1 after a failure. */
+#define PB_MEASURED(name, before, each, result)                               \
+    static int name(struct pb_worker *worker, int64_t iterations)             \
+    {                                                                         \
+        (void)worker;                                                         \
+        before                                                                \
+        PB_LOOP(iterations, {                                                 \
+            each                                                              \
+            pb_clobber();                                                     \
+        });                                                                   \
+        return result;                                                        \
+    }
+
 /* What one worker did in one round; written by that worker alone. */
 struct pb_sample {
     int64_t start_ns;

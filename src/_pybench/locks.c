@@ -54,55 +54,44 @@ struct locks_shared {
     int count;  // 1 for layout shared, else one for each thread
 };
 
-static struct slot *
-locks_own(const struct pb_worker *worker)
-{
-    const struct locks_shared *shared = worker->shared;
-    return &shared->slots[shared->count == 1 ? 0 : worker->index];
-}
-
-/* One loop per kind of lock. */
-#define LOCKS_LOOP(name, acquire, release)                                    \
-    static int name(struct pb_worker *worker, int64_t iterations)             \
-    {                                                                         \
-        struct slot *own = locks_own(worker);                                 \
-        PB_LOOP(iterations, {                                                 \
-            PB_OP(acquire)                                                    \
-            own->counter++;                                                   \
-            PB_OP(release)                                                    \
-            pb_clobber();                                                     \
-        });                                                                   \
-        return 0;                                                             \
-    }
+#define OWN                                                                   \
+    const struct locks_shared *shared = worker->shared;                       \
+    struct slot *own =                                                        \
+        &shared->slots[shared->count == 1 ? 0 : worker->index];
+#define LOCKED(acquire, release)                                              \
+    PB_OP(acquire) own->counter++; PB_OP(release)
 
 #if PB_HAVE_MUTEX
-LOCKS_LOOP(locks_pymutex_loop, PyMutex_Lock(&own->lock.mutex);,
-           PyMutex_Unlock(&own->lock.mutex);)
+PB_MEASURED(locks_pymutex_loop, OWN,
+            LOCKED(PyMutex_Lock(&own->lock.mutex);,
+                   PyMutex_Unlock(&own->lock.mutex);), 0)
 #else
 #  define locks_pymutex_loop NULL
 #endif
 
-LOCKS_LOOP(locks_pythread_loop,
-           (void)PyThread_acquire_lock(own->lock.thread_lock, WAIT_LOCK);,
-           PyThread_release_lock(own->lock.thread_lock);)
-LOCKS_LOOP(locks_pthread_loop,
-           (void)pthread_mutex_lock(&own->lock.pthread);,
-           (void)pthread_mutex_unlock(&own->lock.pthread);)
+PB_MEASURED(locks_pythread_loop, OWN,
+            LOCKED((void)PyThread_acquire_lock(own->lock.thread_lock,
+                                               WAIT_LOCK);,
+                   PyThread_release_lock(own->lock.thread_lock);), 0)
+PB_MEASURED(locks_pthread_loop, OWN,
+            LOCKED((void)pthread_mutex_lock(&own->lock.pthread);,
+                   (void)pthread_mutex_unlock(&own->lock.pthread);), 0)
 
 #if PB_HAVE_CRITICAL_SECTION
-LOCKS_LOOP(locks_one_loop,
-           PyCriticalSection section;
-           PyCriticalSection_Begin(&section, own->first);,
-           PyCriticalSection_End(&section);)
-LOCKS_LOOP(locks_two_loop,
-           PyCriticalSection2 section;
-           PyCriticalSection2_Begin(&section, own->first, own->second);,
-           PyCriticalSection2_End(&section);)
+PB_MEASURED(locks_one_loop, OWN,
+            LOCKED(PyCriticalSection section;
+                   PyCriticalSection_Begin(&section, own->first);,
+                   PyCriticalSection_End(&section);), 0)
+PB_MEASURED(locks_two_loop, OWN,
+            LOCKED(PyCriticalSection2 section;
+                   PyCriticalSection2_Begin(&section, own->first,
+                                            own->second);,
+                   PyCriticalSection2_End(&section);), 0)
 
 static int
 locks_nested_loop(struct pb_worker *worker, int64_t iterations)
 {
-    struct slot *own = locks_own(worker);
+    OWN
     PyCriticalSection outer;
     PyCriticalSection_Begin(&outer, own->first);
     (void)locks_one_loop(worker, iterations);
@@ -114,8 +103,6 @@ locks_nested_loop(struct pb_worker *worker, int64_t iterations)
 #  define locks_two_loop NULL
 #  define locks_nested_loop NULL
 #endif
-
-#undef LOCKS_LOOP
 
 static const struct pb_kernel pair_kernels[] = {
     [KIND_PYMUTEX] = {.block = LOCKS_BLOCK,

@@ -191,21 +191,13 @@ struct neighbours_shared {
 
 enum { NOTE_OFFSET };
 
-static int
-neighbours_loop(struct pb_worker *worker, int64_t iterations)
-{
-    const struct neighbours_shared *shared = worker->shared;
-    PyObject *object = shared->objects[worker->index];
-    PB_LOOP(iterations, {
-        PB_OP(Py_INCREF(object);)
-        pb_clobber();
-        PB_OP(Py_DECREF(object);)
-        pb_clobber();
-    });
-    worker->sample->note[NOTE_OFFSET] =
-        (int64_t)(uintptr_t)object - (int64_t)(uintptr_t)shared->objects[0];
-    return 0;
-}
+PB_MEASURED(neighbours_loop,
+            const struct neighbours_shared *shared = worker->shared;
+            PyObject *object = shared->objects[worker->index];,
+            PB_OP(Py_INCREF(object);) pb_clobber(); PB_OP(Py_DECREF(object);),
+            (worker->sample->note[NOTE_OFFSET] =
+                 (int64_t)(uintptr_t)object
+                 - (int64_t)(uintptr_t)shared->objects[0], 0))
 
 /* Two of the candidates as the layout says, borrowed; 0, or -1 with an
    exception set. */

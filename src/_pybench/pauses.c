@@ -361,21 +361,14 @@ pauses_tell(PyObject *recorder, PyObject *const *args)
     return 0;
 }
 
-static int
-pauses_record_loop(struct pb_worker *worker, int64_t iterations)
-{
-    const struct pauses_worker *local = worker->local;
-    int failed = 0;
-    PB_LOOP(iterations, {
-        PB_OP(
-            failed |= pauses_tell(worker->owned[OWNED_RECORDER], local->start);
-            failed |= pauses_tell(worker->owned[OWNED_RECORDER], local->stop);
-        )
-        pb_clobber();
-    });
-    (void)local;
-    return failed;
-}
+PB_MEASURED(pauses_record_loop,
+            const struct pauses_worker *local = worker->local;
+            int failed = 0; (void)local;,
+            PB_OP(failed |= pauses_tell(worker->owned[OWNED_RECORDER],
+                                        local->start);
+                  failed |= pauses_tell(worker->owned[OWNED_RECORDER],
+                                        local->stop);),
+            failed)
 
 static const struct pb_kernel record_kernel = {
     .attached = true, .block = PAUSES_BLOCK,

@@ -101,19 +101,13 @@ refcount_prepare(struct pb_worker *worker)
     return 0;
 }
 
-static int
-refcount_paired_loop(struct pb_worker *worker, int64_t iterations)
-{
-    PyObject *object = ((struct refcount_worker *)worker->local)->objects[0];
-    (void)object;  // the mutant has no use for it
-    PB_LOOP(iterations, {
-        PB_OP(Py_INCREF(object);)
-        pb_clobber();
-        PB_OP(Py_DECREF(object);)
-        pb_clobber();
-    });
-    return 0;
-}
+#define OBJECT                                                                \
+    PyObject *object = ((struct refcount_worker *)worker->local)->objects[0]; \
+    (void)object;
+
+PB_MEASURED(refcount_paired_loop, OBJECT,
+            PB_OP(Py_INCREF(object);) pb_clobber(); PB_OP(Py_DECREF(object);),
+            0)
 
 /* `zero` is zero, but the compiler does not know: the next index cannot be
    had before the count that was just written has been read back.  (A shift of
@@ -174,47 +168,35 @@ refcount_weakref_prepare(struct pb_worker *worker)
     return reference == NULL ? -1 : 0;
 }
 
+/* 0, or -1 with a RuntimeError when what lives was said not to. */
 static int
-refcount_weakref_loop(struct pb_worker *worker, int64_t iterations)
+refcount_alive(const struct pb_worker *worker, int dead)
 {
-    PyObject *reference = ((struct refcount_worker *)worker->local)->reference;
-    int dead = 0;
-    (void)reference;
-    PB_LOOP(iterations, {
-        PB_OP(
-            PyObject *object = NULL;
-            dead |= pb_weakref_get(reference, &object) != 1;
-            Py_XDECREF(object);
-        )
-        pb_clobber();
-    });
     if (dead) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "refcount_weakref: the referent died in the window");
-        return -1;
+        PyErr_Format(PyExc_RuntimeError,
+                     "%s: a live object was refused, or died in the window",
+                     worker->plan->name);
     }
-    return 0;
+    return dead ? -1 : 0;
 }
 
-#define REFCOUNT_WORD_LOOP(name, up, down)                                    \
-    static int name(struct pb_worker *worker, int64_t iterations)             \
-    {                                                                         \
-        struct refcount_word *word = worker->local;                           \
-        (void)word;                                                           \
-        PB_LOOP(iterations, {                                                 \
-            PB_OP(word->up++;)                                                \
-            pb_clobber();                                                     \
-            PB_OP(word->down--;)                                              \
-            pb_clobber();                                                     \
-        });                                                                   \
-        return 0;                                                             \
-    }
+PB_MEASURED(refcount_weakref_loop,
+            PyObject *reference =
+                ((struct refcount_worker *)worker->local)->reference;
+            int dead = 0; (void)reference;,
+            PB_OP(PyObject *object = NULL;
+                  dead |= pb_weakref_get(reference, &object) != 1;
+                  Py_XDECREF(object);),
+            refcount_alive(worker, dead))
 
-REFCOUNT_WORD_LOOP(refcount_word_whole_loop, whole, whole)
-REFCOUNT_WORD_LOOP(refcount_word_half_loop, half, half)
-REFCOUNT_WORD_LOOP(refcount_word_mixed_loop, half, whole)
+#define WORD struct refcount_word *word = worker->local; (void)word;
 
-#undef REFCOUNT_WORD_LOOP
+PB_MEASURED(refcount_word_whole_loop, WORD,
+            PB_OP(word->whole++;) pb_clobber(); PB_OP(word->whole--;), 0)
+PB_MEASURED(refcount_word_half_loop, WORD,
+            PB_OP(word->half++;) pb_clobber(); PB_OP(word->half--;), 0)
+PB_MEASURED(refcount_word_mixed_loop, WORD,
+            PB_OP(word->half++;) pb_clobber(); PB_OP(word->whole--;), 0)
 
 #if PB_HAVE_TRY_INCREF
 static int
@@ -230,30 +212,16 @@ refcount_try_prepare(struct pb_worker *worker)
     return 0;
 }
 
-static int
-refcount_try_loop(struct pb_worker *worker, int64_t iterations)
-{
-    PyObject *object = ((struct refcount_worker *)worker->local)->objects[0];
-    int refused = 0;
-    (void)object;
-    PB_LOOP(iterations, {
-        PB_OP(
-            if (PyUnstable_TryIncRef(object)) {
-                Py_DECREF(object);
-            }
-            else {
-                refused = 1;
-            }
-        )
-        pb_clobber();
-    });
-    if (refused) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "refcount_try_incref: a live object was refused");
-        return -1;
-    }
-    return 0;
-}
+PB_MEASURED(refcount_try_loop,
+            OBJECT
+            int refused = 0;,
+            PB_OP(if (PyUnstable_TryIncRef(object)) {
+                      Py_DECREF(object);
+                  }
+                  else {
+                      refused = 1;
+                  }),
+            refcount_alive(worker, refused))
 #else
 #  define refcount_try_prepare NULL
 #  define refcount_try_loop NULL

@@ -99,23 +99,13 @@ subinterpreters_switch_finish(struct pb_worker *worker)
     (void)PyThreadState_Swap(own);
 }
 
-static int
-subinterpreters_switch_loop(struct pb_worker *worker, int64_t iterations)
-{
-    PyThreadState *other
-        = ((struct subinterpreters_worker *)worker->local)->other;
-    PyThreadState *own = PyThreadState_Get();
-    PB_LOOP(iterations, {
-        PB_OP(
-            (void)PyThreadState_Swap(other);
-            (void)PyThreadState_Swap(own);
-        )
-        pb_clobber();
-    });
-    (void)other;
-    (void)own;
-    return 0;
-}
+PB_MEASURED(subinterpreters_switch_loop,
+            PyThreadState *other =
+                ((struct subinterpreters_worker *)worker->local)->other;
+            PyThreadState *own = PyThreadState_Get();
+            (void)other; (void)own;,
+            PB_OP((void)PyThreadState_Swap(other);
+                  (void)PyThreadState_Swap(own);), 0)
 
 #else
 #  define subinterpreters_create_loop NULL

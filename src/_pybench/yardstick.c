@@ -35,16 +35,14 @@ static const size_t level_bytes[] = {
 enum layout { LAYOUT_PRIVATE, LAYOUT_SHARED };
 static const char *const layout_names[] = {"private", "shared", NULL};
 
-struct yardstick_line {
-    _Alignas(PB_ALIGNMENT) _Atomic uint64_t word;
-};
-
 /* Arguments of a call.  Workers only read it, but for the atomic words. */
 struct yardstick_shared {
     uint64_t *memory;
     size_t words;
     enum layout layout;
-    struct yardstick_line lines[PB_THREADS_MAX];
+    struct {
+        _Alignas(PB_ALIGNMENT) _Atomic uint64_t word;
+    } lines[PB_THREADS_MAX];
 };
 
 /* Where a worker goes on in its next block; its own. */
@@ -54,13 +52,7 @@ struct yardstick_worker {
     bool started;
 };
 
-static int
-yardstick_empty_loop(struct pb_worker *worker, int64_t iterations)
-{
-    (void)worker;
-    PB_LOOP(iterations, { pb_clobber(); });
-    return 0;
-}
+PB_MEASURED(yardstick_empty_loop, , , 0)
 
 static int
 yardstick_alu_loop(struct pb_worker *worker, int64_t iterations)
@@ -126,78 +118,53 @@ yardstick_bandwidth_loop(struct pb_worker *worker, int64_t iterations)
     return 0;
 }
 
-static int
-yardstick_atomic_loop(struct pb_worker *worker, int64_t iterations)
-{
-    /* The one thing that workers write to here. */
-    struct yardstick_shared *shared =
-        (struct yardstick_shared *)(uintptr_t)worker->shared;
-    int index = shared->layout == LAYOUT_SHARED ? 0 : worker->index;
-    _Atomic uint64_t *word = &shared->lines[index].word;
-    (void)word;
-    PB_LOOP(iterations, {
-        PB_OP(atomic_fetch_add_explicit(word, 1, memory_order_relaxed);)
-        pb_clobber();
-    });
-    return 0;
-}
+/* The words are the one thing that workers write to here. */
+PB_MEASURED(yardstick_atomic_loop,
+            struct yardstick_shared *shared =
+                (struct yardstick_shared *)(uintptr_t)worker->shared;
+            int index = shared->layout == LAYOUT_SHARED ? 0 : worker->index;
+            _Atomic uint64_t *word = &shared->lines[index].word;
+            (void)word;,
+            PB_OP(atomic_fetch_add_explicit(word, 1, memory_order_relaxed);),
+            0)
 
-static int
-yardstick_syscall_loop(struct pb_worker *worker, int64_t iterations)
-{
-    (void)worker;
-    long answer = 0;
-    PB_LOOP(iterations, {
-#ifdef __linux__
-        /* Directly: a C library may answer from a cache. */
-        PB_OP(answer += syscall(SYS_getppid);)
+#ifdef __linux__  // directly: a C library may answer from a cache
+#  define GETPPID syscall(SYS_getppid)
 #else
-        PB_OP(answer += getppid();)
+#  define GETPPID getppid()
 #endif
-        pb_clobber();
-    });
-    pb_keep((uint64_t)answer);
-    return 0;
-}
+PB_MEASURED(yardstick_syscall_loop, long answer = 0;,
+            PB_OP(answer += GETPPID;), (pb_keep((uint64_t)answer), 0))
 
-/* Makes the first word of every line the index of the next line's: one cycle
-   through all of them. */
-static void
-yardstick_fill(uint64_t *memory, size_t words)
-{
-    uint64_t lines = words / PB_LINE_WORDS;
-    for (uint64_t line = 0; line < lines; line++) {
-        memory[line * PB_LINE_WORDS] =
-            pb_scatter(line, lines) * PB_LINE_WORDS;
-    }
-}
-
-/* Runs the call with `bytes` of memory (0 for none). */
+/* Runs the call with `bytes` of memory (0 for none), the first word of each line
+   of which is the index of the next line's: one cycle through all of them. */
 static PyObject *
 yardstick_run(struct pb_call *call, size_t bytes, enum layout layout)
 {
     PyObject *results = NULL;
+    void *memory = NULL;
     struct yardstick_shared *shared = pb_allocate(1, sizeof(*shared));
     if (shared == NULL) {
         return NULL;
     }
     shared->layout = layout;
-    if (bytes > 0) {
-        void *memory = NULL;
-        if (posix_memalign(&memory, 4096, bytes) != 0) {
-            PyErr_NoMemory();
-            goto done;
-        }
-        shared->memory = memory;
-        shared->words = bytes / sizeof(uint64_t);
-        Py_BEGIN_ALLOW_THREADS
-        yardstick_fill(shared->memory, shared->words);
-        Py_END_ALLOW_THREADS
+    if (bytes > 0 && posix_memalign(&memory, 4096, bytes) != 0) {
+        PyErr_NoMemory();
+        goto done;
     }
+    shared->memory = memory;
+    shared->words = bytes / sizeof(uint64_t);
+    uint64_t lines = bytes / PB_LINE_BYTES;
+    Py_BEGIN_ALLOW_THREADS
+    for (uint64_t line = 0; line < lines; line++) {
+        shared->memory[line * PB_LINE_WORDS] =
+            pb_scatter(line, lines) * PB_LINE_WORDS;
+    }
+    Py_END_ALLOW_THREADS
     results = pb_call_run(call, shared);
 
 done:
-    free(shared->memory);
+    free(memory);
     free(shared);
     return results;
 }
