@@ -46,32 +46,36 @@ LEFT = [
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(("name", "change", "check"), LEFT)
 @pytest.mark.parametrize("where", ["body", "fixture"])
 def test_what_a_row_leaves_changed_is_put_back_and_named(
-    pytester: pytest.Pytester, run: Run, name: str, change: str, check: str, where: str
+    pytester: pytest.Pytester, run: Run, where: str
 ) -> None:
-    fixture, body = (change, "pass") if where == "fixture" else ("pass", change)
-    pytester.makepyfile(
-        f"""
-import pytest
-
+    """By each row alone: the row after it sees nothing of it."""
+    suite = "import pytest\n"
+    for number, (_, change, check) in enumerate(LEFT):
+        fixture, body = (change, "pass") if where == "fixture" else ("pass", change)
+        suite += f"""
 @pytest.fixture
-def changing():
+def changing_{number}():
     {fixture}
 
-def test_first(changing, benchmark):
+def test_{number}_first(changing_{number}, benchmark):
     benchmark(id, 1)
     {body}
 
-def test_second(benchmark):
+def test_{number}_second(benchmark):
     {check}
     benchmark(id, 1)
 """
-    )
+    pytester.makepyfile(suite)
     result = run()
-    result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines([f"*test_first left {name} changed: put back"])
+    result.assert_outcomes(passed=2 * len(LEFT))
+    result.stdout.fnmatch_lines(
+        [
+            f"*test_{number}_first left {name} changed: put back"
+            for number, (name, _, _) in enumerate(LEFT)
+        ]
+    )
 
 
 @pytest.mark.once
