@@ -84,11 +84,11 @@ def pytest_configure(config: pytest.Config) -> None:
     register(session, "pybench-session")
     if option.pybench_memory_to is not None:
         observer = memory.MemoryObserver(
-            option.pybench_memory_to, session.say_problem, option.pybench_memory_lines
+            option.pybench_memory_to, session, option.pybench_memory_lines
         )
         register(observer, "pybench-observer")
     if option.pybench_list_to is not None:
-        writer = listing.Listing(option.pybench_list_to, session.say_problem)
+        writer = listing.Listing(option.pybench_list_to, session)
         register(writer, "pybench-listing")
     if option.pybench_memory_pass is not None:
         memory.observe_apart(config, option.pybench_memory_pass, session)

@@ -79,7 +79,7 @@ class Interleaving:
         self._uncollected: dict[str, str] = {}
         self._refused = refused
         self._says_rounds = False  # whether the row's call of pedantic does
-        self._packages: ImportedPackages | None = None
+        self._packages: ImportedPackages
 
     # Session
 
@@ -162,7 +162,7 @@ class Interleaving:
 
     def _end(self, outcome: str, reason: str, **more: object) -> None:
         self._is_ended = True
-        if packages := self._packages.new() if self._packages else {}:
+        if packages := self._packages.new():
             more["packages"] = packages
         self._controller.send(
             say="ended",

@@ -5,8 +5,6 @@ has a library is asked by its name alone; a row may still find out that it canno
 """
 
 import importlib.util
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +13,23 @@ import pytest
 from pybench.target.plugin.marking import is_kernel_row, is_row, thread_count
 from pybench.target.plugin.outcomes import na_reason
 from pybench.target.plugin.selection import matches, place_of, read_aliases
+from pybench.target.plugin.session import Session
 
 OPTION = "--pybench-list-to"
 
 
 class Listing:
-    """Writes what was collected to `path`; `say_problem` is told if it cannot."""
+    """Writes what was collected to `path`."""
 
-    def __init__(self, path: Path, say_problem: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, session: Session) -> None:
         self._path = path
-        self._say_problem = say_problem
+        self._session = session
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write the rows and the aliases."""
         rows = [item for item in session.items if is_row(item)]
         document = {"rows": [*map(_described, rows)], "aliases": _aliases(rows)}
-        try:
-            self._path.write_text(json.dumps(document) + "\n", encoding="utf-8")
-        except OSError as error:
-            self._say_problem(f"{OPTION}={self._path}: {error.strerror or error}")
+        self._session.write(OPTION, self._path, document)
 
 
 def _described(item: pytest.Item) -> dict[str, Any]:

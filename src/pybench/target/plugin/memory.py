@@ -9,7 +9,7 @@ gave back.
 
 import gc
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +48,15 @@ _HARNESS = {
 class MemoryObserver:
     """Writes each row's peak memory to `path` when the session ends.
 
-    `say_problem` is told if it cannot be written. `expected` are the traced bytes at
-    the peak of an earlier run, whose lines are then looked for in this one.
+    `expected` are the traced bytes at the peak of an earlier run, whose lines are then
+    looked for in this one.
     """
 
     def __init__(
-        self,
-        path: Path,
-        say_problem: Callable[[str], None],
-        expected: int | None = None,
+        self, path: Path, session: Session, expected: int | None = None
     ) -> None:
         self._path = path
-        self._say_problem = say_problem
+        self._session = session
         self._expected = expected
         self._lines: PeakLines | None = None
         self._rows: dict[str, dict[str, Any]] = {}
@@ -122,10 +119,7 @@ class MemoryObserver:
             for name, row in seen.items()
             if name not in self._nothing
         }
-        try:
-            self._path.write_text(json.dumps(document) + "\n", encoding="utf-8")
-        except OSError as error:
-            self._say_problem(f"{TO_OPTION}={self._path}: {error.strerror}")
+        self._session.write(TO_OPTION, self._path, document)
 
 
 def do_nothing(benchmark: Any) -> None:
@@ -223,7 +217,7 @@ def observe_apart(config: pytest.Config, folder: Path, session: Session) -> None
     """Set up a process of ours: nothing is timed, and each row is observed."""
     for plugin, name in (
         (MemoryPass(config, folder), "pybench-memory-pass"),
-        (MemoryObserver(folder / FOUND, session.say_problem), "pybench-observer"),
+        (MemoryObserver(folder / FOUND, session), "pybench-observer"),
     ):
         config.pluginmanager.register(plugin, name)
 

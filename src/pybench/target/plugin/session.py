@@ -152,8 +152,14 @@ class Session:
         # Under xdist only the controller knows all tests.
         if path is None or hasattr(self.config, "workerinput"):
             return
-        text = json.dumps(counts_document(self.counts()), indent=1) + "\n"
+        self.write("--pybench-counts", path, counts_document(self.counts()), indent=1)
+
+    def write(
+        self, option: str, path: Path, document: object, indent: int | None = None
+    ) -> None:
+        """Write JSON that an option asks for; a session that cannot write it fails."""
+        text = json.dumps(document, indent=indent) + "\n"
         try:
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            self.say_problem(f"--pybench-counts={path}: {error.strerror or error}")
+            self.say_problem(f"{option}={path}: {error.strerror or error}")

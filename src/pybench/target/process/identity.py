@@ -170,6 +170,13 @@ def count_affinity() -> int:
     return os.cpu_count() or 1
 
 
+# The files of a limit, by the filesystem of the hierarchy: quota and period.
+_LIMIT_FILES = {
+    "cgroup2": ("cpu.max",),
+    "cgroup": ("cpu.cfs_quota_us", "cpu.cfs_period_us"),
+}
+
+
 def read_quota(root: Path = Path("/")) -> float | None:
     """Read how many CPUs' worth of time the cgroups allow; None if unlimited.
 
@@ -181,56 +188,37 @@ def read_quota(root: Path = Path("/")) -> float | None:
         mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8")
     except OSError:
         return None
-    quotas: list[float | None] = []
+    quotas = []
     for line in groups:
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
-        if controllers == "":
-            read, kind = _quota_v2, ("cgroup2", "")
-        elif "cpu" in controllers.split(","):
-            read, kind = _quota_v1, ("cgroup", "cpu")
-        else:
+        if controllers and "cpu" not in controllers.split(","):
             continue
-        for top, mounted in _mounts(mounts, *kind):
-            quotas += map(read, _group_folders(root, top, mounted, path))
+        filesystem = "cgroup" if controllers else "cgroup2"
+        for folder in _group_folders(root, mounts, filesystem, path):
+            files = [folder / name for name in _LIMIT_FILES[filesystem]]
+            quotas.append(_ratio([word for file in files for word in _words(file)]))
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
-def _mounts(
-    mountinfo: str, filesystem: str, controller: str
-) -> Iterator[tuple[PurePosixPath, PurePosixPath]]:
-    """Yield (root within the hierarchy, where it is mounted) of matching mounts."""
+def _group_folders(
+    root: Path, mountinfo: str, filesystem: str, path: str
+) -> Iterator[Path]:
+    """Yield the group's folder and its parents, up to each mount of its hierarchy."""
+    group = PurePosixPath(path or "/")
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         place, kind = before.split(), after.split()
         if len(place) < 5 or len(kind) < 3 or kind[0] != filesystem:
             continue
-        if controller and controller not in kind[2].split(","):
+        if filesystem == "cgroup" and "cpu" not in kind[2].split(","):
             continue
-        yield PurePosixPath(place[3]), PurePosixPath(place[4])
-
-
-def _group_folders(
-    root: Path, top: PurePosixPath, mounted: PurePosixPath, path: str
-) -> Iterator[Path]:
-    """Yield the group's folder and its parents up to the mount."""
-    group = PurePosixPath(path or "/")
-    # In a container the mount may begin inside the hierarchy; a group outside of
-    # what is mounted shows its limits at the mount's top only.
-    inside = group.relative_to(top) if group.is_relative_to(top) else PurePosixPath()
-    start = root / mounted.relative_to("/")
-    yield start / inside
-    for parent in inside.parents:
-        if parent != inside:
-            yield start / parent
-
-
-def _quota_v2(folder: Path) -> float | None:
-    return _ratio(_words(folder / "cpu.max"))
-
-
-def _quota_v1(folder: Path) -> float | None:
-    names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-    return _ratio([word for name in names for word in _words(folder / name)])
+        top, mounted = PurePosixPath(place[3]), PurePosixPath(place[4])
+        # In a container the mount may begin inside the hierarchy; a group outside of
+        # what is mounted shows its limits at the mount's top only.
+        is_inside = group.is_relative_to(top)
+        inside = group.relative_to(top) if is_inside else PurePosixPath()
+        for parent in dict.fromkeys((inside, *inside.parents)):
+            yield root / mounted.relative_to("/") / parent
 
 
 def _words(path: Path) -> list[str]:
