@@ -270,8 +270,11 @@ def test_what_has_ended_and_is_not_waited_for_does_not_run() -> None:
 LAZY = """
 import asyncio, functools, types
 done = []
+loops = set()
 async def coroutine():
     await asyncio.sleep(0)
+    loops.add(asyncio.get_running_loop())
+    assert len(loops) == 1
     done.append(1)
 def generator():
     yield

@@ -10,6 +10,7 @@ import _thread
 import atexit
 import contextlib
 import faulthandler
+import functools
 import gc
 import io
 import itertools
@@ -130,16 +131,21 @@ class _Stdin(io.RawIOBase):
         return 0
 
 
+@functools.cache
+def event_loop() -> Any:
+    """Return the loop of all executions: a target may keep what belongs to it."""
+    import asyncio
+
+    return asyncio.Runner().get_loop()
+
+
 def execution(call: Call, makes: str) -> Call:
     """Return what runs to its end what a call makes, such as a coroutine."""
     if not makes:
         return call
     if makes not in lazy_results.ASYNCHRONOUS:
         return lazy_results.drained(call)
-    import asyncio
-
-    loop = asyncio.Runner().get_loop()
-    made = lazy_results.awaited(call, makes)
+    loop, made = event_loop(), lazy_results.awaited(call, makes)
     return lambda: loop.run_until_complete(made())
 
 
@@ -198,17 +204,14 @@ def timed(
 ) -> Executions:
     """Time so many calls in batches."""
     timer = _Timer(call, gc.enable if collecting else gc.disable, timer=now)
+    each = number // batches
     observer.begin()
     blocks, begun = sys.getallocatedblocks(), time.monotonic_ns()
-    done = tuple(run_batch(timer, number // batches, observer) for _ in range(batches))
+    done = tuple(run_batch(timer, each, observer) for _ in range(batches))
     blocks = sys.getallocatedblocks() - blocks
     sums = {name: sum(getattr(one, name) for one in done) for name in Batch.__slots__}
     return Executions(
-        calls=number // batches * batches,
-        batches=done,
-        blocks=blocks,
-        begun_ns=begun,
-        **sums,
+        calls=each * batches, batches=done, blocks=blocks, begun_ns=begun, **sums
     )
 
 
