@@ -194,7 +194,7 @@ def allocated(report: Report) -> tuple[float, float, float] | None:
     string: the quotient is their number. The first share takes the cheapest object
     for all of them, the second the dearest.
     """
-    found = []
+    counts = []
     for pair in report.pairs:
         cpu = pair.plain.own_cpu_ns / pair.plain.calls
         extra = pair.treated.own_cpu_ns / pair.treated.calls - cpu
@@ -202,10 +202,10 @@ def allocated(report: Report) -> tuple[float, float, float] | None:
         if cost > 0 and cpu > 0:
             count = max(0.0, extra / cost)
             ends = min(pair.fresh.values()), max(pair.fresh.values())
-            found.append((count, count * ends[0] / cpu, count * ends[1] / cpu))
-    if not found:
+            counts.append((count, count * ends[0] / cpu, count * ends[1] / cpu))
+    if not counts:
         return None
-    count, cheap, dear = map(statistics.median, zip(*found, strict=True))
+    count, cheap, dear = map(statistics.median, zip(*counts, strict=True))
     return count, cheap, dear
 
 
@@ -218,7 +218,7 @@ def find(target: Target, runs: Sequence[Run], *, free_threaded: bool) -> Finding
         baseline=by.mean(under.WHOLE, lambda run: run.wall_ns),
         bare=by.mean(under.BARE, lambda run: run.wall_ns),
         ready=by.mean(under.PLAIN, ready),
-        first=estimate([one.first.wall_ns for one in plain if one.first]),
+        first=estimate([report.first.wall_ns for report in plain if report.first]),
         steady=by.mean(under.PLAIN, steady_wall),
         cpu=by.mean(under.PLAIN, steady_cpu),
     )
@@ -237,7 +237,7 @@ def find(target: Target, runs: Sequence[Run], *, free_threaded: bool) -> Finding
     if plain and not first.takes_threads:
         na["one thread against many"] = "it takes no argument called threads"
     needed = "all conditions, which an interruption or a failure cut off"
-    if errors := [one.steady_error for one in plain if one.steady_error]:
+    if errors := [report.steady_error for report in plain if report.steady_error]:
         na["steady time"] = f"it could not run twice in one process: {errors[0]}"
         needed = "a target that can run twice in one process, such as module:function"
     problems = [f"{run.condition}: {run.problem}" for run in runs if run.problem]
@@ -353,7 +353,7 @@ def judge(causes: Sequence[Cause], needed: str = "") -> Verdict:
         return Verdict(
             cause=None,
             evidence=f"{names}: their shares overlap",
-            ruled_out=tuple(str(one) for one in ordered if one not in candidates),
+            ruled_out=tuple(str(cause) for cause in ordered if cause not in candidates),
             open=tuple(map(str, candidates)),
             needed=needed or "more processes (--repeat), or a quieter machine",
         )
@@ -393,20 +393,20 @@ def full_share(seen: PausesSeen) -> float | None:
 def allocations_of(by: Runs, times: Times) -> Allocations:
     """Return how much an execution allocates and what that costs."""
     traced = by.reports(under.TRACED)
-    found = [one for report in traced if (one := allocated(report))]
+    found = [*filter(None, map(allocated, traced))]
     counts, allocating, making = (
-        estimate([one[index] for one in found]) for index in range(3)
+        estimate([numbers[index] for numbers in found]) for index in range(3)
     )
     known = counts and times.steady
-    pairs = next((one.pairs for one in reversed(traced) if one.pairs), ())
-    steady = [one.steady for one in by.reports(under.PLAIN) if one.steady]
+    pairs = next((report.pairs for report in reversed(traced) if report.pairs), ())
+    steady = [report.steady for report in by.reports(under.PLAIN) if report.steady]
     return Allocations(
         allocations=counts,
         allocation_rate=counts.mean / known.mean * 1e9 if counts and known else None,
         allocating=allocating,
         making=making,
-        blocks=estimate([one.blocks / one.calls for one in steady]),
-        traced_peak_bytes=max(one.peak_bytes for one in pairs) if pairs else None,
+        blocks=estimate([calls.blocks / calls.calls for calls in steady]),
+        traced_peak_bytes=max(pair.peak_bytes for pair in pairs) if pairs else None,
         fresh_ns=pairs[-1].fresh if pairs else {},
         malloc_ratio=by.ratio(under.MALLOC, under.PLAIN, steady_cpu),
     )
@@ -415,8 +415,8 @@ def allocations_of(by: Runs, times: Times) -> Allocations:
 def gil_wait_of(by: Runs, times: Times) -> GilWait | None:
     """Return how long a probe thread waited for the GIL; None if it hardly ran."""
     seen = by.seen(under.PROBE, under.ProbeSeen)
-    idle = sorted(ns for one in seen for ns in one.idle_ns)
-    late = [ns for one in seen for ns in one.late_ns]
+    idle = sorted(ns for probe in seen for ns in probe.idle_ns)
+    late = [ns for probe in seen for ns in probe.late_ns]
     if not late:
         return None
     middle = idle[len(idle) // 2]
@@ -440,12 +440,12 @@ def lives_of(waits: Sequence[under.WaitsSeen]) -> Lives | None:
     """Return the shares of the threads' lives; None if nothing was seen."""
     parts = []
     for seen in waits:
-        waited = sum(one.queued_ns or 0 for one in seen.threads)
-        alive = sum(one.life_ns - one.idle_ns for one in seen.threads)
-        busy = sum(one.cpu_ns for one in seen.threads)
+        waited = sum(thread.queued_ns or 0 for thread in seen.threads)
+        alive = sum(thread.life_ns - thread.idle_ns for thread in seen.threads)
+        busy = sum(thread.cpu_ns for thread in seen.threads)
         # A thread that is woken waits for a CPU within what it waited for.
         own = max(alive - waited, busy, 1)
-        locked = min(sum(one.lock_ns for one in seen.threads), own - busy)
+        locked = min(sum(thread.lock_ns for thread in seen.threads), own - busy)
         parts.append((busy / own, locked / own, waited / max(alive, 1)))
     if not parts:
         return None
@@ -525,20 +525,21 @@ def native_share(seen: Sequence[SamplesSeen]) -> tuple[Share, str, str]:
 
     With it the evidence, and what is needed for samples where there are none.
     """
-    sampled = [(one, ends) for one in seen if (ends := sampled_ends(one))]
+    sampled = [(tally, ends) for tally in seen if (ends := sampled_ends(tally))]
     if not sampled:
-        why = next((one.missing for one in seen if one.missing), "no samples")
+        why = next((tally.missing for tally in seen if tally.missing), "no samples")
         return ANYTHING, f"C code n/a: {why}", f"samples of what runs ({why})"
     low, high = (share_of([ends[end] for _, ends in sampled]) for end in (0, 1))
-    found = share(low.low, (low.value + high.value) / 2, high.high)
-    how = f"C code {found} of CPU time by {sum(one.samples for one in seen)} samples"
-    library = share_of([one.library / one.told_ns for one, _ in sampled]).value
+    native = share(low.low, (low.value + high.value) / 2, high.high)
+    count = sum(tally.samples for tally in seen)
+    how = f"C code {native} of CPU time by {count} samples"
+    library = share_of([tally.library / tally.told_ns for tally, _ in sampled]).value
     if library >= NOTHING_BELOW:
         how += (
             f"; {library:.0%} in other libraries behind operators and iterators, "
             "which count as bytecode"
         )
-    return found, how, ""
+    return native, how, ""
 
 
 def sampled_ends(seen: SamplesSeen) -> tuple[float, float] | None:
@@ -591,5 +592,6 @@ def with_start_up(
             "start of the interpreter explain it"
         )
         once = replace(once, low=0.0)
-    scaled = [replace(one, share=one.share.times(once.rest())) for one in causes]
+    rest = once.rest()
+    scaled = [replace(cause, share=cause.share.times(rest)) for cause in causes]
     return [*scaled, Cause(name=START_UP, share=once, evidence=evidence)], needed

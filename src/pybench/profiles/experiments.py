@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 import tempfile
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -154,11 +155,11 @@ def run(
             report=str(path),
         )
         begun_ns = time.monotonic_ns()
-        with log.open("wb") as errors, Path(os.devnull).open("wb") as nowhere:
+        with log.open("wb") as errors:
             process = start(
                 [str(interpreter.path), *_words(target, order)],
                 env=os.environ | environ_of(interpreter, condition),
-                stdout=nowhere,
+                stdout=subprocess.DEVNULL,
                 stderr=errors,
             )
         try:

@@ -294,14 +294,14 @@ class _Waits(Observer):
         return waiting
 
     def begin(self) -> None:
-        self._ledgers[:] = [one for one in self._ledgers if one.ended is None]
+        self._ledgers[:] = [life for life in self._ledgers if life.ended is None]
         for ledger in self._ledgers:
             ledger.begin()
 
     def end(self) -> WaitsSeen:
         """Return all that there were in the window; those that go on may go on."""
         return WaitsSeen(
-            threads=tuple(one.ended or one.read() for one in self._ledgers)
+            threads=tuple(life.ended or life.read() for life in self._ledgers)
         )
 
 
@@ -361,7 +361,7 @@ class _Functions(Observer):
     leave = disable
 
     def end(self) -> FunctionsSeen:
-        found = []
+        functions = []
         for entry in self._profile.getstats():
             code: Any = entry.code
             is_native = isinstance(code, str)
@@ -370,7 +370,7 @@ class _Functions(Observer):
                 continue
             if name in TIMEIT and entry.callcount <= 2 * BATCHES:
                 continue
-            found.append(
+            functions.append(
                 Function(
                     name=name,
                     calls=entry.callcount,
@@ -379,8 +379,8 @@ class _Functions(Observer):
                     native=is_native,
                 )
             )
-        found.sort(key=lambda function: function.own_s, reverse=True)
-        return FunctionsSeen(functions=tuple(found[:FUNCTIONS_KEPT]))
+        functions.sort(key=lambda function: function.own_s, reverse=True)
+        return FunctionsSeen(functions=tuple(functions[:FUNCTIONS_KEPT]))
 
 
 def named(code: types.CodeType, name: str) -> str:

@@ -153,7 +153,7 @@ def part_native(
 
 def open_sites(samples: Iterable[Sample], names: Sequence[str]) -> set[Site]:
     """Return the instructions whose callee the samples leave open."""
-    return {one.site for one in samples if part_native(one, names, {})[1]}
+    return {sample.site for sample in samples if part_native(sample, names, {})[1]}
 
 
 def is_python(called: object) -> bool:
@@ -169,26 +169,28 @@ def is_python(called: object) -> bool:
             isinstance(getattr(maker, "__func__", maker), types.FunctionType)
             for maker in own
         )
-    found = [vars(base).get("__call__") for base in type(called).__mro__]
-    return any(isinstance(one, types.FunctionType) for one in found)
+    methods = [vars(base).get("__call__") for base in type(called).__mro__]
+    return any(isinstance(method, types.FunctionType) for method in methods)
 
 
 def code_objects() -> dict[int, types.CodeType]:
     """Return the code of all functions that are there, and within it, by id."""
-    found: dict[int, types.CodeType] = {}
+    codes: dict[int, types.CodeType] = {}
     waiting: list[Any] = [
-        one.__code__ for one in gc.get_objects() if type(one) is types.FunctionType
+        thing.__code__
+        for thing in gc.get_objects()
+        if type(thing) is types.FunctionType
     ]
-    frame = sys._getframe()
-    while frame.f_back:
-        frame = frame.f_back
+    frame: types.FrameType | None = sys._getframe().f_back
+    while frame:
         waiting.append(frame.f_code)
+        frame = frame.f_back
     while waiting:
         code = waiting.pop()
-        if type(code) is types.CodeType and id(code) not in found:
-            found[id(code)] = code
+        if type(code) is types.CodeType and id(code) not in codes:
+            codes[id(code)] = code
             waiting.extend(code.co_consts)
-    return found
+    return codes
 
 
 def callees_of(
@@ -197,28 +199,28 @@ def callees_of(
     codes: Mapping[int, types.CodeType],
 ) -> dict[Site, Counter[str]]:
     """Call once, and return what the sites called: how often C, how often Python."""
-    found: dict[Site, Counter[str]] = {site: Counter() for site in sites}
+    callees: dict[Site, Counter[str]] = {site: Counter() for site in sites}
     if hasattr(sys, "monitoring"):
-        _monitored(call, found, codes)
+        watched = [codes[code] for code in {code for code, _ in callees} & {*codes}]
+        _monitored(call, callees, watched)
     else:
-        _hooked(call, found)
-    return {site: called for site, called in found.items() if called}
+        _hooked(call, callees)
+    return {site: called for site, called in callees.items() if called}
 
 
 def _monitored(
     call: Callable[[], object],
-    found: Mapping[Site, Counter[str]],
-    codes: Mapping[int, types.CodeType],
+    callees: Mapping[Site, Counter[str]],
+    watched: Sequence[types.CodeType],
 ) -> None:
     monitoring: Any = getattr(sys, "monitoring")  # noqa: B009 - not in 3.11
     free = [tool for tool in range(6) if monitoring.get_tool(tool) is None]
     if not free:
         return
     tool, event = free[-1], monitoring.events.CALL
-    watched = [codes[code] for code in {site[0] for site in found} if code in codes]
 
     def note(code: types.CodeType, offset: int, called: object, _: object) -> None:
-        site = found.get((id(code), offset))
+        site = callees.get((id(code), offset))
         if site is not None:
             site[BYTECODE if is_python(called) else NATIVE] += 1
 
@@ -235,20 +237,20 @@ def _monitored(
         monitoring.free_tool_id(tool)
 
 
-def _hooked(call: Callable[[], object], found: Mapping[Site, Counter[str]]) -> None:
+def _hooked(call: Callable[[], object], callees: Mapping[Site, Counter[str]]) -> None:
     """Do it where there is no monitoring (3.11): by the profile hook.
 
     It tells of functions and methods, and of frames that begin. An instruction that
     it tells nothing of called a type.
     """
-    native: Counter[Site] = Counter()
-    python: Counter[Site] = Counter()
+    native: set[Site] = set()
+    python: set[Site] = set()
 
     def note(frame: types.FrameType, event: str, _: object) -> None:
         if event == "c_call":
-            native[id(frame.f_code), frame.f_lasti] += 1
+            native.add((id(frame.f_code), frame.f_lasti))
         elif event == "call" and frame.f_back:
-            python[id(frame.f_back.f_code), frame.f_back.f_lasti] += 1
+            python.add((id(frame.f_back.f_code), frame.f_back.f_lasti))
 
     threading.setprofile(note)
     sys.setprofile(note)
@@ -257,12 +259,10 @@ def _hooked(call: Callable[[], object], found: Mapping[Site, Counter[str]]) -> N
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
-    for site, called in found.items():
-        if native[site] or not python[site]:
-            # Frames that a C callable calls back begin at the same instruction.
-            called[NATIVE] += 1
-        else:
-            called[BYTECODE] += 1
+    for site, called in callees.items():
+        # Frames that a C callable calls back begin at the same instruction.
+        is_bytecode = site in python and site not in native
+        called[BYTECODE if is_bytecode else NATIVE] += 1
 
 
 def load(path: str) -> Any:
@@ -366,9 +366,10 @@ def functions(
     """
     whole: Counter[int] = Counter()
     native: Counter[int] = Counter()
-    for one in samples:
-        whole[one.code] += one.ns
-        native[one.code] += int(one.ns * part_native(one, names, callees)[0])
+    for sample in samples:
+        whole[sample.code] += sample.ns
+        in_c = sample.ns * part_native(sample, names, callees)[0]
+        native[sample.code] += int(in_c)
     everything = max(1, whole.total())
     known = [
         (codes[code], ns, native[code])

@@ -34,21 +34,19 @@ class GivenRow:
         if self.test in tests:
             items[:] = [tests[self.test]]
             return
-        begin = (f"{self.test}[", f"{self.test}::")
-        found = {
-            test: item
-            for test, item in tests.items()
-            if test.startswith(begin) and "benchmark" in item.fixturenames
+        rows = {
+            t: item for t, item in tests.items() if "benchmark" in item.fixturenames
         }
-        if len(found) == 1:
-            items[:] = found.values()
+        begin = (f"{self.test}[", f"{self.test}::")
+        chosen = [test for test in rows if test.startswith(begin)]
+        if len(chosen) == 1:
+            items[:] = [rows[chosen[0]]]
             return
-        if found:
-            names = ", ".join([*found][:4])
-            self.problem = f"{self._node} are {len(found)} rows; name one: {names}"
+        if chosen:
+            names = ", ".join(chosen[:4])
+            self.problem = f"{self._node} are {len(chosen)} rows; name one: {names}"
         else:
-            rows = [n for n, item in tests.items() if "benchmark" in item.fixturenames]
-            known = ", ".join(rows[:4]) or "none"
+            known = ", ".join([*rows][:4]) or "none"
             self.problem = (
                 f"{self._node}: there is no such row; {self.file} has {known}"
             )
