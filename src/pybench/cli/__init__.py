@@ -17,6 +17,7 @@ from pybench.cli.doctor import add_doctor
 from pybench.cli.export import add_export
 from pybench.cli.list import add_list
 from pybench.cli.options import Parser
+from pybench.cli.output import print_error, print_note
 from pybench.cli.profile import add_profile
 from pybench.cli.pythons import add_pythons
 from pybench.cli.report import add_report
@@ -66,10 +67,9 @@ def run_command(arguments: Sequence[str] | None) -> int:
     try:
         Path.cwd()
     except OSError as error:
-        print(
-            f"pybench: error: the current folder cannot be used: {error.strerror}: "
-            "change to another one",
-            file=sys.stderr,
+        print_error(
+            f"the current folder cannot be used: {error.strerror}: "
+            "change to another one"
         )
         return USAGE
     options = make_parser().parse_args(arguments)
@@ -78,21 +78,18 @@ def run_command(arguments: Sequence[str] | None) -> int:
     try:
         status: int = options.command(options)
     except UsageError as error:
-        print(f"pybench: error: {for_terminal(error)}", file=sys.stderr)
+        print_error(for_terminal(error))
         status = USAGE
     except OSError as error:
         # What is to be expected has a message of its own; this names what is not, such
         # as a name that is too long for a file.
-        print(f"pybench: error: {of_system(error)}", file=sys.stderr)
+        print_error(of_system(error))
         status = USAGE
     except MemoryError:
-        print(
-            "pybench: error: there is not enough memory; what was saved stays",
-            file=sys.stderr,
-        )
+        print_error("there is not enough memory; what was saved stays")
         status = FAILED
     except KeyboardInterrupt:
-        print("pybench: interrupted; what was saved stays", file=sys.stderr)
+        print_note("interrupted; what was saved stays")
         status = INTERRUPTED
     return status
 

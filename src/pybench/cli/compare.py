@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybench.cli import compare_options
 from pybench.cli.options import SUITE, check_suite, find_interpreters, host_needs
-from pybench.cli.output import print_error
+from pybench.cli.output import print_error, print_note
 from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
 from pybench.progress import Meter
 
@@ -222,7 +222,7 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
             failure = FAILED
     if failure == INTERRUPTED:
         command = ["pybench", "compare", *sys.argv[2:], "-o", str(output), "--resume"]
-        print(f"pybench: interrupted; go on: {shlex.join(command)}", file=sys.stderr)
+        print_note(f"interrupted; go on: {shlex.join(command)}")
     return failure or (max(status, FAILED) if problems else status)
 
 
@@ -358,7 +358,7 @@ def ready(
     each = packages_of(options.packages, len(requested))
     arms, problems = [], []
     for wanted, packages in zip(requested, each, strict=True):
-        print(f"pybench: preparing {wanted.name}", file=sys.stderr, flush=True)
+        print_note(f"preparing {wanted.name}")
         try:
             # The same words for all arms ask for no difference.
             arm, made = prepare_arm(wanted, packages, differs=len(options.packages) > 1)
@@ -368,10 +368,9 @@ def ready(
             continue
         if made.beside:
             lacks = ", ".join(f"{name} {v}" for name, v in made.beside.items())
-            print(
-                f"pybench: {wanted.name} lacks what its rows run with; put beside it, "
-                f"behind its own packages: {lacks}",
-                file=sys.stderr,
+            print_note(
+                f"{wanted.name} lacks what its rows run with; put beside it, "
+                f"behind its own packages: {lacks}"
             )
         arms.append(arm)
     if len(arms) < 2:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.options import host_needs
-from pybench.cli.output import place, write_whole
+from pybench.cli.output import place, print_note, write_whole
 from pybench.cli.status import OK, UsageError, for_terminal
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def export(options: argparse.Namespace) -> int:
         ) from None
     write_whole(data, options.output, "-o")
     for note in contents.notes:
-        print(f"pybench: {note}", file=sys.stderr)
+        print_note(note)
     for row, why in left_out.items():
-        print(f"pybench: left out: {for_terminal(f'{row}: {why}')}", file=sys.stderr)
+        print_note(f"left out: {for_terminal(f'{row}: {why}')}")
     return OK
 
 

@@ -64,8 +64,8 @@ def lines_of(listed: "Listed") -> Iterator[str]:
         lacking = Counter(
             row.lacks for row in listed.rows if row.category == category and row.lacks
         )
-        said = "; ".join(f"{count} n/a: {why}" for why, count in lacking.items())
-        yield f"  {category:<14} {number:>4}  {said}".rstrip()
+        reasons = "; ".join(f"{count} n/a: {why}" for why, count in lacking.items())
+        yield f"  {category:<14} {number:>4}  {reasons}".rstrip()
     yield ""
     meant = {name: alias for name, alias in listed.aliases.items() if alias.rows}
     yield "other names: what each stands for" if meant else "other names: none"
@@ -75,11 +75,11 @@ def lines_of(listed: "Listed") -> Iterator[str]:
 
 def operations(rows: "Sequence[ListedRow]") -> "dict[str, list[ListedRow]]":
     """Gather the rows of one function."""
-    found: dict[str, list[ListedRow]] = {}
+    gathered: dict[str, list[ListedRow]] = {}
     for row in rows:
         bare = row.operation.partition("[")[0]
-        found.setdefault(f"{row.category}/{row.area}/{bare}", []).append(row)
-    return found
+        gathered.setdefault(f"{row.category}/{row.area}/{bare}", []).append(row)
+    return gathered
 
 
 def needed(rows: "Sequence[ListedRow]") -> str:

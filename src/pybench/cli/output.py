@@ -45,9 +45,14 @@ def print_lines(lines: Iterable[str], out: TextIO | None = None) -> None:
     print("\n".join(lines), file=out, flush=True)
 
 
+def print_note(text: object) -> None:
+    """Print what a person should know, beside the results."""
+    print(f"pybench: {text}", file=sys.stderr, flush=True)
+
+
 def print_error(text: object) -> None:
     """Print what went wrong, where the command goes on."""
-    print(f"pybench: error: {text}", file=sys.stderr)
+    print_note(f"error: {text}")
 
 
 def write_record(document: Mapping[str, Any] | Sequence[Any], where: str | None) -> int:

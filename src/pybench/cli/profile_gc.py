@@ -13,7 +13,7 @@ from pybench.cli.options import (
     one_of,
     whole,
 )
-from pybench.cli.output import add_json, beside, print_lines, write_record
+from pybench.cli.output import add_json, beside, print_lines, print_note, write_record
 from pybench.cli.profile_steps import collect
 from pybench.cli.status import FAILED, INTERRUPTED, OK
 from pybench.progress import Meter
@@ -140,10 +140,7 @@ def profile_gc(options: argparse.Namespace) -> int:
     print_lines(_observers(summaries, free=free), out)
     print_lines(_overheads(overheads, problem), out)
     if status == INTERRUPTED:
-        print(
-            f"pybench: interrupted after {len(runs)} processes; the above is of those",
-            file=sys.stderr,
-        )
+        print_note(f"interrupted after {len(runs)} processes; the above is of those")
     return status
 
 
@@ -158,11 +155,9 @@ def _ready(word: str | None) -> "Interpreter":
     interpreter = find_interpreter(word)
     if is_ready(interpreter.path):
         return interpreter
-    print(
-        f"pybench: {interpreter.label} at {interpreter.path} has no such extension; "
-        "preparing an environment of it",
-        file=sys.stderr,
-        flush=True,
+    print_note(
+        f"{interpreter.label} at {interpreter.path} has no such extension; "
+        "preparing an environment of it"
     )
     from pybench.cli.selfcheck import prepared
 

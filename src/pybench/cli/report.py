@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.options import host_needs, share
-from pybench.cli.output import place, write_whole
+from pybench.cli.output import place, print_note, write_whole
 from pybench.cli.status import FAILED, OK, UsageError
 from pybench.records.run import MARGIN
 
@@ -68,9 +68,9 @@ def report(options: argparse.Namespace) -> int:
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"-o {where}: {error}") from None
     for note in [*contents.notes, *([] if is_markdown else _without_charts())]:
-        print(f"pybench: {note}", file=sys.stderr)
+        print_note(note)
     if where != "-":
-        print(f"pybench: wrote {where}", file=sys.stderr)
+        print_note(f"wrote {where}")
         _show(options, Path(where))
     return OK
 
@@ -171,8 +171,8 @@ def _index(options: argparse.Namespace) -> int:
     except (DocumentError, SiteError) as error:
         raise UsageError(str(error)) from None
     for problem in site.problems:
-        print(f"pybench: {problem.name}: {problem.reason}", file=sys.stderr)
-    print(f"pybench: wrote {folder / 'index.html'}", file=sys.stderr)
+        print_note(f"{problem.name}: {problem.reason}")
+    print_note(f"wrote {folder / 'index.html'}")
     _show(options, folder / "index.html")
     return FAILED if site.problems else OK
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybench.children import describe_end
 from pybench.cli.options import add_suite, check_suite, find_interpreters
-from pybench.cli.output import print_error, print_lines
+from pybench.cli.output import print_error, print_lines, print_note
 from pybench.cli.status import FAILED, INTERRUPTED, OK, USAGE, UsageError
 from pybench.progress import clock
 from pybench.records.files import json_text, write_file
@@ -199,7 +199,7 @@ def made_ready(name: str, requested: Requested) -> Ready:
     """Make an environment of an interpreter, or pybench beside its own packages."""
     from pybench.interpreters.prepare import PrepareError, prepare
 
-    print(f"pybench: preparing {name}", file=sys.stderr, flush=True)
+    print_note(f"preparing {name}")
     try:
         made = prepare(requested.interpreter, as_it_is=requested.by_path)
     except (PrepareError, OSError) as error:  # OSError: of the cache itself

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from pybench.children import describe_end
 from pybench.cli.options import find_interpreter, find_interpreters, host_needs, share
-from pybench.cli.output import add_json, beside, print_error, print_lines, write_record
+from pybench.cli.output import (
+    add_json,
+    beside,
+    print_error,
+    print_lines,
+    print_note,
+    write_record,
+)
 from pybench.cli.status import FAILED, INTERRUPTED, UsageError
 from pybench.progress import clock
 from pybench.records.scenario import (
@@ -163,11 +170,9 @@ def print_pair(comparison: Comparison, taken_s: float) -> None:
     done, whole = len(comparison.pairs), comparison.plan.most_pairs
     left = clock(taken_s / done * (whole - done))
     a, b = comparison.arms
-    print(
-        f"pybench: pair {done} of {whole} at most: {a.name} {first:.6f} s, "
-        f"{b.name} {second:.6f} s; about {left} left at most",
-        file=sys.stderr,
-        flush=True,
+    print_note(
+        f"pair {done} of {whole} at most: {a.name} {first:.6f} s, "
+        f"{b.name} {second:.6f} s; about {left} left at most"
     )
 
 
