@@ -12,7 +12,8 @@ from pybench.interpreters import probe
 from pybench.profiles import gc_pauses as pauses
 from pybench.profiles.child_programs import ChildError, ask
 from pybench.profiles.gc_pauses import COLLECTIONS, COMPARABLE_NS, Run
-from pybench.records.gc_pauses import Cell, CellSummary, Recording
+from pybench.profiles.means import profiled
+from pybench.records.gc_pauses import Cell, CellSummary, GcProfile, Recording
 
 pytest.importorskip("_pybench")
 CELL = Cell(shape="lists", size=10_000, mode="on")
@@ -135,9 +136,7 @@ def test_child_that_is_killed_is_told_so(tmp_path: Path) -> None:
 def test_every_heap_has_one_process_that_is_watched(
     free: bool, once: list[tuple[str, bool]]
 ) -> None:
-    cells = pauses.cells_of(["lists"], [10_000], ["off", "on"])
-
-    processes = pauses.schedule(cells, 2, free=free)
+    processes = pauses.schedule(["lists"], [10_000], ["off", "on"], 2, free=free)
 
     assert [(cell.mode, watched) for cell, watched in processes] == 2 * once
 
@@ -161,9 +160,8 @@ def recording(**other: Any) -> Recording:
         "start_ns": 0,
         "stop_ns": 100 * MS,
         "thresholds": [700, 10, 10],
-        "rss_before_bytes": 1000,
-        "rss_after_bytes": 1500,
-        "rss_peak_bytes": 1800,
+        "status_before": "VmHWM: 1000 kB\nVmRSS: 1000 kB\n",
+        "status_after": "VmHWM: 1800 kB\nVmRSS: 1500 kB\n",
     }
     return Recording(**(known | other))
 
@@ -190,7 +188,7 @@ def test_with_the_gil_the_recorder_counts_and_the_victim_is_held_against_it() ->
     assert found.per_million is not None
     assert found.per_million.value == pytest.approx(100)
     assert found.overshoot_bytes is not None
-    assert found.overshoot_bytes.value == 300
+    assert found.overshoot_bytes.value == 300 * 1024
     assert found.other_gaps == 2
     assert found.agreement is not None
     assert (found.agreement.count, found.agreement.seen) == (2, 2)
@@ -241,11 +239,11 @@ def test_garbage_overshoots_what_was_there_before() -> None:
     found = summary_of(Run(cell=cell, watched=False, recording=recording()), free=False)
 
     assert found.overshoot_bytes is not None
-    assert found.overshoot_bytes.value == 800
+    assert found.overshoot_bytes.value == 800 * 1024
 
 
 def test_what_cannot_be_had_is_none_with_its_reason() -> None:
-    silent = recording(rss_before_bytes=None, pauses=[], pauses_lost=3)
+    silent = recording(status_after="", pauses=[], pauses_lost=3)
 
     found = summary_of(
         Run(cell=CELL, watched=False, recording=silent),
@@ -281,8 +279,10 @@ def test_overhead_has_both_ratios(shape: str) -> None:
 def test_document_has_no_number_that_json_lacks() -> None:
     runs = [Run(cell=CELL, watched=False, recording=recording())]
 
-    profile = pauses.make_profile(
-        probe(sys.executable), pauses.summarise(runs, free=False), [], complete=True
+    cells = tuple(pauses.summarise(runs, free=False))
+    collector = pauses.collector_of("3.14.5", free_threaded=False)
+    profile = GcProfile(
+        interpreter=profiled(probe(sys.executable)), collector=collector, cells=cells
     )
 
     document = json.loads(json.dumps(asdict(profile), allow_nan=False))

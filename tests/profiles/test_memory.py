@@ -1,7 +1,6 @@
 """Memory of rows in processes of their own, and of one more of a kind."""
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -241,21 +240,6 @@ def test_kinds_are_those_of_the_child() -> None:
     from pybench.target.programs import object_sizes as holdings
 
     assert tuple(holdings.KINDS) == memory.KINDS
-
-
-def test_document_is_json(python: Interpreter) -> None:
-    row = RowMemory(
-        fullname="t.py::a",
-        means=memory.means_of([{"rss_before_bytes": 1, "rss_peak_bytes": 2}]),
-        lines=(),
-        samples=0,
-        problems=(),
-    )
-
-    document = asdict(memory.make_profile(python, [row], [], complete=False))
-
-    assert document["pybench"] == "profile-memory"
-    assert document["rows"][0]["means"]["rss_peak"]["low"] is None
 
 
 def test_memray_that_is_missing_is_told(

@@ -22,7 +22,7 @@ from pybench.records.texts import duration
 if TYPE_CHECKING:
     from pybench.interpreters import Interpreter
     from pybench.profiles.gc_pauses import Run
-    from pybench.records.gc_pauses import CellSummary, Overhead, Ratio
+    from pybench.records.gc_pauses import CellSummary, Collector, Overhead, Ratio
 
 # The time of a process grows with its heap: a second at 10**5, minutes at 10**7.
 _TIMEOUT_S = 120.0
@@ -84,6 +84,8 @@ def profile_gc(options: argparse.Namespace) -> int:
     host_needs()
     from pybench.profiles import gc_pauses as pauses
     from pybench.profiles.child_programs import ChildError
+    from pybench.profiles.means import profiled
+    from pybench.records.gc_pauses import GcProfile
 
     out = beside(options.json)
     interpreter = _ready(options.python)
@@ -96,9 +98,7 @@ def profile_gc(options: argparse.Namespace) -> int:
             options.modes or pauses.MODES,
         )
     )
-    processes = pauses.schedule(
-        pauses.cells_of(shapes, sizes, modes), options.repeats, free=free
-    )
+    processes = pauses.schedule(shapes, sizes, modes, options.repeats, free=free)
     print_lines(_head(interpreter), out)
     runs: list[Run] = []
     overheads: list[Overhead] = []
@@ -132,8 +132,13 @@ def profile_gc(options: argparse.Namespace) -> int:
         )  # fmt: skip
         status = max(status, ended, FAILED * any(run.problem for run in runs))
     summaries = pauses.summarise(runs, free=free)
-    profile = pauses.make_profile(
-        interpreter, summaries, overheads, complete=status == OK
+    profile = GcProfile(
+        interpreter=profiled(interpreter),
+        collector=_collector(interpreter),
+        comparable_ns=pauses.COMPARABLE_NS,
+        complete=status == OK,
+        cells=tuple(summaries),
+        overheads=tuple(overheads),
     )
     status = max(status, write_record(asdict(profile), options.json))
     print_lines(table(summaries), out)
@@ -164,13 +169,18 @@ def _ready(word: str | None) -> "Interpreter":
     return find_interpreter(str(prepared(str(interpreter.path))))
 
 
+def _collector(interpreter: "Interpreter") -> "Collector":
+    from pybench.profiles.gc_pauses import collector_of
+
+    free_threaded = interpreter.free_threaded
+    return collector_of(interpreter.version, free_threaded=free_threaded)
+
+
 def _head(interpreter: "Interpreter") -> list[str]:
     """Say which interpreter it is and which collector it has."""
-    from pybench.profiles.gc_pauses import CALLBACK, VICTIM, collector_of, has_no_gil
+    from pybench.profiles.gc_pauses import CALLBACK, VICTIM, has_no_gil
 
-    collector = collector_of(
-        interpreter.version, free_threaded=interpreter.free_threaded
-    )
+    collector = _collector(interpreter)
     return [
         f"pybench: {interpreter.label} at {interpreter.path}",
         f"collector: {collector.kind} ({collector.meaning})",

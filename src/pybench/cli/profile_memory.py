@@ -81,6 +81,8 @@ def profile_memory(options: argparse.Namespace) -> int:
     from pybench.cli.run import one_interpreter
     from pybench.profiles import memory
     from pybench.profiles.child_programs import ChildError
+    from pybench.profiles.means import profiled
+    from pybench.records.memory import MemoryProfile
     from pybench.report.row_names import short_names
 
     out = beside(options.json)
@@ -146,7 +148,13 @@ def profile_memory(options: argparse.Namespace) -> int:
             [f"pybench: interrupted after {done}; the above is of those"], sys.stderr
         )
     status = max(status, FAILED * failed)
-    profile = memory.make_profile(interpreter, rows, each, complete=status == OK)
+    profile = MemoryProfile(
+        interpreter=profiled(interpreter),
+        interval_s=memory.INTERVAL_S,
+        complete=status == OK,
+        rows=tuple(rows),
+        each=tuple(each),
+    )
     return max(status, write_record(asdict(profile), options.json))
 
 

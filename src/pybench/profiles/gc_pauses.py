@@ -23,15 +23,14 @@ from pybench.records.gc_pauses import (
     Agreement,
     Cell,
     CellSummary,
-    CollectedPython,
     Collector,
-    GcProfile,
     Overhead,
     Pauses,
     Ratio,
     Recording,
+    Span,
 )
-from pybench.records.means import Mean
+from pybench.records.proc import status_bytes
 from pybench.statistics.intervals import CONFIDENCE, percentile
 
 SHAPES = ("tree", "chain", "lists", "dicts", "cycles")
@@ -67,9 +66,6 @@ _LATE = "smaller --sizes, or a longer --timeout"
 CALLBACK, VICTIM = "callback", "victim"
 # What is asked of the interpreter under test before anything is measured.
 _NEEDED = "import _pybench; _pybench.pauses_recorder, _pybench.pauses_watch"
-
-# Start and end on the monotonic clock, in nanoseconds.
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +122,12 @@ def has_no_gil(interpreter: Interpreter) -> bool:
 
 
 def schedule(
-    cells: Sequence[Cell], repeats: int, *, free: bool
+    shapes: Sequence[str],
+    sizes: Sequence[int],
+    modes: Sequence[str],
+    repeats: int,
+    *,
+    free: bool,
 ) -> list[tuple[Cell, bool]]:
     """Return the processes in their order: a cell each, and whether it is watched.
 
@@ -134,22 +135,11 @@ def schedule(
     heap there is another one that is watched too, for the agreement. Without the GIL
     every process is watched.
     """
-    if free:
-        return [(cell, True) for cell in cells] * repeats
-    first = {(cell.shape, cell.size): cell for cell in reversed(cells)}.values()
     return [
-        (cell, watched)
-        for cell in cells
-        for watched in (False, True)[: 1 + (cell in first)]
+        (Cell(shape=shape, size=size, mode=mode), watched)
+        for shape, size, mode in product(shapes, sizes, modes)
+        for watched in ((True,) if free else (False, True)[: 1 + (mode == modes[0])])
     ] * repeats
-
-
-def cells_of(
-    shapes: Sequence[str], sizes: Sequence[int], modes: Sequence[str]
-) -> list[Cell]:
-    """Return every shape in every size and mode."""
-    every = product(shapes, sizes, modes)
-    return [Cell(shape=shape, size=size, mode=mode) for shape, size, mode in every]
 
 
 def run_cell(
@@ -210,60 +200,49 @@ def ratio_of(pairs: Sequence[tuple[float, float]]) -> Ratio:
 def summarise(runs: Iterable[Run], *, free: bool) -> list[CellSummary]:
     """Put the runs of each cell together, in the order of their first ones.
 
-    Parameters
-    ----------
-    runs : iterable of Run
-        Also only some of those that were meant to be.
-    free : bool
-        Whether the GIL was off, so that the victim's gaps are the pauses.
+    `free` says whether the GIL was off, so that the victim's gaps are the pauses.
     """
     by_cell: dict[Cell, list[Run]] = {}
     for run in runs:
         by_cell.setdefault(run.cell, []).append(run)
-    return [_summary(cell, found, free=free) for cell, found in by_cell.items()]
+    return [_summary(cell, of_cell, free=free) for cell, of_cell in by_cell.items()]
 
 
 def _summary(cell: Cell, runs: Sequence[Run], *, free: bool) -> CellSummary:
-    recorded = [(run.watched, run.recording) for run in runs if run.recording]
-    watched = [recording for was_watched, recording in recorded if was_watched]
+    watched = [run.recording for run in runs if run.recording and run.watched]
     # With the GIL the victim disturbs what it watches, so that the others count.
-    counting = [recording for was_watched, recording in recorded if was_watched == free]
+    counting = [r.recording for r in runs if r.recording and r.watched == free]
     problems = dict.fromkeys(run.problem for run in runs if run.problem)
     lost = sum(recording.pauses_lost + recording.gaps_lost for recording in counting)
     if lost:
         problems[f"{lost} pauses or gaps had no room"] = None
-    overshoots = [
-        overshoot
-        for recording in counting
-        if (overshoot := _overshoot_bytes(cell, recording)) is not None
-    ]
-    if len(overshoots) < len(counting):
-        problems["resident memory: the system does not tell"] = None
-    stops = [stops_of(recording, free=free) for recording in counting]
-    pauses = [
-        (_length(longest), longest[0] < recording.stop_ns)
-        for recording, collections in zip(counting, stops, strict=True)
-        for longest in (max(spans, key=_length) for spans in collections)
-    ]
-    shares = [
-        sum(
-            _length(span)
-            for spans in collections
-            for span in spans
-            if span[0] < recording.stop_ns
-        )
-        / (recording.stop_ns - recording.start_ns)
-        for recording, collections in zip(counting, stops, strict=True)
-    ]
-    rates = [_collections(recording) * 1e6 / cell.size for recording in counting]
+    automatic: list[int] = []
+    asked: list[int] = []
+    shares, rates, overshoots = [], [], []
+    for recording in counting:
+        stopped_ns = 0
+        for stops in stops_of(recording, free=free):
+            stopped_ns += sum(s.length for s in stops if s.start < recording.stop_ns)
+            longest = max(stops, key=lambda stop: stop.length)
+            is_automatic = longest.start < recording.stop_ns
+            (automatic if is_automatic else asked).append(longest.length)
+        shares.append(stopped_ns / (recording.stop_ns - recording.start_ns))
+        # Whoever sees the pauses, the collections are those of the recorder.
+        noted = sum(c.start < recording.stop_ns for c in recording.collections)
+        rates.append((noted + recording.pauses_lost) * 1e6 / cell.size)
+        overshoot = _overshoot_bytes(cell, recording)
+        if overshoot is None:
+            problems["resident memory: the system does not tell"] = None
+        else:
+            overshoots.append(overshoot)
     return CellSummary(
         cell=cell,
         observer=VICTIM if free else CALLBACK,
-        automatic=_pauses([length for length, is_automatic in pauses if is_automatic]),
-        asked=_pauses([length for length, is_automatic in pauses if not is_automatic]),
-        share=_mean(shares),
-        per_million=_mean(rates),
-        overshoot_bytes=_mean(overshoots),
+        automatic=_pauses(automatic),
+        asked=_pauses(asked),
+        share=mean_of(shares),
+        per_million=mean_of(rates),
+        overshoot_bytes=mean_of(overshoots),
         agreement=agreement(watched),
         other_gaps=sum(map(_other_gaps, watched)) if watched else None,
         thresholds=tuple(counting[0].thresholds) if counting else None,
@@ -276,20 +255,18 @@ def stops_of(recording: Recording, *, free: bool) -> list[list[Span]]:
 
     With the GIL that is the collection. Without it those are the stops that the victim
     saw: two or more, most so short that a median over all would be of nothing, so that
-    the longest is the pause. A gap that meets two collections counts for the first, and
-    a collection of which none was seen for nothing.
+    the longest is the pause. A gap that meets two collections counts for the first.
     """
-    collections = [(start, stop) for start, stop, *_ in recording.pauses]
     if not free:
-        return [[collection] for collection in collections]
-    stops = _stops(recording)
-    found = []
-    for collection in collections:
-        met = [stop for stop in stops if _meet(stop, collection)]
-        stops = [stop for stop in stops if stop not in met]
+        return [[collection] for collection in recording.collections]
+    left = recording.stops
+    by_collection = []
+    for collection in recording.collections:
+        met = [stop for stop in left if stop.meets(collection)]
+        left = [stop for stop in left if stop not in met]
         if met:
-            found.append(met)
-    return found
+            by_collection.append(met)
+    return by_collection
 
 
 def agreement(recordings: Sequence[Recording]) -> Agreement | None:
@@ -300,11 +277,11 @@ def agreement(recordings: Sequence[Recording]) -> Agreement | None:
     """
     pauses, gaps = [], []
     for recording in recordings:
-        for start, stop, *_ in recording.pauses:
-            if stop - start >= COMPARABLE_NS:
-                met = [s for s in _stops(recording) if _meet(s, (start, stop))]
-                pauses.append(stop - start)
-                gaps.append(sum(map(_length, met)))
+        for collection in recording.collections:
+            if collection.length >= COMPARABLE_NS:
+                pauses.append(collection.length)
+                met = [stop for stop in recording.stops if stop.meets(collection)]
+                gaps.append(sum(stop.length for stop in met))
     if not pauses:
         return None
     return Agreement(
@@ -315,79 +292,24 @@ def agreement(recordings: Sequence[Recording]) -> Agreement | None:
     )
 
 
-def make_profile(
-    interpreter: Interpreter,
-    summaries: Sequence[CellSummary],
-    overheads: Sequence[Overhead],
-    *,
-    complete: bool,
-) -> GcProfile:
-    """Return what ``--json`` writes."""
-    return GcProfile(
-        interpreter=CollectedPython(
-            label=interpreter.label,
-            path=str(interpreter.path),
-            free_threaded=interpreter.free_threaded,
-            gil_enabled=interpreter.gil_enabled,
-        ),
-        collector=collector_of(
-            interpreter.version, free_threaded=interpreter.free_threaded
-        ),
-        comparable_ns=COMPARABLE_NS,
-        complete=complete,
-        cells=tuple(summaries),
-        overheads=tuple(overheads),
-    )
-
-
-def _mean(values: Sequence[float]) -> Mean | None:
-    return mean_of(values) if values else None
-
-
-def _pauses(durations_ns: Sequence[int]) -> Pauses | None:
-    if not durations_ns:
+def _pauses(lengths_ns: Sequence[int]) -> Pauses | None:
+    if not lengths_ns:
         return None
-    p50, p95, p99, most = (percentile(durations_ns, p) for p in (0.5, 0.95, 0.99, 1))
-    return Pauses(
-        count=len(durations_ns), p50_ns=p50, p95_ns=p95, p99_ns=p99, max_ns=most
-    )
-
-
-def _collections(recording: Recording) -> int:
-    """Count the automatic collections, whoever sees the pauses."""
-    noted = sum(start < recording.stop_ns for start, *_ in recording.pauses)
-    return noted + recording.pauses_lost
+    p50, p95, p99, most = (percentile(lengths_ns, p) for p in (0.5, 0.95, 0.99, 1))
+    count = len(lengths_ns)
+    return Pauses(count=count, p50_ns=p50, p95_ns=p95, p99_ns=p99, max_ns=most)
 
 
 def _overshoot_bytes(cell: Cell, recording: Recording) -> int | None:
     """Return the peak above what is in use: of garbage, above what was there first."""
-    before, after = recording.rss_before_bytes, recording.rss_after_bytes
-    if before is None or after is None or recording.rss_peak_bytes is None:
-        return None
-    return recording.rss_peak_bytes - (before if cell.shape == "cycles" else after)
-
-
-def _stops(recording: Recording) -> list[Span]:
-    """Return the gaps in which the victim waited, or nobody knows.
-
-    In the others its CPU was taken away.
-    """
-    return [(start, stop) for start, stop, waited in recording.gaps if waited != 0]
+    of_garbage = cell.shape == "cycles"
+    in_use = recording.status_before if of_garbage else recording.status_after
+    base = status_bytes(in_use, "VmRSS")
+    peak = status_bytes(recording.status_after, "VmHWM")
+    return None if base is None or peak is None else peak - base
 
 
 def _other_gaps(recording: Recording) -> int:
     """Count the gaps that meet no collection, or in which the CPU was taken away."""
-    collections = [(start, stop) for start, stop, *_ in recording.pauses]
-    stops = _stops(recording)
-    met = sum(
-        any(_meet(stop, collection) for collection in collections) for stop in stops
-    )
-    return len(recording.gaps) - met
-
-
-def _length(span: Span) -> int:
-    return span[1] - span[0]
-
-
-def _meet(gap: Span, collection: Span) -> bool:
-    return gap[0] < collection[1] and collection[0] < gap[1]
+    met = [s for s in recording.stops if any(map(s.meets, recording.collections))]
+    return len(recording.gaps) - len(met)

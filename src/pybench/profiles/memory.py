@@ -26,8 +26,6 @@ from pybench.profiles.row_process import locate, read_output, row_command
 from pybench.records.means import Mean
 from pybench.records.memory import (
     Line,
-    MeasuredPython,
-    MemoryProfile,
     OneMore,
     RowMemory,
 )
@@ -190,7 +188,8 @@ def means_of(measured: Sequence[Mapping[str, Any]]) -> dict[str, Mean]:
                     harness = numbers.get(f"harness_{name}", 0) if key == "grown" else 0
                     difference = value - before - harness
                     differences.setdefault(f"{name}_{key}", []).append(difference)
-    return {name: mean_of(values) for name, values in differences.items()}
+    means = {name: mean_of(values) for name, values in differences.items()}
+    return {name: mean for name, mean in means.items() if mean}
 
 
 def run_row(
@@ -266,9 +265,7 @@ def measure_each(
                 break
             counts = answer["counts"]
             slopes.append(statistics.linear_regression(counts[1:], own[1:]).slope)
-        yield OneMore(
-            kind=kind, bytes=mean_of(slopes) if slopes else None, problem=problem
-        )
+        yield OneMore(kind=kind, bytes=mean_of(slopes), problem=problem)
 
 
 def has_memray(interpreter: Interpreter) -> bool:
@@ -307,24 +304,3 @@ def flame_graph(
             done = children.run(command, timeout_s=timeout_s, merged=True)
             if done.problem:
                 raise ChildError(f"memray {done.problem}: {done.last_line}")
-
-
-def make_profile(
-    interpreter: Interpreter,
-    rows: Sequence[RowMemory],
-    each: Sequence[OneMore],
-    *,
-    complete: bool,
-) -> MemoryProfile:
-    """Return what ``--json`` writes."""
-    return MemoryProfile(
-        interpreter=MeasuredPython(
-            label=interpreter.label,
-            path=str(interpreter.path),
-            free_threaded=interpreter.free_threaded,
-        ),
-        interval_s=INTERVAL_S,
-        complete=complete,
-        rows=tuple(rows),
-        each=tuple(each),
-    )

@@ -6,8 +6,9 @@ Schema history
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from pybench.records.means import Mean
+from pybench.records.means import Mean, ProfiledPython
 
 SCHEMA = 1
 
@@ -25,13 +26,29 @@ class Cell:
         return f"{self.shape} of {self.size}, gc {self.mode}"
 
 
+class Span(NamedTuple):
+    """From when to when, on the monotonic clock in nanoseconds."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        """Its nanoseconds."""
+        return self.stop - self.start
+
+    def meets(self, other: "Span") -> bool:
+        """Tell whether they have a moment in common."""
+        return self.start < other.stop and other.start < self.stop
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """What one process recorded of one cell; written by the program `gc_pauses`.
 
-    Times are of the monotonic clock, in nanoseconds. Pauses begin with their start and
-    end; a gap of the victim is start, end, and how often it waited: -1 if unknown.
-    The collector is on its own from ``start_ns`` to ``stop_ns``.
+    A pause begins with its start and end; a gap of the victim is start, end, and how
+    often it waited: -1 if unknown. The collector is on its own from ``start_ns`` to
+    ``stop_ns``, and the texts of ``/proc/self/status`` are from before and after that.
     """
 
     thresholds: list[int]
@@ -39,12 +56,24 @@ class Recording:
     stop_ns: int
     pauses: list[list[int]]
     pauses_lost: int
-    rss_before_bytes: int | None
-    rss_after_bytes: int | None
-    rss_peak_bytes: int | None
+    status_before: str = ""
+    status_after: str = ""
     gaps: list[list[int]] = field(default_factory=list)
     gaps_lost: int = 0
     naps: bool | None = None
+
+    @property
+    def collections(self) -> list[Span]:
+        """When the recorder saw the collector at work."""
+        return [Span(*pause[:2]) for pause in self.pauses]
+
+    @property
+    def stops(self) -> list[Span]:
+        """The gaps in which the victim waited, or nobody knows.
+
+        In the others its CPU was taken away.
+        """
+        return [Span(*gap[:2]) for gap in self.gaps if gap[2] != 0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,16 +153,6 @@ class Overhead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CollectedPython:
-    """The interpreter of a profile."""
-
-    label: str
-    path: str = ""
-    free_threaded: bool = False
-    gil_enabled: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Collector:
     """Which collector an interpreter has, and a sentence that says what that means."""
 
@@ -145,7 +164,7 @@ class Collector:
 class GcProfile:
     """Pauses by heap; from ``comparable_ns`` on the two observers are compared."""
 
-    interpreter: CollectedPython
+    interpreter: ProfiledPython
     collector: Collector
     comparable_ns: int = 0
     complete: bool = False

@@ -1,4 +1,4 @@
-"""A number from repeats in fresh processes, as the records of profiles hold it."""
+"""What the records of profiles share: a number from repeats, and the interpreter."""
 
 from dataclasses import dataclass
 
@@ -18,3 +18,13 @@ class Mean:
         if self.low is None or self.high is None:
             return None
         return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfiledPython:
+    """The interpreter of a profile."""
+
+    label: str
+    path: str = ""
+    free_threaded: bool = False
+    gil_enabled: bool = True

@@ -7,7 +7,7 @@ Schema history
 
 from dataclasses import dataclass
 
-from pybench.records.means import Mean
+from pybench.records.means import Mean, ProfiledPython
 
 SCHEMA = 1
 
@@ -54,19 +54,10 @@ class OneMore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredPython:
-    """The interpreter of a profile."""
-
-    label: str
-    path: str = ""
-    free_threaded: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryProfile:
     """Rows and kinds; ``interval_s`` lies between two samples of USS and PSS."""
 
-    interpreter: MeasuredPython
+    interpreter: ProfiledPython
     interval_s: float = 0.0
     complete: bool = False
     rows: tuple[RowMemory, ...]

@@ -96,8 +96,7 @@ def record(order: dict[str, Any]) -> dict[str, Any]:
         stop_ns = time.monotonic_ns()
         gc.disable()
         answer.update(start_ns=start_ns, stop_ns=stop_ns)
-        answer["rss_after_bytes"] = resident("VmRSS:")
-        answer["rss_peak_bytes"] = resident("VmHWM:")
+        answer["status_after"] = read_status()
         for _ in repeat(None, order["collections"]):
             time.sleep(_APART_S)
             gc.collect()
@@ -105,7 +104,7 @@ def record(order: dict[str, Any]) -> dict[str, Any]:
 
     gc.callbacks.append(recorder)
     forget_peak()
-    answer["rss_before_bytes"] = resident("VmRSS:")
+    answer["status_before"] = read_status()
     if order["watch"]:
         sys.setswitchinterval(_SWITCH_S)
         watched = _pybench.pauses_watch(
@@ -164,17 +163,16 @@ def forget_peak() -> None:
         with open("/proc/self/clear_refs", "w") as file:  # noqa: PTH123 - no pathlib
             file.write("5")
     except OSError:
-        pass  # then the mark is missing or too high, and `resident` tells
+        pass  # then the mark is missing or too high
 
 
-def resident(name: str) -> int | None:
-    """Read one of this process's sizes, in bytes; None where nobody tells."""
+def read_status() -> str:
+    """Return what the system says of this process; nothing where nobody tells."""
     try:
         with open("/proc/self/status") as status:  # noqa: PTH123 - no pathlib
-            found = [line.split()[1] for line in status if line.startswith(name)]
+            return status.read()
     except OSError:
-        return None
-    return int(found[0]) * 1024 if found else None
+        return ""
 
 
 def main() -> None:
