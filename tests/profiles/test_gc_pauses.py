@@ -13,7 +13,7 @@ from pybench.profiles import gc_pauses as pauses
 from pybench.profiles.child_programs import ChildError, ask
 from pybench.profiles.gc_pauses import COLLECTIONS, COMPARABLE_NS, Run
 from pybench.profiles.means import profiled
-from pybench.records.gc_pauses import Cell, CellSummary, GcProfile, Recording
+from pybench.records.gc_pauses import SHAPES, Cell, CellSummary, GcProfile, Recording
 
 pytest.importorskip("_pybench")
 CELL = Cell(shape="lists", size=10_000, mode="on")
@@ -66,7 +66,7 @@ def recorded(shape: str, mode: str, *, watched: bool, size: int = 20_000) -> Rec
     return run.recording
 
 
-@pytest.mark.parametrize("shape", pauses.SHAPES)
+@pytest.mark.parametrize("shape", SHAPES)
 def test_each_shape_is_recorded(shape: str) -> None:
     """Collections happen by themselves, and as often as they are asked for."""
     recording = recorded(shape, "on", watched=True)
@@ -267,7 +267,7 @@ def test_cell_without_any_answer_has_its_problem_only() -> None:
     assert found.problems == ("it broke",)
 
 
-@pytest.mark.parametrize("shape", list(pauses.OVERHEAD_SHAPES))
+@pytest.mark.parametrize("shape", pauses.OVERHEAD_SHAPES)
 def test_overhead_has_both_ratios(shape: str) -> None:
     found = pauses.measure_overhead(PYTHON, shape, 10_000, 6, 60)
 

@@ -17,15 +17,28 @@ from pybench.cli.output import add_json, beside, print_lines, print_note, write_
 from pybench.cli.profile_steps import collect
 from pybench.cli.status import FAILED, INTERRUPTED, OK
 from pybench.progress import Meter
+from pybench.records.gc_pauses import (
+    MODES,
+    SHAPES,
+    CellSummary,
+    GcProfile,
+    Overhead,
+    Ratio,
+)
 from pybench.records.texts import duration
 
 if TYPE_CHECKING:
     from pybench.interpreters import Interpreter
     from pybench.profiles.gc_pauses import Run
-    from pybench.records.gc_pauses import CellSummary, Collector, Overhead, Ratio
 
 # The time of a process grows with its heap: a second at 10**5, minutes at 10**7.
 _TIMEOUT_S = 120.0
+
+# What the runs do whose time tells what the recorder takes.
+_OVERHEADS = {
+    "nodes": "build trees of instances",
+    "cycles": "only make cyclic garbage, in the shortest collections there are",
+}
 
 
 def add_gc(kinds: Any) -> None:
@@ -43,7 +56,7 @@ def add_gc(kinds: Any) -> None:
         "--python", metavar="PY", help="as for pybench compare (default: this one)"
     )
     parser.add_argument(
-        "--shapes", metavar="SHAPE", nargs="+", type=one_of("shape", _shapes),
+        "--shapes", metavar="SHAPE", nargs="+", type=one_of("shape", lambda: SHAPES),
         help="of the heap: tree chain lists dicts cycles (default: all)",
     )  # fmt: skip
     parser.add_argument(
@@ -51,7 +64,7 @@ def add_gc(kinds: Any) -> None:
         help="objects of the heap, 1e4 to 1e7 (default 1e5)",
     )  # fmt: skip
     parser.add_argument(
-        "--modes", metavar="MODE", nargs="+", type=one_of("mode", _modes),
+        "--modes", metavar="MODE", nargs="+", type=one_of("mode", lambda: MODES),
         help="of the collector: on off frozen thresholds (default: all)",
     )  # fmt: skip
     parser.add_argument(
@@ -67,25 +80,12 @@ def add_gc(kinds: Any) -> None:
     parser.set_defaults(command=profile_gc)
 
 
-def _shapes() -> Sequence[str]:
-    from pybench.profiles.gc_pauses import SHAPES
-
-    return SHAPES
-
-
-def _modes() -> Sequence[str]:
-    from pybench.profiles.gc_pauses import MODES
-
-    return MODES
-
-
 def profile_gc(options: argparse.Namespace) -> int:
     """Run the cells, print what came of them, save it."""
     host_needs()
     from pybench.profiles import gc_pauses as pauses
     from pybench.profiles.child_programs import ChildError
     from pybench.profiles.means import profiled
-    from pybench.records.gc_pauses import GcProfile
 
     out = beside(options.json)
     interpreter = _ready(options.python)
@@ -93,13 +93,21 @@ def profile_gc(options: argparse.Namespace) -> int:
     shapes, sizes, modes = (
         list(dict.fromkeys(words))
         for words in (
-            options.shapes or pauses.SHAPES,
+            options.shapes or SHAPES,
             options.sizes,
-            options.modes or pauses.MODES,
+            options.modes or MODES,
         )
     )
     processes = pauses.schedule(shapes, sizes, modes, options.repeats, free=free)
-    print_lines(_head(interpreter), out)
+    collector = pauses.collector_of(
+        interpreter.version, free_threaded=interpreter.free_threaded
+    )
+    head = (
+        f"pybench: {interpreter.label} at {interpreter.path}",
+        f"collector: {collector.kind} ({collector.meaning})",
+        f"pauses seen by: {pauses.VICTIM if free else pauses.CALLBACK}",
+    )
+    print_lines(head, out)
     runs: list[Run] = []
     overheads: list[Overhead] = []
     problem, status = "", OK
@@ -134,7 +142,7 @@ def profile_gc(options: argparse.Namespace) -> int:
     summaries = pauses.summarise(runs, free=free)
     profile = GcProfile(
         interpreter=profiled(interpreter),
-        collector=_collector(interpreter),
+        collector=collector,
         comparable_ns=pauses.COMPARABLE_NS,
         complete=status == OK,
         cells=tuple(summaries),
@@ -142,7 +150,7 @@ def profile_gc(options: argparse.Namespace) -> int:
     )
     status = max(status, write_record(asdict(profile), options.json))
     print_lines(table(summaries), out)
-    print_lines(_observers(summaries, free=free), out)
+    print_lines(_observers(profile, free=free), out)
     print_lines(_overheads(overheads, problem), out)
     if status == INTERRUPTED:
         print_note(f"interrupted after {len(runs)} processes; the above is of those")
@@ -169,26 +177,7 @@ def _ready(word: str | None) -> "Interpreter":
     return find_interpreter(str(prepared(str(interpreter.path))))
 
 
-def _collector(interpreter: "Interpreter") -> "Collector":
-    from pybench.profiles.gc_pauses import collector_of
-
-    free_threaded = interpreter.free_threaded
-    return collector_of(interpreter.version, free_threaded=free_threaded)
-
-
-def _head(interpreter: "Interpreter") -> list[str]:
-    """Say which interpreter it is and which collector it has."""
-    from pybench.profiles.gc_pauses import CALLBACK, VICTIM, has_no_gil
-
-    collector = _collector(interpreter)
-    return [
-        f"pybench: {interpreter.label} at {interpreter.path}",
-        f"collector: {collector.kind} ({collector.meaning})",
-        f"pauses seen by: {VICTIM if has_no_gil(interpreter) else CALLBACK}",
-    ]
-
-
-def table(summaries: "Sequence[CellSummary]") -> Iterator[str]:
+def table(summaries: Sequence[CellSummary]) -> Iterator[str]:
     """Lay the cells out: automatic pauses, full ones, and what they amount to."""
     yield ""
     yield (
@@ -223,14 +212,12 @@ def table(summaries: "Sequence[CellSummary]") -> Iterator[str]:
     )
 
 
-def _observers(summaries: "Sequence[CellSummary]", *, free: bool) -> Iterator[str]:
+def _observers(profile: GcProfile, *, free: bool) -> Iterator[str]:
     """Say how the two observers agree, heap by heap."""
-    from pybench.profiles.gc_pauses import COMPARABLE_NS
-
     yield ""
-    limit = duration(COMPARABLE_NS)
+    limit = duration(profile.comparable_ns)
     yield f"recorder and victim, of collections of {limit} and more:"
-    watched = [summary for summary in summaries if summary.other_gaps is not None]
+    watched = [summary for summary in profile.cells if summary.other_gaps is not None]
     for summary in watched:
         cell, agreed = summary.cell, summary.agreement
         says = "n/a: none is so long; try a larger --sizes"
@@ -251,10 +238,8 @@ def _observers(summaries: "Sequence[CellSummary]", *, free: bool) -> Iterator[st
         )
 
 
-def _overheads(overheads: "Sequence[Overhead]", problem: str) -> Iterator[str]:
+def _overheads(overheads: Sequence[Overhead], problem: str) -> Iterator[str]:
     """Say what the recorder takes of either kind of run."""
-    from pybench.profiles.gc_pauses import OVERHEAD_SHAPES
-
     yield (
         "recorder's overhead, of CPU time, and its own part (the rest is what any "
         "callback costs):"
@@ -263,14 +248,14 @@ def _overheads(overheads: "Sequence[Overhead]", problem: str) -> Iterator[str]:
         whole, own = _percent(overhead.whole), _percent(overhead.own)
         yield f"  {whole}, its own {own}: {overhead.pairs} pairs"
         yield (
-            f"    of runs that {OVERHEAD_SHAPES[overhead.shape]}; "
+            f"    of runs that {_OVERHEADS[overhead.shape]}; "
             f"{overhead.collections:.0f} collections each"
         )
-    if len(overheads) < len(OVERHEAD_SHAPES):
+    if len(overheads) < len(_OVERHEADS):
         yield f"  n/a: {problem or 'interrupted'}"
 
 
-def _percent(ratio: "Ratio") -> str:
+def _percent(ratio: Ratio) -> str:
     """Return what a ratio is above one, with its interval."""
     if ratio.high is None:
         return f"{ratio.value - 1:+.2%} (no interval below six pairs)"

@@ -33,10 +33,6 @@ from pybench.records.gc_pauses import (
 from pybench.records.proc import status_bytes
 from pybench.statistics.intervals import CONFIDENCE, percentile
 
-SHAPES = ("tree", "chain", "lists", "dicts", "cycles")
-MODES = ("on", "off", "frozen", "thresholds")
-SIZE_LEAST, SIZE_MOST = 10_000, 10_000_000
-
 # Full collections that are asked for, in each process.
 COLLECTIONS = 5
 
@@ -53,13 +49,9 @@ _THRESHOLD_FREE_NS = 20_000
 # and short enough for many pairs, whatever the heaps are.
 _OVERHEAD_SIZE = 100_000
 
-# What such runs build, and how it is said. Cycles are freed in collections of a few
-# hundred objects: nothing pays more of its time. Among those of a heap that grows some
-# are long.
-OVERHEAD_SHAPES = {
-    "nodes": "build trees of instances",
-    "cycles": "only make cyclic garbage, in the shortest collections there are",
-}
+# What such runs build. Cycles are freed in collections of a few hundred objects:
+# nothing pays more of its time. Among those of a heap that grows some are long.
+OVERHEAD_SHAPES = ("nodes", "cycles")
 
 _PROGRAM = "gc_pauses.py"
 _LATE = "smaller --sizes, or a longer --timeout"

@@ -39,15 +39,9 @@ INTERVAL_S = 0.02
 STEPS = 5
 
 KINDS = (
-    "object",
-    "float",
-    "list of one",
-    "dict of one",
-    "instance",
-    "instance with slots",
-    "thread",
-    "interpreter",
-)
+    "object", "float", "list of one", "dict of one", "instance", "instance with slots",
+    "thread", "interpreter",
+)  # fmt: skip
 _TRACING = ("-X", "tracemalloc")
 _PROC = Path("/proc")
 
@@ -64,13 +58,8 @@ def rows_of(
 ) -> list[str]:
     """List the rows of a suite that selectors match, as pytest-benchmark names them.
 
-    `start` is here and below what follows the interpreter to start a session; of an
-    `Environment`.
-
-    Raises
-    ------
-    ChildError
-        If pytest collects nothing; with its last lines.
+    `start` is here and below what follows the interpreter to start a session, of an
+    `Environment`. Without any row it raises `ChildError` with pytest's last lines.
     """
     selected = [f"--pybench-select={selector}" for selector in selectors]
     words = [str(suite.absolute()), "--benchmark-only", "--no-header", *selected]
@@ -109,9 +98,8 @@ def measure_row(
     for _ in range(repeats):
         numbers: dict[str, Any] = {}
         for what, switches in (("resident", ()), ("allocated", _TRACING)):
-            command = (*switches, *start)
             try:
-                rows, taken = run_row(interpreter, command, node, timeout_s)
+                rows, taken = run_row(interpreter, (*switches, *start), node, timeout_s)
             except ChildError as error:
                 problems[f"{what} memory: {error}"] = None
                 continue
@@ -128,11 +116,10 @@ def measure_row(
     means = means_of(measured)
     lines: tuple[Line, ...] = ()
     if "traced_peak" in means:
-        command = (*_TRACING, *start)
         peak = max(0, round(means["traced_peak"].value))
         words = (*node, f"--pybench-memory-lines={peak}")
         try:
-            rows, _ = run_row(interpreter, command, words, timeout_s)
+            rows, _ = run_row(interpreter, (*_TRACING, *start), words, timeout_s)
             lines, problem = peak_lines(rows.get(fullname, {}))
         except ChildError as error:
             problem = str(error)
@@ -200,12 +187,8 @@ def run_row(
 ) -> tuple[dict[str, Any], list[Sample]]:
     """Run one row in a child; return what it wrote, and samples of its memory.
 
-    None is taken under tracemalloc, which enlarges the process.
-
-    Raises
-    ------
-    ChildError
-        If it ends badly, or not in time.
+    None is taken under tracemalloc, which enlarges the process. It raises `ChildError`
+    if the child ends badly, or not in time.
     """
     samples = []
     with tempfile.TemporaryDirectory(prefix="pybench-memory-") as name:
@@ -285,10 +268,7 @@ def flame_graph(
 ) -> None:
     """Run a row under memray and write its flame graph, a page of HTML.
 
-    Raises
-    ------
-    ChildError
-        If one of the two steps fails.
+    It raises `ChildError` if one of the two steps fails.
     """
     with tempfile.TemporaryDirectory(prefix="pybench-memray-") as name:
         record = f"{name}/memray.bin"

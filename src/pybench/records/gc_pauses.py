@@ -11,6 +11,8 @@ from typing import NamedTuple
 from pybench.records.means import Mean, ProfiledPython
 
 SCHEMA = 1
+SHAPES = ("tree", "chain", "lists", "dicts", "cycles")
+MODES = ("on", "off", "frozen", "thresholds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
