@@ -2,12 +2,12 @@
 
 import functools
 import json
-import signal
+import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +16,8 @@ from pybench.cli import run as running
 from pybench.cli import status
 from pybench.interpreters import probe
 from pybench.profiles import memory as measured
-from pybench.records.memory import RowMemory
+from pybench.records.means import Mean
+from pybench.records.memory import OneMore, RowMemory
 
 SUITE = """
 def test_row(benchmark):
@@ -49,34 +50,96 @@ def profile(pybench: Pybench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return functools.partial(pybench, "profile", "memory")
 
 
-def test_rows_are_printed_and_saved(profile: Pybench, folder: Path) -> None:
+def test_rows_are_printed_and_saved_and_one_that_fails_is_told(
+    profile: Pybench, folder: Path
+) -> None:
     done = profile(
-        *("memory/suite/row", "--only", "rows", "--repeats", "1", "--json", "m.json"),
+        *("--only", "rows", "--repeats", "1", "--json", "m.json"),
         *("--flamegraph", "pages"),
     )
 
-    assert done.returncode == status.OK, done.stderr
-    assert "rows: 1, 1 times in 2 processes" in done.stdout
+    assert done.returncode == status.FAILED
+    assert "rows: 2, 1 times in 2 processes" in done.stdout
     assert "flame graph" in done.stdout
-    (row,) = json.loads((folder / "m.json").read_text())["rows"]
+    assert "ended by SIGABRT" in done.stdout
+    document = json.loads((folder / "m.json").read_text())
+    assert document["complete"] is False
+    row, dying = document["rows"]
     assert row["fullname"].endswith("::test_row")
     assert row["means"]["traced_peak"]["value"] >= 0
+    assert dying["means"] == {}
     assert not (folder / ".benchmarks").exists()
 
 
-def test_time_left_is_told(profile: Pybench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def two_rows(profile: Pybench, monkeypatch: pytest.MonkeyPatch) -> Pybench:
+    """Return what runs the command on two rows that are not run, and on two kinds."""
+    mean = Mean(value=2048.0, low=1024.0, high=3072.0, repeats=3)
+    names = ["t.py::test_a", "t.py::test_b"]
+
+    def measure_row(python: object, suite: object, name: str, **how: Any) -> RowMemory:
+        return RowMemory(fullname=name, means={"rss_peak": mean})
+
+    def measure_each(python: object, kinds: Sequence[str], *how: Any) -> list[OneMore]:
+        return [OneMore(kind=kind, bytes=mean) for kind in kinds]
+
+    monkeypatch.setattr(measured, "KINDS", ("object", "float"))
+    monkeypatch.setattr(measured, "rows_of", lambda *words, **how: names)
+    monkeypatch.setattr(measured, "measure_row", measure_row)
+    monkeypatch.setattr(measured, "measure_each", measure_each)
+    return profile
+
+
+def test_rows_and_kinds_are_laid_out(two_rows: Pybench) -> None:
+    done = two_rows()
+
+    assert done.returncode == status.OK
+    assert re.search(r"^a +2±1 +n/a", done.stdout, re.MULTILINE)
+    assert "  object                    2,048.0  95 % [1,024.0, 3,072.0]" in done.stdout
+
+
+def test_record_on_standard_output_is_alone_there(two_rows: Pybench) -> None:
+    done = two_rows("--json", "-")
+
+    assert done.returncode == status.OK
+    document = json.loads(done.stdout)
+    assert document["pybench"] == "profile-memory"
+    assert document["complete"] is True
+    assert [one["kind"] for one in document["each"]] == ["object", "float"]
+    assert "one more takes" in done.stderr
+
+
+def test_time_left_is_told(two_rows: Pybench, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the first part and the last, on standard error."""
     monkeypatch.setattr(memory, "SHOWN_AFTER_S", 0.0)
-    monkeypatch.setattr(measured, "KINDS", ("object", "float"))
-    monkeypatch.setattr(measured, "rows_of", lambda *words, **how: ["t.py::test_a"])
-    monkeypatch.setattr(measured, "measure_row", lambda *words, **how: NOT_MEASURED)
 
-    done = profile("--repeats", "1")
+    done = two_rows()
 
-    assert done.returncode == status.FAILED
     first, last = done.stderr.splitlines()
-    assert first.startswith("pybench: part 1 of 3, ")
-    assert last.startswith("pybench: part 3 of 3, ")
+    assert first.startswith("pybench: part 1 of 4, ")
+    assert last.startswith("pybench: part 4 of 4, ")
+
+
+def test_interrupt_prints_and_saves_what_there_is(
+    two_rows: Pybench, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """The row that was done, while the second one runs."""
+    measure_row = measured.measure_row
+
+    def measure(python: Any, suite: Any, name: str, **how: Any) -> RowMemory:
+        if name.endswith("b"):
+            raise KeyboardInterrupt
+        return measure_row(python, suite, name, **how)
+
+    monkeypatch.setattr(measured, "measure_row", measure)
+
+    done = two_rows("--json", "m.json")
+
+    assert done.returncode == status.INTERRUPTED
+    assert "interrupted after 1 of 2 rows" in done.stderr
+    document = json.loads((folder / "m.json").read_text())
+    assert [row["fullname"] for row in document["rows"]] == ["t.py::test_a"]
+    assert document["complete"] is False
 
 
 @pytest.mark.once
@@ -106,51 +169,6 @@ def test_interpreter_that_pybench_is_put_beside_is_measured_so(
     assert done.returncode == status.FAILED
     assert starts == [beside.start] * 2
     assert "problem: none" in done.stdout
-
-
-def test_row_that_fails_is_told_and_the_others_saved(profile: Pybench) -> None:
-    done = profile("--only", "rows", "--repeats", "1", "--json", "-")
-
-    assert done.returncode == status.FAILED
-    document = json.loads(done.stdout)
-    assert document["complete"] is False
-    assert [bool(row["means"]) for row in document["rows"]] == [True, False]
-    assert "ended by SIGABRT" in done.stderr
-
-
-def test_interrupt_prints_and_saves_what_there_is(folder: Path) -> None:
-    """The row that was done, while the second one runs."""
-    suite = folder / "benchmarks" / "memory" / "test_suite.py"
-    suite.write_text(
-        "def test_row(benchmark):\n    benchmark(int)\n"
-        "def test_waiting(benchmark):\n"
-        "    if benchmark.disabled:\n"
-        "        import pathlib, time\n"
-        "        pathlib.Path('waiting').touch()\n"
-        "        time.sleep(600)\n"
-        "    benchmark(int)\n"
-    )
-    words = ["--repeats", "1", "--json", "m.json", "--only", "rows"]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "pybench", "profile", "memory", *words],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Where this run is a job of a shell, an interrupt may be ignored for good.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    while not (folder / "waiting").exists() and child.poll() is None:
-        time.sleep(0.01)
-    child.send_signal(signal.SIGINT)
-    said, errors = child.communicate(timeout=60)
-
-    assert child.returncode == status.INTERRUPTED, said + errors
-    assert "interrupted after 1 of 2 rows" in errors
-    document = json.loads((folder / "m.json").read_text())
-    (row,) = document["rows"]
-    assert row["fullname"].endswith("::test_row")
-    assert document["complete"] is False
 
 
 @pytest.mark.parametrize(

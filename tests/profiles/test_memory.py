@@ -1,13 +1,18 @@
 """Memory of rows in processes of their own, and of one more of a kind."""
 
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pybench import children
 from pybench.interpreters import Interpreter, probe
+from pybench.interpreters.prepare import START
 from pybench.profiles import memory
 from pybench.profiles.child_programs import ChildError
+from pybench.profiles.row_process import locate
 from pybench.records.memory import RowMemory
 from pybench.target.process import memory as process_memory
 
@@ -55,25 +60,22 @@ def suite(tmp_path: Path) -> Path:
     return folder
 
 
-def measure(
-    python: Interpreter, suite: Path, name: str, *, repeats: int = 1
-) -> RowMemory:
+def measure(python: Interpreter, suite: Path, name: str) -> RowMemory:
     """Measure one row of the suite."""
     fullname = f"suite/test_suite.py::test_{name}"
-    return memory.measure_row(python, suite, fullname, repeats=repeats, timeout_s=60)
+    return memory.measure_row(python, suite, fullname, repeats=1, timeout_s=60)
 
 
 @needs_proc
 def test_row_that_keeps_its_memory_has_grown(python: Interpreter, suite: Path) -> None:
     """By about the same in all four views, and the line that did it is named."""
-    row = measure(python, suite, "held", repeats=2)
+    row = measure(python, suite, "held")
 
     assert row.problems == ()
     for name in ("rss", "uss", "pss", "traced"):
         assert row.means[f"{name}_grown"].value == pytest.approx(SIZE, rel=0.3)
         peak = row.means[f"{name}_peak"].value
         assert peak >= row.means[f"{name}_grown"].value * 0.99
-    assert row.means["rss_grown"].repeats == 2
     assert "blocks_grown" in row.means
     assert (Path(row.lines[0].file).name, row.lines[0].line) == ("test_suite.py", 7)
     assert row.lines[0].bytes == pytest.approx(SIZE, rel=0.01)
@@ -96,13 +98,38 @@ def test_row_that_drops_its_memory_has_a_peak_only(
     assert abs(row.means["blocks_grown"].value) < 60
 
 
-def test_row_whose_name_looks_like_a_path_is_measured(
+def test_row_whose_name_looks_like_a_path_is_run(
     python: Interpreter, suite: Path
 ) -> None:
-    row = measure(python, suite, "odd[a::[b//c]")
+    name = "suite/test_suite.py::test_odd[a::[b//c]"
 
-    assert row.means["traced_peak"].value == pytest.approx(SIZE, rel=0.3)
-    assert Path(row.lines[0].file).name == "test_suite.py"
+    rows, _ = memory.run_row(python, START, locate(suite, name), 60)
+
+    assert [*rows] == [name]
+
+
+def test_interrupt_ends_the_row(
+    python: Interpreter, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while its memory is sampled."""
+    started: list[children.Child] = []
+    start = children.start
+
+    def start_and_keep(*words: Any, **options: Any) -> children.Child:
+        started.append(start(*words, **options))
+        return started[0]
+
+    def interrupt(pid: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(children, "start", start_and_keep)
+    monkeypatch.setattr(memory, "sizes_of", interrupt)
+    name = "suite/test_suite.py::test_held"
+
+    with pytest.raises(KeyboardInterrupt):
+        memory.run_row(python, START, locate(suite, name), 60)
+
+    assert started[0].returncode == -signal.SIGKILL
 
 
 def test_row_that_dies_has_its_reasons(python: Interpreter, suite: Path) -> None:
@@ -115,13 +142,11 @@ def test_row_that_dies_has_its_reasons(python: Interpreter, suite: Path) -> None
     )
 
 
-def test_row_that_is_not_there_has_its_reasons(
-    python: Interpreter, suite: Path
-) -> None:
-    row = measure(python, suite, "nowhere")
+def test_row_that_is_not_there_has_its_reason(python: Interpreter, suite: Path) -> None:
+    name = "suite/test_suite.py::test_nowhere"
 
-    assert row.means == {}
-    assert all("exit status 4" in problem for problem in row.problems)
+    with pytest.raises(ChildError, match="exit status 4"):
+        memory.run_row(python, START, locate(suite, name), 60)
 
 
 def test_row_that_does_not_end_is_ended(python: Interpreter, suite: Path) -> None:
@@ -176,6 +201,15 @@ def test_samples_outside_of_the_row_do_not_count() -> None:
         "uss_peak_bytes": 50,
         "pss_peak_bytes": 60,
     }
+
+
+def test_means_are_over_the_repeats() -> None:
+    """What a row that does nothing leaves is pytest's, and is taken off."""
+    sizes = {"traced_before_bytes": 10, "traced_after_bytes": 30, "harness_traced": 5}
+    found = memory.means_of([sizes, sizes | {"traced_after_bytes": 32}])
+
+    assert found["traced_grown"].value == 16
+    assert found["traced_grown"].repeats == 2
 
 
 def test_means_lack_what_was_not_said() -> None:
