@@ -73,16 +73,12 @@ class Comparison:
     ----------
     arms : sequence of Arm
         The baseline first.
-    suite : sequence of str
-        The paths that pytest is to collect.
-    selecting : sequence of str
-        Options of pytest that choose among what it collects.
+    suite, selecting : sequence of str
+        The paths that pytest is to collect, and options that choose among the tests.
     folder : Path
         Working directory of the sessions.
-    record : Run
-        What is known already: new, or read back to be resumed.
-    writer : RecordWriter
-        Takes each record as it comes.
+    record, writer : Run, RecordWriter
+        What is known already, and what takes each record as it comes.
     on_progress : callable
         Given the progress between batches, never while a sample runs.
     budget_s : float or None
@@ -135,13 +131,9 @@ class Comparison:
     @property
     def notes(self) -> list[str]:
         """What the reader must know of how the sessions were run."""
-        overridden = self._sessions.overridden
-        if not overridden:
-            return []
-        return [
-            "the suite's own pytest options that were overridden in the measured "
-            f"processes: {', '.join(overridden)}"
-        ]
+        options = ", ".join(self._sessions.overridden)
+        note = "the suite's own pytest options that were overridden in the measured "
+        return [f"{note}processes: {options}"] if options else []
 
     def run(self) -> Judgement:
         """Measure until all is decided or the budget is spent; return what is.

@@ -89,20 +89,8 @@ def timed_samples(per_sample_ns: float, *, is_clear: bool = False) -> int:
 def fitting_samples(rounds: int | None, count: int, timed: int) -> tuple[int, int]:
     """Return how many warm-ups and timed samples a row has in one process.
 
-    Parameters
-    ----------
-    rounds : int or None
-        The most that the row may do in a process, None for any number.
-    count : int
-        Rounds of a sample.
-    timed : int
-        Samples that are wanted.
-
-    Returns
-    -------
-    (int, int)
-        Without a warm-up where no more than one sample fits: the first call of such
-        a row is what it is about.
+    It may do `rounds` in a process, `count` of which are a sample. There is no warm-up
+    where only one sample fits: the first call of such a row is what it is about.
     """
     if rounds is None:
         return WARMUPS, timed
@@ -134,10 +122,9 @@ def measure(
 
     Parameters
     ----------
-    start : callable
-        Starts the session of an arm: its name, the rows, the hash seed.
-    check : callable
-        Given each session when it has said who it is.
+    start, check : callable
+        Starts the session of an arm for rows under a hash seed; is given each session
+        when it has said who it is.
     suspension : Suspension, optional
         Entered by the caller; without it only sessions that stop are noticed.
 

@@ -41,14 +41,8 @@ class Arm:
 class Sessions:
     """Starts sessions of the arms, and notes in the record who they are.
 
-    Attributes
-    ----------
-    arms : mapping of str to Arm
-        The baseline first.
-    root : str
-        The folder that the names of the rows begin in, as sessions tell it.
-    overridden : list of str
-        The suite's own options of pytest that had to be overridden.
+    `root` is the folder that the names of the rows begin in, as sessions tell it;
+    `overridden` are the suite's own options of pytest that had to be overridden.
     """
 
     def __init__(

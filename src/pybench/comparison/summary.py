@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from pybench.comparison.judging import Cell, Judgement, kind_in
+from pybench.comparison.judging import Cell, Judgement, Means, kind_in
 from pybench.comparison.mean_groups import category
 from pybench.interpreters.package_differences import package_differences
 from pybench.records.outcomes import FAILURES, MEASURED, Reason, ReasonKind
-from pybench.records.run import PairRecord, RowRecord, Run
+from pybench.records.run import PairRecord, RowRecord, Run, SideRecord
 from pybench.records.saved_comparison import SavedComparison
 from pybench.records.summary import (
     NO_VERDICT,
@@ -26,8 +26,7 @@ from pybench.records.summary import (
 )
 from pybench.statistics.decision import FASTER, INCONCLUSIVE, SLOWER, VERDICTS
 from pybench.statistics.differences import timed_ns
-from pybench.statistics.suite import GeometricMean
-from pybench.statistics.withholding import TWIN
+from pybench.statistics.withholding import TWIN, Control
 
 # Rows that a note lists by name.
 ONCE_NAMED = 5
@@ -41,74 +40,81 @@ FAIL_ON = {
 
 
 def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> Summary:
-    """Put a judgement into the form that all faces show."""
+    """Put a judgement into the form that all formats show."""
     rows = tuple(_row(run, cell, judgement) for cell in judgement.cells)
-    counts = {
-        side.name: dict(Counter(r.verdict for r in rows if r.side == side.name))
-        for side in run.contenders
-    }
     visible = [
         c.verdict.smallest_visible
         for c in judgement.cells
         if c.verdict and math.isfinite(c.verdict.smallest_visible)
     ]
     floor = [abs(c.verdict.ratio - 1) for c in judgement.controls if c.kind == TWIN]
+    header = run.header
     return Summary(
         verdict=_sentence(run, rows, judgement),
         regressions=sum(row.is_regression for row in rows),
-        counts=counts,
+        counts={
+            side.name: dict(Counter(r.verdict for r in rows if r.side == side.name))
+            for side in run.contenders
+        },
         withheld=dict(judgement.withheld),
-        sides=tuple(
-            SideSummary(
-                name=side.name,
-                python=side.python,
-                interpreter=side.identity.interpreter,
-                free_threaded=side.identity.free_threaded,
-                gil_enabled=side.identity.gil_enabled,
-                build_flags=side.identity.build_flags,
-                jit=side.identity.jit,
-            )
-            for side in (run.baseline, *run.contenders)
-        ),
-        means=tuple(
-            _mean(side, name, mean)
-            for side, means in judgement.means.items()
-            for name, mean in means.items()
-        ),
-        apart=tuple(
-            _mean(side, kind, mean)
-            for side, means in judgement.apart.items()
-            for kind, mean in means.items()
-        ),
-        parts=tuple(
-            _mean(side, part, mean)
-            for side, means in judgement.parts.items()
-            for part, mean in means.items()
-        ),
-        controls=tuple(
-            ControlSummary(
-                row=control.row,
-                kind=control.kind,
-                metric=control.metric,
-                verdict=control.verdict.word,
-                ratio=control.verdict.ratio,
-                low=_finite(control.verdict.low),
-                high=_finite(control.verdict.high),
-                pairs=control.verdict.pairs,
-            )
-            for control in judgement.controls
-        ),
+        sides=tuple(map(_side, (run.baseline, *run.contenders))),
+        means=_means(judgement.means),
+        apart=_means(judgement.apart),
+        parts=_means(judgement.parts),
+        controls=tuple(map(_control, judgement.controls)),
         rows=rows,
-        noise_floor=max(floor) if floor else None,
+        noise_floor=max(floor, default=None),
         smallest_visible=statistics.median(visible) if visible else None,
         margin=judgement.plan.margin,
-        seed=run.header.seed,
-        started=run.header.started,
-        command=run.header.command,
-        version=run.header.version,
+        seed=header.seed,
+        started=header.started,
+        command=header.command,
+        version=header.version,
         notes=tuple(
             dict.fromkeys([*package_differences(run), *notes, *_once_notes(run)])
         ),
+    )
+
+
+def _side(side: SideRecord) -> SideSummary:
+    identity = side.identity
+    return SideSummary(
+        name=side.name,
+        python=side.python,
+        interpreter=identity.interpreter,
+        free_threaded=identity.free_threaded,
+        gil_enabled=identity.gil_enabled,
+        build_flags=identity.build_flags,
+        jit=identity.jit,
+    )
+
+
+def _means(by_arm: Mapping[str, Means]) -> tuple[MeanSummary, ...]:
+    return tuple(
+        MeanSummary(
+            side=arm,
+            category=name,
+            ratio=mean.ratio,
+            low=_finite(mean.low),
+            high=_finite(mean.high),
+            rows=mean.rows,
+        )
+        for arm, means in by_arm.items()
+        for name, mean in means.items()
+    )
+
+
+def _control(control: Control) -> ControlSummary:
+    verdict = control.verdict
+    return ControlSummary(
+        row=control.row,
+        kind=control.kind,
+        metric=control.metric,
+        verdict=verdict.word,
+        ratio=verdict.ratio,
+        low=_finite(verdict.low),
+        high=_finite(verdict.high),
+        pairs=verdict.pairs,
     )
 
 
@@ -187,17 +193,6 @@ def _median_ns(
     return statistics.median(values) if values else None
 
 
-def _mean(side: str, name: str, mean: GeometricMean) -> MeanSummary:
-    return MeanSummary(
-        side=side,
-        category=name,
-        ratio=mean.ratio,
-        low=_finite(mean.low),
-        high=_finite(mean.high),
-        rows=mean.rows,
-    )
-
-
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) and value != 0 else None
 
@@ -212,14 +207,14 @@ def _sentence(run: Run, rows: Sequence[RowSummary], judgement: Judgement) -> str
         return "no verdicts: a control moved, so this run cannot be trusted"
     parts = []
     for side in run.contenders:
-        found = Counter(row.verdict for row in rows if row.side == side.name)
-        words = [f"{found[word]} {word}" for word in VERDICTS if found[word]]
-        without = found[NO_VERDICT]
-        words += [f"{without} without a verdict"] if without else []
-        mean = judgement.means.get(side.name, {}).get("")
-        quoted = f" ({mean_in_words(mean.ratio, mean.rows)})" if mean else ""
-        said = f"{', '.join(words)}{quoted}"
-        parts.append(f"{side.name} against {run.baseline.name}: {said}")
+        counts = Counter(row.verdict for row in rows if row.side == side.name)
+        words = [f"{counts[word]} {word}" for word in VERDICTS if counts[word]]
+        if without := counts[NO_VERDICT]:
+            words.append(f"{without} without a verdict")
+        text = f"{side.name} against {run.baseline.name}: {', '.join(words)}"
+        if mean := judgement.means.get(side.name, {}).get(""):
+            text += f" ({mean_in_words(mean.ratio, mean.rows)})"
+        parts.append(text)
     return "; ".join(parts)
 
 

@@ -85,23 +85,10 @@ class RowEndedError(Exception):
 class Worker:
     """A child process that runs rows when told to.
 
-    Parameters
-    ----------
-    name : str
-        Of the arm, for messages.
-    command : sequence of str
-        ``python -m pytest ...`` without the option of interleaving.
-    environ : mapping
-        Its whole environment.
-    folder : Path
-        Its working directory.
-    on_packages : callable
-        Given the arm's name and the versions of packages that a session has imported.
-    row_s : float, optional
-        Seconds that this arm may take for one row, all together; the samples of the
-        others do not count. By default `ROW_S`.
-    patience_s, clock : float, callable
-        How long one step may take; what returns seconds.
+    `command` is ``python -m pytest ...`` without the option of interleaving, `environ`
+    its whole environment; `on_packages` is given the arm's name and the versions of the
+    packages that it has imported. `row_s` is what this arm may take for one row, all
+    together, without the samples of the others.
     """
 
     def __init__(
@@ -113,14 +100,12 @@ class Worker:
         folder: Path,
         on_packages: Callable[[str, Mapping[str, str]], None] = lambda arm, known: None,
         row_s: float | None = None,
-        patience_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._row = ""
         self._row_s = ROW_S if row_s is None else row_s
         self._spent_s = 0.0  # of it
-        self._patience_s = PATIENCE_S if patience_s is None else patience_s
         self._clock = clock
         self._on_packages = on_packages
         self.rows: dict[str, RowFacts] = {}
@@ -160,13 +145,7 @@ class Worker:
         self.end()
 
     def await_hello(self) -> None:
-        """Wait until it has collected its rows.
-
-        Raises
-        ------
-        StartError
-            If it ended, hung, collected nothing or is no pybench of this schema.
-        """
+        """Wait until it has collected its rows; `StartError` if it does not."""
         try:
             message = self.receive(START_PATIENCE_S, step="its collection")
         except WorkerError as error:
@@ -210,12 +189,8 @@ class Worker:
     def await_row(self, row: str) -> int | None:
         """Wait until a row is ready; returns how many rounds it may do, None for any.
 
-        Rows before it that this session has nothing to say of any more are passed by.
-
-        Raises
-        ------
-        RowEndedError
-            If it ended instead, as one does that never calls `benchmark`.
+        Raises `RowEndedError` if it ended instead, as one does that never calls
+        `benchmark`.
         """
         self._row, self._spent_s = row, 0.0
         message = self._receive_of(row)
@@ -224,13 +199,7 @@ class Worker:
         return self._read(read_rounds, message)
 
     def size(self, target_ns: float, most: int | None = None) -> dict[str, int]:
-        """Let the waiting row find its count, at most `most` if that is given.
-
-        Raises
-        ------
-        RowEndedError
-            If the row ended instead, as one does that this build cannot run.
-        """
+        """Let the waiting row find its count; `RowEndedError` if it ended instead."""
         self.send(do="size", target_ns=target_ns, most=most)
         return self._read(read_numbers, self._answer("sized").get("numbers"))
 
@@ -277,8 +246,8 @@ class Worker:
             )
         began = self._clock()
         try:
-            if left_s >= self._patience_s:
-                return self.receive(self._patience_s)
+            if left_s >= PATIENCE_S:
+                return self.receive(PATIENCE_S)
             return self.receive(left_s, step=f"is left of {limit} ({way_out}),")
         finally:
             self._spent_s += self._clock() - began

@@ -1,4 +1,4 @@
-"""What sessions say of their rows, checked where it is heard.
+"""What sessions send of their rows, checked where it is received.
 
 A row says of itself how many operations a call is, how many threads it has, in which
 group it is. A suite may use these words in another sense. A value that makes no sense
@@ -22,8 +22,6 @@ MOST = 2**53
 # What a row says of itself while it runs, and what it says if it says nothing.
 COUNTS = {"operations": 1, "threads": 1}
 
-_SAMPLE = tuple(item.name for item in fields(Sample))
-
 
 class MessageError(ValueError):
     """A value that a session cannot mean; the text names it."""
@@ -33,8 +31,8 @@ class MessageError(ValueError):
 class RowFacts:
     """What is known of a row when it is collected.
 
-    `file` is where it was found, "" if that is not said; `refused` says why it cannot
-    be measured whatever it does, "" if it can.
+    `alternate` marks an exclusive row. `file` is where it was found, "" if that is not
+    said; `refused` says why it cannot be measured whatever it does, "" if it can.
     """
 
     alternate: bool = False
@@ -57,14 +55,14 @@ class Ended:
     counts: Mapping[str, int] = field(default_factory=lambda: dict(COUNTS))
 
 
-def read_facts(said: object) -> RowFacts:
+def read_facts(facts: object) -> RowFacts:
     """Read what a session says of a row that it has collected."""
-    if not isinstance(said, dict):
+    if not isinstance(facts, dict):
         return RowFacts(
-            refused=f"its facts are {_short(said)}, which is not a JSON object"
+            refused=f"its facts are {_short(facts)}, which is not a JSON object"
         )
-    margin, group = said.get("margin"), said.get("group")
-    refused = encodable(said.get("refused") or "")
+    margin, group = facts.get("margin"), facts.get("group")
+    refused = encodable(facts.get("refused") or "")
     if margin is not None and not _is_share(margin):
         refused = refused or f"its margin is {_short(margin)}, not a share such as 0.03"
         margin = None
@@ -72,26 +70,22 @@ def read_facts(said: object) -> RowFacts:
         refused = refused or f"its group is {_short(group)}, which UTF-8 cannot hold"
         group = None
     return RowFacts(
-        alternate=bool(said.get("alternate")),
+        alternate=bool(facts.get("alternate")),
         margin=margin,
         group=group,
-        file=str(said.get("file") or ""),
+        file=str(facts.get("file") or ""),
         refused=refused,
     )
 
 
 def read_ended(message: Mapping[str, Any]) -> Ended:
     """Read how a row ended; one that says what cannot be ends with an error."""
-    said = message.get("facts")
-    said = said if isinstance(said, dict) else {}
-    counts = {name: said.get(name, least) for name, least in COUNTS.items()}
-    outcome, reason = (
-        encodable(message.get("outcome")),
-        encodable(message.get("reason")),
-    )
-    bad = [name for name, value in counts.items() if not is_count(value)]
-    if bad:
-        name = bad[0]
+    facts = message.get("facts")
+    facts = facts if isinstance(facts, dict) else {}
+    counts = {name: facts.get(name, least) for name, least in COUNTS.items()}
+    outcome = encodable(message.get("outcome"))
+    reason = encodable(message.get("reason"))
+    for name in [name for name, value in counts.items() if not is_count(value)]:
         # What it ended with otherwise says more.
         if outcome == MEASURED:
             outcome = ERROR
@@ -99,56 +93,51 @@ def read_ended(message: Mapping[str, Any]) -> Ended:
                 f"extra_info[{name!r}] is {_short(counts[name])}, and must be a whole "
                 "number of at least 1: correct it, or rename this key"
             )
-        counts |= {name: COUNTS[name] for name in bad}
+        counts[name] = COUNTS[name]
     return Ended(
         outcome=outcome,
         reason=reason,
-        kind=next((k for k in ReasonKind if k == message.get("kind")), None),
+        kind=next((kind for kind in ReasonKind if kind == message.get("kind")), None),
         counts=counts,
     )
 
 
 def read_rounds(message: Mapping[str, Any]) -> int | None:
-    """Read how many rounds a row that is ready may do in its process.
-
-    Raises
-    ------
-    MessageError
-        If it is neither a count nor None.
-    """
+    """Read how many rounds a row may do in its process; `MessageError` if unclear."""
     rounds = message.get("rounds")
     if rounds is not None and not is_count(rounds):
         raise MessageError(f"sent {_short(rounds)} instead of its rounds")
     return rounds
 
 
-def read_packages(said: object) -> dict[str, str]:
+def read_packages(packages: object) -> dict[str, str]:
     """Read the versions of packages by name; `MessageError` unless all are texts."""
-    texts = [*said, *said.values()] if isinstance(said, dict) else [None]
-    if not all(isinstance(text, str) for text in texts):
-        raise MessageError(f"sent {_short(said)} instead of versions of packages")
-    return dict(said)  # type: ignore[call-overload, no-any-return]
+    if isinstance(packages, dict):
+        texts = [*packages, *packages.values()]
+        if all(isinstance(text, str) for text in texts):
+            return packages
+    raise MessageError(f"sent {_short(packages)} instead of versions of packages")
 
 
-def read_numbers(said: object) -> dict[str, int]:
+def read_numbers(numbers: object) -> dict[str, int]:
     """Read what a row found to fill a sample; `MessageError` unless they are counts."""
-    is_said = isinstance(said, dict) and "count" in said
-    if not is_said or not all(map(is_count, said.values())):  # type: ignore[attr-defined]
-        raise MessageError(f"sent {_short(said)} instead of the counts of a sample")
-    return dict(said)  # type: ignore[call-overload, no-any-return]
+    is_known = isinstance(numbers, dict) and "count" in numbers
+    if is_known and all(map(is_count, numbers.values())):  # type: ignore[attr-defined]
+        return dict(numbers)  # type: ignore[call-overload, no-any-return]
+    raise MessageError(f"sent {_short(numbers)} instead of the counts of a sample")
 
 
-def read_sample(said: object) -> Sample:
+def read_sample(values: object) -> Sample:
     """Read what a sample took; `MessageError` unless it is whole nanoseconds."""
     try:
-        sample = Sample(**said)  # type: ignore[arg-type]
+        sample = Sample(**values)  # type: ignore[arg-type]
     except TypeError:
-        raise MessageError(f"sent {_short(said)} instead of a sample") from None
-    values = {name: getattr(sample, name) for name in _SAMPLE}
-    for name, value in values.items():
-        is_unknown = name == "blocked" and value is None
+        raise MessageError(f"sent {_short(values)} instead of a sample") from None
+    for item in fields(sample):
+        value = getattr(sample, item.name)
+        is_unknown = item.name == "blocked" and value is None
         if not is_unknown and (type(value) is not int or abs(value) > MOST):
-            raise MessageError(f"sent a sample with {name} {_short(value)}")
+            raise MessageError(f"sent a sample with {item.name} {_short(value)}")
     return sample
 
 

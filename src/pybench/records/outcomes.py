@@ -56,18 +56,14 @@ class ReasonKind(StrEnum):
     OVERSUBSCRIBED = "oversubscribed"
 
 
+_CASE_OF = {
+    ReasonKind.GIL_TURNED_ON: ReasonKind.VOID,
+    ReasonKind.UNCOLLECTED: ReasonKind.ERROR,
+    ReasonKind.UNSTABLE_NAME: ReasonKind.ERROR,
+    ReasonKind.SUSPENDED: ReasonKind.LOST,
+}
 # Something went wrong, as opposed to a row that an interpreter cannot run.
-FAILURES = frozenset(
-    {
-        ReasonKind.ERROR,
-        ReasonKind.VOID,
-        ReasonKind.GIL_TURNED_ON,
-        ReasonKind.UNCOLLECTED,
-        ReasonKind.UNSTABLE_NAME,
-        ReasonKind.LOST,
-        ReasonKind.SUSPENDED,
-    }
-)
+FAILURES = frozenset({ReasonKind.ERROR, ReasonKind.VOID, ReasonKind.LOST, *_CASE_OF})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +73,8 @@ class Reason:
     kind: ReasonKind
     culprit: str
     text: str
+
+    @property
+    def outcome(self) -> str:
+        """The kind, or what it is a special case of."""
+        return _CASE_OF.get(self.kind, self.kind)

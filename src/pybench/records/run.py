@@ -125,37 +125,18 @@ class RowRecord:
 class PairRecord:
     """One pair of one row: a fresh process of each arm, and what its samples took.
 
-    Parameters
-    ----------
-    row : str
-        Node id of the row.
-    pair : int
-        Counted from 1, per row.
-    order : tuple of str
-        The arms in the order of their first samples.
-    apart : bool
-        Exclusive: the processes ran one after the other instead of interleaved.
-    cpu : int or None
-        Where they ran, None where they were left to the system.
-    hash_seed : int
-        PYTHONHASHSEED of all of them.
-    numbers : mapping of str to int
-        What a sample was: "count" of calls, and of a kernel its "iterations".
-    samples : mapping of str to tuple of tuple of Sample
-        Per arm its processes (two of an exclusive row), each with its samples in
-        order, warm-ups first.
-    warmups : int
-        How many of each process are that: one, or none in a row that a process can
-        run once only.
+    `samples` has per arm its processes (two of an exclusive row), each with its samples
+    in order, `warmups` warm-ups first: one, or none in a row that a process can run
+    once only.
     """
 
     row: str
-    pair: int
-    order: tuple[str, ...]
-    apart: bool
-    cpu: int | None
-    hash_seed: int
-    numbers: Mapping[str, int]
+    pair: int  # counted from 1, per row
+    order: tuple[str, ...]  # of the first samples of the arms
+    apart: bool  # exclusive: one process after the other
+    cpu: int | None  # None where they were left to the system
+    hash_seed: int  # PYTHONHASHSEED of all of them
+    numbers: Mapping[str, int]  # "count" of calls, and a kernel's "iterations"
     samples: Mapping[str, tuple[tuple[Sample, ...], ...]]
     warmups: int = 1
 
@@ -242,20 +223,10 @@ class Run:
 
 
 class RecordWriter:
-    """Appends to the record of a run.
+    """Appends to the record of a run, in a folder that is made if it is not there.
 
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there.
-    header : RunHeader or None
-        None continues the record that is there.
-
-    Raises
-    ------
-    DocumentError
-        If the folder has a record already and a new one is asked for, or the disk
-        refuses.
+    Without a header it continues the record that is there. Raises `DocumentError` if a
+    new one is asked for where one is, or the disk refuses.
     """
 
     def __init__(self, folder: Path, header: RunHeader | None) -> None:
@@ -331,11 +302,8 @@ def _cut_torn_line(path: Path) -> None:
 def read_run(folder: Path) -> Run:
     """Read the record of a run, finished or not.
 
-    Raises
-    ------
-    DocumentError
-        If there is none, or it is of another schema or torn in the middle. A torn
-        last line is what a kill leaves: it is left out.
+    A torn last line is what a kill leaves: it is left out. `DocumentError` if there is
+    no record, or it is of another schema or torn in the middle.
     """
     path = folder / NAME if folder.is_dir() else folder
     try:
@@ -358,20 +326,16 @@ def read_run(folder: Path) -> Run:
 def _read_header(line: bytes, path: Path) -> RunHeader:
     try:
         document = _object(line)
+        if document.get("pybench") == "run" and document.get("schema") == SCHEMA:
+            header: RunHeader = convert(document, RunHeader)
+            _check_header(header)
+            return header
     except DocumentError as error:
         raise DocumentError(f"{path}, line 1: {error}") from None
     if document.get("pybench") != "run":
         raise DocumentError(f"{path}: not the record of a run of pybench")
-    if document.get("schema") != SCHEMA:
-        raise DocumentError(
-            f"{path}: schema {document.get('schema')!r}, this pybench reads {SCHEMA}"
-        )
-    try:
-        header: RunHeader = convert(document, RunHeader)
-        _check_header(header)
-    except DocumentError as error:
-        raise DocumentError(f"{path}, line 1: {error}") from None
-    return header
+    schema = document.get("schema")
+    raise DocumentError(f"{path}: schema {schema!r}, this pybench reads {SCHEMA}")
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -460,17 +424,14 @@ def _sound_row(record: RowRecord) -> RowRecord:
 
 def _problem_of_row(record: RowRecord) -> str:
     """Say which value of a row cannot be; empty if all can."""
-    if not record.operations >= 1:
-        return f"its operations are {record.operations}, and one is the least"
-    if not record.threads >= 1:
-        return f"its threads are {record.threads}, and one is the least"
+    counts = {"operations": record.operations, "threads": record.threads}
+    for name, number in {**counts, **record.numbers}.items():
+        if number < 1:
+            return f"its {name} is {number}, and one is the least"
     if record.margin is not None and not 0 < record.margin < 1:
         return f"its margin is {record.margin}, which is no share between 0 and 1"
     if record.metric not in (None, CPU, WALL):
         return f"its metric is {record.metric!r}, and not {CPU} or {WALL}"
-    for name, number in record.numbers.items():
-        if number < 1:
-            return f"its {name} is {number}, and one is the least"
     for arm, outcome in record.outcomes.items():
         if outcome not in [*Outcome]:
             return f"its outcome on {arm} is {outcome!r}, which is none"

@@ -104,6 +104,13 @@ class RowSummary:
     kind: str = ""
     reasons: tuple[Reason, ...] = ()
 
+    @property
+    def outcome(self) -> str:
+        """What became of a row without a ratio: n/a, void, error, lost or none."""
+        outcomes = [reason.outcome for reason in self.reasons]
+        words = ("n/a", "void", "error", "lost")
+        return next((word for word in words if word in outcomes), NO_VERDICT)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlSummary:

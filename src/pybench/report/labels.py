@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pybench.records.outcomes import ReasonKind
 from pybench.records.saved_comparison import SavedRowSummary
 from pybench.records.summary import (
     EQUIVALENT,
@@ -23,14 +22,6 @@ UNREPLICATED = "unreplicated"
 
 # Of a row of saved files that is larger than two processes of this machine ever were.
 BEYOND = "!"
-
-# What a row without a ratio came to, by the kinds of its reasons; the first one counts.
-_OUTCOMES = {
-    "n/a": {ReasonKind.NOT_AVAILABLE},
-    "void": {ReasonKind.VOID, ReasonKind.GIL_TURNED_ON},
-    "error": {ReasonKind.ERROR, ReasonKind.UNCOLLECTED, ReasonKind.UNSTABLE_NAME},
-    "lost": {ReasonKind.LOST, ReasonKind.SUSPENDED},
-}
 
 LEGEND = (
     "▲ more time  ▼ less time  ≈ same within the margin  ? cannot tell  - no verdict; "
@@ -53,7 +44,7 @@ def ratio(row: RowSummary) -> str:
 def point(row: RowSummary) -> str:
     """Return sign and ratio, or sign and what became of the row."""
     if row.ratio is None:
-        return f"{SIGNS[NO_VERDICT]} {_outcome(row)}"
+        return f"{SIGNS[NO_VERDICT]} {row.outcome}"
     return f"{SIGNS[row.verdict]} {row.ratio:.3f}{'*' if row.below_margin else ''}"
 
 
@@ -68,11 +59,6 @@ def saved_point(row: SavedRowSummary) -> str:
     """Return sign and ratio of a row of saved files."""
     sign = BEYOND if row.beyond else SIGNS.get(row.word, SIGNS[NO_VERDICT])
     return f"{sign} {row.ratio:.3f}"
-
-
-def _outcome(row: RowSummary) -> str:
-    kinds = {reason.kind for reason in row.reasons}
-    return next((word for word, of in _OUTCOMES.items() if kinds & of), "none")
 
 
 def shortened(text: str, most: int) -> str:

@@ -119,7 +119,7 @@ def test_nothing_planted_nothing_found(source: Source) -> None:
 
 def test_what_is_planted_is_found(source: Source) -> None:
     """A twentieth, at a spread of one percent; none of them as faster."""
-    _, tallies = false_suites(source, 10, planted=lambda row: 1.05, share=0.2)
+    _, tallies = false_suites(source, 10, injected=lambda row: 1.05, share=0.2)
     planted = tallies[COMPUTING].planted
 
     assert planted[SLOWER] > 0.9 * planted.total()
@@ -181,9 +181,9 @@ def test_the_report_has_every_check(run: Run, tmp_path: Path) -> None:
     for said in (
         "12 rows (10 computing, 2 threads)",
         "mirrored and repeatable: yes",
-        "nothing planted",
-        "planted +5%",
-        "planted +3%",
+        "nothing injected",
+        "injected +5%",
+        "injected +3%",
         "stopped at random",
         "always the same side first",
         "test_row0",
