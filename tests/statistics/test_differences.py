@@ -12,8 +12,8 @@ from pybench.statistics.differences import (
     WALL,
     DifferenceError,
     adjacent_difference,
-    apart_difference,
     choose_metric,
+    exclusive_difference,
     timed_ns,
     waits,
 )
@@ -73,7 +73,7 @@ def test_one_disturbed_sample_does_not_count() -> None:
 def test_sides_mirror_exactly() -> None:
     ours = [sample(101), sample(99), sample(107)]
     theirs = [sample(111), sample(120), sample(98)]
-    for compute in (adjacent_difference, apart_difference):
+    for compute in (adjacent_difference, exclusive_difference):
         assert compute(ours, theirs, CPU) == -compute(theirs, ours, CPU)
 
 
@@ -130,6 +130,6 @@ def test_unequal_or_missing_samples_are_an_error() -> None:
     with pytest.raises(DifferenceError, match="1 samples of the baseline, 2"):
         adjacent_difference([sample(1)], [sample(1), sample(2)], CPU)
     with pytest.raises(DifferenceError, match="without samples"):
-        apart_difference([], [sample(1)], CPU)
+        exclusive_difference([], [sample(1)], CPU)
     with pytest.raises(DifferenceError, match="no samples"):
         choose_metric([])

@@ -27,7 +27,7 @@ from pybench.statistics.decision import Verdict, decide
 from pybench.statistics.differences import (
     DifferenceError,
     adjacent_difference,
-    apart_difference,
+    exclusive_difference,
 )
 from pybench.statistics.plan import Plan
 from pybench.statistics.suite import GeometricMean, geometric_mean
@@ -143,7 +143,7 @@ def difference(record: PairRecord, metric: str, baseline: str, side: str) -> flo
     DifferenceError
         If a time in it is not positive.
     """
-    compute = apart_difference if record.apart else adjacent_difference
+    compute = exclusive_difference if record.apart else adjacent_difference
     processes = zip(record.timed(baseline), record.timed(side), strict=True)
     values = [compute(ours, theirs, metric) for ours, theirs in processes]
     return sum(values) / len(values)

@@ -191,7 +191,7 @@ def in_pairs(
     import math
 
     from pybench.statistics.decision import decide
-    from pybench.statistics.differences import apart_difference, choose_metric
+    from pybench.statistics.differences import choose_metric, exclusive_difference
     from pybench.statistics.plan import Plan
 
     plan = Plan(margin=margin).for_pairs(pairs)
@@ -209,7 +209,7 @@ def in_pairs(
         [s for of_process in of_arm for s in of_process] for of_arm in samples
     )
     differences = [
-        apart_difference(ours, theirs, metric)
+        exclusive_difference(ours, theirs, metric)
         for ours, theirs in zip(*samples, strict=True)
     ]
     verdict = decide({_ROW: differences}, plan)[_ROW]

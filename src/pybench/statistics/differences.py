@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-
-from pybench.records.samples import Sample
+from typing import Protocol
 
 CPU = "cpu"
 WALL = "wall"
@@ -15,6 +14,26 @@ WALL = "wall"
 # CPU time is the better clock, since nobody else's work is in it.
 _THREADS = 1.05
 _WAITS = 0.95
+
+
+class Sample(Protocol):
+    """What a sample took by each clock, in ns; see `pybench.records.samples`."""
+
+    @property
+    def wall_ns(self) -> int:
+        """Wall time."""
+
+    @property
+    def cpu_ns(self) -> int:
+        """CPU time of the process."""
+
+    @property
+    def waited_ns(self) -> int:
+        """Time in which it could have run and did not."""
+
+    @property
+    def blocked(self) -> int | None:
+        """How often the process gave the CPU up of itself."""
 
 
 class DifferenceError(ValueError):
@@ -39,17 +58,17 @@ def timed_ns(sample: Sample, metric: str) -> int:
     return sample.wall_ns - min(sample.waited_ns, idle_ns)
 
 
-def choose_metric(sides: Iterable[Sequence[Sample]]) -> str:
-    """Choose the clock for a row, from samples of each of its sides.
+def choose_metric(arms: Iterable[Sequence[Sample]]) -> str:
+    """Choose the clock for a row, from the samples of each arm.
 
-    Wall time if it runs threads or waits on any side, whichever side that is. The
-    sample that got most of a CPU speaks for its side: a busy machine makes any row
-    look as if it waited. Where the system tells who gave the CPU up of itself, a row
-    that never did has not waited, however little of it its samples got: what a
-    hypervisor takes away no count of this machine shows.
+    Wall time if the row runs threads or waits on any arm. The sample that got most of
+    a CPU stands for its arm, since on a busy machine any row looks as if it waited.
+    Where the system counts how often a process gave the CPU up of itself, a row that
+    never did has not waited, however little of the CPU its samples got: no count of
+    this machine shows what a hypervisor takes away.
     """
     known = False
-    for samples in sides:
+    for samples in arms:
         ratios = [s.cpu_ns / timed_ns(s, WALL) for s in samples if s.wall_ns > 0]
         if not ratios:
             continue
@@ -92,12 +111,12 @@ def adjacent_difference(
     )
 
 
-def apart_difference(
+def exclusive_difference(
     baseline: Sequence[Sample], contender: Sequence[Sample], metric: str
 ) -> float:
     """Return the log ratio of the medians of samples taken in separate processes."""
     if not baseline or not contender:
-        raise DifferenceError("a side without samples")
+        raise DifferenceError("an arm without samples")
     return _log_ratio(
         statistics.median(timed_ns(sample, metric) for sample in baseline),
         statistics.median(timed_ns(sample, metric) for sample in contender),
