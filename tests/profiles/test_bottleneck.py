@@ -1,6 +1,7 @@
 """What the experiments tell: by made-up shares, and by programs of known answers."""
 
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pybench.interpreters import probe
+from pybench.interpreters import Interpreter, probe
+from pybench.interpreters import find as find_interpreters
 from pybench.profiles import experiments
 from pybench.profiles.bottleneck import (
     ALLOCATION,
@@ -136,11 +138,28 @@ def test_program_of_known_answer_is_diagnosed(
     assert len(findings.verdict.ruled_out) == len(findings.causes) - 1
 
 
-@pytest.mark.parametrize("program", [program for program, _ in ANSWERS])
-def test_program_is_profiled(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def free_threaded() -> Interpreter:
+    """Return one that runs without the GIL; one that PYBENCH_REQUIRE names is there."""
+    for interpreter in reversed(find_interpreters().interpreters):
+        if interpreter.free_threaded and not interpreter.gil_enabled:
+            return interpreter
+    required = os.environ.get("PYBENCH_REQUIRE", "").split()
+    if any(kind.endswith("t") for kind in required):
+        pytest.fail(f"none free-threaded was found; PYBENCH_REQUIRE is {required}")
+    pytest.skip("n/a: no free-threaded Python was found; name one in PYBENCH_PYTHONS")
+
+
+@pytest.mark.parametrize(
+    ("program", "build"),
+    [*((program, "default") for program, _ in ANSWERS), ("locks.py:run", "no GIL")],
+)
+def test_program_is_profiled(
+    program: str, build: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once under each condition that gives a share, whatever the share is."""
     monkeypatch.setattr(experiments, "BUDGET_S", 0.01)
-    python = probe(sys.executable)
+    is_default = build == "default"
+    python = probe(sys.executable) if is_default else free_threaded()
     target = parse_target(str(DATA / "programs" / program))
 
     runs = [
@@ -150,11 +169,12 @@ def test_program_is_profiled(program: str, monkeypatch: pytest.MonkeyPatch) -> N
             repeat=1,
             timeout_s=60,
             only={GC_OFF, WAITS, NATIVE, BARE, WHOLE, IMPORTS},
-            extension=extension_of(python, build=True),
+            extension=extension_of(python, build=True) if is_default else None,
         )
     ]
     findings = find(target, runs, free_threaded=python.free_threaded)
 
+    assert findings.gil_enabled == python.gil_enabled
     assert findings.problems == ()
     assert findings.verdict is not None
     assert findings.verdict.evidence

@@ -120,10 +120,10 @@ def test_target_that_fails_says_how(  # type: ignore[no-untyped-def]
 
 
 def test_target_that_never_returns_is_ended_where_it_was(run) -> None:  # type: ignore[no-untyped-def]
-    ran = run("import time\nprint()\ntime.sleep(600)\n", timeout_s=4.0)
+    ran = run("import time\nprint()\ntime.sleep(600)\n", timeout_s=8.0)
 
     assert ran.kind == "endless"
-    assert "within 4 s" in ran.problem
+    assert "within 8 s" in ran.problem
     assert "line 3" in ran.problem
 
 

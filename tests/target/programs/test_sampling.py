@@ -262,9 +262,7 @@ def test_samples_of_a_program_are_told_apart(
     seen = ran.report.observed
     assert (ran.problem, seen.missing, seen.lost) == ("", "", 0)
     assert 0 <= seen.native <= seen.told_ns
-    assert all(
-        "shares.py" in one.name or "threading.py" in one.name for one in seen.functions
-    )
+    assert all(0 <= one.native <= one.share <= 1 for one in seen.functions)
 
 
 @pytest.mark.once
