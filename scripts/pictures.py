@@ -21,14 +21,10 @@ from pybench.records.documents import DocumentError
 from pybench.records.pair_details import RowDetail
 from pybench.records.summary import Summary
 from pybench.report import show
-from pybench.report.charts import (
-    forest_of,
-    in_plain_inks,
-    looks_of_summary,
-    row_spec,
-    svg_of,
-)
-from pybench.report.charts.opened_row import COPY
+from pybench.report.charts.drawing import svg_of
+from pybench.report.charts.forest import forest_of, looks_of_summary
+from pybench.report.charts.opened_row import COPY, row_spec
+from pybench.report.charts.vega import in_plain_inks
 from pybench.report.row_names import short_names
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -21,9 +21,12 @@ from pybench.comparison.contents import profile_of
 from pybench.comparison.pair_details import details
 from pybench.comparison.speed_ups import speed_ups
 from pybench.records.contents import Contents
-from pybench.report.charts import VIEWS, Chart, charts_of, looks_of, row_spec, svg_of
+from pybench.report.charts import charts_of
+from pybench.report.charts.chart import VIEWS, Chart
+from pybench.report.charts.drawing import svg_of
 from pybench.report.charts.forest import MOST_DRAWN, telling
-from pybench.report.charts.opened_row import AROUND, COPY, PAIRS, WARM_UP
+from pybench.report.charts.looks import looks_of
+from pybench.report.charts.opened_row import AROUND, COPY, PAIRS, WARM_UP, row_spec
 
 MEAN = {"value": 3.0, "low": 2.0, "high": 4.0, "repeats": 3}
 TIMES = {"mean_ns": 2e6, "half_ns": 1e5, "processes": 3}

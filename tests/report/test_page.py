@@ -21,8 +21,8 @@ pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here"
 
 from pybench.comparison.contents import read_contents
 from pybench.report.page import page
-from pybench.report.page.packing import inert_json, packed
 from pybench.report.row_names import operation
+from pybench.report.templates import inert_json, packed
 from pybench.report.words import facts
 
 # A page of so many bytes still opens at once, and may be attached to anything.

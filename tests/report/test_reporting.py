@@ -17,8 +17,8 @@ pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 from pybench.cli import main
 from pybench.cli import report as reporting
 from pybench.cli.status import FAILED, OK, USAGE
-from pybench.report import charts
-from pybench.report.charts import MISSING
+from pybench.report.charts import drawing
+from pybench.report.charts.drawing import MISSING
 
 Run = Callable[[Sequence[object]], int]
 
@@ -67,7 +67,7 @@ def test_a_page_without_charts_is_said_to_be(
     monkeypatch: pytest.MonkeyPatch, is_here: bool, said: list[str]
 ) -> None:
     """As on free-threaded builds, for which vl-convert has no wheel."""
-    monkeypatch.setattr(charts, "is_here", lambda: is_here)
+    monkeypatch.setattr(drawing, "is_here", lambda: is_here)
 
     lines = reporting._without_charts()
     assert [line.partition(";")[0] for line in lines] == said

@@ -161,7 +161,7 @@ def test_every_face_tells_rows_apart(alike: Contents, face: str) -> None:
 
 
 def test_the_page_and_its_forest_call_a_row_the_same(alike: Contents) -> None:
-    from pybench.report.charts import forest_of
+    from pybench.report.charts.forest import forest_of
 
     drawn = forest_of(alike)
 
@@ -236,7 +236,7 @@ def test_a_chart_of_names_with_control_characters_is_drawn(code: str) -> None:
     """No SVG can hold one, and the library would abort the interpreter."""
     pytest.importorskip("vl_convert", reason="n/a: vl-convert is not installed here")
     from pybench.notebook.shown import svg_or_none
-    from pybench.report.charts import svg_of
+    from pybench.report.charts.drawing import svg_of
 
     name = f"a{code}b"
     spec = {

@@ -35,8 +35,9 @@ from pybench.report import site as package
 from pybench.report.charts.looks import HUES, OTHER_HUE
 from pybench.report.labels import interval, point
 from pybench.report.row_names import operation
-from pybench.report.site import SiteError, site_files, write_site
+from pybench.report.site.pages import site_files
 from pybench.report.site.sparkline import HEIGHT, WIDTH, sparkline
+from pybench.report.site.writing import SiteError, write_site
 
 if TYPE_CHECKING:
     from pybench.records.run import Run

@@ -129,7 +129,7 @@ def _page(contents: Contents) -> str:
 
 def _without_charts() -> list[str]:
     """Say that a page has its tables alone, where nothing can draw its charts."""
-    from pybench.report.charts import MISSING, is_here
+    from pybench.report.charts.drawing import MISSING, is_here
 
     return [] if is_here() else [f"{MISSING}; the page has its tables"]
 
@@ -162,7 +162,8 @@ def _index(options: argparse.Namespace) -> int:
         raise UsageError("--index makes pages: leave out --format md")
     from pybench.comparison.run_folders import read_site
     from pybench.records.documents import DocumentError
-    from pybench.report.site import SiteError, site_files, write_site
+    from pybench.report.site.pages import site_files
+    from pybench.report.site.writing import SiteError, write_site
 
     folder = Path(options.output or SITE)
     try:

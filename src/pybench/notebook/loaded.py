@@ -136,7 +136,8 @@ class Loaded(Shown):
         return Picture(spec=drawn)
 
     def _spec(self, most: int = _MOST_DRAWN) -> dict[str, Any] | None:
-        from pybench.report.charts import forest_of, in_plain_inks
+        from pybench.report.charts.forest import forest_of
+        from pybench.report.charts.vega import in_plain_inks
 
         drawn = forest_of(self.contents, most)
         return None if drawn is None else in_plain_inks(drawn)

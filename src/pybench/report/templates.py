@@ -1,8 +1,12 @@
-"""HTML from templates: what is put into one is escaped, unless it says otherwise."""
+"""HTML from templates: what is put into one is escaped, or else packed or inert."""
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -29,3 +33,16 @@ def _shown(value: object) -> object:
     if type(value) is not str:
         return value
     return printable(value, keep="\n\t")
+
+
+def packed(text: str) -> str:
+    """Return a text deflated, in base64; `DecompressionStream` reads it."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def inert_json(value: Any) -> str:
+    """Return JSON that can stand in a script element: nothing ends it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

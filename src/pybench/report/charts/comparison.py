@@ -49,9 +49,8 @@ def comparison_charts(contents: Contents) -> Iterator[Chart]:
 def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
     looks = looks_of_summary(summary)
     baseline = summary.sides[0].name
-    rows = telling(summary.rows)
-    if rows:
-        drawn = len({row.row for row in rows})
+    drawn = len({row.row for row in telling(summary.rows)})
+    if drawn:
         known = len({row.row for row in summary.rows if row.ratio is not None})
         cut = f"The {drawn} largest changes of {known} rows. " * (drawn < known)
         yield Chart(
@@ -63,12 +62,17 @@ def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
             columns=(),
             rows=(),
         )
-    means = _named_means(summary)
+    means = [
+        (
+            point(
+                name, mean.side, f"{_said(mean)}, {mean.rows} rows", mean.ratio, mean
+            ),
+            (name, mean.side, f"{mean.ratio:.3f}", interval(mean), str(mean.rows)),
+        )
+        for name, mean in _named_means(summary)
+    ]
     if means:
-        values = [
-            point(name, mean.side, f"{_said(mean)}, {mean.rows} rows", mean.ratio, mean)
-            for name, mean in means
-        ]
+        points, rows = zip(*means, strict=True)
         yield Chart(
             view="parts",
             title=_MEANS,
@@ -77,12 +81,9 @@ def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
             "several threads, start-up, rows that wait, kernels without Python. "
             "Machine controls are in none. Rows about memory are timed as well; bytes "
             "are further below.",
-            spec=forest_spec(looks[1:], summary.margin, baseline, values),
+            spec=forest_spec(looks[1:], summary.margin, baseline, points),
             columns=("rows about", "side", "ratio", "interval", "rows"),
-            rows=[
-                (name, mean.side, f"{mean.ratio:.3f}", interval(mean), str(mean.rows))
-                for name, mean in means
-            ],
+            rows=rows,
         )
     if contents.gains:
         yield scaling_chart(looks, contents.gains)
@@ -99,35 +100,22 @@ def _of_controls(summary: Summary, controls: list[ControlSummary], says: str) ->
     """Draw what cannot differ, and lets a reader distrust the run."""
     baseline = looks_of_summary(summary)[0]
     names = short_names(control.row for control in controls)
-    signs = [SIGNS.get(control.verdict, "-") for control in controls]
-    values = [
-        point(
-            names[control.row],
-            baseline.name,
-            f"{sign} {_said(control)}",
-            control.ratio,
-            control,
-        )
-        for sign, control in zip(signs, controls, strict=True)
-    ]
+    points, rows = [], []
+    for control in controls:
+        name, sign = names[control.row], SIGNS.get(control.verdict, "-")
+        said = f"{sign} {_said(control)}"
+        points.append(point(name, baseline.name, said, control.ratio, control))
+        ratio, around = f"{control.ratio:.3f}", interval(control)
+        pairs, clock = str(control.pairs), control.metric
+        rows.append((name, f"{sign} {control.verdict}", ratio, around, pairs, clock))
     return Chart(
         view="method",
         title=f"What cannot differ: {says}",
         description="Every interval should hold 1; a verdict here withholds those "
         "of all rows of the same clock.",
-        spec=forest_spec([baseline], summary.margin, baseline.name, values),
+        spec=forest_spec([baseline], summary.margin, baseline.name, points),
         columns=("row", "verdict", "ratio", "interval", "pairs", "clock"),
-        rows=[
-            (
-                names[control.row],
-                f"{sign} {control.verdict}",
-                f"{control.ratio:.3f}",
-                interval(control),
-                str(control.pairs),
-                control.metric,
-            )
-            for sign, control in zip(signs, controls, strict=True)
-        ],
+        rows=rows,
     )
 
 
@@ -193,24 +181,17 @@ def _of_saved(contents: Contents, saved: SavedComparison) -> Iterator[Chart]:
         ],
     )
     looks = looks_of((file.name, "", True) for file in saved.files[1:])
-    values = [
-        point(mean.part, mean.side, f"{mean.ratio:.3f}, {mean.rows} rows", mean.ratio)
-        for mean in saved.means
-    ]
+    points, rows = [], []
+    for mean in saved.means:
+        ratio, of = f"{mean.ratio:.3f}", str(mean.rows)
+        said = f"{ratio}, {of} rows"
+        points.append(point(mean.part, mean.side, said, mean.ratio))
+        rows.append((mean.part, mean.side, ratio, of, str(mean.unreplicated)))
     yield Chart(
         view="parts",
         title=_MEANS,
         description="Of all ratios, told and untold; controls are left out",
-        spec=forest_spec(looks, saved.margin, baseline, values) if values else None,
+        spec=forest_spec(looks, saved.margin, baseline, points) if points else None,
         columns=("part", "file", "ratio", "rows", "unreplicated"),
-        rows=[
-            (
-                mean.part,
-                mean.side,
-                f"{mean.ratio:.3f}",
-                str(mean.rows),
-                str(mean.unreplicated),
-            )
-            for mean in saved.means
-        ],
+        rows=rows,
     )

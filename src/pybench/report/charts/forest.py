@@ -43,7 +43,7 @@ def forest_spec(
     names = {"labelLimit": 340, "ticks": False, "domain": False}
     where: vega.Spec = {"y": vega.nominal("name", axis=names)}
     if len(looks) > 1:
-        where["yOffset"] = {"field": "side", "sort": [one.name for one in looks]}
+        where["yOffset"] = {"field": "side", "sort": [look.name for look in looks]}
     hue = {"color": vega.look("hue", looks)}
     # The band's own data: else it would be drawn once for each row.
     data = {"values": [{"low": 1 / (1 + margin), "high": 1 + margin, "one": 1}]}

@@ -30,8 +30,8 @@ def profile_charts(profiles: Sequence[Profile]) -> Iterator[Chart]:
         yield course_chart(scenarios)
 
 
-def _doctor(label: str, found: DoctorReport) -> Iterator[Chart]:
-    fit = {None: "unknown", True: "yes", False: "no"}[found.fit]
+def _doctor(label: str, report: DoctorReport) -> Iterator[Chart]:
+    fit = {None: "unknown", True: "yes", False: "no"}[report.fit]
     yield Chart(
         view="environment",
         title=f"Is the machine fit: {fit} ({label})",
@@ -41,7 +41,7 @@ def _doctor(label: str, found: DoctorReport) -> Iterator[Chart]:
         columns=["what", "state", "now", "cost", "what to do"],
         rows=[
             [finding.name, finding.state, finding.now, finding.cost, finding.advice]
-            for finding in found.findings
+            for finding in report.findings
         ],
     )
 

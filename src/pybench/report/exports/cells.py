@@ -23,10 +23,10 @@ def cell(value: object) -> object:
     if not isinstance(value, str) or not _is_odd(value):
         return value
     escaped = "".join(
-        one
-        if one.isprintable() and one != "\\"
-        else one.encode("unicode_escape").decode()
-        for one in value
+        char
+        if char.isprintable() and char != "\\"
+        else char.encode("unicode_escape").decode()
+        for char in value
     )
     return f"'{escaped}"
 
@@ -46,8 +46,8 @@ def _is_odd(text: str) -> bool:
     return text.startswith(_BEGINS) or not text.replace("\n", "").isprintable()
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    code = found[1] or found[2] or found[3]
+def _unescaped(escape: re.Match[str]) -> str:
+    code = escape[1] or escape[2] or escape[3]
     if code:
         return chr(int(code, 16))
-    return {"\\": "\\", "n": "\n", "t": "\t", "r": "\r"}[found[4]]
+    return {"\\": "\\", "n": "\n", "t": "\t", "r": "\r"}[escape[4]]

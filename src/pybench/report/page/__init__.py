@@ -10,23 +10,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from pybench.records.contents import Contents
-from pybench.report.charts import HEADINGS, MISSING, charts_of, is_here, javascript
+from pybench.report.charts import charts_of
+from pybench.report.charts.chart import HEADINGS
+from pybench.report.charts.drawing import MISSING, is_here, javascript
 from pybench.report.labels import LEGEND, SIGNS
 from pybench.report.page.building import (
     details_data,
-    environment_of,
     figures_of,
     script_data,
 )
-from pybench.report.page.packing import inert_json, packed
 from pybench.report.tables import lines_of
+from pybench.report.templates import inert_json, packed, templates_in
 from pybench.report.words import facts
 
 
 def page(contents: Contents) -> str:
     """Return a report as one HTML document; `ImportError` without jinja2."""
-    from pybench.report.templates import templates_in
-
     here = Path(__file__).parent
     template = templates_in(here).get_template("page.html")
     views, specs = figures_of(charts_of(contents))
@@ -36,7 +35,7 @@ def page(contents: Contents) -> str:
     data = {"specs": specs, "missing": "" if is_here() else MISSING}
     if summary is not None:
         data |= script_data(summary, lines)
-    details = packed(inert_json(details_data(contents, lines))) if lines else ""
+    details = packed(inert_json(details_data(contents.details, lines))) if lines else ""
     return template.render(
         title=contents.title,
         summary=summary,
@@ -49,7 +48,7 @@ def page(contents: Contents) -> str:
         categories=sorted({line.category for line in lines}),
         views={view: views.get(view, []) for view in HEADINGS},
         headings=HEADINGS,
-        environment=environment_of(contents),
+        arms=contents.run.sides.values() if contents.run else (),
         legend=LEGEND,
         missing=data["missing"],
         css=(here / "page.css").read_text("utf-8"),
