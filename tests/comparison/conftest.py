@@ -40,14 +40,15 @@ def suite(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def compare(suite: Path, tmp_path: Path) -> Compare:
-    """Return what compares this Python with itself on that suite.
+def compare(suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compare:
+    """Return what compares this Python with itself on that suite, without a control.
 
     Environment variables of a side are given as ``b={"NAME": "value"}``; the record is
     in the folder ``out`` and what is decided is returned with the run.
     """
     pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
     pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
+    from pybench.comparison import pairs as measuring
     from pybench.comparison.judging import Judgement
     from pybench.comparison.live import Comparison
     from pybench.comparison.sessions import Arm
@@ -59,6 +60,9 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
         read_run,
     )
 
+    # On a busy machine a row may take any time: no pair ends early for that.
+    monkeypatch.setattr(measuring, "ROW_MOST_NS", 1e15)
+
     def run(
         *,
         a: dict[str, str] | None = None,
@@ -67,6 +71,7 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
         seed: int = 1,
         injected: dict[str, tuple[int, int]] | None = None,
         folder: Path | None = None,
+        control: bool = False,
         **options: Any,
     ) -> tuple[Run, Judgement]:
         header = RunHeader(
@@ -97,6 +102,7 @@ def compare(suite: Path, tmp_path: Path) -> Compare:
                 folder=folder or tmp_path,
                 record=known,
                 writer=writer,
+                control=control,
                 **options,
             )
             comparison.injected = injected or {}

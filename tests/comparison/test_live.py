@@ -85,10 +85,10 @@ def test_suite_may_lie_anywhere(compare: Compare, tmp_path: Path, where: str) ->
     folder = tmp_path / ("elsewhere" if where == "beside" else "suite/inside")
     folder.mkdir()
 
-    run, _ = compare(pairs=2, folder=folder)
+    run, _ = compare(folder=folder)
 
     assert len(run.rows) == 2
-    assert {len(found) for found in run.pairs.values()} == {2}
+    assert {len(found) for found in run.pairs.values()} == {1}
     assert not run.lost
 
 
@@ -106,7 +106,7 @@ def test_a_row_that_prepares_for_long_takes_few_samples(
     """What it times is next to nothing; what it takes is what counts."""
     (suite / "test_rows.py").write_text(SLOW_SETUP_ROW)
 
-    run, _ = compare(control=False)
+    run, _ = compare()
 
     [(name, row)] = run.rows.items()
     [pair] = pairs_of(run, name)
@@ -130,7 +130,7 @@ def test_a_side_that_is_much_slower_gets_fewer_calls_as_its_partner_does(
 ) -> None:
     """What fills five milliseconds on the baseline is four tenths of a second there."""
     (suite / "test_slow.py").write_text(SLOW_ROW)
-    run, judgement = compare(b={"NAP_S": "0.01"}, control=False)
+    run, judgement = compare(b={"NAP_S": "0.01"})
 
     row = run.rows[SLOW]
     [pair] = pairs_of(run, SLOW)
@@ -169,7 +169,7 @@ def test_a_clear_change_is_measured_on_with_fewer_samples(
     monkeypatch.setattr(
         live, "clear_changes", lambda run: {CellKey("b", FIRST)} if run.pairs else {}
     )
-    run, _ = compare(pairs=2, control=False)
+    run, _ = compare(pairs=2)
 
     lengths = {
         row: [len(pair.samples["b"][0]) - pairs.WARMUPS for pair in pairs_of(run, row)]
@@ -192,7 +192,7 @@ def test_a_pair_that_takes_too_long_ends_early_and_the_next_does_less(
     monkeypatch.setattr(
         live, "shortened", lambda numbers, ns: asked(numbers, 2 * pairs.SAMPLE_MOST_NS)
     )
-    run, _ = compare(pairs=2, control=False)
+    run, _ = compare(pairs=2)
 
     first, second = pairs_of(run, FIRST)
     least = pairs.WARMUPS + pairs.TIMED_LEAST

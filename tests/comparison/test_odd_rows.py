@@ -76,7 +76,7 @@ def test_odd_rows_cost_only_themselves(
 ) -> None:
     """All of them in one suite, whose rows that are well are compared."""
     (suite / "test_odd.py").write_text(SUITE)
-    run, judgement = compare(control=False)
+    run, judgement = compare()
 
     odd = "suite/test_odd.py::test_"
     assert read_run(tmp_path / "out").rows == run.rows
@@ -130,7 +130,7 @@ def test_skipped(benchmark):
 
 def test_rows_without_a_value_are_no_failure(compare: Compare, suite: Path) -> None:
     (suite / "test_quiet.py").write_text(QUIET)
-    run, judgement = compare(control=False)
+    run, judgement = compare()
 
     reasons = {
         row.rpartition("::")[2]: record.reasons.get("b")
@@ -165,7 +165,7 @@ def test_a_name_that_changes_after_all_was_tried_out_is_lost_alone(
     compare: Compare, suite: Path
 ) -> None:
     (suite / "test_late.py").write_text(LATE)
-    run, judgement = compare(control=False)
+    run, judgement = compare()
 
     row = "suite/test_late.py::test_late[tried]"
     assert run.rows[row].outcomes == {"a": MEASURED, "b": MEASURED}
@@ -195,7 +195,7 @@ def test_a_file_that_cannot_be_collected_costs_only_itself(
         (suite / name / "test_same.py").write_text(SAME)
     (suite / "test_broken.py").write_text(BROKEN)
     (suite / "test_lone.py").write_text(ON_A)
-    run, _ = compare(b={"LACKS": "1"}, control=False)
+    run, _ = compare(b={"LACKS": "1"})
 
     assert {row for row, found in run.pairs.items() if found} == {
         "suite/test_rows.py::test_first",

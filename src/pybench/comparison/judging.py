@@ -6,6 +6,7 @@ back and a run that is still going cannot differ in how they are judged.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -149,19 +150,26 @@ def difference(record: PairRecord, metric: str, baseline: str, side: str) -> flo
     return sum(values) / len(values)
 
 
+def pair_numbers(
+    run: Run, row: RowRecord, side: str
+) -> Iterator[tuple[PairRecord, float]]:
+    """Yield the pairs of a row and an arm, each with its number.
+
+    Of a pair whose number cannot be made both arms are dropped, whichever it was.
+    """
+    for pair in run.pairs_of(row.row):
+        if side in pair.samples:
+            with contextlib.suppress(DifferenceError):
+                yield pair, difference(pair, row.clock, run.baseline.name, side)
+
+
 def differences(run: Run, side: str) -> dict[str, list[float]]:
     """Return the numbers of all rows of one arm, in the order of their pairs."""
-    by_row: dict[str, list[float]] = {}
-    for record in run.comparable(side):
-        for pair in run.pairs_of(record.row):
-            if side not in pair.samples:
-                continue
-            try:
-                value = difference(pair, record.clock, run.baseline.name, side)
-            except DifferenceError:
-                continue  # both arms are dropped with it, whichever it was
-            by_row.setdefault(record.row, []).append(value)
-    return by_row
+    by_row = {
+        record.row: [number for _, number in pair_numbers(run, record, side)]
+        for record in run.comparable(side)
+    }
+    return {row: numbers for row, numbers in by_row.items() if numbers}
 
 
 def suspicion(run: Run) -> dict[str, float]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from pybench.comparison.judging import difference
+from pybench.comparison.judging import pair_numbers
 from pybench.records.outcomes import MEASURED
 from pybench.records.pair_details import (
     PairDetail,
@@ -17,7 +17,7 @@ from pybench.records.pair_details import (
 )
 from pybench.records.run import PairRecord, RowRecord, Run
 from pybench.records.samples import Sample
-from pybench.statistics.differences import DifferenceError, timed_ns
+from pybench.statistics.differences import timed_ns
 
 
 def details(run: Run) -> tuple[RowDetail, ...]:
@@ -25,39 +25,38 @@ def details(run: Run) -> tuple[RowDetail, ...]:
 
     Pairs of which no ratio can be made are left out, as the verdict leaves them out.
     """
-    sides = [*run.contenders, *([run.twin] if run.twin is not None else [])]
-    found = []
-    for side in sides:
+    rows = []
+    for side in (*run.contenders, *([run.twin] if run.twin else [])):
         for record in run.comparable(side.name):
-            pairs = [
-                (pair, ratio)
-                for pair in run.pairs_of(record.row)
-                if side.name in pair.samples
-                and (ratio := _ratio(pair, record.clock, run.baseline.name, side.name))
-            ]
-            if pairs:
-                found.append(
-                    RowDetail(
-                        row=record.row,
-                        side=side.name,
-                        is_twin=side.twin_of is not None,
-                        pairs=tuple(
-                            _pair(record, pair, ratio, run.baseline.name)
-                            for pair, ratio in pairs
-                        ),
-                        warm_up=WarmUp(
-                            baseline=_warm_up(pairs, run.baseline.name, record.clock),
-                            side=_warm_up(pairs, side.name, record.clock),
-                        ),
-                    )
+            numbers = [*pair_numbers(run, record, side.name)]
+            if not numbers:
+                continue
+            pairs = [pair for pair, _ in numbers]
+            rows.append(
+                RowDetail(
+                    row=record.row,
+                    side=side.name,
+                    is_twin=side.twin_of is not None,
+                    pairs=tuple(
+                        _pair(record, pair, math.exp(number), run.baseline.name)
+                        for pair, number in numbers
+                    ),
+                    warm_up=WarmUp(
+                        baseline=_warm_up(record, pairs, run.baseline.name),
+                        side=_warm_up(record, pairs, side.name),
+                    ),
                 )
-    return tuple(found)
+            )
+    return tuple(rows)
 
 
 def _pair(
     record: RowRecord, pair: PairRecord, ratio: float, baseline: str
 ) -> PairDetail:
-    baseline_ns = _median(record, pair, baseline)
+    times = [
+        time for process in pair.timed(baseline) for time in _times(record, process)
+    ]
+    baseline_ns = statistics.median(times) / pair.operations(record)
     return PairDetail(
         pair=pair.pair,
         first=pair.order[0],
@@ -67,33 +66,28 @@ def _pair(
     )
 
 
-def _ratio(pair: PairRecord, metric: str, baseline: str, side: str) -> float | None:
-    try:
-        return math.exp(difference(pair, metric, baseline, side))
-    except DifferenceError:
-        return None
+def _times(record: RowRecord, process: Sequence[Sample]) -> list[int]:
+    return [timed_ns(sample, record.clock) for sample in process]
 
 
-def _times(processes: Sequence[Sequence[Sample]], metric: str) -> list[list[int]]:
-    return [[timed_ns(sample, metric) for sample in process] for process in processes]
-
-
-def _median(record: RowRecord, pair: PairRecord, side: str) -> float:
-    courses = _times(pair.timed(side), record.clock)
-    middle = statistics.median(time for course in courses for time in course)
-    return middle / pair.operations(record)
+def _processes(
+    record: RowRecord, pairs: Sequence[PairRecord], side: str
+) -> Iterator[tuple[PairRecord, list[int]]]:
+    """Yield the times of each process that has more than its warm-ups."""
+    for pair in pairs:
+        for process in pair.samples.get(side, ()):
+            if len(process) > pair.warmups:
+                yield pair, _times(record, process)
 
 
 def _warm_up(
-    pairs: list[tuple[PairRecord, float]], side: str, metric: str
+    record: RowRecord, pairs: Sequence[PairRecord], side: str
 ) -> tuple[float, ...]:
     """Return the median course of a process, its warm-up sample first."""
     courses = [
-        [time / middle for time in process]
-        for pair, _ in pairs
-        for process in _times(pair.samples[side], metric)
-        if len(process) > pair.warmups
-        and (middle := statistics.median(process[pair.warmups :])) > 0
+        [time / middle for time in times]
+        for pair, times in _processes(record, pairs, side)
+        if (middle := statistics.median(times[pair.warmups :])) > 0
     ]
     length = min(map(len, courses), default=0)
     return tuple(
@@ -103,38 +97,26 @@ def _warm_up(
 
 
 def row_times(run: Run, side: str) -> tuple[tuple[RowTimes, ...], dict[str, str]]:
-    """Return the times of a side, and why the other rows have none.
+    """Return the times of an arm in the order of the run.
 
-    Parameters
-    ----------
-    side : str
-        The name of a side of the run.
-
-    Returns
-    -------
-    tuple of RowTimes
-        In the order of the run.
-    dict of str to str
-        The rows that are left out, each with its reason: it was not measured, or a
-        sample took no time by its clock, and so is not a time.
+    Beside them the rows that are left out, each with its reason: it was not measured,
+    or a sample took no time by its clock, and so is not a time.
     """
-    found, left_out = [], {}
-    asked = run.sides[side].twin_of or side
+    rows, left_out = [], {}
+    measured_as = run.sides[side].twin_of or side
     for row, record in run.rows.items():
         pairs = run.pairs_of(row)
-        outcome = record.outcomes.get(asked, "not measured")
+        outcome = record.outcomes.get(measured_as, "not measured")
         processes = tuple(
-            _process(record, pair, process)
-            for pair in pairs
-            for process in pair.samples.get(side, ())
-            if len(process) > pair.warmups
+            _process(pair, [time / (pair.operations(record) * 1e9) for time in times])
+            for pair, times in _processes(record, pairs, side)
         )
         if outcome != MEASURED or not processes:
-            left_out[row] = record.reasons.get(asked) or f"{outcome}: no pairs"
-        elif min(time for one in processes for time in one.values_s) <= 0:
+            left_out[row] = record.reasons.get(measured_as) or f"{outcome}: no pairs"
+        elif min(time for process in processes for time in process.values_s) <= 0:
             left_out[row] = f"a sample took no time by the {record.clock} clock"
         else:
-            found.append(
+            rows.append(
                 RowTimes(
                     row=row,
                     group=record.group,
@@ -143,14 +125,10 @@ def row_times(run: Run, side: str) -> tuple[tuple[RowTimes, ...], dict[str, str]
                     processes=processes,
                 )
             )
-    return tuple(found), left_out
+    return tuple(rows), left_out
 
 
-def _process(
-    record: RowRecord, pair: PairRecord, process: Sequence[Sample]
-) -> ProcessTimes:
-    scale = pair.operations(record) * 1e9
-    times_s = [timed_ns(sample, record.clock) / scale for sample in process]
+def _process(pair: PairRecord, times_s: Sequence[float]) -> ProcessTimes:
     return ProcessTimes(
         warm_up_s=times_s[0] if pair.warmups else None,
         values_s=tuple(times_s[pair.warmups :]),

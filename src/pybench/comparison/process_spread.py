@@ -24,17 +24,7 @@ from pybench.records.run import Run
 def extreme_of(run: Run, leave_out: Collection[str] = ()) -> Extreme | None:
     """Return the extreme of a run of an interpreter with itself.
 
-    Parameters
-    ----------
-    run : Run
-        Its sides are one interpreter.
-    leave_out : collection of str
-        Rows that one side did more of.
-
-    Returns
-    -------
-    Extreme or None
-        None if no row has two processes.
+    None if no row has two processes. `leave_out` are rows that one arm did more of.
     """
     widest, where, rows, processes = 0.0, "", 0, 0
     for row in run.rows:
@@ -70,13 +60,7 @@ def _process_times(run: Run, row: str) -> Iterator[float]:
 
 
 def remember(extreme: Extreme, folder: Path) -> Path:
-    """Keep the widest of each machine in a folder; return the file.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
+    """Keep the widest of each machine in a folder; return the file."""
     key = json.dumps([*sorted(extreme.machine.items())])
     path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     try:
@@ -92,17 +76,8 @@ def remember(extreme: Extreme, folder: Path) -> Path:
 def recall(machine: Mapping[str, str], folder: Path) -> Extreme | None:
     """Return the widest of a machine, None without a self-check of it.
 
-    Parameters
-    ----------
-    machine : mapping of str to str
-        What is known of it; without its CPU nothing is of that machine.
-    folder : Path
-        Where `remember` kept them.
-
-    Raises
-    ------
-    DocumentError
-        If a file there is none of ours.
+    `machine` is what is known of it; without its CPU nothing is of that machine. Raises
+    `DocumentError` if a file in the folder is none of ours.
     """
     if "CPU" not in machine:
         return None

@@ -31,9 +31,8 @@ def sample_order(
 ) -> tuple[str, ...]:
     """Return who takes the first turn, the second and so on.
 
-    Pairs come in blocks of two: the coin says which order the first has, the second
-    has the opposite one. Each row has its own coin, since one for all rows would be
-    one bias for all rows.
+    Pairs come in blocks of two of opposite orders. Each row has its own coin, since one
+    for all rows would be one bias for all rows.
     """
     block = (pair - 1) // 2
     order = [*sides]
@@ -85,21 +84,10 @@ def affordable(
 ) -> list[str]:
     """Return the rows that can come to the next look, the most telling ones first.
 
-    Those that lack least, so that what was begun is completed; among them those that
-    look most like a change. Choosing by what was measured is allowed: a look counts
-    the pairs up to it whoever else is measured, and a row that never comes to it is
-    told nothing.
-
-    Parameters
-    ----------
-    rows : sequence of str
-        In the order that decides where nothing else does.
-    missing : mapping of str to int
-        Pairs that each lacks for the look.
-    suspicion : mapping of str to float
-        How much each looks like a change; rows without pairs are not in it.
-    room : float
-        Pairs of a row that there is time for.
+    Those that lack least pairs for it, so that what was begun is completed; among them
+    those that look most like a change. Choosing by what was measured is allowed: a look
+    counts the pairs up to it whoever else is measured, and a row that never comes to it
+    is told nothing. `room` is how many pairs of a row there is time for.
     """
     chosen = []
     for row in sorted(rows, key=lambda row: (missing[row], -suspicion.get(row, 0.0))):

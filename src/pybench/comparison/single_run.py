@@ -78,10 +78,6 @@ def measure(
 
     Parameters
     ----------
-    interpreter : Interpreter
-        What runs it.
-    suite : Path
-        The folder, or a file of it.
     words : sequence of str
         Further options of pytest.
     output : Path or None

@@ -55,16 +55,7 @@ class Listed:
 
 
 def list_rows(python: Path, suite: Path, words: Sequence[str]) -> Listed:
-    """Collect a suite.
-
-    Parameters
-    ----------
-    python : Path
-        The interpreter, which has pytest and the plugin.
-    suite : Path
-        Its folder, or a file of it.
-    words : sequence of str
-        Further options of pytest, which choose among the rows.
+    """Collect a suite; `words` are options of pytest that choose among its rows.
 
     Raises
     ------
