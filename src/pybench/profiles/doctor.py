@@ -51,7 +51,7 @@ class Judged(NamedTuple):
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Check:
     """One thing that is looked at; ``judge`` returns None where it cannot be told.
 
@@ -348,114 +348,98 @@ def _in_a_guest(text: str) -> Callable[[Facts], str]:
 
 
 def _pressure_check(resource: str, cost: str, advice: str) -> Check:
-    return Check(
-        name=f"{resource} pressure",
-        judge=functools.partial(_pressure, resource=resource),
-        cost=cost,
-        advice=advice,
-        paths=(f"proc/pressure/{resource}",),
-    )
+    judge = functools.partial(_pressure, resource=resource)
+    paths = (f"proc/pressure/{resource}",)
+    return Check(f"{resource} pressure", judge, cost, advice, paths)
 
 
 CHECKS = (
     Check(
-        name="governor",
-        judge=_governor,
-        cost="the clock follows the load: a row's first samples are slow, and times of "
+        "governor", _governor,
+        "the clock follows the load: a row's first samples are slow, and times of "
         "different days differ; pairs keep a comparison fair",
-        advice="sudo cpupower frequency-set -g performance",
+        "sudo cpupower frequency-set -g performance",
         paths=("cpufreq/scaling_governor",),
         why=_in_a_guest("in a virtual machine the host decides"),
     ),
     Check(
-        name="turbo",
-        judge=lambda facts: _switch(facts.turbo, "on", "off"),
-        cost="the clock depends on heat and on how many cores work: rows with more "
+        "turbo", lambda facts: _switch(facts.turbo, "on", "off"),
+        "the clock depends on heat and on how many cores work: rows with more "
         "threads run at a lower one, so that scaling looks worse than it is",
-        advice="for scaling rows: echo 1 | sudo tee "
+        "for scaling rows: echo 1 | sudo tee "
         "/sys/devices/system/cpu/intel_pstate/no_turbo, or 0 into cpufreq/boost",
         paths=(machine.BOOST,),
     ),
     Check(
-        name="load",
-        judge=_load,
-        cost="what is measured waits for its turns: wall times hold the others' work, "
+        "load", _load,
+        "what is measured waits for its turns: wall times hold the others' work, "
         "and CPU times their cache misses",
-        advice="end what runs (see busy processes), or wait",
+        "end what runs (see busy processes), or wait",
         paths=(machine.STAT, machine.LOAD),
     ),
     Check(
-        name="busy processes",
-        judge=_processes,
-        cost="they share caches, memory and, where CPUs are few, the CPU",
-        advice="end them, or keep them off the CPUs that are measured (taskset)",
+        "busy processes", _processes,
+        "they share caches, memory and, where CPUs are few, the CPU",
+        "end them, or keep them off the CPUs that are measured (taskset)",
         paths=(machine.STAT,),
     ),
     Check(
-        name="steal",
-        judge=_steal,
-        cost="",
-        advice="a machine with CPUs of its own, or another hour",
+        "steal", _steal,
+        "",
+        "a machine with CPUs of its own, or another hour",
         paths=(machine.STAT,),
     ),
     Check(
-        name="virtual machine",
-        judge=_hypervisor,
-        cost="clock, heat and neighbours are the host's and cannot be seen here; page "
+        "virtual machine", _hypervisor,
+        "clock, heat and neighbours are the host's and cannot be seen here; page "
         "faults, system calls and wake-ups are dearer than on the machine itself",
-        advice="compare builds on it, but quote absolute times of another machine",
+        "compare builds on it, but quote absolute times of another machine",
         paths=("proc/cpuinfo",),
     ),
     Check(
-        name="SMT",
-        judge=lambda facts: _switch(
+        "SMT", lambda facts: _switch(
             facts.smt, "on: two threads share a core", "off, or one thread per core"
         ),
-        cost="threads that land on one core get little more than half each: rows with "
+        "threads that land on one core get little more than half each: rows with "
         "threads scatter, and scaling ends at half of the CPUs",
-        advice="keep to one thread of each core (taskset), or echo off | sudo tee "
+        "keep to one thread of each core (taskset), or echo off | sudo tee "
         "/sys/devices/system/cpu/smt/control",
         paths=(machine.SMT,),
     ),
     Check(
-        name="ASLR",
-        judge=_aslr,
-        cost="all processes of a build share one layout: a difference between builds "
+        "ASLR", _aslr,
+        "all processes of a build share one layout: a difference between builds "
         "may be luck of it, and no number of pairs shows that",
-        advice="sudo sysctl kernel.randomize_va_space=2",
+        "sudo sysctl kernel.randomize_va_space=2",
         paths=(machine.ASLR,),
     ),
     Check(
-        name="CPU quota",
-        judge=_quota,
-        cost="even one thread is stopped for a part of each period",
-        advice="a container with a whole number of CPUs pinned to it (--cpuset-cpus) "
+        "CPU quota", _quota,
+        "even one thread is stopped for a part of each period",
+        "a container with a whole number of CPUs pinned to it (--cpuset-cpus) "
         "and no quota (--cpus)",
         paths=(machine.GROUPS, machine.MOUNTS),
     ),
     Check(
-        name="throttling",
-        judge=_throttling,
-        cost="the quota stops all threads at once, for milliseconds",
-        advice="a larger quota, or none",
+        "throttling", _throttling,
+        "the quota stops all threads at once, for milliseconds",
+        "a larger quota, or none",
         paths=(machine.GROUPS,),
         why=lambda facts: (
             "the control group has no such count" if facts.groups_known else ""
         ),
     ),
     Check(
-        name="clock source",
-        judge=_clock_source,
-        cost="each reading is a system call or slower, about a microsecond: short "
+        "clock source", _clock_source,
+        "each reading is a system call or slower, about a microsecond: short "
         "windows and latencies hold it",
-        advice="the kernel offers no quicker one here; see dmesg for why",
+        "the kernel offers no quicker one here; see dmesg for why",
         paths=(f"{machine.CLOCK}/current_clocksource",),
     ),
     Check(
-        name="clock",
-        judge=_clock_cost,
-        cost="times of single short calls hold it twice",
-        advice="see clock source; windows of a millisecond, as of kernels, do not mind",
+        "clock", _clock_cost,
+        "times of single short calls hold it twice",
+        "see clock source; windows of a millisecond, as of kernels, do not mind",
     ),
     _pressure_check(
         "cpu",
@@ -473,25 +457,22 @@ CHECKS = (
         "wait until the disk is quiet",
     ),
     Check(
-        name="thermal throttling",
-        judge=_heat,
-        cost="the clock is cut for heat: what runs later is slower",
-        advice="let it cool, clean the fan, or measure with turbo off",
+        "thermal throttling", _heat,
+        "the clock is cut for heat: what runs later is slower",
+        "let it cool, clean the fan, or measure with turbo off",
         why=_in_a_guest("in a virtual machine only the host sees it"),
     ),
     Check(
-        name="page size",
-        judge=_page,
-        cost="memory is counted in whole pages: sizes and page faults are not those of "
+        "page size", _page,
+        "memory is counted in whole pages: sizes and page faults are not those of "
         "machines with pages of 4,096 bytes",
-        advice="compare memory rows between machines of one page size",
+        "compare memory rows between machines of one page size",
     ),
     Check(
-        name="huge pages",
-        judge=_huge_pages,
-        cost="whether an arena gets a huge page is luck: resident memory moves in "
+        "huge pages", _huge_pages,
+        "whether an arena gets a huge page is luck: resident memory moves in "
         "steps of 2 MiB, and memory rows differ between processes",
-        advice=f"echo madvise | sudo tee /{machine.HUGE_PAGES}",
+        f"echo madvise | sudo tee /{machine.HUGE_PAGES}",
         paths=(machine.HUGE_PAGES,),
     ),
-)
+)  # fmt: skip
