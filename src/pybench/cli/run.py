@@ -221,13 +221,12 @@ def label(found: Sequence[Requested]) -> dict[str, Requested]:
 
 def make_folder(folder: Path | None) -> Path | None:
     """Make the folder of ``-o`` before the first row runs."""
-    if folder is None:
-        return None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe_file = folder / ".pybench-probe"
-        probe_file.touch()
-        probe_file.unlink()
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe_file = folder / ".pybench-probe"
+            probe_file.touch()
+            probe_file.unlink()
     except OSError as error:
         raise UsageError(f"-o {folder}: {error.strerror or error}") from error
     return folder

@@ -35,8 +35,6 @@ HUGE_PAGES = "sys/kernel/mm/transparent_hugepage/enabled"
 # Fields of a line of /proc/stat, in order.
 _STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 
-_FLAGS = {"0": False, "1": True}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
@@ -127,7 +125,7 @@ def read_facts(
         for name in reader.names("sys/class/thermal", "thermal_zone*/temp")
         if (number := reader.number(name)) is not None
     ]
-    turned_off = _FLAGS.get(reader.text(f"{_CPU}/intel_pstate/no_turbo") or "")
+    turned_off = reader.flag(f"{_CPU}/intel_pstate/no_turbo")
     clock_ns, clock_step_ns = _time_clock()
     start = time.monotonic()
     first = _counters(reader, usable, folders)
@@ -138,11 +136,9 @@ def read_facts(
         system=platform.system(),
         cpus=len(usable),
         governors=tuple(filter(None, governors)) or None,
-        turbo=_FLAGS.get(reader.text(BOOST) or "")
-        if turned_off is None
-        else not turned_off,
+        turbo=reader.flag(BOOST) if turned_off is None else not turned_off,
         load=_load(reader),
-        smt=_FLAGS.get(reader.text(SMT) or ""),
+        smt=reader.flag(SMT),
         aslr=reader.number(ASLR),
         groups_known=bool(folders),
         quota_cpus=min((q for q in quotas if q is not None), default=None),
@@ -172,27 +168,29 @@ class _Reader:
         self.root = root
         self.unread: dict[str, str] = {}
 
-    def text(self, path: str) -> str | None:
+    def text(self, path: str, *, expected: bool = True) -> str | None:
         """Return a file's text without the white space around it."""
         try:
             text = (self.root / path).read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            self.unread[f"/{path}"] = "not there"
-        except PermissionError:
-            self.unread[f"/{path}"] = "no permission to read it"
         except OSError as error:
             # Files of drivers that do not support it: EINVAL, ENODEV, EOPNOTSUPP.
-            self.unread[f"/{path}"] = error.strerror or str(error)
-        else:
-            return text.strip()
-        return None
+            reasons = {
+                FileNotFoundError: "not there",
+                PermissionError: "no permission to read it",
+            }
+            if expected:
+                reason = reasons.get(type(error), error.strerror or str(error))
+                self.unread[f"/{path}"] = reason
+            return None
+        return text.strip()
 
     def quiet(self, path: str) -> str:
-        """Return a text that one version of the control groups has, or nothing."""
-        with contextlib.suppress(OSError):
-            text = (self.root / path).read_text(encoding="utf-8", errors="replace")
-            return text.strip()
-        return ""
+        """Return a text that only some systems have, or nothing."""
+        return self.text(path, expected=False) or ""
+
+    def flag(self, path: str) -> bool | None:
+        """Return what a file with 0 or 1 tells."""
+        return {"0": False, "1": True}.get(self.text(path) or "")
 
     def words(self, path: str) -> list[str]:
         """Return the words of a file; none if it cannot be read."""

@@ -63,24 +63,11 @@ class _Connection:
 def ask(
     files: list[int], count: int, rate: float, steps: int, timeout_s: float
 ) -> dict[str, Any]:
-    """Send requests at a fixed rate and take the answers.
+    """Send so many requests at a rate a second, to one worker after the other.
 
-    Parameters
-    ----------
-    files : list of int
-        Connections to the workers, which are asked one after the other.
-    count, rate : int, float
-        How many requests, and how many a second.
-    steps : int
-        The work of each.
-    timeout_s : float
-        Seconds to wait for answers after the last request was due.
-
-    Returns
-    -------
-    dict
-        ``latencies_s`` by request, None where no answer came; ``late_s``, how long
-        after it was due each was handed to the system.
+    Answers are waited for until ``timeout_s`` after the last request was due. Returns
+    ``latencies_s`` by request, None where no answer came; and ``late_s``, how long
+    after it was due each was handed to the system.
     """
     connections = [_Connection(file) for file in files]
     begin = time.monotonic() + 0.005
