@@ -126,10 +126,7 @@ def measured(
 ) -> tuple[Findings, Mapping[str, Any], int]:
     """Run a target until it is done, has failed, or Ctrl-C came.
 
-    Returns
-    -------
-    (Findings, mapping, int)
-        What is known, the record to save, and the exit status.
+    Returns what is known, the record to save, and the exit status.
     """
     from pybench.profiles.bottleneck import find
     from pybench.profiles.experiments import conditions_of, process_count, run_all

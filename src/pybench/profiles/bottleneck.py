@@ -38,7 +38,15 @@ from pybench.records.bottleneck import (
     share,
 )
 from pybench.records.lazy_kinds import sentence
-from pybench.records.profile_run import PausesSeen, Report, RowRounds, SamplesSeen
+from pybench.records.profile_run import (
+    FunctionsSeen,
+    PausesSeen,
+    ProbeSeen,
+    Report,
+    RowRounds,
+    SamplesSeen,
+    WaitsSeen,
+)
 from pybench.statistics.intervals import mean_and_half
 
 BYTECODE = "bytecode"
@@ -243,7 +251,7 @@ def find(target: Target, runs: Sequence[Run], *, free_threaded: bool) -> Finding
     problems = [f"{run.condition}: {run.problem}" for run in runs if run.problem]
     if any(run.left_behind for run in runs):
         problems.append("it left processes behind, which were ended")
-    lives = lives_of(by.seen(under.WAITS, under.WaitsSeen))
+    lives = lives_of(by.seen(under.WAITS, WaitsSeen))
     causes: list[Cause] = []
     if not times.cpu or not by.of(under.GC_OFF):
         lives = None
@@ -252,7 +260,7 @@ def find(target: Target, runs: Sequence[Run], *, free_threaded: bool) -> Finding
         causes, needed = causes_of(by, lives, allocations, held, gil)
         if target.is_program:
             causes, needed = with_start_up(causes, by, needed)
-    functions = by.seen(under.FUNCTIONS, under.FunctionsSeen)
+    functions = by.seen(under.FUNCTIONS, FunctionsSeen)
     samples = by.seen(under.NATIVE, SamplesSeen)
     imports = by.of(under.IMPORTS)
     return Findings(
@@ -316,14 +324,7 @@ def judge(causes: Sequence[Cause], needed: str = "") -> Verdict:
     One that surely is more than half is above all others together. What measured
     nothing is ruled out, however wide its interval. Bytecode and C code are one
     verdict where their intervals overlap and the two together are above each of the
-    others: both are computing.
-
-    Parameters
-    ----------
-    causes : sequence of Cause
-        Their shares are of the same whole.
-    needed : str
-        What is missing for them; without any cause, why there is none.
+    others: both are computing. ``needed`` is what is missing for the shares.
     """
     if not causes:
         needed = needed or "all conditions, which an interruption cut off"
@@ -414,7 +415,7 @@ def allocations_of(by: Runs, times: Times) -> Allocations:
 
 def gil_wait_of(by: Runs, times: Times) -> GilWait | None:
     """Return how long a probe thread waited for the GIL; None if it hardly ran."""
-    seen = by.seen(under.PROBE, under.ProbeSeen)
+    seen = by.seen(under.PROBE, ProbeSeen)
     idle = sorted(ns for probe in seen for ns in probe.idle_ns)
     late = [ns for probe in seen for ns in probe.late_ns]
     if not late:
@@ -436,7 +437,7 @@ def gil_wait_of(by: Runs, times: Times) -> GilWait | None:
     )
 
 
-def lives_of(waits: Sequence[under.WaitsSeen]) -> Lives | None:
+def lives_of(waits: Sequence[WaitsSeen]) -> Lives | None:
     """Return the shares of the threads' lives; None if nothing was seen."""
     parts = []
     for seen in waits:

@@ -100,17 +100,8 @@ def run_all(
     """Run a target under all conditions; yield each child as it ends.
 
     It ends early after a first child that failed: the others would as well. Repeats
-    take turns, each in an order of its own.
-
-    Parameters
-    ----------
-    repeat : int
-        Fresh processes of each condition that is compared.
-    only : container of str, optional
-        The conditions beside the plain one; all by default.
-    extension : Path, optional
-        The file of `_pybench` for this interpreter, which samples; without it nobody
-        can tell C code from bytecode.
+    take turns, each in an order of its own. ``only`` names the conditions beside the
+    plain one. Without the file of `_pybench` nobody can tell C code from bytecode.
     """
     yield (first := run(interpreter, target, under.PLAIN, 0, timeout_s))
     if first.problem:

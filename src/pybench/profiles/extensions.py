@@ -26,17 +26,8 @@ class ExtensionMissingError(Exception):
 def extension_of(interpreter: Interpreter, *, build: bool = False) -> Path:
     """Return the file of the extension that fits an interpreter.
 
-    Parameters
-    ----------
-    interpreter : Interpreter
-        What is to load it.
-    build : bool
-        Whether to make an environment where there is none yet, as a comparison does.
-
-    Raises
-    ------
-    ExtensionMissingError
-        Where there is none, or none can be built.
+    With ``build`` an environment is made where there is none yet, as a comparison does.
+    Raises `ExtensionMissingError` where there is none, or none can be built.
     """
     own, suffix = _asked(interpreter.path)
     if own:

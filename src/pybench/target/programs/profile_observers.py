@@ -17,12 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pybench.records import profile_run as under
 from pybench.records.proc import run_queue_ns
 from pybench.records.profile_run import (
-    FUNCTIONS,
-    PAUSES,
-    PROBE,
-    WAITS,
     Function,
     FunctionsSeen,
     PausesSeen,
@@ -394,8 +391,8 @@ def is_around(path: str) -> bool:
 
 
 OBSERVERS: dict[str, Callable[[], Observer]] = {
-    PAUSES: _Pauses,
-    PROBE: _Probe,
-    WAITS: _Waits,
-    FUNCTIONS: _Functions,
+    under.PAUSES: _Pauses,
+    under.PROBE: _Probe,
+    under.WAITS: _Waits,
+    under.FUNCTIONS: _Functions,
 }

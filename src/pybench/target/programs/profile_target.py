@@ -27,13 +27,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pybench.records import profile_run as under
 from pybench.records.profile_run import (
-    GC_FROZEN,
-    GC_OFF,
-    GC_RAISED,
-    NATIVE,
-    PLAIN,
-    TRACED,
     Batch,
     Error,
     Executions,
@@ -164,13 +159,13 @@ class _Collector:
 
     def switch(self, condition: str) -> None:
         """Switch it off whatever the target does, freeze, raise, or as it was."""
-        self._off = condition == GC_OFF
+        self._off = condition == under.GC_OFF
         gc.unfreeze()
         gc.set_threshold(*self._thresholds)
         self.collect()
-        if condition == GC_FROZEN:
+        if condition == under.GC_FROZEN:
             gc.freeze()
-        elif condition == GC_RAISED:
+        elif condition == under.GC_RAISED:
             gc.set_threshold(self._thresholds[0] * 100, *self._thresholds[1:])
 
 
@@ -240,13 +235,13 @@ class _Measurement:
         self.report = Report(version=sys.version.split()[0], gil=gil_enabled())
         self._collector = _Collector()
         # Without the collector, whose time would fall on whoever sets it off.
-        self._is_collecting = order.condition != NATIVE
+        self._is_collecting = order.condition != under.NATIVE
         if not self._is_collecting:
-            self._collector.switch(GC_OFF)
+            self._collector.switch(under.GC_OFF)
             gc.disable()
-        observers = OBSERVERS | {NATIVE: lambda: Samples(order.extension)}
+        observers = OBSERVERS | {under.NATIVE: lambda: Samples(order.extension)}
         self._observer = observers.get(order.condition, Observer)()
-        watch_forks(self._observer, traced=order.condition == TRACED)
+        watch_forks(self._observer, traced=order.condition == under.TRACED)
 
     def _note(self, **facts: Any) -> None:
         self.report = replace(self.report, **facts)
@@ -261,15 +256,9 @@ class _Measurement:
         part.replace(path)
 
     def measure(self, call: Call, row: RowRounds | None = None) -> None:
-        """Run it for the first time, then steadily.
+        """Run it for the first time, then steadily, as often as a row allows.
 
-        Parameters
-        ----------
-        call : callable
-            One execution.
-        row : RowRounds, optional
-            How often it may run in this process, all together. The only execution of a
-            process is the first and the steady one.
+        The only execution of a process is the first and the steady one.
         """
         most = row.rounds if row else None
         made: list[str] = []
@@ -318,7 +307,12 @@ class _Measurement:
             took = self._timed(call, 3).wall_ns // 3
         took = max(took, 1)
         most = min(limit or MOST_CALLS, MOST_CALLS)
-        if self.order.condition in (GC_OFF, GC_FROZEN, GC_RAISED, TRACED):
+        if self.order.condition in (
+            under.GC_OFF,
+            under.GC_FROZEN,
+            under.GC_RAISED,
+            under.TRACED,
+        ):
             self._pair(call, took, most)
             return
         # What the last execution left would pile up without it.
@@ -354,16 +348,16 @@ class _Measurement:
         number = max(1, min(most // (2 * pairs), budget // pairs // took))
         done = []
         for _ in range(pairs):
-            self._collector.switch(PLAIN)
+            self._collector.switch(under.PLAIN)
             plain = self._timed(call, number)
-            if condition == TRACED:
+            if condition == under.TRACED:
                 done.append(self._traced(call, number, plain))
             else:
                 self._collector.switch(condition)
-                is_on = condition != GC_OFF
+                is_on = condition != under.GC_OFF
                 treated = self._timed(call, number, collecting=is_on)
                 done.append(Pair(plain=plain, treated=treated))
-            self._collector.switch(PLAIN)
+            self._collector.switch(under.PLAIN)
         self._note(pairs=tuple(done))
 
     def _traced(self, call: Call, number: int, plain: Executions) -> Pair:

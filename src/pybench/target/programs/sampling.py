@@ -106,13 +106,8 @@ def tally(
 ) -> SamplesSeen:
     """Add up the time of C code, of bytecode, and of what remains open.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Of the instructions, by opcode.
-    callees : mapping
-        What the instructions that leave it open called: how often C, how often
-        Python. One that called both is split in this ratio.
+    ``callees`` has how often C and how often Python was called by the instructions that
+    leave it open. One that called both is split in this ratio.
     """
     native = bytecode = untold = library = unread = 0.0
     for sample in samples:
