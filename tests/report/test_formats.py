@@ -1,4 +1,4 @@
-"""One run, several faces: the same numbers and verdicts in each, whatever the names."""
+"""One run, several formats: the same numbers and verdicts, whatever the names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from pybench.report.labels import SIGNS
 from pybench.report.markdown import LEAST_CHARACTERS
 from pybench.report.row_names import operation
 
-# What a face says of a row on a side: its sign, ratio and interval, as they are shown.
+# What a format says of a row on a side: sign, ratio and interval, as they are shown.
 Said = dict[tuple[str, str], tuple[str, ...]]
 
 HOSTILE = (
@@ -119,7 +119,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 
 def of_records(records: list[dict[str, Any]]) -> Said:
-    """Say of records what the faces for readers say."""
+    """Say of records what the formats for readers say."""
     return {
         (operation(one["row"]), one["side"]): (
             SIGNS[one["verdict"]],
@@ -187,8 +187,8 @@ def in_page(summary: Summary) -> Said:
     return said
 
 
-# A further face is one more line.
-FACES: dict[str, Callable[[Summary], Said]] = {
+# A further format is one more line.
+FORMATS: dict[str, Callable[[Summary], Said]] = {
     "terminal": in_terminal,
     "markdown": in_markdown,
     "page": in_page,
@@ -197,12 +197,12 @@ FACES: dict[str, Callable[[Summary], Said]] = {
 }
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_every_face_says_the_same(summary: Summary, face: str) -> None:
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_says_the_same(summary: Summary, kind: str) -> None:
     wanted = of_records([msgspec.to_builtins(row) for row in summary.rows])
 
     assert len(wanted) == len(summary.rows)
-    assert FACES[face](summary) == wanted
+    assert FORMATS[kind](summary) == wanted
 
 
 def test_the_verdict_comes_first(summary: Summary) -> None:

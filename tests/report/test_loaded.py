@@ -1,4 +1,4 @@
-"""`pybench.load` shows a run as the other faces do."""
+"""`pybench.load` shows a run as the other formats do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows can be told apart in every face, whatever their names have in common."""
+"""Rows can be told apart in every format, whatever their names have in common."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_heads_that_are_cut_stay_different() -> None:
     assert max(map(len, heads.values())) <= 12
 
 
-# What each face calls the rows.
+# What each format calls the rows.
 
 
 def in_terminal(contents: Contents) -> str:
@@ -135,7 +135,7 @@ def in_notebook(contents: Contents) -> str:
     return Loaded(contents=contents)._repr_html_()
 
 
-FACES: dict[str, Callable[[Contents], str | Sequence[str]]] = {
+FORMATS: dict[str, Callable[[Contents], str | Sequence[str]]] = {
     "terminal": in_terminal,
     "markdown": in_markdown,
     "page": in_page,
@@ -151,9 +151,9 @@ def alike(reported: Callable[..., Any]) -> Contents:
     return found
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_every_face_tells_rows_apart(alike: Contents, face: str) -> None:
-    text = FACES[face](alike)
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_tells_rows_apart(alike: Contents, kind: str) -> None:
+    text = FORMATS[kind](alike)
 
     for name in SHOWN:
         assert name in text

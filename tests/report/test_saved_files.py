@@ -1,4 +1,4 @@
-"""The faces of saved files: every ratio there, none coloured, all of one content."""
+"""The formats of saved files: every ratio there, none coloured, all of one content."""
 
 from __future__ import annotations
 

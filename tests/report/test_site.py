@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -121,14 +122,20 @@ class Reader(HTMLParser):
         return next(table for table in self.tables if table[0][0] == first)
 
 
-@pytest.fixture
-def runs(recorded: Recorded, tmp_path: Path) -> Path:
-    """Two runs of the same sides on one machine, a week apart, in two depths."""
-    folder = tmp_path / "runs"
+@pytest.fixture(scope="module")
+def two_runs(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Record two runs of the same arms on one machine, a week apart, in two depths."""
+    folder = tmp_path_factory.mktemp("two") / "runs"
     whole(recorded(), folder / "first")
     later = recorded(started="2026-11-27T12:00:00Z", pairs=12)
     whole(later, folder / "weekly" / "second")
     return folder
+
+
+@pytest.fixture
+def runs(two_runs: Path, tmp_path: Path) -> Path:
+    """Return a copy of them, which a test may change."""
+    return shutil.copytree(two_runs, tmp_path / "runs")
 
 
 def said(row: RowSummary) -> str:

@@ -1,4 +1,4 @@
-"""Times and the ratio beside them point the same way, in every face.
+"""Times and the ratio beside them point the same way, in every format.
 
 The run of these tests has wild pairs: the median of the side's own samples lies far
 below the baseline's, while nearly every pair says that the side takes longer.
@@ -93,8 +93,8 @@ def summary_of(contents: Contents) -> Summary:
     return contents.summary
 
 
-# Whether a face has the side's time where there are several contenders.
-FACES: Mapping[str, tuple[Callable[[Contents], str], bool]] = {
+# Whether a format has the side's time where there are several contenders.
+FORMATS: Mapping[str, tuple[Callable[[Contents], str], bool]] = {
     "terminal": (in_terminal, False),
     "markdown": (lambda contents: markdown(summary_of(contents)), True),
     "page": (in_page, False),
@@ -110,11 +110,11 @@ def test_the_medians_of_the_run_point_the_other_way(contents: Contents) -> None:
         assert row.side_median_ns < 140
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_the_times_of_a_face_point_where_its_ratio_does(
-    contents: Contents, face: str
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_times_of_a_format_point_where_its_ratio_does(
+    contents: Contents, kind: str
 ) -> None:
-    show_it, has_times_of_many = FACES[face]
+    show_it, has_times_of_many = FORMATS[kind]
     text = show_it(contents)
 
     assert duration(200.0) in text

@@ -40,26 +40,9 @@ class Profile:
 class Contents:
     """What was given, and what was computed of it; what was not given is empty.
 
-    Parameters
-    ----------
-    title : str
-        Of the page.
-    summary : Summary or None
-        Of a comparison.
-    run : Run or None
-        Its record; a `summary.json` alone has none, and so no details.
-    details : tuple of RowDetail
-        The pairs behind the verdicts.
-    gains : tuple of SpeedUp
-        What more threads gain.
-    saved : SavedComparison or None
-        What two or more saved files say.
-    files : tuple of Saved
-        The saved files themselves, one or more.
-    profiles : tuple of Profile
-        In the order of their names.
-    notes : tuple of str
-        What a reader has to know first, such as that the run is not finished.
+    A `summary.json` alone has no `run`, and so no `details` (the pairs behind the
+    verdicts) and no `gains` of more threads. `saved` is what two or more of the `files`
+    say. `notes` are what to know first, such as that a run is not finished.
     """
 
     title: str

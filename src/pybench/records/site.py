@@ -49,20 +49,9 @@ class Machine:
 class SiteRun:
     """One run, without its samples: of many runs they would fill the memory.
 
-    Parameters
-    ----------
-    name : str
-        Its folder, relative to that of all runs.
-    slug : str
-        The name of its page's file, without the suffix.
-    summary : Summary
-        What it says.
-    machine : Machine or None
-        None of a summary alone, which does not say it.
-    unfinished : str
-        Why it is not whole; empty for one that is.
-    page : str
-        HTML of its page.
+    `name` is its folder, relative to that of all runs, and `slug` the name of its
+    page's file without the suffix. A summary alone does not say the machine.
+    `unfinished` says why a run is not whole. `page` is HTML.
     """
 
     name: str

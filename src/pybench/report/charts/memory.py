@@ -39,14 +39,11 @@ def memory_charts(label: str, profile: MemoryProfile) -> Iterator[Chart]:
             "interval over processes of their own",
             spec=vega.dots(_largest(peaks), "row", "kind", "MiB above the start"),
             columns=["row", "kind", "peak MiB", "low", "high"],
-            rows=[
-                [*key, *(_mib(end) for end in (mean.value, mean.low, mean.high))]
-                for key, mean in peaks.items()
-            ],
+            rows=[[*key, *map(_mib, _ends(mean))] for key, mean in peaks.items()],
         )
     if profile.each:
         values = [
-            {"kind": more.kind, **_ends(more.bytes)}
+            vega.spread(more.bytes, kind=more.kind)
             for more in profile.each
             if more.bytes
         ]
@@ -57,7 +54,7 @@ def memory_charts(label: str, profile: MemoryProfile) -> Iterator[Chart]:
             spec=vega.dots(values, "kind", None, "bytes (log axis)", scale=vega.LOG),
             columns=["one more", "bytes", "low", "high"],
             rows=[
-                [more.kind, *map(_bytes, _ends(more.bytes).values())]
+                [more.kind, *map(_bytes, _ends(more.bytes))]
                 if more.bytes
                 else [more.kind, "n/a", more.problem, ""]
                 for more in profile.each
@@ -72,11 +69,7 @@ def _largest(peaks: dict[tuple[str, str], Mean]) -> list[dict[str, Any]]:
         most[row] = max(most.get(row, mean.value), mean.value)
     drawn = sorted(most, key=lambda row: -most[row])[:_MOST_ROWS]
     return [
-        {
-            "row": row,
-            "kind": kind,
-            **{name: end and end / _MIB for name, end in _ends(mean).items()},
-        }
+        vega.spread(mean, _MIB, row=row, kind=kind)
         for (row, kind), mean in sorted(
             peaks.items(), key=lambda peak: -most[peak[0][0]]
         )
@@ -84,8 +77,8 @@ def _largest(peaks: dict[tuple[str, str], Mean]) -> list[dict[str, Any]]:
     ]
 
 
-def _ends(mean: Mean) -> dict[str, float | None]:
-    return {"value": mean.value, "low": mean.low, "high": mean.high}
+def _ends(mean: Mean) -> tuple[float | None, ...]:
+    return mean.value, mean.low, mean.high
 
 
 def course_chart(scenarios: Sequence[ScenarioRecord]) -> Chart:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from pybench.records.bottleneck import Diagnoses
+from pybench.records.bottleneck import Diagnoses, Share
 from pybench.records.scenario import ScenarioComparison, ScenarioRecord
 from pybench.report.charts import vega
 from pybench.report.charts.chart import Chart
@@ -93,13 +93,7 @@ def bottleneck_charts(label: str, profile: Diagnoses) -> Iterator[Chart]:
     for target in profile.targets:
         verdict = target.verdict
         values = [
-            {
-                "cause": cause.name,
-                "value": cause.share.value,
-                "low": cause.share.low,
-                "high": cause.share.high,
-                "evidence": cause.evidence,
-            }
+            vega.spread(cause.share, cause=cause.name, evidence=cause.evidence)
             for cause in target.causes
         ]
         said = (verdict and verdict.cause) or "cannot tell"
@@ -114,10 +108,7 @@ def bottleneck_charts(label: str, profile: Diagnoses) -> Iterator[Chart]:
             rows=[
                 [
                     cause.name,
-                    *(
-                        _percent(getattr(cause.share, end))
-                        for end in ("value", "low", "high")
-                    ),
+                    *(f"{share:.1%}" for share in _ends(cause.share)),
                     cause.evidence,
                 ]
                 for cause in target.causes
@@ -125,5 +116,5 @@ def bottleneck_charts(label: str, profile: Diagnoses) -> Iterator[Chart]:
         )
 
 
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
+def _ends(share: Share) -> tuple[float, float, float]:
+    return share.value, share.low, share.high

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pybench.records.bottleneck import Share
+from pybench.records.means import Mean
 from pybench.report.charts.looks import INK, LINE, MUTED, PLAIN_HUE, Look
 
 Spec = dict[str, Any]
@@ -120,6 +122,14 @@ def dots(
             height={"step": 26 if kind else 18, "for": "position"},
         ),
     )
+
+
+def spread(
+    of: Mean | Share, per: float = 1.0, **named: str
+) -> dict[str, float | str | None]:
+    """Return one value for `dots`, in a larger unit."""
+    known = {"value": of.value, "low": of.low, "high": of.high}
+    return {**named, **{end: value and value / per for end, value in known.items()}}
 
 
 def percentiles(
