@@ -361,7 +361,7 @@ def test_fail_on_an_unknown_word_is_an_error(
 
 @pytest.mark.once
 def test_fail_on_needs_pytest_benchmark(pytester: pytest.Pytester) -> None:
-    result = pytester.runpytest_subprocess(
+    result = pytester.runpytest_inprocess(
         "-p", "no:benchmark", "--pybench-fail-on=slower"
     )
 

@@ -160,7 +160,7 @@ def test_session_without_benchmarks_changes_by_one_header_line(
 ) -> None:
     pytester.makepyfile("def test_one():\n    pass\n")
 
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
 
     ours = [line for line in result.outlines if "pybench" in line]
     ours = [line for line in ours if not line.startswith(("plugins:", "rootdir:"))]
@@ -174,7 +174,7 @@ def test_session_without_benchmarks_changes_by_one_header_line(
 def test_works_without_pytest_benchmark(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_one():\n    pass\n")
 
-    result = pytester.runpytest_subprocess("-p", "no:benchmark")
+    result = pytester.runpytest_inprocess("-p", "no:benchmark")
 
     assert result.ret == 0
     result.stdout.fnmatch_lines(["pybench: CPython*"])
@@ -185,7 +185,7 @@ def test_works_without_pytest_benchmark(pytester: pytest.Pytester) -> None:
 def test_resume_without_pytest_benchmark_is_refused(
     pytester: pytest.Pytester,
 ) -> None:
-    result = pytester.runpytest_subprocess("-p", "no:benchmark", "--pybench-resume")
+    result = pytester.runpytest_inprocess("-p", "no:benchmark", "--pybench-resume")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: --pybench-resume needs pytest-benchmark"])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -88,12 +89,23 @@ def write(folder: Path, *rows: JournalRow, say: Callable[[str], None] = print) -
     return writer.path
 
 
+# The killed run, which is the same for each test that begins with it.
+_KILLED: list[tuple[Path, pytest.RunResult]] = []
+
+
 @pytest.fixture
 def killed(pytester: pytest.Pytester, run_process: Run) -> pytest.RunResult:
     """Leave a run that was killed in the middle."""
     pytester.makepyfile(test_suite=SUITE)
-    (pytester.path / "kill").touch()
-    return run_process("--benchmark-json=lost.json")
+    if _KILLED:
+        shutil.copytree(_KILLED[0][0], pytester.path / ".benchmarks")
+    else:
+        (pytester.path / "kill").touch()
+        result = run_process("--benchmark-json=lost.json")
+        kept = pytester.path.parent / "killed"
+        shutil.copytree(pytester.path / ".benchmarks", kept)
+        _KILLED.append((kept, result))
+    return _KILLED[0][1]
 
 
 def test_reads_what_was_written(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_interrupt_keeps_the_times(pytester: pytest.Pytester) -> None:
 def test_needs_pytest_benchmark(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_nothing(): pass")
 
-    result = pytester.runpytest_subprocess("-p", "no:benchmark", "--pybench-memory")
+    result = pytester.runpytest_inprocess("-p", "no:benchmark", "--pybench-memory")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: --pybench-memory needs pytest-benchmark"])

@@ -121,9 +121,7 @@ def test_other_numbers_are_refused(
 def test_needs_pytest_benchmark(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_nothing(): pass")
 
-    result = pytester.runpytest_subprocess(
-        "-p", "no:benchmark", "--pybench-processes=2"
-    )
+    result = pytester.runpytest_inprocess("-p", "no:benchmark", "--pybench-processes=2")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: --pybench-processes needs pytest-benchmark"])

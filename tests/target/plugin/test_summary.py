@@ -209,7 +209,7 @@ def test_summary_has_one_section_and_groups_reasons(
 def test_counts_work_without_pytest_benchmark(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_one():\n    pass\n")
 
-    pytester.runpytest_subprocess("-p", "no:benchmark", "--pybench-counts=c.json")
+    pytester.runpytest_inprocess("-p", "no:benchmark", "--pybench-counts=c.json")
 
     counts = json.loads((pytester.path / "c.json").read_text())
     assert (counts["tests_passed"], counts["rows_measured"]) == (1, 0)
