@@ -82,16 +82,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if names := overriding.overridden(config):
         session.say(f"overridden, as a measurement needs it: {', '.join(names)}")
     register(session, "pybench-session")
-    if option.pybench_memory_to is not None:
-        observer = memory.MemoryObserver(
-            option.pybench_memory_to, session, option.pybench_memory_lines
-        )
+    observed = option.pybench_memory_to
+    if option.pybench_memory_pass is not None:
+        observed = option.pybench_memory_pass / rerun.FOUND
+    if observed is not None:
+        lines = option.pybench_memory_lines
+        observer = memory.MemoryObserver(observed, session, lines)
         register(observer, "pybench-observer")
     if option.pybench_list_to is not None:
         writer = listing.Listing(option.pybench_list_to, session)
         register(writer, "pybench-listing")
-    if option.pybench_memory_pass is not None:
-        memory.observe_apart(config, option.pybench_memory_pass, session)
     if _has_pytest_benchmark(config):
         _configure_rows(config, session)
     else:
@@ -165,6 +165,8 @@ def pytest_collection_modifyitems(
         select_quick(config, items)
     if option.pybench_row is not None:
         select_row(config, items, option.pybench_row)
+    if option.pybench_memory_pass is not None:
+        memory.select_measured(config, items, option.pybench_memory_pass)
     was_turned_on = config.stash[_SESSION].watch.is_broken
     for item in items:
         skip_without_free_threading(item, gil_was_turned_on=was_turned_on)

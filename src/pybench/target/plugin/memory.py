@@ -17,7 +17,8 @@ import pytest
 
 from pybench.target.plugin.json_values import is_stock_document
 from pybench.target.plugin.marking import is_row
-from pybench.target.plugin.rerun import FOUND, GIVEN, keep_apart, run_again, show
+from pybench.target.plugin.rerun import GIVEN, keep_apart, run_again, show
+from pybench.target.plugin.selection import keep
 from pybench.target.plugin.session import Session
 from pybench.target.process.memory import LINES, PeakLines, begin, peak
 
@@ -197,29 +198,12 @@ class Memory:
                 row["extra_info"] = {**row["extra_info"], KEY: numbers}
 
 
-class MemoryPass:
-    """In one of those processes: leaves out the rows that were not measured."""
-
-    def __init__(self, config: pytest.Config, folder: Path) -> None:
-        self._config = config
-        self._names = {*json.loads((folder / GIVEN).read_text(encoding="utf-8"))}
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Leave them out."""
-        others = [item for item in items if item.nodeid not in self._names]
-        if others:
-            self._config.hook.pytest_deselected(items=others)
-            items[:] = [item for item in items if item.nodeid in self._names]
-
-
-def observe_apart(config: pytest.Config, folder: Path, session: Session) -> None:
-    """Set up a process of ours: nothing is timed, and each row is observed."""
-    for plugin, name in (
-        (MemoryPass(config, folder), "pybench-memory-pass"),
-        (MemoryObserver(folder / FOUND, session), "pybench-observer"),
-    ):
-        config.pluginmanager.register(plugin, name)
+def select_measured(
+    config: pytest.Config, items: list[pytest.Item], folder: Path
+) -> None:
+    """In one of those processes: keep the rows that were measured."""
+    names = {*json.loads((folder / GIVEN).read_text(encoding="utf-8"))}
+    keep(config, items, lambda item: item.nodeid in names)
 
 
 def turn_timing_off(config: pytest.Config, folder: Path) -> None:
