@@ -131,12 +131,11 @@ def _configure_rows(config: pytest.Config, session: Session) -> None:
     if option.pybench_repetition is not None:
         repetition = processes.Repetition(session, option.pybench_repetition)
         register(repetition, "pybench-repetition")
-    if option.pybench_processes > 1:
-        repeated = processes.Processes(session, option.pybench_processes)
-        register(repeated, "pybench-processes")
-    if option.pybench_memory:
-        # After the others, so that its processes come when all is timed.
-        register(memory.Memory(session), "pybench-memory")
+    if option.pybench_processes > 1 or option.pybench_memory:
+        further = processes.Processes(
+            session, option.pybench_processes, is_memory=option.pybench_memory
+        )
+        register(further, "pybench-processes")
     if takes_turns(config):
         interleaving = config.stash[_INTERLEAVING] = Interleaving(
             session, option.pybench_turns, rows.refused

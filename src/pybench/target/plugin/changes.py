@@ -27,11 +27,7 @@ TITLE = "pybench: what the baseline explains"
 
 DIFFERENT = "different"
 # What a run may be failed for, and the words that are it.
-FAIL_ON = {
-    SLOWER: {SLOWER},
-    FASTER: {FASTER},
-    DIFFERENT: {SLOWER, FASTER},
-}
+FAIL_ON = {SLOWER: {SLOWER}, FASTER: {FASTER}, DIFFERENT: {SLOWER, FASTER}}
 
 MARGIN = 0.03
 

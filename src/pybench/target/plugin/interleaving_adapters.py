@@ -23,11 +23,7 @@ from pybench.target.plugin.interleaving_timer import (
 from pybench.target.plugin.kernel import find_kernel, native_or_fail
 from pybench.target.process import clocks
 from pybench.target.process import iterations as sizing
-from pybench.target.process.pedantic import (
-    check_pedantic,
-    most_rounds,
-    round_arguments,
-)
+from pybench.target.process.pedantic import check_pedantic, most_rounds, round_arguments
 from pybench.target.process.rounds import KernelResult
 
 # Counts are whole multiples of this from it on, so that a twentieth more calls is an

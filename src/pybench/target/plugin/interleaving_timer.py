@@ -25,32 +25,29 @@ else:
 class SampleTimer:
     """Wall time, CPU time and time spent runnable but not running, in ns."""
 
-    __slots__ = ("_blocked", "_cpu", "_schedstat", "_waited", "_wall")
+    __slots__ = ("_began", "_schedstat")
 
     def __init__(self) -> None:
         path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
         self._schedstat = path if os.path.exists(path) else None  # noqa: PTH110 - str
-        self._wall = self._cpu = self._waited = 0
-        self._blocked: int | None = None
+        self._began: tuple[int, int | None, int, int] = (0, None, 0, 0)
 
     def start(self) -> None:
         """Begin a window."""
-        self._waited = _waited_ns(self._schedstat)
-        self._blocked = blocked()
-        self._cpu = _cpu_ns()
-        self._wall = clocks.wall_ns()
+        waited, given_up = _waited_ns(self._schedstat), blocked()
+        cpu = _cpu_ns()
+        self._began = waited, given_up, cpu, clocks.wall_ns()
 
     def stop(self) -> Sample:
         """End the window; clocks in the opposite order, so that wall is inside."""
         wall = clocks.wall_ns()
         cpu = _cpu_ns()
-        given_up = blocked_since(self._blocked)
-        waited = _waited_ns(self._schedstat) - self._waited
+        waited, given_up, cpu_began, wall_began = self._began
         return Sample(
-            wall_ns=wall - self._wall,
-            cpu_ns=cpu - self._cpu,
-            waited_ns=waited,
-            blocked=given_up,
+            wall_ns=wall - wall_began,
+            cpu_ns=cpu - cpu_began,
+            blocked=blocked_since(given_up),
+            waited_ns=_waited_ns(self._schedstat) - waited,
         )
 
 

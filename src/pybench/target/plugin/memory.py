@@ -9,13 +9,12 @@ gave back.
 
 import gc
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pybench.target.plugin.json_values import is_stock_document
 from pybench.target.plugin.marking import is_row
 from pybench.target.plugin.rerun import GIVEN, keep_apart, run_again, show
 from pybench.target.plugin.selection import keep
@@ -28,9 +27,6 @@ TO_OPTION = "--pybench-memory-to"
 LINES_OPTION = "--pybench-memory-lines"
 # For the processes of ours alone: their folder.
 PASS_OPTION = "--pybench-memory-pass"
-
-# Where a row's numbers are in its extra_info.
-KEY = "pybench_memory"
 
 # What is shown, as a difference of what the observer wrote.
 _DIFFERENCES = {
@@ -150,52 +146,26 @@ def differences_of(row: Mapping[str, Any]) -> dict[str, int]:
     return taken
 
 
-class Memory:
-    """Observes the measured rows again after the last of them, before all is saved."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._config = session.config
-
-    # Around everything that other plugins do to the loop, further processes that are
-    # timed among it.
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Observe what was measured; an interrupt keeps what is there."""
-        result = yield
-        names = [*self._session.measured_medians()]
-        # A resumed session has rows of the journal also if it only collects.
-        if names and not self._config.getoption("collectonly"):
-            self._observe("resident memory", names, ())
-            self._observe("allocated memory", names, ("-X", "tracemalloc"))
-            lacking = len(set(names) - self._session.memory.keys())
-            if lacking:
-                self._session.say_problem(
-                    f"{OPTION}: {lacking} of {len(names)} measured rows without memory"
-                )
-        return result
-
-    def _observe(
-        self, what: str, names: Sequence[str], switches: Sequence[str]
-    ) -> None:
-        show(self._config, f"pybench: {what}, in a process of its own")
-        rerun = run_again(self._config, PASS_OPTION, names, switches=switches)
+def observe(session: Session) -> None:
+    """Observe the measured rows again, in two more processes."""
+    names = [*session.measured_medians()]
+    for what, switches in (
+        ("resident memory", ()),
+        ("allocated memory", ("-X", "tracemalloc")),
+    ):
+        show(session.config, f"pybench: {what}, in a process of its own")
+        rerun = run_again(session.config, PASS_OPTION, names, switches=switches)
         if rerun.status != 0:
             # What other rows took counts: one failing test does not undo it.
-            self._session.say_problem(f"the process for {what} {rerun.ended}")
-        memory, found = self._session.memory, rerun.found or {}
+            session.say_problem(f"the process for {what} {rerun.ended}")
         for row in names:
-            if numbers := differences_of(found.get(row, {})):
-                memory[row] = memory.get(row, {}) | numbers
-
-    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
-        """Put a row's numbers beside its own."""
-        if not is_stock_document(self._config, output_json):
-            return
-        for row in output_json["benchmarks"]:
-            numbers = self._session.memory.get(row["fullname"])
-            if numbers:
-                row["extra_info"] = {**row["extra_info"], KEY: numbers}
+            if numbers := differences_of((rerun.found or {}).get(row, {})):
+                session.memory[row] = session.memory.get(row, {}) | numbers
+    lacking = len(set(names) - session.memory.keys())
+    if lacking:
+        session.say_problem(
+            f"{OPTION}: {lacking} of {len(names)} measured rows without memory"
+        )
 
 
 def select_measured(

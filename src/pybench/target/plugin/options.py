@@ -24,7 +24,7 @@ _PUBLIC: Mapping[str, Mapping[str, Any]] = {
     "--pybench-resume": _FLAG
     | {
         "help": "Run only the benchmarks that the journal of an interrupted run lacks; "
-        "the table and saved files have all.",
+        "the table and saved files have all."
     },
     "--pybench-select": {
         "metavar": "SELECTOR",
@@ -39,7 +39,7 @@ _PUBLIC: Mapping[str, Mapping[str, Any]] = {
     memory.OPTION: _FLAG
     | {
         "help": "When all is timed, run the measured rows in two more processes for "
-        "the memory they take, listed after the table and saved in their extra_info.",
+        "the memory they take, listed after the table and saved in their extra_info."
     },
     "--pybench-counts": {
         "metavar": "PATH",

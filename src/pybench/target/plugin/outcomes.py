@@ -74,9 +74,7 @@ def row_flag(extra_info: Mapping[str, Any], name: str) -> bool:
 
 
 def row_statuses(
-    collected: Iterable[str],
-    rows: Mapping[str, JournalRow],
-    skipped: Mapping[str, str],
+    collected: Iterable[str], rows: Mapping[str, JournalRow], skipped: Mapping[str, str]
 ) -> list[RowStatus]:
     """Return the status of every row, in the order of those that were collected.
 

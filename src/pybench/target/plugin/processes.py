@@ -14,6 +14,7 @@ import pytest
 
 from pybench.records.documents import DocumentError
 from pybench.records.identity import differences, identity_document, parse_identity
+from pybench.target.plugin import memory
 from pybench.target.plugin.rerun import FOUND, run_again, show
 from pybench.target.plugin.session import Session
 
@@ -44,16 +45,17 @@ class RepetitionError(Exception):
 
 
 class Processes:
-    """Repeats the session after its own last row, before anything is saved.
+    """Runs the session's rows again after its own last row, before anything is saved.
 
-    There are `wanted` processes, this one included; the session gets the medians of
-    each.
+    Timed until there are `wanted` processes, this one included, then for their memory:
+    the session gets the medians of each, and the memory.
     """
 
-    def __init__(self, session: Session, wanted: int) -> None:
+    def __init__(self, session: Session, wanted: int, *, is_memory: bool) -> None:
         self._session = session
         self._config = session.config
         self._wanted = wanted
+        self._is_memory = is_memory
         self._ended = 1
 
     # Around everything that other plugins do to the loop: their work is done then.
@@ -62,15 +64,17 @@ class Processes:
         """Repeat what was measured; an interrupt keeps what is there."""
         try:
             result = yield
-            if self._has_measured():
+            if self._wanted > 1 and self._has_measured():
                 self._repeat()
-            return result
         finally:
-            if self._has_measured():
+            if self._wanted > 1 and self._has_measured():
                 self._session.say(
                     f"{self._ended} of {self._wanted} processes measured; the table "
                     "is of the first, the medians of each are in what is saved"
                 )
+        if self._is_memory and self._has_measured():
+            memory.observe(self._session)
+        return result
 
     def _has_measured(self) -> bool:
         # A resumed session has rows of the journal also if it only collects.

@@ -28,11 +28,7 @@ FOUND = "found.json"
 END_PATIENCE_S = 5
 
 # What else is left to the user's own session, by destination.
-_LEFT_OUT = {
-    "pybench_counts": None,
-    "pybench_memory_to": None,
-    "pybench_resume": False,
-}
+_LEFT_OUT = {"pybench_counts": None, "pybench_memory_to": None, "pybench_resume": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,7 @@ import pytest
 
 from pybench.records.documents import DocumentError
 from pybench.records.journal import JournalHeader, JournalRow, statuses_document
-from pybench.records.outcomes import (
-    ERROR,
-    MEASURED,
-    NOT_AVAILABLE,
-    VOID,
-)
+from pybench.records.outcomes import ERROR, MEASURED, NOT_AVAILABLE, VOID
 from pybench.target.plugin.command_line import said_value
 from pybench.target.plugin.journal import Journal, JournalWriter, find_journal
 from pybench.target.plugin.json_values import for_table, held, is_stock_document
@@ -47,6 +42,9 @@ from pybench.target.process.identity import extension
 from pybench.target.process.iterations import IterationStore, machine_folder
 
 _RESUME = "--pybench-resume"
+
+# Where the memory that a row took is in its extra_info.
+MEMORY_KEY = "pybench_memory"
 
 
 class Rows:
@@ -404,6 +402,8 @@ class Rows:
         output_json["pybench"] = statuses_document(self.session.statuses())
         for row in output_json["benchmarks"]:
             self._thin(row)
+            if taken := self.session.memory.get(row["fullname"]):
+                row["extra_info"] = {**row["extra_info"], MEMORY_KEY: taken}
         result = yield
         kept = held(output_json)
         output_json.clear()

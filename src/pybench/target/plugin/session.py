@@ -18,11 +18,7 @@ from pybench.target.plugin.outcomes import (
     row_statuses,
     summary_lines,
 )
-from pybench.target.plugin.table_sections import (
-    memory_lines,
-    scaling_lines,
-    size_lines,
-)
+from pybench.target.plugin.table_sections import memory_lines, scaling_lines, size_lines
 from pybench.target.process.gil import watch_for_process
 from pybench.target.process.identity import (
     gil_enabled,

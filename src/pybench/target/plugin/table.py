@@ -14,11 +14,7 @@ from pybench.target.plugin.command_line import said_value
 WIDTH = 110
 
 # What of the stock ten columns is worth its width; the first that fits is taken.
-COLUMN_CHOICES = (
-    ("median", "iqr", "rounds"),
-    ("median", "iqr"),
-    ("median",),
-)
+COLUMN_CHOICES = (("median", "iqr", "rounds"), ("median", "iqr"), ("median",))
 
 # What stock writes below its tables, by the column that each line explains.
 _STOCK_LEGEND = {"outliers": "  Outliers: ", "ops": "  OPS: "}

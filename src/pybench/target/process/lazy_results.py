@@ -9,13 +9,7 @@ wrapper around a coroutine function returns a coroutine all the same.
 import inspect
 import itertools
 from collections import deque
-from collections.abc import (
-    AsyncGenerator,
-    Awaitable,
-    Callable,
-    Coroutine,
-    Generator,
-)
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 from pybench.records.lazy_kinds import ASYNC_GENERATOR as ASYNC_GENERATOR
