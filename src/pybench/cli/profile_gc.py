@@ -7,14 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.options import (
-    add_timeout,
     find_interpreter,
     host_needs,
     one_of,
     whole,
 )
-from pybench.cli.output import add_json, beside, print_lines, print_note, write_record
-from pybench.cli.profile_steps import collect
+from pybench.cli.output import beside, print_lines, print_note, write_record
+from pybench.cli.profile_steps import add_options, collect
 from pybench.cli.status import FAILED, INTERRUPTED, OK
 from pybench.progress import Meter
 from pybench.records.gc_pauses import (
@@ -53,9 +52,6 @@ def add_gc(kinds: Any) -> None:
         "reported), 130 interrupted.",
     )
     parser.add_argument(
-        "--python", metavar="PY", help="as for pybench compare (default: this one)"
-    )
-    parser.add_argument(
         "--shapes", metavar="SHAPE", nargs="+", type=one_of("shape", lambda: SHAPES),
         help="of the heap: tree chain lists dicts cycles (default: all)",
     )  # fmt: skip
@@ -68,15 +64,10 @@ def add_gc(kinds: Any) -> None:
         help="of the collector: on off frozen thresholds (default: all)",
     )  # fmt: skip
     parser.add_argument(
-        "--repeats", metavar="N", type=whole(1, 1000), default=3,
-        help="fresh processes of each (default 3)",
-    )  # fmt: skip
-    parser.add_argument(
         "--pairs", metavar="N", type=whole(1, 1000), default=150,
         help="of runs with the recorder and without (default 150)",
     )  # fmt: skip
-    add_timeout(parser, _TIMEOUT_S)
-    add_json(parser)
+    add_options(parser, _TIMEOUT_S)
     parser.set_defaults(command=profile_gc)
 
 

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from pybench.cli.options import (
     add_suite,
-    add_timeout,
     check_suite,
     host_needs,
-    whole,
 )
-from pybench.cli.output import add_json, beside, print_lines, write_record
-from pybench.cli.profile_steps import collect
+from pybench.cli.output import beside, print_lines, write_record
+from pybench.cli.profile_steps import add_options, collect
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 from pybench.progress import SHOWN_AFTER_S, Meter
 
@@ -56,13 +54,6 @@ def add_memory(kinds: Any) -> None:
     )  # fmt: skip
     add_suite(parser)
     parser.add_argument(
-        "--python", metavar="PY", help="as for pybench run (default: this one)"
-    )
-    parser.add_argument(
-        "--repeats", metavar="N", type=whole(1, 1000), default=3,
-        help="fresh processes for each number (default 3)",
-    )  # fmt: skip
-    parser.add_argument(
         "--only", choices=["rows", "each"],
         help="rows alone, or one more object, thread, interpreter alone",
     )  # fmt: skip
@@ -70,8 +61,7 @@ def add_memory(kinds: Any) -> None:
         "--flamegraph", metavar="DIR", type=Path,
         help="write memray's page for each row there, where it is installed",
     )  # fmt: skip
-    add_timeout(parser, _TIMEOUT_S)
-    add_json(parser)
+    add_options(parser, _TIMEOUT_S)
     parser.set_defaults(command=profile_memory)
 
 

@@ -1,13 +1,28 @@
-"""The steps of a profile: results one by one, shown as they come, until Ctrl-C."""
+"""What the profiles share: options, and results that are shown as they come."""
 
+import argparse
 from collections.abc import Callable, Iterable
 from typing import TextIO, TypeVar
 
-from pybench.cli.output import print_lines
+from pybench.cli.options import add_timeout, whole
+from pybench.cli.output import add_json, print_lines
 from pybench.cli.status import INTERRUPTED, OK
 from pybench.progress import Meter
 
 Result = TypeVar("Result")
+
+
+def add_options(parser: argparse.ArgumentParser, timeout_s: float) -> None:
+    """Add ``--python``, ``--repeats``, ``--timeout`` and ``--json``."""
+    parser.add_argument(
+        "--python", metavar="PY", help="as for pybench compare (default: this one)"
+    )
+    parser.add_argument(
+        "--repeats", metavar="N", type=whole(1, 1000), default=3,
+        help="fresh processes for each number (default 3)",
+    )  # fmt: skip
+    add_timeout(parser, timeout_s)
+    add_json(parser)
 
 
 def collect(

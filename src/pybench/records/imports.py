@@ -98,25 +98,11 @@ class ImportReport:
 class ImportsProfile:
     """The import of one module by one interpreter.
 
-    Parameters
-    ----------
-    python : str
-        Label and path of the interpreter.
-    repeats : int
-        Whole repeats that were done.
-    startup : dict of str to Times
-        Parts of a process that imports the module, in order; they add up to "whole
-        process". Each is the difference of two kinds of processes.
-    warm, cold : Times
-        The import alone, with all ``.pyc`` there, and with none.
-    compiling : Times
-        Cold less warm.
-    modules : int
-        How many modules the import loaded.
-    observed : Times
-        By how much ``-X importtime`` lengthened the warm import.
-    tree : tuple of Module
-        What imported what, in processes under ``-X importtime``.
+    ``startup`` are the parts of a process that imports the module, in order, each the
+    difference of two kinds of processes; they add up to "whole process". ``warm`` and
+    ``cold`` are of the import alone, with all ``.pyc`` there and with none; and
+    ``observed`` is by how much ``-X importtime``, of which the tree is, lengthened the
+    warm one. ``modules`` counts what the import loaded.
     """
 
     module: str

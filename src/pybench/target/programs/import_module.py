@@ -29,12 +29,18 @@ def main(report: str, log: str, mark: str, name: str, kind: str) -> None:
     pid = getpid()
     forks: list[int] = []
     divert_errors(log, forks)
-    is_traced = "tree" in kind
     imported: dict[str, int] = {}
+
+    def count_import(event: str, arguments: "Any") -> None:
+        if event == "import":
+            imported[arguments[0]] = imported.get(arguments[0], 0) + 1
+
+    is_traced = "tree" in kind
     if is_traced:
-        count_imports(imported)
+        sys.addaudithook(count_import)
+    set_lazy = getattr(sys, "set_lazy_imports", None) if kind == "lazy" else None
     before = set(sys.modules)
-    if kind == "lazy":
+    if set_lazy:
         set_lazy("all")
     if is_traced:
         write_mark(mark, "begin")
@@ -52,7 +58,7 @@ def main(report: str, log: str, mark: str, name: str, kind: str) -> None:
         end_now(0)  # the module forked, and the fork came back
     if is_traced:
         write_mark(mark, "end")
-    if kind == "lazy":
+    if set_lazy:
         set_lazy("normal")
     loaded = [module for module in list(sys.modules) if module not in before]
     facts = {
@@ -78,21 +84,6 @@ def divert_errors(path: str, forks: "list[int]") -> None:
         os.register_at_fork(
             before=lambda: forks.append(1), after_in_child=lambda: dup2(descriptor, 2)
         )
-
-
-def count_imports(imported: "dict[str, int]") -> None:
-    """Count from here on how often each name is imported."""
-
-    def note(event: str, arguments: "Any") -> None:
-        if event == "import":
-            imported[arguments[0]] = imported.get(arguments[0], 0) + 1
-
-    sys.addaudithook(note)
-
-
-def set_lazy(mode: str) -> None:
-    """Make all imports lazy, or as they are written; from 3.15 on."""
-    sys.set_lazy_imports(mode)  # type: ignore[attr-defined]
 
 
 def write_mark(mark: str, where: str) -> None:
