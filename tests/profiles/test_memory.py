@@ -1,9 +1,9 @@
 """Memory of rows in processes of their own, and of one more of a kind."""
 
-import signal
+import os
+import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -103,7 +103,7 @@ def test_row_whose_name_looks_like_a_path_is_run(
 ) -> None:
     name = "suite/test_suite.py::test_odd[a::[b//c]"
 
-    rows, _ = memory.run_row(python, START, locate(suite, name), 60)
+    rows, _ = memory.sample_row(python, START, locate(suite, name), 60)
 
     assert [*rows] == [name]
 
@@ -111,25 +111,22 @@ def test_row_whose_name_looks_like_a_path_is_run(
 def test_interrupt_ends_the_row(
     python: Interpreter, suite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C while its memory is sampled."""
-    started: list[children.Child] = []
-    start = children.start
+    """Ctrl-C while its memory is sampled; the guard ends once the row has ended."""
+    guards: list[int] = []
 
-    def start_and_keep(*words: Any, **options: Any) -> children.Child:
-        started.append(start(*words, **options))
-        return started[0]
-
-    def interrupt(pid: int) -> None:
+    def interrupt(guard: int) -> None:
+        guards.append(guard)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(children, "start", start_and_keep)
     monkeypatch.setattr(memory, "sizes_of", interrupt)
     name = "suite/test_suite.py::test_held"
 
     with pytest.raises(KeyboardInterrupt):
-        memory.run_row(python, START, locate(suite, name), 60)
+        memory.sample_row(python, START, locate(suite, name), 60)
 
-    assert started[0].returncode == -signal.SIGKILL
+    (guard,) = guards
+    with pytest.raises(ProcessLookupError):
+        os.kill(guard, 0)
 
 
 def test_row_that_dies_has_its_reasons(python: Interpreter, suite: Path) -> None:
@@ -146,7 +143,7 @@ def test_row_that_is_not_there_has_its_reason(python: Interpreter, suite: Path) 
     name = "suite/test_suite.py::test_nowhere"
 
     with pytest.raises(ChildError, match="exit status 4"):
-        memory.run_row(python, START, locate(suite, name), 60)
+        memory.sample_row(python, START, locate(suite, name), 60)
 
 
 def test_row_that_does_not_end_is_ended(python: Interpreter, suite: Path) -> None:
@@ -155,6 +152,23 @@ def test_row_that_does_not_end_is_ended(python: Interpreter, suite: Path) -> Non
     )
 
     assert "resident memory: no end within 0.01 seconds" in row.problems
+
+
+@needs_proc
+def test_sizes_are_those_of_what_the_guard_runs(tmp_path: Path) -> None:
+    program = "import time; held = 'x' * 10_000_000; print(flush=True); time.sleep(600)"
+    command = [sys.executable, "-c", program]
+    with children.guarded(
+        command, tmp_path, stdout=subprocess.PIPE, stderr=None
+    ) as (guard, pipe):  # fmt: skip
+        assert guard.stdout is not None
+        with guard.stdout as output:
+            output.readline()
+        sizes = memory.sizes_of(guard.pid)
+        os.write(pipe, children.INTERRUPT)
+
+    assert sizes is not None
+    assert min(sizes) > 10_000_000
 
 
 def test_system_that_does_not_tell_gives_no_numbers(
@@ -185,7 +199,7 @@ def test_row_without_its_own_and_share_says_why(
     """What the system tells is there all the same."""
     sizes = {"rss_before_bytes": 10, "rss_peak_bytes": 30, "rss_after_bytes": 20}
     name = "suite/test_suite.py::test_held"
-    monkeypatch.setattr(memory, "run_row", lambda *words, **how: ({name: sizes}, []))
+    monkeypatch.setattr(memory, "sample_row", lambda *words, **how: ({name: sizes}, []))
 
     row = memory.measure_row(python, suite, name, repeats=1, timeout_s=60)
 

@@ -72,6 +72,7 @@ def profile_memory(options: argparse.Namespace) -> int:
     from pybench.profiles import memory
     from pybench.profiles.child_programs import ChildError
     from pybench.profiles.means import profiled
+    from pybench.profiles.row_process import INTERVAL_S
     from pybench.records.memory import MemoryProfile
     from pybench.report.row_names import short_names
 
@@ -140,7 +141,7 @@ def profile_memory(options: argparse.Namespace) -> int:
     status = max(status, FAILED * failed)
     profile = MemoryProfile(
         interpreter=profiled(interpreter),
-        interval_s=memory.INTERVAL_S,
+        interval_s=INTERVAL_S,
         complete=status == OK,
         rows=tuple(rows),
         each=tuple(each),

@@ -9,7 +9,6 @@ than what there is. Children of the row's process are not in it.
 
 import os
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from pybench.interpreters import Interpreter
 from pybench.interpreters.prepare import START
 from pybench.profiles.child_programs import ChildError, ask
 from pybench.profiles.means import mean_of
-from pybench.profiles.row_process import locate, read_output, row_command
+from pybench.profiles.row_process import MEMORY_OPTION, locate, row_command, run_row
 from pybench.records.means import Mean
 from pybench.records.memory import (
     Line,
@@ -30,10 +29,6 @@ from pybench.records.memory import (
     RowMemory,
 )
 from pybench.records.proc import own_and_share
-
-# Between two samples of USS and PSS.  Reading them holds up the subject's page faults,
-# which is why no time is taken there.
-INTERVAL_S = 0.02
 
 # Readings after the first one, which is left out: it fills what is free already.
 STEPS = 5
@@ -99,7 +94,9 @@ def measure_row(
         numbers: dict[str, Any] = {}
         for what, switches in (("resident", ()), ("allocated", _TRACING)):
             try:
-                rows, taken = run_row(interpreter, (*switches, *start), node, timeout_s)
+                rows, taken = sample_row(
+                    interpreter, (*switches, *start), node, timeout_s
+                )
             except ChildError as error:
                 problems[f"{what} memory: {error}"] = None
                 continue
@@ -119,7 +116,7 @@ def measure_row(
         peak = max(0, round(means["traced_peak"].value))
         words = (*node, f"--pybench-memory-lines={peak}")
         try:
-            rows, _ = run_row(interpreter, (*_TRACING, *start), words, timeout_s)
+            rows, _ = sample_row(interpreter, (*_TRACING, *start), words, timeout_s)
             lines, problem = peak_lines(rows.get(fullname, {}))
         except ChildError as error:
             problem = str(error)
@@ -179,51 +176,38 @@ def means_of(measured: Sequence[Mapping[str, Any]]) -> dict[str, Mean]:
     return {name: mean for name, mean in means.items() if mean}
 
 
-def run_row(
+def sample_row(
     interpreter: Interpreter,
     start: Sequence[str],
-    words: Sequence[str],
+    node: Sequence[str],
     timeout_s: float,
 ) -> tuple[dict[str, Any], list[Sample]]:
-    """Run one row in a child; return what it wrote, and samples of its memory.
+    """Run one row; return what it wrote, and samples of its memory.
 
     None is taken under tracemalloc, which enlarges the process. It raises `ChildError`
-    if the child ends badly, or not in time.
+    as `run_row` does.
     """
-    samples = []
-    with tempfile.TemporaryDirectory(prefix="pybench-memory-") as name:
-        folder = Path(name)
-        output, log = folder / "memory.json", folder / "log"
-        words = [*words, "--benchmark-disable", f"--pybench-memory-to={output}"]
-        command = row_command(interpreter, start, words, folder)
-        with log.open("wb") as file:
-            child = children.start(command, stdout=file, stderr=subprocess.STDOUT)
-        ends_s = time.monotonic() + timeout_s
-        try:
-            while (status := _ended(child)) is None and time.monotonic() < ends_s:
-                sizes = None if _TRACING[1] in start else sizes_of(child.pid)
-                if sizes:
-                    samples.append((time.monotonic_ns(), *sizes))
-        finally:
-            child.end_group()
-            child.wait()
-        return read_output(status, output, log, timeout_s), samples
+    samples: list[Sample] = []
+
+    def watch(guard: int) -> None:
+        sizes = sizes_of(guard)
+        if sizes:
+            samples.append((time.monotonic_ns(), *sizes))
+
+    words = [*node, "--benchmark-disable"]
+    if _TRACING[1] in start:
+        return run_row(interpreter, start, words, MEMORY_OPTION, timeout_s), []
+    rows = run_row(interpreter, start, words, MEMORY_OPTION, timeout_s, watch=watch)
+    return rows, samples
 
 
-def _ended(child: children.Child) -> int | None:
-    """Wait for the next sample; return the exit status if the child ended."""
+def sizes_of(guard: int) -> tuple[int, int] | None:
+    """Return USS and PSS of its child in bytes; None where they cannot be had."""
     try:
-        return child.wait(INTERVAL_S)
-    except subprocess.TimeoutExpired:
-        return None
-
-
-def sizes_of(pid: int) -> tuple[int, int] | None:
-    """Return USS and PSS of a process in bytes; None where they cannot be had."""
-    try:
-        path = _PROC / str(pid) / "smaps_rollup"
+        children_of = (_PROC / f"{guard}/task/{guard}/children").read_text()
+        path = _PROC / children_of.split()[0] / "smaps_rollup"
         return own_and_share(path.read_text(encoding="utf-8"))
-    except OSError:
+    except (OSError, IndexError):
         return None
 
 

@@ -4,19 +4,14 @@ Three children run the row, one for each question: a profiler slows it, tracing
 allocations slows and enlarges it, and resident memory is a process's own.
 """
 
-import contextlib
-import os
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pybench.children import INTERRUPT, guarded
 from pybench.interpreters import Interpreter
 from pybench.interpreters.prepare import START
 from pybench.profiles.child_programs import ChildError
-from pybench.profiles.row_process import locate, read_output, row_command
+from pybench.profiles.row_process import MEMORY_OPTION, locate, run_row
 from pybench.records.row_detail import DetailedRow, Function
 
 # How many functions of a row are kept, by the time spent in themselves.
@@ -78,7 +73,9 @@ def profile_row(
         switches = ("-X", "gil=1") if interpreter.free_threaded else ()
         words = (*node, *_CPROFILE)
         try:
-            document = _run(interpreter, (*switches, *start), words, "--benchmark-json")
+            document = run_row(
+                interpreter, (*switches, *start), words, "--benchmark-json", _TIMEOUT_S
+            )
             functions = _functions(document)
             problem = "" if functions else "the profile is empty"
         except ChildError as error:
@@ -89,8 +86,8 @@ def profile_row(
     words = (*node, "--benchmark-disable")
     for what, switches in (("resident", ()), ("allocated", ("-X", "tracemalloc"))):
         try:
-            document = _run(
-                interpreter, (*switches, *start), words, "--pybench-memory-to"
+            document = run_row(
+                interpreter, (*switches, *start), words, MEMORY_OPTION, _TIMEOUT_S
             )
             row = document[fullname]
         except (ChildError, KeyError) as error:
@@ -124,31 +121,3 @@ def _functions(document: dict[str, Any]) -> tuple[Function, ...]:
     ]
     functions.sort(key=lambda function: function.own_s, reverse=True)
     return tuple(functions[:TOP])
-
-
-def _run(
-    interpreter: Interpreter, start: Sequence[str], words: Sequence[str], option: str
-) -> dict[str, Any]:
-    """Run one row under a guard; return what it wrote where the option says."""
-    with tempfile.TemporaryDirectory(prefix="pybench-profile-") as name:
-        folder = Path(name)
-        output, log = folder / "output.json", folder / "log"
-        command = row_command(
-            interpreter, start, [*words, f"{option}={output}"], folder
-        )
-        with (
-            log.open("wb") as said,
-            guarded(
-                command, folder, stdout=said, stderr=subprocess.STDOUT
-            ) as (child, pipe),
-        ):  # fmt: skip
-            status = None
-            try:
-                status = child.wait(_TIMEOUT_S)
-            except BaseException as end:
-                # With the end of the pipe behind it, this ends the row at once.
-                with contextlib.suppress(BrokenPipeError):
-                    os.write(pipe, INTERRUPT)
-                if not isinstance(end, subprocess.TimeoutExpired):
-                    raise
-        return read_output(status, output, log, _TIMEOUT_S)

@@ -1,15 +1,27 @@
 """One row of a suite in a process of its own: pytest's words, and what it wrote."""
 
-from collections.abc import Sequence
+import contextlib
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pybench.children import INTERRUPT, guarded
 from pybench.interpreters import Interpreter
 from pybench.profiles.child_programs import ChildError, check_end
 from pybench.records.documents import parse_json
 
-# Of the plugin: the node id of the row that a session runs.
+# Of the plugin: the node id of the row that a session runs, and where it writes what
+# memory the row took.
 ROW_OPTION = "--pybench-row"
+MEMORY_OPTION = "--pybench-memory-to"
+
+# Between two looks at a row.  Reading its memory holds up its page faults, which is why
+# no time is taken there.
+INTERVAL_S = 0.02
 
 
 def locate(suite: Path, fullname: str) -> tuple[str, ...]:
@@ -41,15 +53,53 @@ def row_command(
     return [str(interpreter.path), *start, *words, *quiet]
 
 
-def read_output(
-    status: int | None, output: Path, log: Path, timeout_s: float
+def run_row(
+    interpreter: Interpreter,
+    start: Sequence[str],
+    words: Sequence[str],
+    option: str,
+    timeout_s: float,
+    *,
+    watch: Callable[[int], None] = lambda guard: None,
 ) -> dict[str, Any]:
-    """Return what a row wrote; `ChildError` if it ended badly or wrote nothing."""
-    check_end(status, log.read_text(encoding="utf-8", errors="replace"), timeout_s)
-    try:
-        document = parse_json(output.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        document = None
+    """Run one row in a child, and return what it wrote where the option says.
+
+    The child is the only one of a guard, which ends it if this process is killed;
+    meanwhile `watch` is called with the guard's number every `INTERVAL_S`.
+
+    Raises
+    ------
+    ChildError
+        If it ends badly, not in time, or wrote nothing.
+    """
+    with tempfile.TemporaryDirectory(prefix="pybench-profile-") as name:
+        folder = Path(name)
+        output, log = folder / "output.json", folder / "log"
+        words = [*words, f"{option}={output}"]
+        command = row_command(interpreter, start, words, folder)
+        status = None
+        with (
+            log.open("wb") as said,
+            guarded(
+                command, folder, stdout=said, stderr=subprocess.STDOUT
+            ) as (guard, pipe),
+        ):  # fmt: skip
+            ends_s = time.monotonic() + timeout_s
+            try:
+                while status is None and time.monotonic() < ends_s:
+                    watch(guard.pid)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        status = guard.wait(INTERVAL_S)
+            finally:
+                if status is None:
+                    # With the end of the pipe behind it, this ends the row at once.
+                    with contextlib.suppress(BrokenPipeError):
+                        os.write(pipe, INTERRUPT)
+        check_end(status, log.read_text(encoding="utf-8", errors="replace"), timeout_s)
+        try:
+            document = parse_json(output.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            document = None
     if not isinstance(document, dict):
         raise ChildError("it wrote nothing; is its pybench an old one?")
     return document
