@@ -22,11 +22,9 @@ enum kind {
 static const char *const kind_names[] = {
     "c",      "noargs", "one",      "keywords", "python", "argument",
     "method", "instance", "type", NULL};
-
 enum attribute { ATTRIBUTE_FOUND, ATTRIBUTE_OF_CLASS, ATTRIBUTE_MISSING };
 static const char *const attribute_names[] = {"found", "of_class", "missing",
                                               NULL};
-
 enum layout { LAYOUT_PRIVATE, LAYOUT_SHARED };
 static const char *const layout_names[] = {"private", "shared", NULL};
 
@@ -176,7 +174,7 @@ static PyObject *
 calls_run(struct pb_call *call, const char *target, const char *name)
 {
     struct calls_shared shared = {.target = target, .name = name};
-    if (call->options[1] == LAYOUT_SHARED) {
+    if (call->plan.options[1] == LAYOUT_SHARED) {
         shared.names = calls_define();
         if (shared.names == NULL) {
             return NULL;
@@ -190,7 +188,7 @@ calls_run(struct pb_call *call, const char *target, const char *name)
 static PyObject *
 calls_call_run(struct pb_call *call)
 {
-    int64_t kind = call->options[0];
+    int64_t kind = call->plan.options[0];
     bool is_instance =
         kind == KIND_C || kind == KIND_METHOD || kind == KIND_INSTANCE;
     return calls_run(call, is_instance ? "instance" : kind_names[kind],
@@ -200,7 +198,7 @@ calls_call_run(struct pb_call *call)
 static PyObject *
 calls_attribute_run(struct pb_call *call)
 {
-    return calls_run(call, "instance", attribute_names[call->options[0]]);
+    return calls_run(call, "instance", attribute_names[call->plan.options[0]]);
 }
 
 PB_ENTRY(calls_call,

@@ -31,7 +31,6 @@
 
 #include "clock.h"
 #include "entries.h"
-#include "state.h"
 
 #include <stdatomic.h>  // _Atomic
 #include <stdlib.h>     // free, malloc
@@ -68,7 +67,6 @@ enum kind {
 static const char *const kind_names[] = {
     "int",  "float",  "str",  "bytes",        "tuple", "list",
     "dict", "object", "heap", "heap_private", NULL};
-
 enum order { ORDER_LIFO, ORDER_FIFO };
 static const char *const order_names[] = {"lifo", "fifo", NULL};
 
@@ -87,11 +85,10 @@ static const struct churn_sizes churn_sizes[] = {
     [KIND_HEAP_PRIVATE] = {0, 0, 0, 0},
 };
 
-/* Arguments of a call; read-only for the workers. */
+enum { OPTION_KIND, OPTION_ORDER, OPTION_BATCH, OPTION_SIZE };
+
+/* What the call made. */
 struct churn_shared {
-    enum kind kind;
-    enum order order;
-    int64_t batch;
     Py_ssize_t size;
     PyObject *type;  // of KIND_HEAP and KIND_OBJECT
 };
@@ -162,19 +159,18 @@ churn_prepare(struct pb_worker *worker)
 {
     const struct churn_shared *shared = worker->shared;
     struct churn_worker *local = worker->local;
+    const int64_t *options = worker->plan->options;
+    bool is_private = options[OPTION_KIND] == KIND_HEAP_PRIVATE;
     local->size = shared->size;
-    local->batch = shared->batch;
-    local->step = shared->order == ORDER_LIFO ? -1 : 1;
-    worker->owned[OWNED_ARGUMENTS] = local->arguments = PyTuple_New(0);
-    if (local->arguments == NULL) {
-        return -1;
-    }
-    PyObject *type = shared->kind == KIND_HEAP_PRIVATE
-                         ? PyType_FromSpec(&churn_plain_spec)
-                         : Py_XNewRef(shared->type);
-    local->type = (PyTypeObject *)type;
+    local->batch = options[OPTION_BATCH];
+    local->step = options[OPTION_ORDER] == ORDER_LIFO ? -1 : 1;
+    PyObject *arguments = PyTuple_New(0);
+    PyObject *type = is_private ? PyType_FromSpec(&churn_plain_spec)
+                                : Py_XNewRef(shared->type);
+    worker->owned[OWNED_ARGUMENTS] = local->arguments = arguments;
     worker->owned[OWNED_TYPE] = type;
-    if (shared->kind == KIND_HEAP_PRIVATE && type == NULL) {
+    local->type = (PyTypeObject *)type;
+    if (arguments == NULL || (is_private && type == NULL)) {
         return -1;
     }
     /* The loop from the last slot to the first ends one before the first. */
@@ -300,7 +296,6 @@ struct handover {
     enum request request;  // set by the dropper, cleared when it is served
     int64_t drain_ns;      // of the last drain, set by the owner
     PyObject *type;        // made by the caller, read-only
-    PyObject *drain;       // an empty Python function, read-only
     PyObject **slots;      // of `iterations` objects
     int64_t made;          // of them, so far, in this round
     int64_t dropped;       // of them, written by the dropper alone
@@ -316,32 +311,41 @@ handover_of(const struct pb_worker *worker)
     return (struct handover *)(uintptr_t)worker->shared;
 }
 
-/* The attached dropper asks the owner for something and sleeps until it is
-   done (or the call is ending). */
 static void
-handover_ask(const struct pb_worker *worker, enum request request)
+handover_set(struct handover *handover, enum request request)
 {
-    struct handover *handover = handover_of(worker);
-    Py_BEGIN_ALLOW_THREADS
     pthread_mutex_lock(&handover->lock);
     handover->request = request;
     pthread_cond_signal(&handover->changed);
-    while (handover->request != REQUEST_NONE && !pb_stopping(worker)) {
+    pthread_mutex_unlock(&handover->lock);
+}
+
+/* Sleeps, detached, until there is a request (or, for the dropper, none any
+   more) or the call is ending; what there is then. */
+static enum request
+handover_await(const struct pb_worker *worker, bool is_owner)
+{
+    struct handover *handover = handover_of(worker);
+    enum request request;
+    Py_BEGIN_ALLOW_THREADS
+    pthread_mutex_lock(&handover->lock);
+    while ((handover->request == REQUEST_NONE) == is_owner
+           && !(is_owner ? pb_background_over(worker) : pb_stopping(worker))) {
         pb_condition_wait(&handover->changed, &handover->lock,
                           HANDOVER_LOOK_NS);
     }
+    request = handover->request;
     pthread_mutex_unlock(&handover->lock);
     Py_END_ALLOW_THREADS
+    return request;
 }
 
-/* The owner has done what it was asked for. */
+/* The attached dropper has the owner do something. */
 static void
-handover_served(struct handover *handover)
+handover_ask(const struct pb_worker *worker, enum request request)
 {
-    pthread_mutex_lock(&handover->lock);
-    handover->request = REQUEST_NONE;
-    pthread_cond_signal(&handover->changed);
-    pthread_mutex_unlock(&handover->lock);
+    handover_set(handover_of(worker), request);
+    (void)handover_await(worker, false);
 }
 
 /* The owner, attached, makes the round's objects, or some of them when the
@@ -366,7 +370,7 @@ handover_make(const struct pb_worker *worker)
             if (pb_stopping(worker)) {
                 return 0;
             }
-            if (pb_safepoint(handover->drain) < 0) {
+            if (pb_worker_safepoint(worker) < 0) {
                 return -1;
             }
         }
@@ -382,17 +386,7 @@ handover_owner(struct pb_worker *worker)
     int status = 0;
     pb_background_ready(worker);
     while (status == 0) {
-        enum request request = REQUEST_NONE;
-        Py_BEGIN_ALLOW_THREADS
-        pthread_mutex_lock(&handover->lock);
-        while (handover->request == REQUEST_NONE
-               && !pb_background_over(worker)) {
-            pb_condition_wait(&handover->changed, &handover->lock,
-                              HANDOVER_LOOK_NS);
-        }
-        request = handover->request;
-        pthread_mutex_unlock(&handover->lock);
-        Py_END_ALLOW_THREADS
+        enum request request = handover_await(worker, true);
         /* None: the call ends early. */
         if (request == REQUEST_NONE || request == REQUEST_END) {
             break;
@@ -402,13 +396,13 @@ handover_owner(struct pb_worker *worker)
         }
         else {
             int64_t begin_ns = pb_clock_ns();
-            status = pb_safepoint(handover->drain);
+            status = pb_worker_safepoint(worker);
             handover->drain_ns = pb_clock_ns() - begin_ns;
         }
-        handover_served(handover);
+        handover_set(handover, REQUEST_NONE);
     }
     /* Nobody is served after this; the dropper need not wait. */
-    handover_served(handover);
+    handover_set(handover, REQUEST_NONE);
     return status;
 }
 
@@ -501,7 +495,6 @@ churn_handover_run(struct pb_call *call)
     if (handover.type == NULL) {
         goto done;
     }
-    handover.drain = pb_get_state(call->module)->safepoint;
     pthread_mutex_init(&handover.lock, NULL);
     pb_condition_init(&handover.changed);
     results = pb_call_run(call, &handover);
@@ -543,7 +536,7 @@ static const struct pb_kernel churn_create_kernel = {
 
 /* What size=0 stands for, or the size; -1 with a ValueError set. */
 static Py_ssize_t
-churn_size(enum kind kind, int64_t size)
+churn_size(int64_t kind, int64_t size)
 {
     const struct churn_sizes *sizes = &churn_sizes[kind];
     if (size == 0) {
@@ -567,60 +560,44 @@ churn_size(enum kind kind, int64_t size)
     return (Py_ssize_t)size;
 }
 
-/* The block for a call, whole batches; 0 with a ValueError set when a batch is
-   too much for the memory. */
-static int64_t
-churn_block(const struct churn_shared *shared, int threads)
+static PyObject *
+churn_create_run(struct pb_call *call)
 {
-    int64_t items = shared->size * churn_sizes[shared->kind].item;
-    int64_t alive = (CHURN_OBJECT_BYTES + items) * shared->batch;
-    if (alive > CHURN_ALIVE_MAX || alive * threads > CHURN_ALIVE_ALL_MAX) {
-        PyErr_Format(PyExc_ValueError,
-                     "batch must be smaller: %lld objects of size %zd on %d "
-                     "thread(s) are about %lld bytes on each, and at most "
-                     "%lld on one and %lld on all may be alive at once",
-                     (long long)shared->batch, shared->size, threads,
-                     (long long)alive, (long long)CHURN_ALIVE_MAX,
-                     (long long)CHURN_ALIVE_ALL_MAX);
-        return 0;
+    int64_t kind = call->plan.options[OPTION_KIND];
+    int64_t batch = call->plan.options[OPTION_BATCH];
+    struct churn_shared shared = {
+        .size = churn_size(kind, call->plan.options[OPTION_SIZE])};
+    if (shared.size < 0) {
+        return NULL;
+    }
+    int64_t items = shared.size * churn_sizes[kind].item;
+    int64_t alive = (CHURN_OBJECT_BYTES + items) * batch;
+    if (alive > CHURN_ALIVE_MAX
+        || alive * call->plan.threads > CHURN_ALIVE_ALL_MAX) {
+        return PyErr_Format(
+            PyExc_ValueError,
+            "batch must be smaller: %lld objects of size %zd on %d thread(s) "
+            "are about %lld bytes on each, and at most %lld on one and %lld "
+            "on all may be alive at once",
+            (long long)batch, shared.size, call->plan.threads,
+            (long long)alive, (long long)CHURN_ALIVE_MAX,
+            (long long)CHURN_ALIVE_ALL_MAX);
     }
     int64_t block = CHURN_BLOCK;
     if (items > CHURN_BLOCK_BYTES / CHURN_BLOCK) {
         block = Py_MAX(CHURN_BLOCK_BYTES / items, 1);
     }
-    return Py_MAX(block / shared->batch, 1) * shared->batch;
-}
-
-enum { OPTION_KIND, OPTION_ORDER, OPTION_BATCH, OPTION_SIZE };
-
-static PyObject *
-churn_create_run(struct pb_call *call)
-{
-    struct churn_shared shared = {
-        .kind = (enum kind)call->options[OPTION_KIND],
-        .order = (enum order)call->options[OPTION_ORDER],
-        .batch = call->options[OPTION_BATCH],
-    };
-    const struct churn_form *form =
-        &churn_forms[shared.kind][shared.batch > 1];
-    call->kernel.loop = form->loop;
-    call->kernel.loop_name = form->name;
-    shared.size = churn_size(shared.kind, call->options[OPTION_SIZE]);
-    if (shared.size < 0) {
-        return NULL;
+    call->kernel.block = Py_MAX(block / batch, 1) * batch;  // whole batches
+    call->kernel.loop = churn_forms[kind][batch > 1].loop;
+    call->kernel.loop_name = churn_forms[kind][batch > 1].name;
+    if (kind == KIND_OBJECT) {
+        shared.type = Py_NewRef(&PyBaseObject_Type);
     }
-    call->kernel.block = churn_block(&shared, call->plan.threads);
-    if (call->kernel.block == 0) {
-        return NULL;
-    }
-    if (shared.kind == KIND_HEAP) {
+    else if (kind == KIND_HEAP) {
         shared.type = PyType_FromSpec(&churn_plain_spec);
         if (shared.type == NULL) {
             return NULL;
         }
-    }
-    else if (shared.kind == KIND_OBJECT) {
-        shared.type = Py_NewRef(&PyBaseObject_Type);
     }
     PyObject *results = pb_call_run(call, &shared);
     Py_XDECREF(shared.type);

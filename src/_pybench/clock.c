@@ -56,9 +56,8 @@ clock_granularity_ns(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
         last = now;
     }
     if (smallest == INT64_MAX) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "the wall clock did not move in 1000 readings");
-        return NULL;
+        return PyErr_Format(PyExc_RuntimeError,
+                            "the wall clock did not move in 1000 readings");
     }
     return PyFloat_FromDouble((double)smallest);
 }

@@ -23,7 +23,6 @@ static const char *const read_names[] = {"list",  "dict", "attribute",
                                          "tuple", "set",  NULL};
 /* The first three of them, in the same order. */
 static const char *const write_names[] = {"list", "dict", "attribute", NULL};
-
 static const char *const value_names[] = {"immortal", "mortal", NULL};
 enum value { VALUE_IMMORTAL, VALUE_MORTAL };
 
@@ -189,7 +188,7 @@ containers_check(const struct containers_shared *shared)
 static PyObject *
 containers_run(struct pb_call *call, bool is_immortal, enum layout layout)
 {
-    struct containers_shared shared = {.kind = read_names[call->options[0]],
+    struct containers_shared shared = {.kind = read_names[call->plan.options[0]],
                                        .is_immortal = is_immortal};
     if (layout == LAYOUT_SHARED) {
         shared.value = containers_new_value(is_immortal);
@@ -214,19 +213,18 @@ containers_run(struct pb_call *call, bool is_immortal, enum layout layout)
 static PyObject *
 containers_read_run(struct pb_call *call)
 {
-    bool is_immortal = call->options[1] == VALUE_IMMORTAL;
+    bool is_immortal = call->plan.options[1] == VALUE_IMMORTAL;
     if (is_immortal && !PB_HAVE_IMMORTAL) {
-        PyErr_SetString(PyExc_NotImplementedError,
-                        "no object is immortal before CPython 3.12");
-        return NULL;
+        return PyErr_Format(PyExc_NotImplementedError,
+                            "no object is immortal before CPython 3.12");
     }
-    return containers_run(call, is_immortal, (enum layout)call->options[2]);
+    return containers_run(call, is_immortal, (enum layout)call->plan.options[2]);
 }
 
 static PyObject *
 containers_write_run(struct pb_call *call)
 {
-    return containers_run(call, false, (enum layout)call->options[1]);
+    return containers_run(call, false, (enum layout)call->plan.options[1]);
 }
 
 PB_ENTRY(containers_read,

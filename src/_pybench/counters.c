@@ -29,7 +29,6 @@ enum { STRIDE_LEAST = 8, STRIDE_MOST = PB_ALIGNMENT };
 enum layout { LAYOUT_PADDED, LAYOUT_UNPADDED, LAYOUT_SHARED, LAYOUT_STRIDED };
 static const char *const layout_names[] = {"padded", "unpadded", "shared",
                                            "strided", NULL};
-
 enum operation {
     OPERATION_STORE, OPERATION_RELAXED, OPERATION_ACQ_REL, OPERATION_SEQ_CST,
     OPERATION_CAS,
@@ -157,8 +156,8 @@ counters_stride(const struct pb_call *call, size_t *stride)
     static const size_t of_layout[] = {[LAYOUT_PADDED] = PB_ALIGNMENT,
                                        [LAYOUT_UNPADDED] = sizeof(counter),
                                        [LAYOUT_SHARED] = 0};
-    int64_t layout = call->options[OPTION_LAYOUT];
-    int64_t asked = call->options[OPTION_STRIDE];
+    int64_t layout = call->plan.options[OPTION_LAYOUT];
+    int64_t asked = call->plan.options[OPTION_STRIDE];
     if (layout != LAYOUT_STRIDED) {
         *stride = of_layout[layout];
         if (asked != PB_NONE) {
@@ -201,7 +200,7 @@ counters_increment_run(struct pb_call *call)
     PyObject *results = pb_call_run(call, &shared);
     if (results != NULL
         && counters_check(&shared, &call->plan,
-                          (enum operation)call->options[OPTION_OPERATION])
+                          (enum operation)call->plan.options[OPTION_OPERATION])
                < 0) {
         Py_CLEAR(results);
     }

@@ -84,7 +84,7 @@ entry_parse(const struct pb_entry *entry, PyObject *args, PyObject *kwargs,
     plan->pin = pin != 0;
     for (int i = 0; i < count; i++) {
         if (pb_option_read(&entry->options[i], entry->name, given[i],
-                           &call->options[i]) < 0) {
+                           &call->plan.options[i]) < 0) {
             return -1;
         }
     }
@@ -117,10 +117,9 @@ pb_entry_call(const struct pb_entry *entry, PyObject *module, PyObject *args,
         return NULL;
     }
     if (missing != NULL) {
-        PyErr_SetString(PyExc_NotImplementedError, missing);
-        return NULL;
+        return PyErr_Format(PyExc_NotImplementedError, missing);
     }
-    call.kernel = *entry_kernel(entry, call.options);
+    call.kernel = *entry_kernel(entry, call.plan.options);
     call.plan.name = entry->name;
     call.plan.kernel = &call.kernel;
     return entry->run != NULL ? entry->run(&call) : pb_call_run(&call, NULL);

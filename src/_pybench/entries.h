@@ -8,15 +8,11 @@
 #include "options.h"
 #include "threads.h"
 
-/* Most options that a kernel has besides the common ones. */
-enum { PB_OPTIONS = 4 };
-
 /* One call, its arguments checked. */
 struct pb_call {
     PyObject *module;
     struct pb_plan plan;
-    struct pb_kernel kernel;      // the plan's; an entry may change this copy
-    int64_t options[PB_OPTIONS];  // values in the order of the entry's
+    struct pb_kernel kernel;  // the plan's; an entry may change this copy
 };
 
 /* All that there is to say of a kernel. */

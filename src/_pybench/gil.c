@@ -76,7 +76,6 @@ enum { REACQUIRE_HOGS_MAX = 256, REACQUIRE_GAP_US_MAX = 10 * 1000 * 1000 };
 enum state { STATE_NESTED, STATE_TRANSIENT, STATE_PERSISTENT };
 static const char *const state_names[] = {"nested", "transient", "persistent",
                                           NULL};
-
 enum body { BODY_NOTHING, BODY_ALLOCATE };
 static const char *const body_names[] = {"nothing", "allocate", NULL};
 
@@ -294,7 +293,7 @@ reacquire_wait(const struct pb_worker *worker, int64_t deadline_ns)
 static int
 reacquire_loop(struct pb_worker *worker, int64_t iterations)
 {
-    const int64_t gap_ns = *(const int64_t *)worker->shared;
+    const int64_t gap_ns = worker->plan->options[1] * 1000;
     struct reacquire_worker *local = worker->local;
     int64_t ready_ns = pb_clock_ns();
     if (local->deadline_ns == 0) {
@@ -435,12 +434,12 @@ PB_ENTRY(gil_release,
 static PyObject *
 gil_ensure_run(struct pb_call *call)
 {
-    if (call->options[0] != STATE_PERSISTENT
+    if (call->plan.options[0] != STATE_PERSISTENT
         && PyInterpreterState_Get() != PyInterpreterState_Main()) {
         PyErr_Format(PyExc_NotImplementedError,
                      "state='%s' is PyGILState_Ensure, which always means the "
                      "main interpreter and is wrong in this one",
-                     state_names[call->options[0]]);
+                     state_names[call->plan.options[0]]);
         return NULL;
     }
     return gil_release_run(call);
@@ -485,9 +484,8 @@ PB_ENTRY(gil_handoff,
 static PyObject *
 gil_reacquire_run(struct pb_call *call)
 {
-    const int64_t gap_ns = call->options[1] * 1000;
-    call->plan.background = (int)call->options[0];
-    return pb_call_run(call, &gap_ns);
+    call->plan.background = (int)call->plan.options[0];
+    return pb_call_run(call, NULL);
 }
 
 PB_ENTRY(gil_reacquire,

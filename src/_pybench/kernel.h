@@ -8,8 +8,9 @@
 
 #include <pthread.h>  // pthread_t
 
-/* Numbers that a kernel may add to a sample; objects that a worker may own. */
-enum { PB_NOTES = 8, PB_OWNED = 4 };
+/* Most numbers that a kernel adds to a sample, objects that a worker owns, and
+   options that a kernel has besides the common ones. */
+enum { PB_NOTES = 8, PB_OWNED = 4, PB_OPTIONS = 4 };
 
 enum { PB_THREADS_MAX = 256, PB_ROUNDS_MAX = 100000 };
 #define PB_ITERATIONS_MAX INT64_C(1000000000000)
@@ -98,7 +99,8 @@ struct pb_sample {
 struct pb_plan {
     const char *name;  // of the kernel
     const struct pb_kernel *kernel;
-    const void *shared;  // the kernel's own arguments, read-only for workers
+    int64_t options[PB_OPTIONS];  // values in the order of the entry's
+    const void *shared;  // what the call made, read-only for workers
     int64_t iterations;
     int64_t rounds;
     int threads;

@@ -27,10 +27,8 @@ enum { LOCKS_BLOCK = 4096 };
 enum kind { KIND_PYMUTEX, KIND_PYTHREAD, KIND_PTHREAD };
 static const char *const kind_names[] = {"pymutex", "pythread", "pthread",
                                          NULL};
-
 enum section { SECTION_ONE, SECTION_TWO, SECTION_NESTED };
 static const char *const section_names[] = {"one", "two", "nested", NULL};
-
 enum layout { LAYOUT_PRIVATE, LAYOUT_SHARED };
 static const char *const layout_names[] = {"private", "shared", NULL};
 
@@ -152,8 +150,8 @@ locks_run(struct pb_call *call,
           void (*destroy)(struct slot *slot, int64_t kind))
 {
     PyObject *results = NULL;
-    int64_t kind = call->options[0];
-    bool is_shared = call->options[1] == LAYOUT_SHARED;
+    int64_t kind = call->plan.options[0];
+    bool is_shared = call->plan.options[1] == LAYOUT_SHARED;
     int made = 0;
     struct locks_shared shared = {.count =
                                       is_shared ? 1 : call->plan.threads};
@@ -214,9 +212,8 @@ static PyObject *
 locks_pair_run(struct pb_call *call)
 {
     if (call->kernel.loop == NULL) {
-        PyErr_SetString(PyExc_NotImplementedError,
-                        "PyMutex came with CPython 3.13");
-        return NULL;
+        return PyErr_Format(PyExc_NotImplementedError,
+                            "PyMutex came with CPython 3.13");
     }
     return locks_run(call, locks_pair_make, locks_pair_destroy);
 }

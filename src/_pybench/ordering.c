@@ -47,7 +47,6 @@ enum pattern {
 static const char *const pattern_names[] = {
     "sequential", "strided", "random", "linked",
     "paged",      "chased",  "column", NULL};
-
 enum access { ACCESS_READ, ACCESS_WRITE };
 static const char *const access_names[] = {"read", "write", NULL};
 
@@ -63,11 +62,9 @@ static const size_t level_bytes[] = {
 
 enum transfer { TRANSFER_READ, TRANSFER_WRITE, TRANSFER_COPY };
 static const char *const transfer_names[] = {"read", "write", "copy", NULL};
-
 enum place { PLACE_ALIGNED, PLACE_WITHIN, PLACE_LINE, PLACE_PAGE };
 static const char *const place_names[] = {"aligned", "within", "line", "page",
                                           NULL};
-
 enum reach { REACH_LOAD, REACH_STORE };
 static const char *const reach_names[] = {"load", "store", NULL};
 
@@ -445,9 +442,9 @@ static int
 walk_stride(struct ordering_shared *shared, const struct pb_call *call)
 {
     const char *pattern = pattern_names[shared->pattern];
-    const char *level = level_names[call->options[WALK_LEVEL]];
-    int64_t stride = call->options[WALK_STRIDE];
-    shared->bytes = level_bytes[call->options[WALK_LEVEL]];
+    const char *level = level_names[call->plan.options[WALK_LEVEL]];
+    int64_t stride = call->plan.options[WALK_STRIDE];
+    shared->bytes = level_bytes[call->plan.options[WALK_LEVEL]];
     if (shared->pattern != PATTERN_STRIDED
         && shared->pattern != PATTERN_COLUMN) {
         if (stride != PB_NONE) {
@@ -482,7 +479,7 @@ walk_stride(struct ordering_shared *shared, const struct pb_call *call)
     }
     shared->step = (size_t)stride / sizeof(uint64_t);
     if (shared->pattern == PATTERN_COLUMN) {
-        if (call->options[WALK_LEVEL] != LEVEL_L1) {
+        if (call->plan.options[WALK_LEVEL] != LEVEL_L1) {
             PyErr_Format(PyExc_ValueError,
                          "level must be 'L1' with pattern='column', whose %d "
                          "lines would fit there, not '%s'",
@@ -498,7 +495,7 @@ static PyObject *
 ordering_walk_run(struct pb_call *call)
 {
     struct ordering_shared shared = {
-        .pattern = (enum pattern)call->options[WALK_PATTERN],
+        .pattern = (enum pattern)call->plan.options[WALK_PATTERN],
         .page_bytes = (size_t)sysconf(_SC_PAGESIZE),
     };
     if (call->kernel.loop == NULL) {
@@ -538,7 +535,7 @@ static const struct pb_kernel bandwidth_kernels[] = {
 static PyObject *
 ordering_bandwidth_run(struct pb_call *call)
 {
-    struct ordering_shared shared = {.bytes = level_bytes[call->options[1]]};
+    struct ordering_shared shared = {.bytes = level_bytes[call->plan.options[1]]};
     return ordering_run(call, &shared);
 }
 
@@ -565,7 +562,7 @@ ordering_aligned_run(struct pb_call *call)
     struct ordering_shared shared = {
         .bytes = 3 * page_bytes,
         .page_bytes = page_bytes,
-        .place = (enum place)call->options[1],
+        .place = (enum place)call->plan.options[1],
     };
     return pb_call_run(call, &shared);
 }

@@ -8,7 +8,6 @@
    plain C control of the latter is counters_increment. */
 
 #include "entries.h"
-#include "state.h"
 
 #include <string.h>  // memcpy
 
@@ -28,20 +27,14 @@ enum { NEIGHBOURS_CANDIDATES = 256 };
 
 enum layout { LAYOUT_TOGETHER, LAYOUT_APART };
 static const char *const layout_names[] = {"together", "apart", NULL};
-
 enum arrangement { ARRANGEMENT_ALLOCATED, ARRANGEMENT_SHUFFLED };
 static const char *const arrangement_names[] = {"allocated", "shuffled", NULL};
-
 enum touch { TOUCH_READ, TOUCH_COUNT };
 static const char *const touch_names[] = {"read", "count", NULL};
 
 /* ordering_objects */
 
-struct objects_shared {
-    enum arrangement arrangement;
-    int64_t count;        // a power of two
-    PyObject *safepoint;  // an empty Python function, read-only
-};
+enum { OPTION_ORDER, OPTION_ACCESS, OPTION_COUNT };
 
 struct objects_worker {
     PyObject **items;    // owned, and so is each of the `count`
@@ -57,8 +50,7 @@ enum { NOTE_NEIGHBOURS };
 static int
 objects_safepoint(const struct pb_worker *worker)
 {
-    const struct objects_shared *shared = worker->shared;
-    return pb_safepoint(shared->safepoint) < 0 ? -1 : !pb_stopping(worker);
+    return pb_worker_safepoint(worker) < 0 ? -1 : !pb_stopping(worker);
 }
 
 /* The objects are made by the worker that reads them, which therefore owns
@@ -66,19 +58,19 @@ objects_safepoint(const struct pb_worker *worker)
 static int
 objects_prepare(struct pb_worker *worker)
 {
-    const struct objects_shared *shared = worker->shared;
     struct objects_worker *local = worker->local;
+    int64_t count = worker->plan->options[OPTION_COUNT];
+    bool shuffled =
+        worker->plan->options[OPTION_ORDER] == ARRANGEMENT_SHUFFLED;
     uint64_t place = 0;
-    local->items = PyMem_Calloc((size_t)shared->count, sizeof(PyObject *));
+    local->items = PyMem_Calloc((size_t)count, sizeof(PyObject *));
     if (local->items == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    local->count = shared->count;
-    for (int64_t i = 0; i < shared->count; i++) {
-        place = shared->arrangement == ARRANGEMENT_SHUFFLED
-                    ? pb_scatter(place, (uint64_t)shared->count)
-                    : (uint64_t)i;
+    local->count = count;
+    for (int64_t i = 0; i < count; i++) {
+        place = shuffled ? pb_scatter(place, (uint64_t)count) : (uint64_t)i;
         local->items[place] = PyFloat_FromDouble((double)i);
         if (local->items[place] == NULL) {
             return -1;
@@ -90,7 +82,7 @@ objects_prepare(struct pb_worker *worker)
             }
         }
     }
-    for (int64_t i = 1; i < shared->count; i++) {
+    for (int64_t i = 1; i < count; i++) {
         uintptr_t distance =
             (uintptr_t)local->items[i] - (uintptr_t)local->items[i - 1];
         local->neighbours += distance <= PB_LINE_BYTES;
@@ -243,28 +235,22 @@ static const struct pb_kernel objects_kernels[] = {
 static PyObject *
 ordering_objects_run(struct pb_call *call)
 {
-    struct objects_shared shared = {
-        .arrangement = (enum arrangement)call->options[0],
-        .count = call->options[2],
-        .safepoint = pb_get_state(call->module)->safepoint,
-    };
-    int64_t most = OBJECTS_BYTES_MAX / (shared.count * OBJECT_BYTES);
-    if ((shared.count & (shared.count - 1)) != 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "count must be a power of two, not %lld",
-                     (long long)shared.count);
-        return NULL;
+    int64_t count = call->plan.options[OPTION_COUNT];
+    int64_t most = OBJECTS_BYTES_MAX / (count * OBJECT_BYTES);
+    if ((count & (count - 1)) != 0) {
+        return PyErr_Format(PyExc_ValueError,
+                            "count must be a power of two, not %lld",
+                            (long long)count);
     }
     if (call->plan.threads > most) {
-        PyErr_Format(PyExc_ValueError,
-                     "threads must be from 1 to %lld with %lld objects for "
-                     "each of them, not %d",
-                     (long long)most, (long long)shared.count,
-                     call->plan.threads);
-        return NULL;
+        return PyErr_Format(PyExc_ValueError,
+                            "threads must be from 1 to %lld with %lld objects "
+                            "for each of them, not %d",
+                            (long long)most, (long long)count,
+                            call->plan.threads);
     }
-    call->kernel = objects_kernels[call->options[1]];
-    return pb_call_run(call, &shared);
+    call->kernel = objects_kernels[call->plan.options[OPTION_ACCESS]];
+    return pb_call_run(call, NULL);
 }
 
 PB_ENTRY(ordering_objects,
@@ -304,7 +290,7 @@ ordering_neighbours_run(struct pb_call *call)
         }
         PyTuple_SET_ITEM(candidates, i, object);
     }
-    if (neighbours_choose(candidates, (enum layout)call->options[0],
+    if (neighbours_choose(candidates, (enum layout)call->plan.options[0],
                           shared.objects) == 0) {
         results = pb_call_run(call, &shared);
     }

@@ -19,7 +19,6 @@ enum { MESSAGE_SPINS_BEFORE_YIELD = 2000 };
 enum order { ORDER_RELAXED, ORDER_RELEASE, ORDER_SEQ_CST, ORDER_FENCE };
 static const char *const order_names[] = {"relaxed", "release", "seq_cst",
                                           "fence", NULL};
-
 enum layout { LAYOUT_TOGETHER, LAYOUT_APART };
 static const char *const layout_names[] = {"together", "apart", NULL};
 
@@ -81,11 +80,6 @@ struct message_box {
     _Alignas(PB_ALIGNMENT) _Atomic uint64_t payload_apart;
 };
 
-struct message_shared {
-    struct message_box *boxes;  // by the index of the worker that sends
-    enum layout layout;
-};
-
 struct message_worker {
     uint64_t number;  // of the last exchange, through all rounds
 };
@@ -136,12 +130,14 @@ message_receive(const struct pb_worker *worker, struct message_box *box,
 static int
 message_loop(struct pb_worker *worker, int64_t iterations)
 {
-    const struct message_shared *shared = worker->shared;
+    /* By the index of the worker that sends. */
+    struct message_box *boxes = (void *)(uintptr_t)worker->shared;
+    enum layout layout = (enum layout)worker->plan->options[0];
     struct message_worker *local = worker->local;
-    struct message_box *own = &shared->boxes[worker->index];
-    struct message_box *other = &shared->boxes[1 - worker->index];
-    _Atomic uint64_t *sent = message_payload(own, shared->layout);
-    _Atomic uint64_t *received = message_payload(other, shared->layout);
+    struct message_box *own = &boxes[worker->index];
+    struct message_box *other = &boxes[1 - worker->index];
+    _Atomic uint64_t *sent = message_payload(own, layout);
+    _Atomic uint64_t *received = message_payload(other, layout);
     (void)sent, (void)received, (void)other, (void)own;
     bool begins = worker->index == 0;
     int status = 1;
@@ -197,14 +193,12 @@ static PyObject *
 ordering_message_run(struct pb_call *call)
 {
     struct message_box boxes[2];
-    struct message_shared shared = {
-        .boxes = boxes, .layout = (enum layout)call->options[0]};
     for (size_t i = 0; i < Py_ARRAY_LENGTH(boxes); i++) {
         atomic_init(&boxes[i].flag, 0);
         atomic_init(&boxes[i].payload_together, 0);
         atomic_init(&boxes[i].payload_apart, 0);
     }
-    return pb_call_run(call, &shared);
+    return pb_call_run(call, boxes);
 }
 
 PB_ENTRY(ordering_message,

@@ -40,7 +40,7 @@ struct pauses_entry {
 
 struct pauses_ring {
     PyObject *keys[3];  // generation, collected, uncollectable; owned
-    struct pauses_entry *entries;
+    struct pauses_entry *entries;  // behind this struct, in one allocation
     int64_t capacity;
 
     /* Guards what follows and the entries.  Nothing is called while it is
@@ -52,45 +52,8 @@ struct pauses_ring {
 
 static const char pauses_capsule[] = "_pybench.pauses_ring";
 
-static void
-pauses_ring_free(struct pauses_ring *ring)
-{
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(ring->keys); i++) {
-        Py_CLEAR(ring->keys[i]);
-    }
-    pthread_mutex_destroy(&ring->lock);
-    free(ring->entries);
-    free(ring);
-}
-
 static const char *const pauses_names[] = {"generation", "collected",
                                            "uncollectable"};
-
-static struct pauses_ring *
-pauses_ring_new(int64_t capacity)
-{
-    struct pauses_ring *ring = pb_allocate(1, sizeof(*ring));
-    if (ring == NULL) {
-        return NULL;
-    }
-    pthread_mutex_init(&ring->lock, NULL);
-    ring->capacity = capacity;
-    ring->entries = pb_allocate((size_t)capacity, sizeof(*ring->entries));
-    if (ring->entries == NULL) {
-        goto error;
-    }
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(pauses_names); i++) {
-        ring->keys[i] = PyUnicode_InternFromString(pauses_names[i]);
-        if (ring->keys[i] == NULL) {
-            goto error;
-        }
-    }
-    return ring;
-
-error:
-    pauses_ring_free(ring);
-    return NULL;
-}
 
 /* A whole number of the collector's dict; 0, or -1 with an exception set.
    Neither the lookup nor the conversion allocates. */
@@ -155,9 +118,8 @@ pauses_callback(PyObject *capsule, PyObject *const *args, Py_ssize_t nargs)
         Py_RETURN_NONE;
     }
     if (!pauses_is(args[0], "stop")) {
-        PyErr_Format(PyExc_ValueError,
-                     "phase must be 'start' or 'stop', not %R", args[0]);
-        return NULL;
+        return PyErr_Format(PyExc_ValueError,
+                            "phase must be 'start' or 'stop', not %R", args[0]);
     }
     struct pauses_entry entry = {.stop_ns = now_ns};
     if (pauses_number(args[1], ring->keys[0], &entry.generation) < 0
@@ -182,29 +144,44 @@ static PyMethodDef pauses_callback_method = {
     METH_FASTCALL, NULL};
 
 static void
-pauses_capsule_free(PyObject *capsule)
+pauses_ring_free(PyObject *capsule)
 {
     struct pauses_ring *ring = PyCapsule_GetPointer(capsule, pauses_capsule);
-    if (ring != NULL) {
-        pauses_ring_free(ring);
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(ring->keys); i++) {
+        Py_CLEAR(ring->keys[i]);
     }
+    pthread_mutex_destroy(&ring->lock);
+    free(ring);
 }
 
 /* A new reference to a callable with a ring of its own. */
 static PyObject *
 pauses_recorder_new(int64_t capacity)
 {
-    struct pauses_ring *ring = pauses_ring_new(capacity);
-    if (ring == NULL) {
-        return NULL;
-    }
+    struct pauses_ring *ring =
+        pb_allocate(1, sizeof(*ring)
+                           + (size_t)capacity * sizeof(struct pauses_entry));
     PyObject *capsule =
-        PyCapsule_New(ring, pauses_capsule, pauses_capsule_free);
+        ring == NULL ? NULL
+                     : PyCapsule_New(ring, pauses_capsule, pauses_ring_free);
     if (capsule == NULL) {
-        pauses_ring_free(ring);
+        free(ring);
         return NULL;
     }
-    PyObject *callback = PyCFunction_New(&pauses_callback_method, capsule);
+    pthread_mutex_init(&ring->lock, NULL);
+    ring->capacity = capacity;
+    ring->entries = (struct pauses_entry *)(ring + 1);
+    size_t made = 0;
+    for (; made < Py_ARRAY_LENGTH(pauses_names); made++) {
+        ring->keys[made] = PyUnicode_InternFromString(pauses_names[made]);
+        if (ring->keys[made] == NULL) {
+            break;
+        }
+    }
+    PyObject *callback =
+        made < Py_ARRAY_LENGTH(pauses_names)
+            ? NULL
+            : PyCFunction_New(&pauses_callback_method, capsule);
     Py_DECREF(capsule);
     return callback;
 }

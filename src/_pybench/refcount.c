@@ -31,12 +31,9 @@ enum { REFCOUNT_BLOCK = 16384 };
 enum target { TARGET_OWNED, TARGET_FOREIGN, TARGET_IMMORTAL, TARGET_SHARED };
 static const char *const target_names[] = {"owned", "foreign", "immortal",
                                            "shared", NULL};
-
 enum form { FORM_PAIRED, FORM_CHAINED, FORM_STRIDED };
 static const char *const form_names[] = {"paired", "chained", "strided", NULL};
-
 static const char *const layout_names[] = {"shared", "private", NULL};
-
 enum width { WIDTH_WHOLE, WIDTH_HALF, WIDTH_MIXED };
 static const char *const width_names[] = {"whole", "half", "mixed", NULL};
 
@@ -277,9 +274,8 @@ refcount_run(struct pb_call *call, enum target target)
 {
     struct refcount_shared shared = {.target = target};
     if (target == TARGET_IMMORTAL && !PB_HAVE_IMMORTAL) {
-        PyErr_SetString(PyExc_NotImplementedError,
-                        "no object is immortal before CPython 3.12");
-        return NULL;
+        return PyErr_Format(PyExc_NotImplementedError,
+                            "no object is immortal before CPython 3.12");
     }
     shared.objects = refcount_caller_objects(target, call->plan.threads);
     if (shared.objects == NULL) {
@@ -293,8 +289,8 @@ refcount_run(struct pb_call *call, enum target target)
 static PyObject *
 refcount_pair_run(struct pb_call *call)
 {
-    call->kernel = pair_kernels[call->options[1]];
-    return refcount_run(call, (enum target)call->options[0]);
+    call->kernel = pair_kernels[call->plan.options[1]];
+    return refcount_run(call, (enum target)call->plan.options[0]);
 }
 
 PB_ENTRY(refcount_pair,
@@ -313,7 +309,7 @@ PB_ENTRY(refcount_pair,
 static PyObject *
 refcount_stress_run(struct pb_call *call)
 {
-    return refcount_run(call, call->options[0] == 0 ? TARGET_SHARED
+    return refcount_run(call, call->plan.options[0] == 0 ? TARGET_SHARED
                                                     : TARGET_OWNED);
 }
 

@@ -42,7 +42,6 @@
 #include <stddef.h>  // offsetof
 #include <stdlib.h>  // calloc
 #include <string.h>  // memset, strerror
-#include <sys/resource.h>  // getrusage
 #include <sys/syscall.h>
 #include <sys/uio.h>  // process_vm_readv
 #include <time.h>     // timer_create
@@ -634,7 +633,7 @@ sampler_check_layout(void)
 {
     struct sampler_sample sample = {.opcode = -1};
     long probe = 1, copy = 0;
-    if (!sampler_read((uintptr_t)&probe, &copy, sizeof(copy))) {
+    if (!READ(&probe, &copy)) {
         PyErr_Format(PyExc_RuntimeError,
                      "no sampler here: process_vm_readv of the own process "
                      "fails (%s)", strerror(errno));
@@ -921,10 +920,9 @@ sampler_start(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     }
     return sampler_none(status);
 #else
-    PyErr_SetString(PyExc_RuntimeError,
-                    "no sampler here: timers of a thread's CPU time that "
-                    "signal that thread are Linux's");
-    return NULL;
+    return PyErr_Format(PyExc_RuntimeError,
+                        "no sampler here: timers of a thread's CPU time that "
+                        "signal that thread are Linux's");
 #endif
 }
 

@@ -22,11 +22,10 @@ stopwatch(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     struct pb_state *state = pb_get_state(module);
     if (!atomic_load(&state->stopwatch_armed)) {
-        PyErr_SetString(
-            PyExc_RuntimeError,
-            "the stopwatch is not armed: it is a clock that only kernels "
-            "advance; use the `kernel` fixture, not this timer, directly");
-        return NULL;
+        return PyErr_Format(
+                PyExc_RuntimeError,
+                "the stopwatch is not armed: it is a clock that only kernels "
+                "advance; use the `kernel` fixture, not this timer, directly");
     }
     return PyFloat_FromDouble(atomic_load(&state->stopwatch_s));
 }
@@ -43,9 +42,8 @@ stopwatch_arm(PyObject *module, PyObject *Py_UNUSED(ignored))
     bool expected = false;
     if (!atomic_compare_exchange_strong(&state->stopwatch_armed, &expected,
                                         true)) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "the stopwatch is armed already: one row at a time");
-        return NULL;
+        return PyErr_Format(PyExc_RuntimeError,
+                            "the stopwatch is armed already: one row at a time");
     }
     atomic_store(&state->stopwatch_s, 0);
     Py_RETURN_NONE;

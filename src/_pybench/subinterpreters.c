@@ -56,7 +56,7 @@ subinterpreters_failed(const struct pb_worker *worker)
 static int
 subinterpreters_create_loop(struct pb_worker *worker, int64_t iterations)
 {
-    const enum gil gil = *(const enum gil *)worker->shared;
+    enum gil gil = (enum gil)worker->plan->options[0];
     PyThreadState *own = PyThreadState_Get();
     int failed = 0;
     for (int64_t i = 0; i < iterations && !failed; i++) {
@@ -81,7 +81,7 @@ subinterpreters_switch_prepare(struct pb_worker *worker)
 {
     struct subinterpreters_worker *local = worker->local;
     PyThreadState *own = PyThreadState_Swap(NULL);
-    local->other = subinterpreters_new(*(const enum gil *)worker->shared);
+    local->other = subinterpreters_new((enum gil)worker->plan->options[0]);
     (void)PyThreadState_Swap(own);
     return local->other == NULL ? subinterpreters_failed(worker) : 0;
 }
@@ -128,13 +128,6 @@ static const struct pb_kernel switch_kernel = {
     .finish = subinterpreters_switch_finish,
 };
 
-static PyObject *
-subinterpreters_run(struct pb_call *call)
-{
-    const enum gil gil = (enum gil)call->options[0];
-    return pb_call_run(call, &gil);
-}
-
 #define SUBINTERPRETERS_MISSING                                               \
     (PB_HAVE_INTERPRETER_CONFIG                                               \
          ? NULL                                                               \
@@ -146,8 +139,7 @@ PB_ENTRY(subinterpreters_create,
     .options = {
         PB_CHOICE("gil", gil_names, 0, "Of the new one.")},
     .kernels = &create_kernel,
-    .missing = SUBINTERPRETERS_MISSING,
-    .run = subinterpreters_run)
+    .missing = SUBINTERPRETERS_MISSING)
 
 PB_ENTRY(subinterpreters_switch,
     .doc = "Attach to another interpreter and come back.",
@@ -155,8 +147,7 @@ PB_ENTRY(subinterpreters_switch,
     .options = {
         PB_CHOICE("gil", gil_names, 0, "Of the other one.")},
     .kernels = &switch_kernel,
-    .missing = SUBINTERPRETERS_MISSING,
-    .run = subinterpreters_run)
+    .missing = SUBINTERPRETERS_MISSING)
 
 PB_AREA(subinterpreters, PB_METHOD(subinterpreters_create),
         PB_METHOD(subinterpreters_switch))

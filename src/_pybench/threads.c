@@ -169,6 +169,12 @@ pb_safepoint(PyObject *function)
     return answer == NULL ? -1 : 0;
 }
 
+int
+pb_worker_safepoint(const struct pb_worker *worker)
+{
+    return pb_safepoint(worker->run->safepoint);
+}
+
 PyObject *
 pb_define(const char *source, PyObject *value)
 {
@@ -360,7 +366,7 @@ threads_hook(struct pb_worker *worker, int (*hook)(struct pb_worker *))
 static int64_t
 threads_safepoint(struct pb_worker *worker, int64_t now_ns)
 {
-    if (pb_safepoint(worker->run->safepoint) < 0) {
+    if (pb_worker_safepoint(worker) < 0) {
         return -1;
     }
     int64_t after_ns = pb_clock_ns();

@@ -50,9 +50,10 @@ void pb_condition_init(pthread_cond_t *condition);
 void pb_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock,
                        int64_t timeout_ns);
 
-/* Calls an empty Python function: a safepoint, where other threads have their
-   way.  0, or -1 with an exception set. */
+/* Calls a Python function, and so passes a safepoint, where other threads have
+   their way; the worker's is empty.  0, or -1 with an exception set. */
 int pb_safepoint(PyObject *function);
+int pb_worker_safepoint(const struct pb_worker *worker);
 
 /* What Python source defines, as a dict, given the object `value`; a new
    reference, or NULL with an exception set. */

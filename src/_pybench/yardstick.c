@@ -191,7 +191,7 @@ PB_ENTRY(yardstick_alu,
 static PyObject *
 yardstick_load_run(struct pb_call *call)
 {
-    return yardstick_run(call, level_bytes[call->options[0]], LAYOUT_PRIVATE);
+    return yardstick_run(call, level_bytes[call->plan.options[0]], LAYOUT_PRIVATE);
 }
 
 static const struct pb_kernel load_kernel =
@@ -220,7 +220,7 @@ PB_ENTRY(yardstick_bandwidth,
 static PyObject *
 yardstick_atomic_run(struct pb_call *call)
 {
-    return yardstick_run(call, 0, (enum layout)call->options[0]);
+    return yardstick_run(call, 0, (enum layout)call->plan.options[0]);
 }
 
 static const struct pb_kernel atomic_kernel =
