@@ -123,18 +123,14 @@ def busy(facts: Facts) -> list[tuple[str, int, float]]:
     first, second = facts.first.processes, facts.second.processes
     if first is None or second is None or facts.window_s <= 0:
         return []
-    used = (
+    used = []
+    for key, process in second.items():
         # One that is new has all its time from within the window.
-        (
-            process.name,
-            key[0],
-            (process.cpu_s - (first[key].cpu_s if key in first else 0.0))
-            / facts.window_s,
-        )
-        for key, process in second.items()
-    )
-    found = (process for process in used if process[2] >= BUSY_LEAST)
-    return sorted(found, key=lambda process: -process[2])
+        before_s = first[key].cpu_s if key in first else 0.0
+        cpus = (process.cpu_s - before_s) / facts.window_s
+        if cpus >= BUSY_LEAST:
+            used.append((process.name, key[0], cpus))
+    return sorted(used, key=lambda process: -process[2])
 
 
 def idle_cpus(facts: Facts) -> float | None:
@@ -227,8 +223,7 @@ def _steal(facts: Facts) -> Judged | None:
 
 def _hypervisor(facts: Facts) -> Judged | None:
     name = facts.hypervisor
-    now = f"hypervisor {name}" if name else "none"
-    return _one_of(None if name is None else now, not name)
+    return _one_of("none" if name == "" else name and f"hypervisor {name}", not name)
 
 
 def _aslr(facts: Facts) -> Judged | None:
@@ -263,21 +258,40 @@ def _quota(facts: Facts) -> Judged | None:
     )
 
 
-def _throttling(facts: Facts) -> Judged | None:
-    first, second = facts.first.throttled, facts.second.throttled
+def _events(
+    facts: Facts, counts: Sequence[int | None], since: str, *before: str, warm: str = ""
+) -> Judged:
+    """Judge what counts up: unfit in the window, and ``before`` it what that costs."""
+    first, second = counts
     if first is None or second is None:
-        return None
+        return Judged("unknown", warm)
     times = second - first
-    now = f"{times} times in {facts.window_s:.1f} s, {second} since the group is there"
+    now = f"{times} times in {facts.window_s:.1f} s, {second} since {since}{warm}"
     if times > 0:
         return Judged("unfit", now)
-    if second == 0:
-        return Judged("fine", "never")
-    return Judged(
-        "costs",
-        now,
+    return Judged("costs", now, *before) if second else Judged("fine", f"never{warm}")
+
+
+def _throttling(facts: Facts) -> Judged:
+    return _events(
+        facts,
+        (facts.first.throttled, facts.second.throttled),
+        "the group is there",
         "what used the CPUs as fully as a benchmark was stopped by the quota",
         "fewer threads than the quota has CPUs, or a larger one",
+    )
+
+
+def _heat(facts: Facts) -> Judged:
+    degrees = facts.temperature_c
+    return _events(
+        facts,
+        (facts.first.heat_events, facts.second.heat_events),
+        "boot",
+        "under load this machine has been slowed before, and may be again during a "
+        "long run",
+        "turbo off, and shorter runs with pauses",
+        warm="" if degrees is None else f", hottest {degrees:.0f} °C",
     )
 
 
@@ -311,27 +325,6 @@ def _pressure(facts: Facts, resource: str) -> Judged | None:
     return Judged("unfit" if is_unfit else "costs", now)
 
 
-def _heat(facts: Facts) -> Judged:
-    first, second = facts.first.heat_events, facts.second.heat_events
-    degrees = facts.temperature_c
-    warm = "" if degrees is None else f", hottest {degrees:.0f} °C"
-    if first is None or second is None:
-        return Judged("unknown", warm)
-    times = second - first
-    now = f"{times} times in {facts.window_s:.1f} s, {second} since boot{warm}"
-    if times > 0:
-        return Judged("unfit", now)
-    if second == 0:
-        return Judged("fine", f"never{warm}")
-    return Judged(
-        "costs",
-        now,
-        "under load this machine has been slowed before, and may be again during a "
-        "long run",
-        "turbo off, and shorter runs with pauses",
-    )
-
-
 def _page(facts: Facts) -> Judged | None:
     size = facts.page_bytes
     return _one_of(None if size is None else f"{size:,} bytes", size == PAGE_BYTES)
@@ -339,8 +332,7 @@ def _page(facts: Facts) -> Judged | None:
 
 def _huge_pages(facts: Facts) -> Judged | None:
     pages = facts.huge_pages
-    now = None if pages is None else f"transparent: {pages}"
-    return _one_of(now, pages != "always")
+    return _one_of(pages and f"transparent: {pages}", pages != "always")
 
 
 def _in_a_guest(text: str) -> Callable[[Facts], str]:
