@@ -4,6 +4,7 @@ import importlib
 import json
 import math
 import os
+import pickle
 import platform
 import re
 import select
@@ -230,6 +231,20 @@ def test_workers_without_common_memory_hear_of_the_writes_of_others() -> None:
     assert len(first(None)) == 2
     assert min(second(None).values()) < 1000
     assert min(second(dict.fromkeys(range(scenario_work.KEYS), 1000)).values()) >= 1000
+
+
+def test_worker_that_stops_in_the_middle_of_its_answer_is_lost() -> None:
+    """Nobody waits for the rest for longer than the time-out."""
+    job = Job(scenario="cpu", place=0, workers=1, work_iters=1)
+    pool = scenario_pools.SocketPool("worker", [job])
+    with pool._connect() as theirs:
+        theirs.sendall(pickle.dumps(("done", [1] * 1000))[:100])
+
+        lost = pool.start(0.01)
+        pool.stop()
+
+    assert lost == {0: "it stopped in the middle of its answer"}
+    assert pool.alive == {}
 
 
 @pytest.mark.parametrize("mode", ["threads", "processes"])

@@ -268,6 +268,10 @@ class SocketPool(Pool):
         index = self._whose[ready[0][0]]
         try:
             return index, pickle.load(self._answers[index])
+        except TimeoutError:
+            self._lose(index, hangs=True)
+            why = f"it stopped in the middle of its answer{self._HANGS}"
+            return index, (FAILED, why)
         except (OSError, EOFError, pickle.UnpicklingError):
             # The end of the connection is that of the worker, and stays readable.
             self._poll.unregister(self._ours[index])
