@@ -89,6 +89,7 @@ COLLECTORS = {
 }
 
 _T = TypeVar("_T")
+_Read = Callable[[Run], float | None]
 
 
 def estimate(values: Sequence[float]) -> Estimate | None:
@@ -128,22 +129,16 @@ class Runs:
         observed = [report.observed for report in self.reports(condition)]
         return [seen for seen in observed if isinstance(seen, kind)]
 
-    def values(
-        self, condition: str, read: Callable[[Run], float | None]
-    ) -> list[float]:
+    def values(self, condition: str, read: _Read) -> list[float]:
         """Read one number of each; None is left out."""
         numbers = [read(run) for run in self.of(condition)]
         return [number for number in numbers if number is not None]
 
-    def mean(
-        self, condition: str, read: Callable[[Run], float | None]
-    ) -> Estimate | None:
+    def mean(self, condition: str, read: _Read) -> Estimate | None:
         """Return the mean of one number of each."""
         return estimate(self.values(condition, read))
 
-    def ratio(
-        self, above: str, below: str, read: Callable[[Run], float | None]
-    ) -> Estimate | None:
+    def ratio(self, above: str, below: str, read: _Read) -> Estimate | None:
         """Divide two conditions, repeat by repeat."""
         ratios = []
         for number, run in self._by.get(above, {}).items():

@@ -75,14 +75,6 @@ def environ_of(interpreter: Interpreter, condition: str) -> dict[str, str]:
     return {}
 
 
-def thread_count(condition: str) -> int | None:
-    """Return how many threads a target is told to start; None if it is not told."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cpus = len(os.sched_getaffinity(0)) if has_affinity else 2
-    counts = {under.ONE_THREAD: 1, under.MANY_THREADS: max(2, cpus)}
-    return counts.get(condition)
-
-
 def process_count(conditions: Sequence[str], repeat: int) -> int:
     """Return how many processes `run_all` starts for these conditions."""
     return sum(1 if condition in ONCE else repeat for condition in conditions)
@@ -131,6 +123,9 @@ def run(
     extension: Path | None = None,
 ) -> Run:
     """Run one child to its end, or kill it; nothing of it is left running."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cpus = len(os.sched_getaffinity(0)) if has_affinity else 2
+    threads = {under.ONE_THREAD: 1, under.MANY_THREADS: max(2, cpus)}
     with tempfile.TemporaryDirectory(prefix="pybench-profile-") as name:
         path, log = Path(name) / "report.json", Path(name) / "log"
         order = Order(
@@ -139,7 +134,7 @@ def run(
             arguments=target.arguments,
             condition=condition,
             extension=str(extension) if extension else None,
-            threads=thread_count(condition),
+            threads=threads.get(condition),
             budget_ns=int(BUDGET_S * 1e9),
             # Before the host's ends, so that it can be read where it hung.
             patience_s=timeout_s * 0.7,
@@ -159,7 +154,9 @@ def run(
         finally:
             left = _end(process)
         text = log.read_text(encoding="utf-8", errors="replace")
-        report = _read(path, condition)
+        report = Report()  # of a child that left none, or where the target wrote
+        with suppress(OSError, DocumentError):
+            report = read_report(decode(path.read_bytes()), condition)
     is_ours = condition not in (under.WHOLE, under.BARE, under.IMPORTS)
     kind, problem = _problem(status, report, text, timeout_s, is_ours=is_ours)
     return Run(
@@ -196,26 +193,21 @@ def _wait(process: Child, timeout_s: float) -> tuple[int | None, int, int]:
     read between its end and its burial, where the system has it at all.
     """
     deadline = time.monotonic() + timeout_s
-    pause_s = 0.0005
-    while (ended := _burial(process)) is None:
-        if time.monotonic() > deadline:
-            return None, 0, 0
+    schedstat = Path(f"/proc/{process.pid}/schedstat")
+    queued_ns, pause_s = 0, 0.0005
+    while time.monotonic() < deadline:
+        has_ended = True
+        if hasattr(os, "waitid"):  # macOS has it from 3.13 on, and no schedstat
+            looking = os.WEXITED | os.WNOWAIT | os.WNOHANG
+            has_ended = os.waitid(os.P_PID, process.pid, looking) is not None
+        if has_ended:
+            with suppress(OSError):
+                queued_ns = run_queue_ns(schedstat.read_text()) or 0
+            if reaped := process.reap(os.WNOHANG):
+                return *reaped, queued_ns
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.2, 0.002)
-    return ended
-
-
-def _burial(process: Child) -> tuple[int, int, int] | None:
-    queued_ns = 0
-    if hasattr(os, "waitid"):  # macOS has it from 3.13 on, and no schedstat
-        looking = os.WEXITED | os.WNOWAIT | os.WNOHANG
-        if os.waitid(os.P_PID, process.pid, looking) is None:
-            return None
-        with suppress(OSError):
-            text = Path(f"/proc/{process.pid}/schedstat").read_text()
-            queued_ns = run_queue_ns(text) or 0
-    reaped = process.reap(os.WNOHANG)
-    return None if reaped is None else (*reaped, queued_ns)
+    return None, 0, 0
 
 
 def _end(process: Child) -> bool:
@@ -242,14 +234,6 @@ def read_report(document: Mapping[str, object], condition: str) -> Report:
     if report.observed is None:
         return report
     return replace(report, observed=convert(report.observed, under.SEEN[condition]))
-
-
-def _read(path: Path, condition: str) -> Report:
-    """Read what a child left; nothing if it left none, or the target wrote there."""
-    try:
-        return read_report(decode(path.read_bytes()), condition)
-    except (OSError, DocumentError):
-        return Report()
 
 
 def _problem(

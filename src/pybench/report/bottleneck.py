@@ -1,6 +1,6 @@
 """The findings of `pybench profile run` in words, line by line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pybench.records.bottleneck import Estimate, Findings
 from pybench.report.labels import duration
@@ -172,25 +172,22 @@ def in_ms(time: Estimate | None) -> str:
     def ms(ns: float) -> str:
         return f"{ns / 1e6:.3g} ms" if ns < 1e9 else f"{ns / 1e6:.0f} ms"
 
-    if time is None:
-        return "n/a"
-    if time.half_width is None or time.deviation is None:
-        return f"{ms(time.mean)} (one process: no interval)"
-    return (
-        f"{ms(time.mean)} +/- {ms(time.half_width)} (95 %; standard deviation "
-        f"{ms(time.deviation)}, n {time.count})"
-    )
+    return spread(time, "+/-", ms)
 
 
-def spread(time: Estimate | None) -> str:
+def spread(
+    time: Estimate | None, sign: str = "±", words: Callable[[float], str] = duration
+) -> str:
     """Return ``45.2 ms ± 2.1 ms`` with the standard deviation."""
     if time is None:
         return "n/a"
-    mean = duration(time.mean)
+    mean = words(time.mean)
     if time.half_width is None or time.deviation is None:
         return f"{mean} (one process: no interval)"
-    half, deviation = duration(time.half_width), duration(time.deviation)
-    return f"{mean} ± {half} (95 %; standard deviation {deviation}, n {time.count})"
+    half, deviation = words(time.half_width), words(time.deviation)
+    return (
+        f"{mean} {sign} {half} (95 %; standard deviation {deviation}, n {time.count})"
+    )
 
 
 def ratio(left: Estimate) -> str:

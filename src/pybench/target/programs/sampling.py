@@ -60,25 +60,14 @@ OPEN = "open"
 
 # In the names of the specialised instructions that call; 3.11 calls in PRECALL too.
 C_CALLEES = (
-    "BUILTIN",
-    "METHOD_DESCRIPTOR",
-    "TYPE_1",
-    "STR_1",
-    "TUPLE_1",
-    "_LEN",
-    "ISINSTANCE",
+    "BUILTIN", "METHOD_DESCRIPTOR", "TYPE_1", "STR_1", "TUPLE_1", "_LEN", "ISINSTANCE",
     "LIST_APPEND",
-)
+)  # fmt: skip
 # Those that leave the callee open. A class may be in NON_PY, whose code is Python.
 UNTOLD = {
-    "CALL",
-    "CALL_ADAPTIVE",
-    "CALL_KW",
-    "CALL_FUNCTION_EX",
-    "CALL_EX_NON_PY_GENERAL",
-    "CALL_KW_NON_PY",
-    "CALL_NON_PY_GENERAL",
-}
+    "CALL", "CALL_ADAPTIVE", "CALL_KW", "CALL_FUNCTION_EX", "CALL_EX_NON_PY_GENERAL",
+    "CALL_KW_NON_PY", "CALL_NON_PY_GENERAL",
+}  # fmt: skip
 
 
 def opcode_names() -> Sequence[str]:
@@ -92,11 +81,8 @@ def kind_of(name: str) -> str:
     plain = name.removeprefix("INSTRUMENTED_")
     if plain in UNTOLD:
         return OPEN
-    if plain.startswith(("CALL_", "PRECALL_")) and any(
-        word in plain for word in C_CALLEES
-    ):
-        return NATIVE
-    return BYTECODE
+    is_call = plain.startswith(("CALL_", "PRECALL_"))
+    return NATIVE if is_call and any(map(plain.__contains__, C_CALLEES)) else BYTECODE
 
 
 def tally(
