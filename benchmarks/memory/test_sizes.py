@@ -28,7 +28,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pybench.target.plugin import takes_turns
+from pybench.target.plugin import is_interleaved
 
 pytestmark = [
     pytest.mark.benchmark(group="sizes", max_time=0.1),
@@ -84,7 +84,7 @@ def bytes_of_object(
     """
 
     def find(expression: str, prepare: str, batch: int) -> Bytes:
-        if takes_turns(request.config):
+        if is_interleaved(request.config):
             return {}  # only times are compared there, and each pair would pay for it
         child = serving("objects", expression, prepare, batch)
         readings = [read_memory(child)]

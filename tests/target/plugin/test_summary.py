@@ -1,7 +1,7 @@
 """The session says once what was measured, in words and for a machine."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,18 +49,19 @@ def test_plain():
 """
 
 
-def count(*rows: JournalRow, **settings: Any) -> SessionCounts:
+def count(*rows: JournalRow, outcomes: Mapping[str, str] = {}) -> SessionCounts:
     """Count these rows."""
-    defaults: dict[str, Any] = {
-        "gil_on": False,
-        "resumed": 0,
-        "void_modules": [],
-        "outcomes": {},
-        "unmeasured": 0,
+    known: dict[str, Any] = {
+        "interpreter": IDENTITY.interpreter,
+        "free_threaded": IDENTITY.free_threaded,
+        "gil_enabled": False,
+        "rows_resumed": 0,
+        "void_modules": (),
+        "rows_unmeasured": 0,
     }
-    known = {row.fullname: row for row in rows}
-    statuses = row_statuses(["y", *known, "z"], known, {"y": "not today"})
-    return count_rows(IDENTITY, rows, statuses, **(defaults | settings))
+    by_name = {row.fullname: row for row in rows}
+    statuses = row_statuses(["y", *by_name, "z"], by_name, {"y": "not today"})
+    return count_rows(rows, statuses, outcomes, **known)
 
 
 def measured(name: str, **record: object) -> JournalRow:

@@ -35,7 +35,7 @@ from pybench.target.plugin.table import TableDefaults
 from pybench.target.process import clocks
 from pybench.target.process.rounds import KernelResult
 
-__all__ = ["Kernel", "KernelResult", "kernel", "takes_turns"]
+__all__ = ["Kernel", "KernelResult", "is_interleaved", "kernel"]
 
 _ROWS = pytest.StashKey[Rows]()
 _SESSION = pytest.StashKey[Session]()
@@ -74,7 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     if option.pybench_repetition is not None:
-        rerun.keep_apart(config, option.pybench_repetition)
+        rerun.isolate(config, option.pybench_repetition)
     if option.pybench_memory_pass is not None:
         memory.turn_timing_off(config, option.pybench_memory_pass)
     session = config.stash[_SESSION] = Session(config)
@@ -110,7 +110,7 @@ def _configure_rows(config: pytest.Config, session: Session) -> None:
 
     option, register = config.option, config.pluginmanager.register
     storage: Path | None = None
-    if not takes_turns(config):
+    if not is_interleaved(config):
         storage = storage_folder(option.benchmark_storage)
     if storage is not None:
         # Stock has one folder of baselines for 3.14, 3.14t and 3.14t with the GIL on,
@@ -136,7 +136,7 @@ def _configure_rows(config: pytest.Config, session: Session) -> None:
             session, option.pybench_processes, is_memory=option.pybench_memory
         )
         register(further, "pybench-processes")
-    if takes_turns(config):
+    if is_interleaved(config):
         interleaving = config.stash[_INTERLEAVING] = Interleaving(
             session, option.pybench_turns, rows.refused
         )
@@ -146,7 +146,7 @@ def _configure_rows(config: pytest.Config, session: Session) -> None:
     config.add_cleanup(look_at_rows(BenchmarkFixture, session))
 
 
-def takes_turns(config: pytest.Config) -> bool:
+def is_interleaved(config: pytest.Config) -> bool:
     """Tell whether `pybench compare` runs this session, which reads times alone."""
     return config.getoption("pybench_turns", None) is not None
 

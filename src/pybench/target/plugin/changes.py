@@ -212,7 +212,7 @@ def section_lines(judgement: Judgement, unlike: Sequence[str]) -> list[str]:
     if unlike and not judgement.foreign:
         lines.append(
             "the baseline is of another build (see the note): the code is not the "
-            "only difference; `pybench compare` measures two builds in turns"
+            "only difference; `pybench compare` interleaves two builds"
         )
     missing = judgement.missing
     lines += [f"no verdict is possible: {reason}" for reason in missing]

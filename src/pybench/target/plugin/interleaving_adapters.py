@@ -157,13 +157,13 @@ class PedanticAdapter:
         if asked != self._iterations:
             raise ValueError(
                 f"pedantic(iterations={self._iterations}) here, and {asked} where the "
-                "row was tried out first: its rounds cannot be compared"
+                "row was calibrated: its rounds cannot be compared"
             )
         if self.rounds is not None and self._done + count > self.rounds:
             raise ValueError(
                 f"pedantic(rounds={self.rounds}) and {self._done + count} are asked "
                 "for: the run that is continued did not know of the limit, or the "
-                "other side has a higher one"
+                "other arm has a higher one"
             )
         self._warm()
         self._done += count

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pybench.target.plugin.marking import is_row
-from pybench.target.plugin.rerun import GIVEN, keep_apart, run_again, show
+from pybench.target.plugin.rerun import GIVEN, isolate, run_again, show
 from pybench.target.plugin.selection import keep
 from pybench.target.plugin.session import Session
 from pybench.target.process.memory import LINES, PeakLines, begin, peak
@@ -178,7 +178,7 @@ def select_measured(
 
 def turn_timing_off(config: pytest.Config, folder: Path) -> None:
     """Make the session one that runs each row once; before pytest-benchmark's is."""
-    keep_apart(config, folder)
+    isolate(config, folder)
     for name in ("benchmark_only", "benchmark_skip", "benchmark_enable"):
         if hasattr(config.option, name):
             setattr(config.option, name, False)

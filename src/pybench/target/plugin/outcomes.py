@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from pybench.records.identity import Identity
 from pybench.records.journal import JournalRow, RowStatus, SessionCounts
 from pybench.records.outcomes import (
     DISTURBED,
@@ -100,22 +99,16 @@ def _status(name: str, row: JournalRow | None, skipped: str | None) -> RowStatus
 
 
 def count_rows(
-    identity: Identity,
     rows: Iterable[JournalRow],
     statuses: Iterable[RowStatus],
-    *,
-    gil_on: bool,
-    resumed: int,
-    void_modules: Iterable[str],
     outcomes: Mapping[str, str],
-    unmeasured: int,
+    **known: Any,
 ) -> SessionCounts:
     """Count what a session did.
 
     `rows` has the last record of each row, resumed ones included, `statuses` also the
-    rows without one; `void_modules` turned the GIL on; `outcomes` has "passed",
-    "failed" or "skipped" per test; `unmeasured` rows ran once, as
-    ``--benchmark-disable`` asks.
+    rows without one; `outcomes` has "passed", "failed" or "skipped" per test; `known`
+    are the fields of the counts that are not counted.
     """
     rows = list(rows)
     measured = [row.extra_info for row in rows if row.outcome == MEASURED]
@@ -127,22 +120,17 @@ def count_rows(
     by_status = Counter(status.status for status in statuses)
     tests = Counter(outcomes.values())
     return SessionCounts(
-        interpreter=identity.interpreter,
-        free_threaded=identity.free_threaded,
-        gil_enabled=gil_on,
+        **known,
         rows_measured=len(measured),
-        rows_unmeasured=unmeasured,
         rows_na=dict(Counter(r.reason for r in rows if r.outcome == NOT_AVAILABLE)),
         rows_void=by_status[VOID],
         rows_error=by_status[ERROR],
         rows_skipped=by_status[SKIPPED],
         rows_not_run=by_status[NOT_RUN],
-        void_modules=tuple(void_modules),
         rows_disturbed=flags["disturbed"],
         rounds_dropped=sum(number for number in dropped if type(number) is int),
         rows_oversubscribed=flags["oversubscribed"],
         rows_near_floor=flags["floor_above_tenth"],
-        rows_resumed=resumed,
         tests_passed=tests["passed"],
         tests_failed=tests["failed"],
         tests_skipped=tests["skipped"],

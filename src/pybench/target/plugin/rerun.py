@@ -137,7 +137,7 @@ def show(config: pytest.Config, text: str) -> None:
         reporter.write_line(text)
 
 
-def keep_apart(config: pytest.Config, folder: Path) -> None:
+def isolate(config: pytest.Config, folder: Path) -> None:
     """In such a process, before a session is set up: touch no file of the user.
 
     `folder` takes what has to be stored somewhere.

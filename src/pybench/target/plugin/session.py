@@ -78,16 +78,16 @@ class Session:
 
     def counts(self) -> SessionCounts:
         """Count what the session has done so far."""
-        broken = self.watch.is_broken
         return count_rows(
-            self.identity,
             self.rows.values(),
             self.statuses(),
-            gil_on=gil_enabled(),
-            resumed=len(self.resumed),
-            void_modules=[self.watch.culprit()] if broken else [],
-            outcomes=self._outcomes,
-            unmeasured=len(self.unmeasured),
+            self._outcomes,
+            interpreter=self.identity.interpreter,
+            free_threaded=self.identity.free_threaded,
+            gil_enabled=gil_enabled(),
+            rows_unmeasured=len(self.unmeasured),
+            void_modules=(self.watch.culprit(),) if self.watch.is_broken else (),
+            rows_resumed=len(self.resumed),
         )
 
     def pytest_report_header(self) -> list[str]:

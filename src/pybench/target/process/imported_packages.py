@@ -1,6 +1,6 @@
 """Which distributions this process has imported, each with its version.
 
-Two sides that import different versions of one package differ by more than what was
+Two arms that import different versions of one package differ by more than what was
 asked. So a session says what it has imported, once it is collected and after each row
 that imported more.
 """
