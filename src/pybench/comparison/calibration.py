@@ -284,7 +284,7 @@ def _mark_unstable(sessions: Sessions, by_arm: Mapping[str, Rows]) -> None:
             again = collected[key]
             if row in again:
                 continue
-            test = row.partition("[")[0]
+            test = row_name(row).without_parameters
             if test in marked and row not in on_baseline:
                 del rows[row]
                 continue

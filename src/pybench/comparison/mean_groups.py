@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from pybench.records.row_names import row_name
+
 # Rows of one thread in which Python computes: the mean of a suite and its categories.
 PYTHON = "python"
 # Each has a mean of its own, under this name.
@@ -41,8 +43,7 @@ _NATIVE_ROW = re.compile(
 
 def category(row: str) -> str:
     """Return the folder of a row's file: in our suite, its category."""
-    folders = row.partition("::")[0].split("/")[:-1]
-    return folders[-1] if folders else ""
+    return row_name(row).category
 
 
 def kind_of(row: str, group: str | None, *, threads: int, waits: bool) -> str:

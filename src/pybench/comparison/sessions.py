@@ -9,6 +9,7 @@ from pathlib import Path
 from pybench.comparison.worker import Worker
 from pybench.interpreters.prepare import START
 from pybench.records.identity import differences
+from pybench.records.row_names import row_name
 from pybench.records.run import Record, RowRecord, Run, SideRecord
 
 # By name, for a suite that turns the loading of all plugins off.
@@ -149,7 +150,7 @@ def _root_of(row: RowRecord) -> str:
 
     Names of rows outside pytest's own root begin in what it was told to collect.
     """
-    path = "/" + row.row.partition("::")[0]
+    path = "/" + row_name(row.row).path
     return row.file.removesuffix(path) if row.file.endswith(path) else ""
 
 

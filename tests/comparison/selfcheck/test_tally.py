@@ -34,7 +34,6 @@ def test_words_are_counted_by_what_was_planted() -> None:
     assert found["computing"].planted == {SLOWER: 1}
     assert found["computing"].false == 1
     assert found["threads"].planted == {FASTER: 1}
-    assert found["threads"].missed_sign == 1
     assert found["threads"].same == {NONE: 1}
 
 

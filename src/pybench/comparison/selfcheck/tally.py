@@ -61,11 +61,6 @@ class Tally:
         """Rows called slower or faster into which nothing was injected."""
         return self.same[SLOWER] + self.same[FASTER]
 
-    @property
-    def missed_sign(self) -> int:
-        """Slower rows that were called faster: not merely missed."""
-        return self.planted[FASTER]
-
     def lines(self) -> Iterator[str]:
         """Say the rates."""
         same = self.same.total() - self.same[NONE]
