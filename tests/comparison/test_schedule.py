@@ -14,7 +14,7 @@ def test_same_seed_draws_the_same() -> None:
 
     assert schedule.shuffled(7, 3, rows) == schedule.shuffled(7, 3, rows[::-1])
     assert schedule.shuffled(7, 3, rows) != schedule.shuffled(8, 3, rows)
-    assert schedule.twins(7, rows) == schedule.twins(7, rows)
+    assert schedule.control_rows(7, rows) == schedule.control_rows(7, rows)
     assert schedule.hash_seed(7, 3, 1) != schedule.hash_seed(7, 3, 2)
 
 
@@ -47,9 +47,9 @@ def test_lots_hold_every_row_once_and_none_is_too_large() -> None:
 def test_a_tenth_of_the_rows_and_at_least_twelve_are_copied() -> None:
     many = [f"row{index}" for index in range(400)]
 
-    assert len(schedule.twins(1, many)) == 40
-    assert len(schedule.twins(1, many[:50])) == 12
-    assert schedule.twins(1, many[:5]) == set(many[:5])
+    assert len(schedule.control_rows(1, many)) == 40
+    assert len(schedule.control_rows(1, many[:50])) == 12
+    assert schedule.control_rows(1, many[:5]) == set(many[:5])
 
 
 def test_no_cpu_is_chosen_where_none_can_be() -> None:

@@ -211,7 +211,7 @@ class Comparison:
         if twin is not None:
             measured = [r for r in self._record.rows if self._can_run(r, twin.name)]
             settled = {c.row for c in judgement.controls if not c.verdict.is_open}
-            for row in schedule.twins(self._seed, measured) if measured else ():
+            for row in schedule.control_rows(self._seed, measured) if measured else ():
                 if row not in settled:
                     wanted.setdefault(row, []).append(twin.name)
         return {row: tuple(arms) for row, arms in wanted.items()}

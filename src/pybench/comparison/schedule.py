@@ -8,14 +8,14 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-# Rows that share a pair of processes. Starting and ending the sessions of a lot costs
+# Rows that share a pair of processes. Starting and ending the sessions of a batch costs
 # about as much as eight rows; above some forty there is little left to save, and rows
 # of one process share its layout.
 ROWS_PER_PROCESS = 40
 
 # Share of rows whose baseline is measured a second time, as if it were a contender.
-TWIN_SHARE = 0.1
-TWIN_LEAST = 12
+CONTROL_SHARE = 0.1
+CONTROL_LEAST = 12
 
 
 def generator(seed: int, *of: object) -> random.Random:
@@ -27,7 +27,7 @@ def generator(seed: int, *of: object) -> random.Random:
 
 
 def sample_order(
-    seed: int, row: str, pair: int, sides: Sequence[str]
+    seed: int, row: str, pair: int, arms: Sequence[str]
 ) -> tuple[str, ...]:
     """Return who takes the first turn, the second and so on.
 
@@ -35,7 +35,7 @@ def sample_order(
     for all rows would be one bias for all rows.
     """
     block = (pair - 1) // 2
-    order = [*sides]
+    order = [*arms]
     generator(seed, "order", row, block).shuffle(order)
     return tuple(order if pair % 2 else reversed(order))
 
@@ -48,32 +48,32 @@ def shuffled(seed: int, pair: int, rows: Sequence[str]) -> list[str]:
 
 
 def chunks(rows: Sequence[str], size: int = ROWS_PER_PROCESS) -> list[list[str]]:
-    """Cut rows into lots of nearly equal size, none above `size`."""
+    """Cut rows into batches of nearly equal size, none above `size`."""
     count = -(-len(rows) // size)
     return [[*rows[index::count]] for index in range(count)]
 
 
-def twins(seed: int, rows: Sequence[str]) -> frozenset[str]:
+def control_rows(seed: int, rows: Sequence[str]) -> frozenset[str]:
     """Draw the rows that get a copy of the baseline: a tenth, and at least twelve."""
-    count = min(len(rows), max(TWIN_LEAST, round(len(rows) * TWIN_SHARE)))
+    count = min(len(rows), max(CONTROL_LEAST, round(len(rows) * CONTROL_SHARE)))
     return frozenset(generator(seed, "twins").sample(sorted(rows), count))
 
 
-def hash_seed(seed: int, pair: int, lot: int) -> int:
-    """Draw the PYTHONHASHSEED that all processes of one lot share."""
-    return generator(seed, "hash", pair, lot).randrange(1, 2**32)
+def hash_seed(seed: int, pair: int, batch: int) -> int:
+    """Draw the PYTHONHASHSEED that all processes of one batch share."""
+    return generator(seed, "hash", pair, batch).randrange(1, 2**32)
 
 
-def start_order(seed: int, pair: int, lot: int, sides: Sequence[str]) -> list[str]:
-    """Draw in which order the processes of a lot are started."""
-    order = [*sides]
-    generator(seed, "start", pair // 2, lot).shuffle(order)
+def start_order(seed: int, pair: int, batch: int, arms: Sequence[str]) -> list[str]:
+    """Draw in which order the processes of a batch are started."""
+    order = [*arms]
+    generator(seed, "start", pair // 2, batch).shuffle(order)
     return order if pair % 2 else order[::-1]
 
 
-def cpu(seed: int, pair: int, lot: int, usable: Sequence[int]) -> int | None:
-    """Draw the CPU that a lot takes turns on, None if there is no choice to make."""
-    return generator(seed, "cpu", pair, lot).choice(usable) if usable else None
+def cpu(seed: int, pair: int, batch: int, usable: Sequence[int]) -> int | None:
+    """Draw the CPU that a batch takes turns on, None if there is no choice to make."""
+    return generator(seed, "cpu", pair, batch).choice(usable) if usable else None
 
 
 def affordable(
