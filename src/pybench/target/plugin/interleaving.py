@@ -7,12 +7,13 @@ when it is told to stop. So the row's set-up, its markers and the user's options
 those of any other session. What the controller sends:
 
     {"do": "rows", "rows": [...]}          once, after collection: which, in what order
-    {"do": "size", "target_ns": n, ...}    find a count; answered {"sized": {...}}
-    {"do": "sample", "count": n, ...}      run one; answered {"sample": {...}}
-    {"do": "stop"}                         end the row
+    {"do": "size", "target_ns": n, "most": n or null}    find the numbers of a sample
+    {"do": "sample", "numbers": {"count": n, ...}}       run one
+    {"do": "stop"}                                       end the row
 
-and what this end sends unasked: ``hello`` (who), ``ready`` (a row waits), ``ended``
-(a row is over and how), ``bye``. When the socket closes, the session ends.
+This end answers ``{"say": "sized", "numbers": ...}`` and ``{"say": "sample", ...}``. It
+sends unasked: ``hello`` (who), ``ready`` (a row waits), ``ended`` (a row is over and
+how), ``bye``. When the socket closes, the session ends.
 """
 
 import gc

@@ -7,7 +7,6 @@ skipped and not run; a measured one may besides be disturbed or oversubscribed.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +134,6 @@ def count_rows(
         tests_failed=tests["failed"],
         tests_skipped=tests["skipped"],
     )
-
-
-def counts_document(counts: SessionCounts) -> dict[str, Any]:
-    """Return the counts as JSON-able values."""
-    return {**asdict(counts), "void_modules": [*counts.void_modules]}
 
 
 def summary_lines(counts: SessionCounts) -> list[str]:

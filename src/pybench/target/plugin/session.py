@@ -5,7 +5,7 @@ Everything here works without pytest-benchmark; `rows` adds what needs it.
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,6 @@ from pybench.records.journal import JournalRow, RowStatus, SessionCounts
 from pybench.records.outcomes import MEASURED
 from pybench.target.plugin.outcomes import (
     count_rows,
-    counts_document,
     row_statuses,
     summary_lines,
 )
@@ -148,7 +147,7 @@ class Session:
         # Under xdist only the controller knows all tests.
         if path is None or hasattr(self.config, "workerinput"):
             return
-        self.write("--pybench-counts", path, counts_document(self.counts()), indent=1)
+        self.write("--pybench-counts", path, asdict(self.counts()), indent=1)
 
     def write(
         self, option: str, path: Path, document: object, indent: int | None = None

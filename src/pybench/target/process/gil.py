@@ -87,9 +87,8 @@ class GilWatch:
         """Name the module that turned the GIL on, or those it must be among."""
         if self.module is not None:
             return f"module {self.module!r}"
-        candidates = sorted(extension_modules() - self._before)
-        if not candidates:
-            candidates = sorted(self._before)
+        new = extension_modules() - self._before
+        candidates = sorted(new or self._before)
         if not candidates:
             return "an unknown module"
         one_of = "module " if len(candidates) == 1 else "one of the modules "
