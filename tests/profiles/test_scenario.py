@@ -91,6 +91,12 @@ def run(settings: Settings) -> ScenarioRecord:
     return measured.record()
 
 
+def small(**more: Any) -> Settings:
+    """Return settings of little work."""
+    few = {"workers": 3, "iterations": 4, "warmup": 1, "work_iters": 200}
+    return Settings(**{**few, "timeout": 30.0, **more})
+
+
 def lines_after(output: str, head: str) -> dict[str, str]:
     """Return the lines ``name: value`` of a part of the output."""
     part = output.split(head)[1].split("===")[0]
@@ -191,17 +197,21 @@ def test_needs_nothing_but_the_standard_library(module: str, shared: set[str]) -
 
 @pytest.mark.parametrize("mode", ["threads", "processes"])
 @pytest.mark.parametrize("name", ["shared", "queue", "map", "sum", "server"])
-def test_every_scenario_runs_in_threads_and_processes(
-    scenario: Scenario, mode: str, name: str
-) -> None:
-    done = scenario(name, "--mode", mode, "--json=-", "--timeout=30")
+def test_every_scenario_runs_in_threads_and_processes(mode: str, name: str) -> None:
+    record = run(small(scenario=name, mode=mode))
+
+    assert record.problems == ()
+    assert record.environment.scenario == name
+    assert len(record.iter_s) == 4
+    assert record.result.overhead_iter_s
+
+
+def test_record_is_the_only_thing_on_standard_output(scenario: Scenario) -> None:
+    done = scenario("sum", "--json=-")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    record = json.loads(done.stdout)
-    assert record["environment"]["scenario"] == name
-    assert len(record["iter_s"]) == 4
-    assert record["problems"] == []
-    assert record["result"]["overhead_iter_s"] > 0
+    assert len(json.loads(done.stdout)["iter_s"]) == 4
+    assert "=== result ===" in done.stderr
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
@@ -274,31 +284,48 @@ def test_map_and_sum_give_what_one_worker_gives(mode: str) -> None:
     [
         ("threads", "raise", "RuntimeError: injected in round 3"),
         ("threads", "exit", "SystemExit: 3"),
-        ("threads", "hang", "no answer within 0.5 s (--timeout); a thread cannot"),
         ("processes", "raise", "RuntimeError: injected in round 3"),
         ("processes", "exit", "SystemExit: 3"),
         ("processes", "die", "ended by SIGKILL"),
-        ("processes", "hang", "no answer within 0.5 s (--timeout); it was killed"),
     ],
 )
 def test_lost_worker_is_named_and_the_others_finish(
-    scenario: Scenario, tmp_path: Path, mode: str, fault: str, why: str
+    mode: str, fault: str, why: str
 ) -> None:
     """The round it was lost in does not count: it is that of fewer workers."""
-    done = scenario(
-        *("--mode", mode, "--fault", f"{fault}:2:3", "--json=out.json"),
-        "--timeout=" + ("0.5" if fault == "hang" else "30"),
-    )
+    record = run(small(mode=mode, fault=f"{fault}:2:3"))
 
-    assert done.returncode == 4, done.stdout + done.stderr
     name = {"threads": "thread-2", "processes": "process-2"}[mode]
-    record = json.loads((tmp_path / "out.json").read_text())
-    (problem,) = record["problems"]
+    (problem,) = record.problems
     assert problem.startswith(name)
     assert f"was lost in round 2: {why}" in problem
+    assert f"problem: {problem}" in scenario_record.result_lines(record)
+    assert len(record.iter_s) == 3
+    assert record.result.iterations_left_out == 1
+
+
+def test_lost_worker_is_told_by_the_exit_status(
+    scenario: Scenario, tmp_path: Path
+) -> None:
+    done = scenario("--fault=raise:2:3", "--json=out.json")
+
+    assert done.returncode == 4, done.stdout + done.stderr
+    (problem,) = json.loads((tmp_path / "out.json").read_text())["problems"]
     assert f"problem: {problem}" in done.stdout
-    assert len(record["iter_s"]) == 3
-    assert record["result"]["iterations_left_out"] == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "what"), [("threads", "a thread cannot"), ("processes", "it was killed")]
+)
+def test_worker_that_hangs_is_lost_at_the_time_out(mode: str, what: str) -> None:
+    module = importlib.import_module("pybench.target.programs.scenario")
+    jobs = module.jobs_of(small(mode=mode, workers=1, fault="hang:1:1:2"))
+    with scenario_pools.make_pool(mode, "forkserver", jobs) as pool:
+        assert pool.start(30) == {}
+        done = pool.round(0.2)
+
+    assert done.lost[0].startswith(f"no answer within 0.2 s (--timeout); {what}")
+    assert pool.abandoned == (mode == "threads")
 
 
 def test_lost_interpreter_is_named(scenario: Scenario, with_interpreters: str) -> None:
@@ -345,20 +372,20 @@ def can_import(python: str, name: str) -> bool:
     )
 
 
-def test_module_that_cannot_be_imported_names_all_workers(scenario: Scenario) -> None:
+def test_module_that_cannot_be_imported_names_all_workers() -> None:
     """As one that refuses subinterpreters does; with nobody left it ends."""
-    done = scenario("--import=no_such_module")
+    record = run(small(imports=("no_such_module",)))
 
-    assert done.returncode == 4
-    assert done.stdout.count("No module named 'no_such_module'") == 3
-    assert "problem: no worker is left" in done.stdout
-    assert "avg_iter_s: n/a" in done.stdout
+    lines = "\n".join(scenario_record.result_lines(record))
+    assert lines.count("No module named 'no_such_module'") == 3
+    assert "problem: no worker is left" in lines
+    assert "avg_iter_s: n/a" in lines
 
 
 def test_consumers_that_wait_for_a_lost_producer_end_the_run(
     scenario: Scenario,
 ) -> None:
-    done = scenario("queue", "--fault=raise:1:3", "--timeout=0.5")
+    done = scenario("queue", "--fault=raise:1:3", "--timeout=2")
 
     assert done.returncode == 4
     assert "thread-1 was lost in round 2: RuntimeError" in done.stdout
