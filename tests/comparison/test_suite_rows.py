@@ -6,13 +6,8 @@ from pathlib import Path
 import pytest
 
 from pybench.cli.list import lines_of
-from pybench.comparison.suite_rows import (
-    Alias,
-    Listed,
-    ListedRow,
-    ListingError,
-    list_rows,
-)
+from pybench.comparison.suite_rows import ListingError, list_rows
+from pybench.records.row_list import Alias, Listed, ListedRow
 
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "benchmarks"

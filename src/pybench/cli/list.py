@@ -13,7 +13,7 @@ from pybench.cli.output import print_lines, write_record
 from pybench.cli.status import OK, UsageError
 
 if TYPE_CHECKING:
-    from pybench.comparison.suite_rows import Listed, ListedRow
+    from pybench.records.row_list import Listed, ListedRow
 
 
 def add_list(subcommands: Any) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from pybench import children
-from pybench.records.documents import parse
+from pybench.records.row_list import Listed, parse_list
 
 # Collecting imports all files of a suite, and what they import.
 _TIMEOUT_S = 300.0
@@ -20,38 +19,6 @@ _NOTHING = 5
 
 class ListingError(Exception):
     """A suite that cannot be collected; the text is what pytest says of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedRow:
-    """A row; `lacks` says why it is known to be n/a here, None if it is not."""
-
-    id: str
-    category: str
-    area: str
-    operation: str
-    text: str
-    needs: tuple[str, ...]
-    lacks: str | None
-    threads: int | None
-    kernel: bool
-    quick: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alias:
-    """The selector that an alias stands for, and how many rows it means."""
-
-    selector: str
-    rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """What a suite has."""
-
-    rows: tuple[ListedRow, ...]
-    aliases: Mapping[str, Alias]
 
 
 def list_rows(python: Path, suite: Path, words: Sequence[str]) -> Listed:
@@ -77,16 +44,7 @@ def list_rows(python: Path, suite: Path, words: Sequence[str]) -> Listed:
             raise ListingError(_problem(result.stdout, result.status))
         try:
             document = json.loads(output.read_text(encoding="utf-8"))
-            return Listed(
-                rows=tuple(
-                    parse(ListedRow, row, "a row of the list")
-                    for row in document["rows"]
-                ),
-                aliases={
-                    name: parse(Alias, alias, "an alias of the list")
-                    for name, alias in document["aliases"].items()
-                },
-            )
+            return parse_list(document)
         except (OSError, ValueError, KeyError) as error:
             raise ListingError(f"pytest wrote no list of rows: {error}") from None
 

@@ -5,11 +5,12 @@ has a library is asked by its name alone; a row may still find out that it canno
 """
 
 import importlib.util
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from pybench.records.row_list import Alias, Listed, ListedRow
 from pybench.target.plugin.marking import is_kernel_row, is_row, thread_count
 from pybench.target.plugin.outcomes import na_reason
 from pybench.target.plugin.selection import matches, place_of, read_aliases
@@ -28,27 +29,30 @@ class Listing:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write the rows and the aliases."""
         rows = [item for item in session.items if is_row(item)]
-        document = {"rows": [*map(_described, rows)], "aliases": _aliases(rows)}
-        self._session.write(OPTION, self._path, document)
+        listed = Listed(rows=tuple(map(_described, rows)), aliases=_aliases(rows))
+        self._session.write(OPTION, self._path, asdict(listed))
 
 
-def _described(item: pytest.Item) -> dict[str, Any]:
+def _described(item: pytest.Item) -> ListedRow:
     category, area, operation = place_of(item)
     function = getattr(item, "function", None)
     text = (getattr(function, "__doc__", None) or "").strip()
     needs = [str(what) for marker in item.iter_markers("needs") for what in marker.args]
-    return {
-        "id": item.nodeid,
-        "category": category,
-        "area": area,
-        "operation": operation,
-        "text": text.partition("\n")[0],
-        "needs": needs + ["the GIL off"] * bool(item.get_closest_marker("requires_ft")),
-        "lacks": _lacks(item, needs),
-        "threads": thread_count(item),
-        "kernel": is_kernel_row(item),
-        "quick": item.get_closest_marker("quick") is not None,
-    }
+    lacks = _lacks(item, needs)
+    if item.get_closest_marker("requires_ft"):
+        needs.append("the GIL off")
+    return ListedRow(
+        id=item.nodeid,
+        category=category,
+        area=area,
+        operation=operation,
+        text=text.partition("\n")[0],
+        needs=tuple(needs),
+        lacks=lacks,
+        threads=thread_count(item),
+        kernel=is_kernel_row(item),
+        quick=item.get_closest_marker("quick") is not None,
+    )
 
 
 def _lacks(item: pytest.Item, needs: list[str]) -> str | None:
@@ -74,12 +78,12 @@ def _has(module: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
-def _aliases(rows: list[pytest.Item]) -> dict[str, dict[str, Any]]:
+def _aliases(rows: list[pytest.Item]) -> dict[str, Alias]:
     """Return per alias the selector it stands for and the number of rows it means."""
-    aliases: dict[str, dict[str, Any]] = {}
+    aliases: dict[str, Alias] = {}
     for suite in dict.fromkeys(item.path.parent.parent for item in rows):
         places = [place_of(item) for item in rows if item.path.parent.parent == suite]
         for alias, selector in read_aliases(suite).items():
             number = sum(matches(selector, place) for place in places)
-            aliases[alias] = {"selector": selector, "rows": number}
+            aliases[alias] = Alias(selector=selector, rows=number)
     return aliases
