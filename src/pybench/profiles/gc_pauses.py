@@ -41,7 +41,7 @@ COLLECTIONS = 5
 # that is what the two would be found to differ by.
 COMPARABLE_NS = 2_000_000
 
-# Gaps that the victim keeps. With the GIL a turn of its loop takes 0.1 to 0.3 ms.
+# Gaps that the victim keeps. With the GIL one pass of its loop takes 0.1 to 0.3 ms.
 _THRESHOLD_GIL_NS = 500_000
 _THRESHOLD_FREE_NS = 20_000
 
@@ -157,18 +157,15 @@ def measure_overhead(
 ) -> Overhead:
     """Measure what the recorder takes of a run that builds one heap after the other.
 
-    Raises
-    ------
-    ChildError
-        If the process gives no answer.
+    It raises `ChildError` if the process gives no answer.
     """
     size = min(size, _OVERHEAD_SIZE)
-    order = {"what": "turns", "shape": shape, "size": size, "turns": pairs}
+    order = {"what": "callbacks", "shape": shape, "size": size, "rounds": pairs}
     answer = ask(python, _PROGRAM, order, timeout_s, hint=_LATE)
     return Overhead(
         shape=shape,
-        whole=ratio_of([(recorder, none) for recorder, _, none in answer["turns"]]),
-        own=ratio_of([(recorder, idle) for recorder, idle, _ in answer["turns"]]),
+        whole=ratio_of([(recorder, none) for recorder, _, none in answer["rounds"]]),
+        own=ratio_of([(recorder, idle) for recorder, idle, _ in answer["rounds"]]),
         pairs=pairs,
         collections=answer["collections"],
     )

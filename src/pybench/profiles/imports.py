@@ -1,4 +1,4 @@
-"""What an import costs: each number from fresh processes that take turns.
+"""What an import costs: each number from fresh processes, interleaved.
 
 A repeat runs one process of each kind, in shuffled order: the interpreter alone, with
 ``site``, as started by anybody, with the module, and the import by itself with warm

@@ -21,11 +21,8 @@ TOP = 10
 _TIMEOUT_S = 30.0
 
 _SIZES = (
-    "rss_before_bytes",
-    "rss_peak_bytes",
-    "traced_before_bytes",
-    "traced_peak_bytes",
-)
+    "rss_before_bytes", "rss_peak_bytes", "traced_before_bytes", "traced_peak_bytes",
+)  # fmt: skip
 
 # cProfile is pytest-benchmark's: it profiles one more call after the timed ones,
 # which are kept to a minimum here and thrown away.
@@ -51,18 +48,9 @@ def profile_row(
 ) -> DetailedRow:
     """Run one row three times, each in a process of its own.
 
-    Parameters
-    ----------
-    suite : Path
-        The folder or file that the row was collected from.
-    fullname : str
-        Its id in pytest-benchmark's JSON.
-    is_native : bool
-        Whether it is a kernel, which has no functions to profile.
-    kernel, loop : str
-        What the row says of itself if it is one.
-    start : sequence of str
-        What follows the interpreter to start a session; of an `Environment`.
+    A native row is a kernel, which has no functions to profile; `kernel` and `loop` are
+    what it says of itself. `start` is what follows the interpreter to start a session,
+    of an `Environment`.
     """
     node = locate(suite, fullname)
     problems = []

@@ -79,9 +79,9 @@ def run_row(
         command = row_command(interpreter, start, words, folder)
         status = None
         with (
-            log.open("wb") as said,
+            log.open("wb") as file,
             guarded(
-                command, folder, stdout=said, stderr=subprocess.STDOUT
+                command, folder, stdout=file, stderr=subprocess.STDOUT
             ) as (guard, pipe),
         ):  # fmt: skip
             ends_s = time.monotonic() + timeout_s

@@ -120,8 +120,8 @@ def record(order: dict[str, Any]) -> dict[str, Any]:
     return answer | {"pauses": recorded["pauses"], "pauses_lost": recorded["lost"]}
 
 
-def time_turns(order: dict[str, Any]) -> dict[str, Any]:
-    """Build what is ordered with the recorder, an idle callback, and none, in turns.
+def time_callbacks(order: dict[str, Any]) -> dict[str, Any]:
+    """Build what is ordered with the recorder, an idle callback, and none, alternately.
 
     Of cycles every collection is as short as can be; another shape grows beside an old
     heap, as in `record`, so that some are of all that there is. The nanoseconds are
@@ -132,12 +132,11 @@ def time_turns(order: dict[str, Any]) -> dict[str, Any]:
     shape, size = order["shape"], order["size"]
     gc.disable()
     held = build("lists", size)
-    gc.collect()
     recorder = _pybench.pauses_recorder(10_000)
     callbacks: list[Any] = [recorder, operator.is_, None]
-    turns = []
-    for number in range(order["turns"] + 1):
-        turn = [0, 0, 0]
+    rounds = []
+    for number in range(order["rounds"] + 1):
+        times_ns = [0, 0, 0]
         for arm in ((number + step) % 3 for step in range(3)):
             gc.collect()
             if callbacks[arm] is not None:
@@ -145,16 +144,16 @@ def time_turns(order: dict[str, Any]) -> dict[str, Any]:
             gc.enable()
             start_ns = time.thread_time_ns()
             built = build(shape, size)
-            turn[arm] = time.thread_time_ns() - start_ns
+            times_ns[arm] = time.thread_time_ns() - start_ns
             gc.disable()
             del built
             gc.callbacks.clear()
-        turns.append(turn)
+        rounds.append(times_ns)
     recorded = _pybench.pauses_recorded(recorder)
     assert held
     seen = len(recorded["pauses"]) + recorded["lost"]
-    # The first turn was the warm-up.
-    return {"turns": turns[1:], "collections": seen / len(turns)}
+    # The first round was the warm-up.
+    return {"rounds": rounds[1:], "collections": seen / len(rounds)}
 
 
 def forget_peak() -> None:
@@ -178,7 +177,7 @@ def read_status() -> str:
 def main() -> None:
     """Do as ordered, print it, and end without freeing a million objects."""
     order = json.loads(sys.argv[1])
-    answer = {"record": record, "turns": time_turns}[order["what"]](order)
+    answer = {"record": record, "callbacks": time_callbacks}[order["what"]](order)
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
     os._exit(0)
