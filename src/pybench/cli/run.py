@@ -18,7 +18,7 @@ from pybench.cli.options import add_suite, check_suite, find_interpreters
 from pybench.cli.output import print_error, print_lines, print_note
 from pybench.cli.status import FAILED, INTERRUPTED, OK, USAGE, UsageError
 from pybench.progress import clock
-from pybench.records.files import json_text, write_file
+from pybench.records.files import json_text, lock_file, write_file
 
 if TYPE_CHECKING:
     from pybench.comparison.single_run import Measured
@@ -241,20 +241,13 @@ def alone_in(folder: Path | None) -> Iterator[tuple[int, ...]]:
     if folder is None or sys.platform == "win32":
         yield ()
         return
-    import fcntl
-
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock_file(descriptor):
             raise UsageError(
                 f"-o {folder}: another pybench run is writing there: wait for its end, "
                 "or name another folder"
-            ) from None
-        except OSError:  # a file system without locks
-            yield ()
-            return
+            )
         yield (descriptor,)
     finally:
         os.close(descriptor)

@@ -15,8 +15,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None  # type: ignore[assignment]
+
 # As many as Linux follows.
 _MOST_LINKS = 40
+
+
+def lock_file(descriptor: int, *, shared: bool = False, wait: bool = False) -> bool:
+    """Lock a file until its descriptor is closed; False if another process holds it.
+
+    A system or a file system without locks lets everybody have it.
+    """
+    try:
+        if fcntl is not None:
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(descriptor, kind | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def write_file(path: Path, data: bytes, *, inside: bool = False) -> None:

@@ -15,12 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: two sessions at once share a journal there
-    fcntl = None  # type: ignore[assignment]
-
 from pybench.records.documents import DocumentError, parse_json
+from pybench.records.files import lock_file
 from pybench.records.identity import Identity, differences
 from pybench.records.journal import (
     JournalHeader,
@@ -127,22 +123,9 @@ def _is_in_use(path: Path) -> bool:
     except OSError:
         return False  # reading it will say why
     try:
-        return not _lock(fd, alone=False)
+        return not lock_file(fd, shared=True)
     finally:
         os.close(fd)
-
-
-def _lock(fd: int, *, alone: bool) -> bool:
-    """Lock a journal until its file is closed; False if a session holds it."""
-    try:
-        if fcntl is not None:
-            kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-            fcntl.flock(fd, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass  # a file system without locks: as on a system without them
-    return True
 
 
 def _open(path: Path) -> int:
@@ -222,7 +205,7 @@ class JournalWriter:
     def _go_on(self) -> int:
         assert self._resumed is not None
         fd = _open(self.path)
-        if not _lock(fd, alone=True):
+        if not lock_file(fd):
             os.close(fd)
             raise DocumentError(f"{self.path} is the journal of a session that runs")
         os.ftruncate(fd, self._resumed.sound_bytes)
@@ -237,7 +220,7 @@ class JournalWriter:
         for number in range(1, _MOST_SESSIONS + 1):
             path = folder / (NAME if number == 1 else f"journal.{number}.jsonl")
             fd = _open(path)
-            if _lock(fd, alone=True) and _is_new(fd, path):
+            if lock_file(fd) and _is_new(fd, path):
                 self.path = path
                 return fd
             os.close(fd)
@@ -246,7 +229,7 @@ class JournalWriter:
     def _set_aside(self, path: Path) -> None:
         fd = os.open(path, os.O_RDWR)
         try:
-            if not _lock(fd, alone=True):
+            if not lock_file(fd):
                 return
             kept = path.with_suffix(f".previous{path.suffix}")
             try:

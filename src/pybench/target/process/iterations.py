@@ -4,19 +4,13 @@ Two interpreters are comparable only if both did the same number of iterations, 
 count is keyed by machine and row, never by interpreter: whoever comes first decides.
 """
 
-import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pybench.records.files import write_file
+from pybench.records.files import lock_file, write_file
 from pybench.records.iterations import MOST, iterations_document, parse_counts
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: the last writer wins there
-    fcntl = None  # type: ignore[assignment]
 
 # Long against the clock (tens of ns) and the start of threads (tens of us), short
 # against the scheduler's slice (several ms), so that most rounds are undisturbed.
@@ -100,7 +94,8 @@ class IterationStore:
             return iterations
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(self.path.with_suffix(".lock")):
+            with self.path.with_suffix(".lock").open("a") as lock:
+                lock_file(lock.fileno(), wait=True)
                 self._counts = {row: iterations, **self._counts, **self._read()}
                 document = iterations_document(self._counts, WINDOW_NS)
                 text = json.dumps(document, indent=1) + "\n"
@@ -135,11 +130,3 @@ class IterationStore:
         if problem not in self._said:
             self._said.add(problem)
             self._say(problem)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
