@@ -22,7 +22,7 @@ from pybench.comparison.saved_comparison import compare_saved
 from pybench.notebook.loaded import Loaded
 from pybench.records.contents import Contents
 from pybench.records.saved_files import Saved, SavedRow
-from pybench.records.site import RowHistory, Series
+from pybench.records.site import Series
 from pybench.report import markdown, show
 from pybench.report.exports.stock import pytest_benchmark_json
 from pybench.report.row_names import LONGEST_NAME, distinct, pytest_name, short_names
@@ -173,7 +173,7 @@ def test_the_page_and_its_forest_call_a_row_the_same(alike: Contents) -> None:
 def test_the_history_of_a_site_tells_rows_apart(alike: Contents) -> None:
     assert alike.summary is not None
     baseline, side = alike.summary.sides
-    rows = tuple(RowHistory(row=row, cells=(None,)) for row in ALIKE)
+    rows = {row: [None] for row in ALIKE}
     series = Series(
         baseline=baseline, side=side, machine=None, runs=(), categories={"": rows}
     )

@@ -30,17 +30,10 @@ _TORN = "not finished: the last record is cut off, and left out"
 
 
 def read_site(folder: Path, render: Callable[[Contents], str]) -> Site:
-    """Read the runs of a folder and draw the page of each.
+    """Read the runs of a folder, at most `DEPTH` levels down, and draw their pages.
 
-    A page is drawn as soon as its run is read, so that the samples of one run at a time
-    are in memory.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds the folders of runs, at most `DEPTH` levels down, or is one itself.
-    render : callable
-        Returns the page of one run.
+    `render` returns the page of one run. It is called as soon as that is read, so that
+    the samples of one run at a time are in memory.
 
     Raises
     ------

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
-from pybench.records.site import RowHistory, Series, SiteRun
+from pybench.records.site import Series, SiteRun
 from pybench.records.summary import RowSummary, SideSummary
 
 
@@ -50,10 +50,9 @@ def _series(group: Sequence[tuple[SiteRun, SideSummary]]) -> Series:
             if row.side == arm.name:
                 line = cells.setdefault((row.category, row.row), [None] * len(runs))
                 line[number] = row
-    categories: dict[str, tuple[RowHistory, ...]] = {}
+    categories: dict[str, dict[str, list[RowSummary | None]]] = {}
     for (category, name), line in sorted(cells.items()):
-        history = RowHistory(row=name, cells=tuple(line))
-        categories[category] = (*categories.get(category, ()), history)
+        categories.setdefault(category, {})[name] = line
     return Series(
         baseline=newest.summary.sides[0],
         side=arm,

@@ -7,7 +7,7 @@ Schema history
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -80,22 +80,17 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowHistory:
-    """One benchmark in each run of a series; None where a run does not have it."""
-
-    row: str
-    cells: tuple[RowSummary | None, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Runs that can be compared, the oldest first; arms are those of the newest."""
+    """Runs that can be compared, the oldest first; arms are those of the newest.
+
+    `categories` has each benchmark in each run, None where a run does not have it.
+    """
 
     baseline: SideSummary
     side: SideSummary
     machine: Machine | None
     runs: tuple[SiteRun, ...]
-    categories: Mapping[str, tuple[RowHistory, ...]]
+    categories: Mapping[str, Mapping[str, Sequence[RowSummary | None]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,18 +96,19 @@ def _of_run(summary: Summary) -> list[_Section]:
     """Return a line for each row and contender, changes first, equals folded."""
     baseline = summary.sides[0].name
     head = _head(["row", "side", baseline, "side's time", "time ratio"], right=(2, 3))
-    by_verdict: dict[str, list[tuple[str, str]]] = {word: [] for word in _ORDER}
-    for line in lines_of(summary):
-        for arm, cell in line.cells.items():
-            said = f"{cell.text('point', 'around')} {cell.verdict}"
-            said += f": {cell.reason}" if cell.reason else ""
-            cells = _line([arm, line.baseline, cell.time, said], name=line.name)
-            by_verdict[cell.verdict].append((line.row, cells))
+    cells = [
+        (cell, arm, line)
+        for line in lines_of(summary)
+        for arm, cell in line.cells.items()
+    ]
+    cells.sort(key=lambda of: (_ORDER[of[0].verdict], of[2].row))
     changed: list[str] = []
     same: list[str] = []
-    for verdict, found in by_verdict.items():
-        of = same if verdict == EQUIVALENT else changed
-        of += [cells for _, cells in sorted(found, key=lambda pair: pair[0])]
+    for cell, arm, line in cells:
+        ratio = f"{cell.text('point', 'around')} {cell.verdict}"
+        ratio += f": {cell.reason}" if cell.reason else ""
+        row = _line([arm, line.baseline, cell.time, ratio], name=line.name)
+        (same if cell.verdict == EQUIVALENT else changed).append(row)
     count = f"<details><summary>{counted(len(same))} equivalent</summary>"
     return [
         _Section(before=["", *head], rows=changed),

@@ -45,16 +45,6 @@ class Cell:
         """Return those of these parts that there are."""
         return between.join(filter(None, (getattr(self, part) for part in parts)))
 
-    @property
-    def sign(self) -> str:
-        """The sign alone."""
-        return self.point.partition(" ")[0]
-
-    @property
-    def number(self) -> str:
-        """The ratio, or what became of the row."""
-        return self.point.partition(" ")[2]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:

@@ -62,12 +62,7 @@ def words_of(
         legend=LEGEND,
         mean_heads=("geometric mean", "side", "ratio", "rows"),
         means=[
-            (
-                name,
-                mean.side,
-                f"{mean.ratio:.3f} {interval(mean)}".rstrip(),
-                str(mean.rows),
-            )
+            (name, mean.side, f"{mean.ratio:.3f} {interval(mean)}", str(mean.rows))
             for name, mean in named_means(comparison)
         ],
     )
@@ -112,25 +107,15 @@ def named_means(summary: Summary) -> list[tuple[str, MeanSummary]]:
 
 def means_lines(summary: Summary) -> list[str]:
     """Return the means of each arm in a line or two, for formats without a table."""
-    named = named_means(summary)
-    groups = (
-        ("", named[: len(summary.means)]),
-        (
-            "apart from these: ",
-            named[len(summary.means) :],
-        ),
-    )
+    named, count = named_means(summary), len(summary.means)
     lines = []
     for arm in summary.sides[1:]:
-        for what, means in groups:
-            said = [
-                f"{name} {mean.ratio:.3f} ({mean.rows})"
-                for name, mean in means
-                if mean.side == arm.name
-            ]
-            if said:
+        for what, means in (("", named[:count]), ("apart from these: ", named[count:])):
+            of_arm = [(name, mean) for name, mean in means if mean.side == arm.name]
+            texts = [f"{name} {mean.ratio:.3f} ({mean.rows})" for name, mean in of_arm]
+            if texts:
                 head = f"{arm.name}, geometric means (rows): {what}"
-                lines.append(head + ", ".join(said))
+                lines.append(head + ", ".join(texts))
     return lines
 
 

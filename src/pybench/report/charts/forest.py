@@ -80,11 +80,8 @@ def point(
     of: RowSummary | MeanSummary | ControlSummary | None = None,
 ) -> dict[str, Any]:
     """Return one point of a forest, with the interval of what it is of."""
-    low, high = (None, None) if of is None else (of.low, of.high)
-    return {
-        "name": name, "side": arm, "said": said, "ratio": value, "low": low,
-        "high": high,
-    }  # fmt: skip
+    known = {"name": name, "side": arm, "said": said, "ratio": value}
+    return {**known, "low": of and of.low, "high": of and of.high}
 
 
 def looks_of_summary(summary: Summary) -> tuple[Look, ...]:
@@ -134,8 +131,9 @@ def telling(rows: Iterable[RowSummary], most: int = MOST_DRAWN) -> list[RowSumma
     for row in known:
         is_change = row.verdict not in (EQUIVALENT, NO_VERDICT)
         this = (is_change, abs(math.log(row.ratio or 1.0)))
-        size[row.row] = max(size.get(row.row, (False, 0.0)), this)
-    names = sorted(size, key=lambda name: size[name], reverse=True)[:most]
-    place = {name: number for number, name in enumerate(names)}
-    kept = [row for row in known if row.row in place]
-    return sorted(kept, key=lambda row: place[row.row])
+        size[row.row] = max(size.get(row.row, this), this)
+    drawn = sorted(size, key=lambda row: size[row], reverse=True)[:most]
+    return sorted(
+        (row for row in known if row.row in drawn),
+        key=lambda row: drawn.index(row.row),
+    )

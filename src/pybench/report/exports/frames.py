@@ -74,9 +74,8 @@ def to_arrow(summary: Summary) -> pyarrow.Table:
     """Return the records as a table of Arrow; `ImportError` without pyarrow."""
     import pyarrow  # type: ignore[import-untyped,unused-ignore]
 
-    schema = pyarrow.schema(
-        [(name, pyarrow.type_for_alias(_TYPES[name])) for name in COLUMNS]
-    )
+    types = [(name, pyarrow.type_for_alias(kind)) for name, kind in _TYPES.items()]
+    schema = pyarrow.schema(types)
     return pyarrow.Table.from_pylist(row_records(summary), schema=schema)
 
 
@@ -102,11 +101,7 @@ def to_polars(summary: Summary) -> polars.DataFrame:
     """Return the records as a frame; `ImportError` without polars."""
     import polars
 
-    kinds = {
-        "string": polars.String,
-        "float64": polars.Float64,
-        "int64": polars.Int64,
-        "bool": polars.Boolean,
-    }
-    schema = {name: kinds[_TYPES[name]] for name in COLUMNS}
+    kinds = {"bool": polars.Boolean, "string": polars.String}
+    kinds |= {"int64": polars.Int64, "float64": polars.Float64}
+    schema = {name: kinds[kind] for name, kind in _TYPES.items()}
     return polars.DataFrame(row_records(summary), schema=schema)

@@ -105,14 +105,7 @@ def pyperf_json(run: Run, arm: str, rows: Sequence[RowTimes]) -> str:
         "benchmarks": [
             {
                 "metadata": {"name": row.row, "loops": row.operations},
-                "runs": [
-                    {
-                        "metadata": {},
-                        **_warmups(row, process),
-                        "values": [*process.values_s],
-                    }
-                    for process in row.processes
-                ],
+                "runs": [_pyperf_run(row, process) for process in row.processes],
             }
             for row in rows
         ],
@@ -130,11 +123,11 @@ def pyperf_json(run: Run, arm: str, rows: Sequence[RowTimes]) -> str:
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def _warmups(row: RowTimes, process: ProcessTimes) -> dict[str, Any]:
-    """Return the warm-up of a process as pyperf has it, nothing where there is none."""
-    if process.warm_up_s is None:
-        return {}
-    return {"warmups": [[row.operations, process.warm_up_s]]}
+def _pyperf_run(row: RowTimes, process: ProcessTimes) -> dict[str, Any]:
+    run: dict[str, Any] = {"metadata": {}}
+    if process.warm_up_s is not None:
+        run["warmups"] = [[row.operations, process.warm_up_s]]
+    return run | {"values": [*process.values_s]}
 
 
 def _identity(run: Run, arm: str, rows: Sequence[RowTimes]) -> Identity:

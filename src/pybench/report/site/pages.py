@@ -101,7 +101,7 @@ def _environment() -> Environment:
 
 def _shown(series: Series) -> dict[str, Any]:
     """Return what the template shows of a series: its newest runs."""
-    names = short_names(row.row for rows in series.categories.values() for row in rows)
+    names = short_names(row for rows in series.categories.values() for row in rows)
     gil_enabled = series.side.gil_enabled
     return {
         "baseline": series.baseline,
@@ -112,13 +112,13 @@ def _shown(series: Series) -> dict[str, Any]:
         "categories": {
             category: [
                 {
-                    "row": names[row.row],
-                    "cells": row.cells[-MOST_COLUMNS:],
+                    "row": names[row],
+                    "cells": cells[-MOST_COLUMNS:],
                     "drawn": sparkline(drawn, gil_enabled=gil_enabled),
                     "says": _says(drawn),
                 }
-                for row in rows
-                for drawn in [row.cells[-MOST_DRAWN:]]
+                for row, cells in rows.items()
+                for drawn in [cells[-MOST_DRAWN:]]
             ]
             for category, rows in series.categories.items()
         },
