@@ -22,7 +22,7 @@ import time
 import timeit
 import tracemalloc
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -383,22 +383,8 @@ class _Measurement:
         """Time calls; whatever they raise becomes one kind of error."""
         collecting = collecting and self._is_collecting
         batches = min(BATCHES, number) if observer else 1
-        try:
+        with as_failure("instead of returning"):
             return timed(call, number, batches, observer or Observer(), collecting)
-        except TargetError:
-            raise
-        except SystemExit as end:
-            if FORKED:
-                leave(exit_status(end))
-            message = f"it called exit({end.code!r}) instead of returning"
-            raise TargetError(Failure.EXITED, message) from None
-        except BaseException as error:
-            print_traceback()
-            if FORKED:
-                leave(1)
-            text = str(error) or "no message"
-            message = f"it raised {type(error).__name__}: {text}"
-            raise TargetError(Failure.RAISED, message) from None
 
     def run(self) -> None:
         """Find the target and measure it."""
@@ -407,12 +393,15 @@ class _Measurement:
             if order.kind == "row":
                 run_given_row(order.target, self.measure)
             elif order.kind == "function":
-                call, takes = loaded(lambda: function(order.target, order.threads))
+                with as_failure("while it was imported", " when it was loaded"):
+                    call, takes = function(order.target, order.threads)
                 self._note(takes_threads=takes)
                 self.measure(call)
             else:
                 load = script if order.kind == "script" else module
-                self.measure(loaded(lambda: load(order.target, order.arguments)))
+                with as_failure("while it was imported", " when it was loaded"):
+                    call = load(order.target, order.arguments)
+                self.measure(call)
         except TargetError as error:
             empty = "; standard input is empty here" if _Stdin.was_read else ""
             self._note(error=Error(kind=error.kind, message=f"{error}{empty}"))
@@ -424,26 +413,27 @@ def gil_enabled() -> bool:
     return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
-def print_traceback() -> None:
-    """Print the error that is being handled; the host reads its last line."""
-    # Here: what a target imports by itself shall not be there before.
-    import traceback
-
-    traceback.print_exc()
-
-
-def loaded(load: Callable[[], Any]) -> Any:
-    """Load a target; an import that fails is the target's."""
+@contextlib.contextmanager
+def as_failure(when_exited: str, when_raised: str = "") -> Iterator[None]:
+    """Turn whatever a target raises into a `TargetError`; end a forked process."""
     try:
-        return load()
+        yield
     except TargetError:
         raise
     except SystemExit as end:
-        message = f"it called exit({end.code!r}) while it was imported"
+        if FORKED:
+            leave(exit_status(end))
+        message = f"it called exit({end.code!r}) {when_exited}"
         raise TargetError(Failure.EXITED, message) from None
-    except Exception as error:
-        print_traceback()
-        message = f"it raised {type(error).__name__} when it was loaded: {error}"
+    except BaseException as error:
+        # Here: what a target imports by itself shall not be there before.
+        import traceback
+
+        traceback.print_exc()  # the host reads its last line
+        if FORKED:
+            leave(1)
+        text = str(error) or "no message"
+        message = f"it raised {type(error).__name__}{when_raised}: {text}"
         raise TargetError(Failure.RAISED, message) from None
 
 
