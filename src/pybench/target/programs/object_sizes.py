@@ -44,17 +44,15 @@ def thread() -> object:
 
 def interpreter_maker() -> Callable[[], object]:
     """Return what makes an interpreter, by whatever name this version has for it."""
-    version = sys.version_info[:2]
-    if version >= (3, 14):
-        name = "concurrent.interpreters"
-    elif version >= (3, 13):
-        name = "_interpreters"
-    elif version >= (3, 12):
-        name = "_xxsubinterpreters"
-    else:
-        raise NotImplementedError("an interpreter of its own came with Python 3.12")
-    create: Callable[[], object] = importlib.import_module(name).create
-    return create
+    for least, name in (
+        ((3, 14), "concurrent.interpreters"),
+        ((3, 13), "_interpreters"),
+        ((3, 12), "_xxsubinterpreters"),
+    ):
+        if sys.version_info >= least:
+            create: Callable[[], object] = importlib.import_module(name).create
+            return create
+    raise NotImplementedError("an interpreter of its own came with Python 3.12")
 
 
 # What makes one, and how many are made between two readings: some megabytes, so that
