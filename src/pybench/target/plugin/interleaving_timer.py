@@ -25,29 +25,33 @@ else:
 class SampleTimer:
     """Wall time, CPU time and time spent runnable but not running, in ns."""
 
-    __slots__ = ("_began", "_schedstat")
+    __slots__ = ("_blocked", "_cpu", "_schedstat", "_waited", "_wall")
 
     def __init__(self) -> None:
         path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
         self._schedstat = path if os.path.exists(path) else None  # noqa: PTH110 - str
-        self._began: tuple[int, int | None, int, int] = (0, None, 0, 0)
+        self._wall = self._cpu = self._waited = 0
+        self._blocked: int | None = None
 
     def start(self) -> None:
         """Begin a window."""
-        waited, given_up = _waited_ns(self._schedstat), blocked()
-        cpu = _cpu_ns()
-        self._began = waited, given_up, cpu, clocks.wall_ns()
+        self._waited = _waited_ns(self._schedstat)
+        self._blocked = blocked()
+        self._cpu = _cpu_ns()
+        # Last, and kept at once: what follows it is in the window of a short round.
+        self._wall = clocks.wall_ns()
 
     def stop(self) -> Sample:
         """End the window; clocks in the opposite order, so that wall is inside."""
         wall = clocks.wall_ns()
         cpu = _cpu_ns()
-        waited, given_up, cpu_began, wall_began = self._began
+        given_up = blocked_since(self._blocked)
+        waited = _waited_ns(self._schedstat) - self._waited
         return Sample(
-            wall_ns=wall - wall_began,
-            cpu_ns=cpu - cpu_began,
-            blocked=blocked_since(given_up),
-            waited_ns=_waited_ns(self._schedstat) - waited,
+            wall_ns=wall - self._wall,
+            cpu_ns=cpu - self._cpu,
+            waited_ns=waited,
+            blocked=given_up,
         )
 
 
