@@ -258,11 +258,11 @@ def test_many_rows_of_many_sides_are_a_small_file(
         f"benchmarks/area{number % 9}/test_a.py::test_benchmark_some_row_{number}": (
             1.0 if number % 3 else 1.2
         )
-        for number in range(90)
+        for number in range(30)
     }
     contents = reported(rows, contenders={f"3.{n}": False for n in range(14, 20)})
     assert contents.summary is not None
-    fold = 5
+    fold = 15
     known = {detail.row for detail in contents.details}
     summary = replace(
         contents.summary,

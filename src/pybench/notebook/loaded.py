@@ -149,10 +149,9 @@ class Loaded(Shown):
 
         out = io.StringIO()
         console = Console(file=out, width=_WIDTH, color_system=None)
-        if self.summary is not None:
-            show(self.summary, console)
-        elif self.saved is not None:
-            show(self.saved, console)
+        compared = self.summary or self.saved
+        if compared is not None:
+            show(compared, console)
         else:
             out.write(self.verdict)
         return "\n".join([out.getvalue().rstrip(), *self.contents.notes])
@@ -161,68 +160,37 @@ class Loaded(Shown):
         return self.verdict
 
     def _tables(self) -> str:
-        if self.summary is not None:
-            return _run_html(self.summary)
-        if self.saved is not None:
-            return _saved_html(self.saved)
+        compared = self.summary or self.saved
+        if compared is not None:
+            return _compared_html(compared)
         return _files_html(self.records()) if self.files else ""
 
     def _notes(self) -> Sequence[str]:
         return self.contents.notes
 
 
-def _run_html(summary: Summary) -> str:
-    from pybench.report.labels import LEGEND, duration, ratio
-    from pybench.report.row_names import short_names
-    from pybench.report.words import facts
+def _compared_html(comparison: Summary | SavedComparison) -> str:
+    from pybench.report.tables import lines_of
+    from pybench.report.words import words_of
 
-    names = short_names(row.row for row in summary.rows)
-
-    arms = [
-        f"{side.name}: {side.interpreter}, GIL {'on' if side.gil_enabled else 'off'}"
-        for side in summary.sides
-    ]
+    words = words_of(comparison)
     rows = [
         [
-            names[row.row],
-            row.side,
-            row.verdict,
-            ratio(row),
-            duration(row.baseline_ns),
-            duration(row.side_ns),
-            str(row.pairs),
-            row.reason,
+            line.name,
+            arm,
+            cell.verdict,
+            cell.text("point", "around", "word"),
+            line.baseline,
+            cell.time,
+            cell.pairs,
+            cell.reason,
         ]
-        for row in summary.rows
+        for line in lines_of(comparison)
+        for arm, cell in line.cells.items()
     ]
     columns = ["row", "side", "verdict", "ratio", "baseline", "time", "pairs", "reason"]
-    return (
-        notes_html([*arms, *facts(summary)])
-        + table_html(columns, rows, left=3)
-        + notes_html([LEGEND])
-    )
-
-
-def _saved_html(saved: SavedComparison) -> str:
-    from pybench.report.labels import duration
-    from pybench.report.row_names import short_names
-
-    names = short_names(row.row for row in saved.rows)
-
-    rows = [
-        [
-            names[row.row],
-            row.side,
-            row.word,
-            f"{row.ratio:.3f}",
-            duration(row.baseline_s * 1e9),
-            duration(row.side_s * 1e9),
-            row.reason,
-        ]
-        for row in saved.rows
-    ]
-    columns = ["row", "file", "verdict", "ratio", "first file", "time", "reason"]
-    return notes_html([saved.limits, *saved.notes]) + table_html(columns, rows, left=3)
+    table = table_html(columns, rows, left=3)
+    return notes_html(words.head) + table + notes_html([words.legend])
 
 
 def _files_html(records: Sequence[dict[str, Any]]) -> str:

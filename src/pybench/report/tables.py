@@ -123,8 +123,7 @@ def _of_saved(comparison: SavedComparison) -> list[Line]:
 
 def _saved_cell(row: SavedRowSummary) -> Cell:
     return Cell(
-        # Most are of one process an arm: a colour would say more than is known.
-        verdict="",
+        verdict=row.word,
         point=saved_point(row),
         around="" if row.explained is None else f"±{row.explained:.1%}",
         time=f"{duration(row.side_s * 1e9):>7}",

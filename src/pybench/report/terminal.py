@@ -189,6 +189,7 @@ def _saved_table(comparison: SavedComparison, lines: Sequence[Line]) -> Table:
         taken = sum(max(map(cell_len, column)) + _GAP for column in columns)
         if taken <= room:
             break
+    # Nothing is coloured: most cells are of one process an arm.
     # One that has still no room is wider than the others.
     table = _grid(max(WIDTH, taken + WIDTH - room), heads, right=(1,))
     for line, texts in zip(lines, body, strict=True):
