@@ -72,15 +72,8 @@ def calibrate(
 ) -> Iterator[RowRecord]:
     """Run every row of every arm once; yields them in the order of the baseline.
 
-    Parameters
-    ----------
-    on_arm : callable
-        Given the number of each arm when it begins.
-
-    Raises
-    ------
-    ComparisonError
-        If an arm cannot be started, or has no benchmarks.
+    `on_arm` is given the number of each arm when it begins. Raises `ComparisonError` if
+    an arm cannot be started, or has no benchmarks.
     """
     by_arm: dict[str, Rows] = {}
     numbers: dict[str, Numbers] = {}
@@ -138,10 +131,7 @@ def _calibrate_files(
 ) -> Generator[tuple[str, Calibrated], None, dict[str, str]]:
     """Run the rows of files, or of the suite; go on after one that ends a session.
 
-    Returns
-    -------
-    dict of str to str
-        What could not be collected, and why.
+    Returns what could not be collected, and why.
     """
     rows: Sequence[str] | None = None
     seen: set[str] = set()

@@ -78,23 +78,15 @@ class Cell:
 class Judgement:
     """What a run says, complete enough for every format of a report.
 
-    Parameters
-    ----------
-    cells : tuple of Cell
-        One per row and contender.
-    withheld : mapping of str to str
-        Metric to reason: rows of it have estimates and intervals, no verdicts.
-    gil_turned_on : str
-        Which row of which arm found the GIL turned on that was off at the start, ""
-        for none. From then on that arm was another interpreter than its identity says.
-    means : mapping
-        Per contender and category the geometric mean over rows of one thread in which
-        Python computes; "" is all of these.
-    apart : mapping
-        The same over the rows of each of `pybench.comparison.mean_groups.KINDS_APART`.
-    parts : mapping
-        The same for each of `PARTS`; start-up has the rows of that kind, the others
-        have those of `means`.
+    There is a cell per row and contender. `withheld` has reasons per metric: its rows
+    have estimates and intervals, no verdicts. `gil_turned_on` says which row of which
+    arm found the GIL turned on that was off at the start, "" for none: from then on
+    that arm was another interpreter than its identity says.
+
+    `means` are geometric ones per contender and category, over rows of one thread in
+    which Python computes; "" is all of these. `apart` are those over the rows of each
+    of `KINDS_APART`, `parts` those of each of `PARTS`; start-up has the rows of that
+    kind, the others have those of `means`.
     """
 
     plan: Plan
@@ -137,13 +129,7 @@ def margin_of(record: RowRecord, plan: Plan) -> float:
 
 
 def difference(record: PairRecord, metric: str, baseline: str, side: str) -> float:
-    """Return the one number of one pair.
-
-    Raises
-    ------
-    DifferenceError
-        If a time in it is not positive.
-    """
+    """Return the number of one pair; `DifferenceError` if a time is not positive."""
     compute = exclusive_difference if record.apart else adjacent_difference
     processes = zip(record.timed(baseline), record.timed(side), strict=True)
     values = [compute(ours, theirs, metric) for ours, theirs in processes]

@@ -49,16 +49,8 @@ def category(row: str) -> str:
 def kind_of(row: str, group: str | None, *, threads: int, waits: bool) -> str:
     """Return the kind of a row: `PYTHON`, one of `KINDS_APART`, or `CONTROL`.
 
-    Parameters
-    ----------
-    row : str
-        Its full name.
-    group : str or None
-        Its group.
-    threads : int
-        How many it runs, as it declares.
-    waits : bool
-        Whether it waits for a disk, a socket or a child.
+    `threads` are those that it declares; `waits` is whether it waits for a disk, a
+    socket or a child.
     """
     if group == YARDSTICK_GROUP:
         return CONTROL

@@ -63,19 +63,8 @@ def compare_saved(
 ) -> SavedComparison:
     """Compare each file with the first one.
 
-    Parameters
-    ----------
-    files : sequence of Saved
-        Two at least.
-    margin : float
-        Changes below it are not told, as a share.
-    extreme : Extreme, optional
-        Of the machine of the first file.
-
-    Raises
-    ------
-    DocumentError
-        For fewer than two files, or two that have no row in common.
+    Changes below the margin are not told; `extreme` is that of the first file's
+    machine. Raises `DocumentError` for one file, or two without a row in common.
     """
     if len(files) < 2:
         raise DocumentError(

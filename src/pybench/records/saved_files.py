@@ -118,12 +118,9 @@ def is_saved(path: Path) -> bool:
 def read_saved(path: Path) -> Saved:
     """Read a file of pytest-benchmark or pyperf.
 
-    Raises
-    ------
-    DocumentError
-        If it is missing, too large, torn, of another tool or schema, or none of its
-        rows can be compared. A row of which no time can be made, or whose name another
-        one bears, is left out.
+    A row of which no time can be made, or whose name another one bears, is left out.
+    Raises `DocumentError` if the file is missing, too large, torn, of another tool or
+    schema, or none of its rows can be compared.
     """
     document = _document(path)
     if isinstance(document, dict) and isinstance(document.get("benchmarks"), list):
