@@ -14,6 +14,7 @@ from pybench.cli.options import SUITE, check_suite, find_interpreters, host_need
 from pybench.cli.output import print_error, print_note
 from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
 from pybench.progress import Meter
+from pybench.records.documents import DocumentError
 
 if TYPE_CHECKING:
     from pybench.comparison.live import Comparison, Progress
@@ -117,7 +118,6 @@ def judge_again(words: Sequence[str], options: argparse.Namespace) -> int:
     """Show runs that were recorded."""
     from pybench.comparison.judging import judge
     from pybench.comparison.summary import summarise
-    from pybench.records.documents import DocumentError
     from pybench.records.run import read_run
 
     compare_options.refuse(options, compare_options.RECORDED)
@@ -137,7 +137,6 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
     """Show what files say that were saved one after the other."""
     from pybench.comparison.process_spread import recall
     from pybench.comparison.saved_comparison import compare_saved
-    from pybench.records.documents import DocumentError
     from pybench.records.run import MARGIN
     from pybench.records.saved_files import read_saved
 
@@ -181,7 +180,6 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
     from pybench.comparison.beginning import new_folder
     from pybench.comparison.live import Comparison
     from pybench.interpreters.find import unlike
-    from pybench.records.documents import DocumentError
     from pybench.records.run import RecordWriter
 
     if options.resume and options.output is None:
@@ -255,7 +253,6 @@ def measured(comparison: Comparison, meter: Meter) -> int:
     """Measure; return `OK`, or the status of what ended it."""
     from pybench.comparison.sessions import ComparisonError, RefusedError
     from pybench.comparison.worker import WorkerError
-    from pybench.records.documents import DocumentError
 
     try:
         comparison.run()

@@ -13,6 +13,7 @@ from pybench.cli.options import host_needs, share
 from pybench.cli.output import print_error
 from pybench.cli.status import FAILED, OK, UsageError
 from pybench.progress import Meter
+from pybench.records.documents import DocumentError
 from pybench.records.run import MARGIN
 
 if TYPE_CHECKING:
@@ -88,7 +89,6 @@ def check_live(options: argparse.Namespace) -> int:
     from pybench.comparison.selfcheck import live
     from pybench.comparison.selfcheck.tally import pooled
     from pybench.comparison.sessions import Arm, ComparisonError
-    from pybench.records.documents import DocumentError
 
     options.benchmarks = []
     suite = suite_of(options)
@@ -155,7 +155,6 @@ def check_replay(options: argparse.Namespace) -> int:
     """Replay records."""
     host_needs()
     from pybench.comparison.selfcheck.replay import ReplayError, replay
-    from pybench.records.documents import DocumentError
 
     try:
         for line in replay(options.runs, options.suites, options.rows, options.seed):

@@ -55,35 +55,20 @@ def read_document(
         If it cannot be read, is not JSON, is cut off, of another kind or schema, or if
         a field is missing, of another type, or no number that is measured.
     """
-    try:
-        document = read_json(path)
-    except DocumentError as error:
-        raise DocumentError(f"{error}: {remedy}") from None
-    return to_document(document, form, str(path), remedy=remedy, check=check)
-
-
-def to_document(
-    document: object,
-    form: type[_T],
-    source: str,
-    *,
-    remedy: str = REMEDY,
-    check: Callable[[_T], None] = lambda document: None,
-) -> _T:
-    """Do what `read_document` does with a value that was read already."""
     kind, schema = (_default(form, name) for name in ("pybench", "schema"))
     try:
+        document = decode(_bytes(path))
         if kind_of(document) != kind:
             raise DocumentError(f"not a document of pybench of the kind {kind!r}")
-        found = as_mapping(document, source).get("schema")
-        if found != schema:
+        if document.get("schema") != schema:
             raise DocumentError(
-                f"{kind} of schema {found!r}, this pybench reads {schema}"
+                f"{kind} of schema {document.get('schema')!r}, this pybench reads "
+                f"{schema}"
             )
         value: _T = convert(document, form)
         check(value)
     except DocumentError as error:
-        raise DocumentError(f"{source}: {error}: {remedy}") from None
+        raise DocumentError(f"{path}: {error}: {remedy}") from None
     return value
 
 
@@ -100,11 +85,16 @@ def kind_of(document: object) -> str | None:
 def read_json(path: Path) -> Any:
     """Read a file of JSON; `DocumentError` if it cannot be read, or is none."""
     try:
-        return decode(path.read_bytes())
-    except OSError as error:
-        raise DocumentError(f"{path}: {error.strerror or error}") from None
+        return decode(_bytes(path))
     except DocumentError as error:
-        raise DocumentError(f"{path}: not JSON, or cut off: {error}") from None
+        raise DocumentError(f"{path}: {error}") from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DocumentError(error.strerror or str(error)) from None
 
 
 def decode(data: bytes) -> Any:
@@ -114,9 +104,9 @@ def decode(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DocumentError(str(error)) from None
+        raise DocumentError(f"not JSON, or cut off: {error}") from None
     except RecursionError:
-        raise DocumentError("nested too deeply to be read") from None
+        raise DocumentError("not JSON: nested too deeply to be read") from None
 
 
 def convert(document: object, form: Any) -> Any:
