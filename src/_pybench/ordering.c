@@ -71,8 +71,6 @@ static const char *const reach_names[] = {"load", "store", NULL};
 #define LEVEL_DOC                                                             \
     "16 KiB, 256 KiB, 8 MiB or 64 MiB, for each thread its own, 1 GiB in all."
 
-/* Memory of a thread's own. */
-
 /* Arguments of a call; read-only for the workers. */
 struct ordering_shared {
     enum pattern pattern;  // of the links, for the four that follow them
@@ -409,11 +407,11 @@ ordering_run(struct pb_call *call, const struct ordering_shared *shared)
 {
     int64_t most = ORDERING_BYTES_MAX / (int64_t)shared->bytes;
     if (call->plan.threads > most) {
-        PyErr_Format(PyExc_ValueError,
-                     "threads must be from 1 to %lld with %zu bytes of memory "
-                     "for each of them, not %d",
-                     (long long)most, shared->bytes, call->plan.threads);
-        return NULL;
+        return PyErr_Format(PyExc_ValueError,
+                            "threads must be from 1 to %lld with %zu bytes of "
+                            "memory for each of them, not %d",
+                            (long long)most, shared->bytes,
+                            call->plan.threads);
     }
     return pb_call_run(call, shared);
 }

@@ -197,11 +197,11 @@ static int
 neighbours_choose(PyObject *candidates, enum layout layout,
                   PyObject *objects[2])
 {
-    Py_ssize_t count = PyTuple_GET_SIZE(candidates);
+    Py_ssize_t count = PyList_GET_SIZE(candidates);
     for (Py_ssize_t i = 0; i < count; i++) {
         for (Py_ssize_t j = 0; j < count; j++) {
-            PyObject *first = PyTuple_GET_ITEM(candidates, i);
-            PyObject *second = PyTuple_GET_ITEM(candidates, j);
+            PyObject *first = PyList_GET_ITEM(candidates, i);
+            PyObject *second = PyList_GET_ITEM(candidates, j);
             uintptr_t here = (uintptr_t)first, there = (uintptr_t)second;
             bool fits = layout == LAYOUT_TOGETHER
                             ? here / PB_LINE_BYTES == there / PB_LINE_BYTES
@@ -279,24 +279,17 @@ ordering_neighbours_run(struct pb_call *call)
 {
     struct neighbours_shared shared;
     PyObject *results = NULL;
-    PyObject *candidates = PyTuple_New(NEIGHBOURS_CANDIDATES);
-    if (candidates == NULL) {
-        return NULL;
+    PyObject *candidates = PyList_New(0);
+    for (int i = 0; candidates != NULL && i < NEIGHBOURS_CANDIDATES; i++) {
+        pb_list_add(&candidates,
+                    PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type));
     }
-    for (Py_ssize_t i = 0; i < NEIGHBOURS_CANDIDATES; i++) {
-        PyObject *object = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
-        if (object == NULL) {
-            goto done;
-        }
-        PyTuple_SET_ITEM(candidates, i, object);
-    }
-    if (neighbours_choose(candidates, (enum layout)call->plan.options[0],
-                          shared.objects) == 0) {
+    if (candidates != NULL
+        && neighbours_choose(candidates, (enum layout)call->plan.options[0],
+                             shared.objects) == 0) {
         results = pb_call_run(call, &shared);
     }
-
-done:
-    Py_DECREF(candidates);
+    Py_XDECREF(candidates);
     return results;
 }
 

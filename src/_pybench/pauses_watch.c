@@ -175,15 +175,14 @@ PyDoc_STRVAR(pauses_watch_doc,
 "pauses_watch($module, function, /, *, threshold_ns=100000, capacity=100000)\n"
 "--\n\n"
 "Call function() while another thread watches for gaps; return what it saw.\n\n"
-"The thread is native, has a thread state, and lives as long as the call.\n"
 "threshold_ns: gaps from this on are kept, 1000..60*10**9. capacity: how many,\n"
-"the first ones, 1..10**7. Returns a dict: result (of the function), gaps (a\n"
-"list of tuples (start_ns, stop_ns, waits) on the clock of time.monotonic_ns();\n"
-"without waits, voluntary context switches, the CPU was taken away; -1 where\n"
-"nobody counts them), lost (gaps without room), looks (at the clock), naps (the GIL is on: the thread\n"
-"sleeps between two looks, and gaps are longer than pauses by that). Raises\n"
-"what the function raises; TypeError or ValueError for a bad argument;\n"
-"RuntimeError when the thread cannot start or the interpreter shuts down.");
+"the first ones, 1..10**7. Returns a dict: result (of the function); gaps,\n"
+"tuples (start_ns, stop_ns, waits) on the clock of time.monotonic_ns(), waits\n"
+"being voluntary context switches, without which the CPU was taken away, or -1;\n"
+"lost (gaps without room); looks (at the clock); naps (the GIL is on: gaps are\n"
+"longer than pauses by the thread's sleep). Raises what the function raises;\n"
+"TypeError or ValueError for a bad argument; RuntimeError when the thread cannot\n"
+"start or the interpreter shuts down.");
 
 static PyObject *
 pauses_watch(PyObject *module, PyObject *args, PyObject *kwargs)

@@ -107,17 +107,14 @@ static PyObject *
 round_tuple(const struct round *round, size_t offset)
 {
     int threads = round->plan->threads;
-    PyObject *tuple = PyTuple_New(threads);
-    for (int i = 0; tuple != NULL && i < threads; i++) {
+    PyObject *list = PyList_New(0);
+    for (int i = 0; list != NULL && i < threads; i++) {
         const char *sample = (const char *)round_sample(round, i);
         int64_t value = *(const int64_t *)(const void *)(sample + offset);
-        PyObject *item = PyLong_FromLongLong(value);
-        if (item == NULL) {
-            Py_CLEAR(tuple);
-            break;
-        }
-        PyTuple_SET_ITEM(tuple, i, item);
+        pb_list_add(&list, PyLong_FromLongLong(value));
     }
+    PyObject *tuple = list == NULL ? NULL : PyList_AsTuple(list);
+    Py_XDECREF(list);
     return tuple;
 }
 

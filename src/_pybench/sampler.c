@@ -971,15 +971,14 @@ sampler_list(const struct sampler_taken *taken)
 PyDoc_STRVAR(sampler_drain_doc,
 "sampler_drain($module, /)\n--\n\n"
 "Return the samples since the last drain, and how many more were lost.\n\n"
-"Each is (thread, weight, code, offset, opcode, place, entering): the native\n"
-"id of the thread; the nanoseconds of its CPU time that the sample stands\n"
-"for; the id of the code object of its current frame, 0 without one; the\n"
-"offset of the instruction in bytes, -1 if unknown; its opcode as it is in\n"
-"memory, -1 if unknown; where the machine code was: 0 in the evaluation\n"
-"loop, 1 elsewhere in the interpreter or the C library, 2 in another library;\n"
-"and whether a frame was being made or taken down beyond the current one.\n"
-"Raises RuntimeError when the sampler is not started, or when the program\n"
-"took its signal away.");
+"Each is (thread, weight, code, offset, opcode, place, entering): the native id\n"
+"of the thread; the ns of its CPU time that it stands for; the id of the code\n"
+"object of its current frame, 0 without one; the offset of the instruction in\n"
+"bytes, and its opcode as it is in memory, -1 if unknown; where the machine code\n"
+"was: 0 in the evaluation loop, 1 elsewhere in the interpreter or the C library,\n"
+"2 in another library; whether a frame was being made or taken down beyond the\n"
+"current one. Raises RuntimeError when the sampler is not started, or when the\n"
+"program took its signal away.");
 
 static PyObject *
 sampler_drain(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))

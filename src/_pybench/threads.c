@@ -42,9 +42,8 @@ enum { START_DELAY_NS = 20000 };
 enum { SAFEPOINT_NS = 8 * 1000 * 1000 };
 
 /* How often the coordinator attaches to look for signals.  With the GIL on it
-   may wait for two safepoints: a thread that gives the GIL up must hand it
-   over only once the other has waited for a switch interval (5 ms).  That
-   leaves half of the promised 100 ms to the machine. */
+   may wait for two safepoints and two switch intervals (5 ms).  That leaves half
+   of the promised 100 ms to the machine. */
 enum { SIGNAL_NS = 30 * 1000 * 1000 };
 
 /* Spins of the start line before a thread gives its CPU away; reached only
