@@ -251,8 +251,15 @@ def record_of(
         "queued": asdict(lives.queued) if lives and lives.queued else None,
         "threads": lives.threads if lives else None,
         "gil_wait_ns": gil_wait or {},
-        "runs": [asdict(run) for run in runs],
+        "runs": [*map(_run_record, runs)],
     }
+
+
+def _run_record(run: Run) -> dict[str, Any]:
+    record = asdict(run)
+    if row := record["report"]["row"]:
+        row["with"] = row.pop("parts")  # a keyword, which no field can be called
+    return record
 
 
 def record_of_targets(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
