@@ -58,13 +58,8 @@ def print_error(text: object) -> None:
 def write_record(document: Mapping[str, Any] | Sequence[Any], where: str | None) -> int:
     """Write a record, whole or not at all; nothing if ``where`` is None.
 
-    What cannot be written is said, and no error: what was measured is still to be
-    shown.
-
-    Returns
-    -------
-    int
-        `OK` or `FAILED`.
+    What cannot be written is printed and raises nothing: what was measured is still to
+    be shown. Returns `OK` or `FAILED`.
     """
     if where is None:
         return OK

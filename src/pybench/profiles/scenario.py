@@ -91,10 +91,8 @@ class Arm:
     def measure(self, hash_seed: int) -> float:
         """Run it in a fresh process; return its ``avg_iter_s``, without any hold.
 
-        Raises
-        ------
-        ArmError
-            If it fails or loses a worker: with fewer workers it is another measurement.
+        Raises `ArmError` if it fails or loses a worker: with fewer workers it is
+        another measurement.
         """
         import msgspec
 

@@ -56,13 +56,7 @@ def _number(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What was asked for.
-
-    Raises
-    ------
-    ScenarioError
-        For a value out of range; names the option.
-    """
+    """What was asked for; `ScenarioError` names an option that is out of range."""
 
     scenario: str = _option(
         "cpu",
@@ -179,13 +173,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
-    """Return the settings of parsed options.
-
-    Raises
-    ------
-    ScenarioError
-        For a value out of range.
-    """
+    """Return the settings of parsed options; may raise `ScenarioError`."""
     given = vars(options)
     known = {
         item.name: given[item.name] for item in fields(Settings) if item.name in given

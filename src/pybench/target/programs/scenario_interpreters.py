@@ -12,11 +12,8 @@ from pybench.records.scenario import ScenarioError
 class Interpreters:
     """The module that makes interpreters, whose name changed with each version.
 
-    Raises
-    ------
-    ScenarioError
-        Before 3.12, where all interpreters share one GIL, and where no module for
-        them was built in.
+    Raises `ScenarioError` before 3.12, where all interpreters share one GIL, and where
+    no module for them was built in.
     """
 
     def __init__(self) -> None:
@@ -45,10 +42,7 @@ class Interpreters:
     def run(self, script: str, shared: Any) -> None:
         """Run a script in a new interpreter with a GIL of its own.
 
-        Raises
-        ------
-        Exception
-            The module's own, with the text of what was raised in there.
+        What is raised in there comes as an exception of the module, with its text.
         """
         module = self._module
         if module.__name__ == "concurrent.interpreters":
@@ -70,13 +64,7 @@ class Interpreters:
             module.destroy(number)
 
     def create_queue(self, size: int) -> Any:
-        """Return a queue between interpreters.
-
-        Raises
-        ------
-        ScenarioError
-            Before 3.14, which brought them.
-        """
+        """Return a queue between interpreters; `ScenarioError` before 3.14."""
         if not hasattr(self._module, "create_queue"):
             raise ScenarioError(
                 "scenario queue in interpreters needs the queues of "
