@@ -177,10 +177,9 @@ def extremes_folder() -> Path:
 
 def live(words: Sequence[str], options: argparse.Namespace) -> int:
     """Measure and decide."""
-    from pybench.comparison.beginning import new_folder
     from pybench.comparison.live import Comparison
     from pybench.interpreters.find import unlike
-    from pybench.records.run import RecordWriter
+    from pybench.records.run import RecordWriter, new_folder
 
     if options.resume and options.output is None:
         raise UsageError("--resume goes on with a run: say which one, -o DIR")

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pybench import __version__
 from pybench.comparison.judging import plan_of
 from pybench.comparison.sessions import Arm
 from pybench.interpreters import Requested
-from pybench.interpreters.prepare import Environment, prepare
-from pybench.records.run import MARGIN, Run, RunHeader
-
-# Where runs are kept unless somebody says where; beside pytest-benchmark's own.
-RUNS = Path(".benchmarks") / "runs"
-
-
-def new_folder() -> Path:
-    """Return the folder of a run that begins now."""
-    return RUNS / time.strftime("%Y%m%d-%H%M%S")
+from pybench.interpreters import prepare as preparing
+from pybench.interpreters.prepare import Environment
+from pybench.records.run import MARGIN, Run, RunHeader, now
 
 
 def selection(
@@ -48,7 +39,7 @@ def new_run(
     run = Run(
         header=RunHeader(
             version=__version__,
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            started=now(),
             command=tuple(command),
             seed=secrets.randbelow(2**31) if seed is None else seed,
             margin=margin,
@@ -72,7 +63,9 @@ def prepare_arm(
     differs : bool
         Whether the packages are those by which the arms are to differ.
     """
-    made = prepare(requested.interpreter, packages=packages, as_it_is=requested.by_path)
+    made = preparing.prepare(
+        requested.interpreter, packages=packages, as_it_is=requested.by_path
+    )
     arm = Arm(
         name=requested.name,
         python=made.python,

@@ -99,7 +99,6 @@ def _callables(arms: Sequence[Any], options: Mapping[str, Any]) -> CallableCompa
 
 def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
     from pybench.comparison.beginning import (
-        new_folder,
         new_run,
         prepare_arm,
         selection,
@@ -109,7 +108,7 @@ def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
     from pybench.comparison.summary import summarise
     from pybench.interpreters.find import unlike
     from pybench.interpreters.requests import resolve
-    from pybench.records.run import RecordWriter
+    from pybench.records.run import RecordWriter, new_folder
     from pybench.records.summary import write_summary
 
     suite = Path(options.get("suite", "benchmarks"))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +28,8 @@ from pybench.records.samples import CPU, WALL, Sample
 
 SCHEMA = 1
 NAME = "run.jsonl"
+# Where runs are kept unless somebody says where; beside pytest-benchmark's own.
+RUNS = Path(".benchmarks") / "runs"
 
 MOST_PAIRS = 100_000
 # Changes below it count as equal, unless something else is asked for.
@@ -220,6 +223,16 @@ class Run:
         for record in self.rows.values():
             if record.is_measured(self.baseline.name, measured_as):
                 yield record
+
+
+def now() -> str:
+    """Return when a run begins that begins now."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def new_folder() -> Path:
+    """Return the folder of a run that begins now."""
+    return RUNS / datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
 class RecordWriter:
