@@ -117,8 +117,9 @@ pauses_callback(PyObject *capsule, PyObject *const *args, Py_ssize_t nargs)
         Py_RETURN_NONE;
     }
     if (!pauses_is(args[0], "stop")) {
-        return PyErr_Format(PyExc_ValueError,
-                            "phase must be 'start' or 'stop', not %R", args[0]);
+        PyErr_Format(PyExc_ValueError,
+                     "phase must be 'start' or 'stop', not %R", args[0]);
+        return NULL;
     }
     struct pauses_entry entry = {.stop_ns = now_ns};
     if (pauses_number(args[1], ring->keys[0], &entry.generation) < 0
