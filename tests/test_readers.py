@@ -144,7 +144,9 @@ def change_value(draws: random.Random, lines: list[Any]) -> None:
         other, place = draws.choice(places)
         node[key] = copy.deepcopy(other[place])
     elif kind == 3 and isinstance(node[key], int | float):
-        node[key] = node[key] * draws.choice((-1, 0, 1e-18, 1e18, 10**9))
+        factor = draws.choice((-1, 0, 1e-18, 1e18, 10**9))
+        # Of an int that is huge already no float can be made.
+        node[key] = node[key] * (factor if abs(node[key]) < 1e200 else -1)
     else:
         node[key] = copy.deepcopy(draws.choice(ODD))
 
