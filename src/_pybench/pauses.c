@@ -106,9 +106,10 @@ pauses_callback(PyObject *capsule, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     if (nargs != 2 || !PyUnicode_Check(args[0]) || !PyDict_Check(args[1])) {
-        return PyErr_Format(PyExc_TypeError,
-                            "a recorder takes the phase, a str, and a dict, "
-                            "as gc.callbacks gives them");
+        PyErr_SetString(PyExc_TypeError,
+                        "a recorder takes the phase, a str, and a dict, as "
+                        "gc.callbacks gives them");
+        return NULL;
     }
     if (pauses_is(args[0], "start")) {
         pthread_mutex_lock(&ring->lock);
