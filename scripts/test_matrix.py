@@ -6,8 +6,8 @@ beside each other; the others run what touches the extension, but for what is ma
 and count the kernels' instructions.
 Each also runs the benchmarks, so that the rows which it can and cannot run are counted.
 The default and those without the GIL measure them with the smallest budget; the others
-call each row once.  Two at a time: they disturb each other, but rows are counted here
-and no test looks at a time.
+call each row once.  Three at a time: they disturb each other, but rows are counted
+here and no test looks at a time.
 What an interpreter says is printed when it is done.  A second build of a kind, such as
 another 3.11, is run where PYBENCH_PYTHONS names it, and with --all.
 
@@ -68,7 +68,8 @@ SMALL_BUDGET = (
 )
 # A row runs once and is not timed; what is n/a is n/a here too.
 UNMEASURED = ("--benchmark-disable",)
-AT_ONCE = 2  # the least that a machine of ours has in CPUs
+# One more than the least CPUs that a machine of ours has: each leg waits now and then.
+AT_ONCE = 3
 SETUP_TIMEOUT_S = 900
 PYTEST_TIMEOUT_S = 1200
 FETCH_TIMEOUT_S = 300  # each; uv downloads about 30 MB
@@ -465,6 +466,8 @@ class Matrix:
             Leg(interpreter=self.default, where=COMMANDS),
             Leg(interpreter=self.default, where=BUILD, rows=SMALL_BUDGET),
         ]
+        # The longest first, so that none of them is left alone at the end.
+        rest.sort(key=lambda group: group[0] not in self.with_plugin)
         others_of_first = [self._leg(one) for one in first[1:]]
         # Another build of its ABI replaces the module that all of its legs load.
         own = (
