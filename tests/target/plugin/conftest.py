@@ -1,6 +1,12 @@
 """Runs small suites with the plugin, in this process or in one of their own."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -17,6 +23,38 @@ def pytest_benchmark_generate_machine_info():
 """
 
 Run = Callable[..., pytest.RunResult]
+
+# At the end of a child's code: says which process it is, then waits to be ended.
+WAIT = """
+    import time
+    with open("child", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("child", "pid")
+    time.sleep(600)
+"""
+
+
+def interrupt_waiting_child(folder: Path, *options: str) -> tuple[int, str]:
+    """Interrupt a session once its child waits; it has to end the child.
+
+    Returns its status and its output.
+    """
+    session = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--benchmark-max-time=0.01", *options],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Where this run is a job of a shell, an interrupt may be ignored for good.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    pid = folder / "pid"
+    while not pid.exists() and session.poll() is None:
+        time.sleep(0.01)
+    session.send_signal(signal.SIGINT)
+    output, _ = session.communicate(timeout=60)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+    return session.returncode, output
 
 
 @pytest.fixture

@@ -1,11 +1,6 @@
 """`--pybench-memory`: columns of memory, from processes that come after the times."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +8,7 @@ from typing import Any
 import pytest
 
 from pybench.target.plugin.memory import differences_of
+from tests.target.plugin.conftest import WAIT, interrupt_waiting_child
 
 Run = Callable[..., pytest.RunResult]
 
@@ -184,32 +180,12 @@ def test_row_that_fails_untimed_is_told(pytester: pytest.Pytester, run: Run) -> 
 
 @pytest.mark.once
 def test_interrupt_keeps_the_times(pytester: pytest.Pytester) -> None:
-    wait = """
-    import time
-    with open("child", "w") as file:
-        file.write(str(os.getpid()))
-    os.rename("child", "pid")
-    time.sleep(600)
-"""
-    pytester.makepyfile(test_suite=SUITE + IN_PASS + wait)
+    pytester.makepyfile(test_suite=SUITE + IN_PASS + WAIT)
     options = ("--pybench-memory", "--benchmark-json=out.json")
-    session = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--benchmark-max-time=0.01", *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        # Where this run is a job of a shell, an interrupt may be ignored for good.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    pid = pytester.path / "pid"
-    while not pid.exists() and session.poll() is None:
-        time.sleep(0.01)
-    session.send_signal(signal.SIGINT)
-    session.communicate(timeout=60)
+    status, _ = interrupt_waiting_child(pytester.path, *options)
 
-    assert session.returncode == pytest.ExitCode.INTERRUPTED
+    assert status == pytest.ExitCode.INTERRUPTED
     assert {*saved(pytester.path / "out.json")} == {"test_big", "test_small"}
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
 
 
 @pytest.mark.once

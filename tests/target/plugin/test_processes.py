@@ -1,16 +1,13 @@
 """`--pybench-processes` repeats a session, and what is saved has each median."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.target.plugin.conftest import WAIT, interrupt_waiting_child
 
 Run = Callable[..., pytest.RunResult]
 
@@ -240,30 +237,10 @@ def test_options_of_the_cache_are_repeated(pytester: pytest.Pytester, run: Run) 
 def test_an_interrupt_ends_the_process_and_keeps_what_is_there(
     pytester: pytest.Pytester,
 ) -> None:
-    wait = """
-    import time
-    with open("child", "w") as file:
-        file.write(str(os.getpid()))
-    os.rename("child", "pid")
-    time.sleep(600)
-"""
-    pytester.makepyfile(SUITE + IN_REPETITION + wait)
+    pytester.makepyfile(SUITE + IN_REPETITION + WAIT)
     options = ("--pybench-processes=3", "--benchmark-json=out.json")
-    session = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--benchmark-max-time=0.01", *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        # Where this run is a job of a shell, an interrupt may be ignored for good.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    pid = pytester.path / "pid"
-    while not pid.exists() and session.poll() is None:
-        time.sleep(0.01)
-    session.send_signal(signal.SIGINT)
-    said, _ = session.communicate(timeout=60)
+    status, output = interrupt_waiting_child(pytester.path, *options)
 
-    assert session.returncode == pytest.ExitCode.INTERRUPTED
-    assert "note: 1 of 3 processes measured" in said
+    assert status == pytest.ExitCode.INTERRUPTED
+    assert "note: 1 of 3 processes measured" in output
     assert len(saved(pytester.path / "out.json")[0]["process_medians_s"]) == 1
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
