@@ -20,6 +20,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -160,8 +161,10 @@ IDENTITY = json.dumps(identity_document(read_identity()))
 @pytest.fixture
 def go(python: MakePython, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
     """Return what compares two such interpreters; the record is in ``out``."""
-    # On a busy machine a row may take any time: no pair ends early for that.
+    # On a busy machine a row may take any time: for that no pair ends early, and none
+    # takes fewer samples.
     monkeypatch.setattr(pairs, "ROW_MOST_NS", 1e15)
+    monkeypatch.setattr(pairs, "SAMPLES_NS", 1e15)
 
     def compare(
         *, a: str = "", b: str = "", pairs: int = 2, alternate: bool = False, **how: Any
@@ -480,6 +483,29 @@ def test_pair_in_which_a_session_was_stopped_is_repeated(
     reason = pairs.SUSPENDED
     assert sorted(lost(run)) == [(FIRST, 1, "a", reason), (SECOND, 1, "a", reason)]
     assert counts(run) == {FIRST: 2, SECOND: 2}
+
+
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="n/a: no waitid here")
+def test_stop_in_the_last_row_is_noticed_although_its_session_has_ended(
+    go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that has ended no longer says whether it was stopped before."""
+    stop_row = Worker.stop_row
+    ended_rows: Counter[int] = Counter()
+
+    def stop_and_await_end(session: Worker, row: str) -> worker.Ended:
+        how = stop_row(session, row)
+        pid = session._child.pid
+        ended_rows[pid] += 1
+        if ended_rows[pid] == 2:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return how
+
+    monkeypatch.setattr(Worker, "stop_row", stop_and_await_end)
+    run = go(a=STOP_ITSELF, control=False)
+
+    reason = pairs.SUSPENDED
+    assert sorted(lost(run)) == [(FIRST, 1, "a", reason), (SECOND, 1, "a", reason)]
 
 
 @pytest.mark.skipif(not hasattr(os, "waitid"), reason="n/a: no waitid here")

@@ -182,11 +182,7 @@ class _Measurement:
                 self.suspension.forget()
                 for worker in workers.values():
                     worker.was_stopped()  # asked only to be forgotten
-                record = self._interleave(row, workers)
-                stopped = [arm for arm in workers if workers[arm].was_stopped()]
-                if self.suspension.happened or stopped:
-                    record = _suspended(row, stopped)
-                yield record
+                yield self._interleave(row, workers)
             for worker in workers.values():
                 worker.hang_up()  # so that they end at once, not one after the other
 
@@ -219,11 +215,16 @@ class _Measurement:
                 except RowEndedError as error:
                     ended[arm] = error.how
                     break
+        # Asked before the row ends: a process that has ended after its last row no
+        # longer tells whether it was stopped.
+        stopped = [arm for arm in workers if workers[arm].was_stopped()]
         for arm in row.order:
             if arm not in ended:
                 how = workers[arm].stop_row(row.row)
                 if how.outcome != MEASURED:
                     ended[arm] = how
+        if self.suspension.happened or stopped:
+            return _suspended(row, stopped)
         if ended:
             return _lost_by(row, ended)
         return self._pair(row, {arm: [tuple(samples[arm])] for arm in row.order})
@@ -248,12 +249,12 @@ class _Measurement:
                 worker.choose([row.row for row in rows])
                 for row in rows:
                     self.current = row
-                    process, how = _alone(row, arm, worker)
+                    process, was_stopped, how = _alone(row, arm, worker)
                     samples[row.row][arm].append(process)
                     if how.outcome != MEASURED:
                         ended[row.row][arm] = how
-                if worker.was_stopped():
-                    stopped.append(arm)
+                    if was_stopped:
+                        stopped.append(arm)
         for row in batch.rows:
             # What lay between two processes has moved them apart: of all rows.
             if row.row in absent:
@@ -279,14 +280,18 @@ class _Measurement:
         )
 
 
-def _alone(row: BatchRow, arm: str, worker: Worker) -> tuple[tuple[Sample, ...], Ended]:
+def _alone(
+    row: BatchRow, arm: str, worker: Worker
+) -> tuple[tuple[Sample, ...], bool, Ended]:
+    """Return the samples of a row, whether its process was stopped, how it ended."""
     try:
         worker.await_row(row.row)
         count = row.warmups + row.timed
         samples = tuple(worker.sample(row.numbers[arm]) for _ in range(count))
     except RowEndedError as error:
-        return (), error.how
-    return samples, worker.stop_row(row.row)
+        return (), worker.was_stopped(), error.how
+    # Asked before the row ends, as in `_interleave`.
+    return samples, worker.was_stopped(), worker.stop_row(row.row)
 
 
 def _lost(
