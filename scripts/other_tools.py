@@ -23,6 +23,7 @@ from pybench.comparison.beginning import new_run
 from pybench.comparison.judging import judge
 from pybench.comparison.live import Comparison
 from pybench.comparison.sessions import Arm, ComparisonError
+from pybench.comparison.suites import Suite
 from pybench.records.documents import DocumentError
 from pybench.records.outcomes import MEASURED
 from pybench.records.run import RecordWriter
@@ -205,12 +206,11 @@ def ask_pybench(
     """Compare by pairs."""
     started = time.monotonic()
     command = ("pybench", "selfcheck", "others")
-    run = new_run(command, "test_functions.py", seed=seed)
+    suite = Suite(text="test_functions.py", paths=("test_functions.py",))
+    run = new_run(command, suite, seed=seed)
     arms = [Arm(name=name, python=python, environ=environ) for name in "AB"]
     with RecordWriter(folder / "pybench", run.header) as writer:
-        Comparison(
-            arms, ["test_functions.py"], folder=folder, record=run, writer=writer
-        ).run()
+        Comparison(arms, suite, folder=folder, record=run, writer=writer).run()
     cells = judge(run).cells
     return Count(
         tool="pybench compare",

@@ -164,7 +164,8 @@ def test_what_is_left_out_is_taken_from_the_run(
     )  # fmt: skip
 
     for options in (bare, same):
-        assert resumed(options, HEADER) == (Path("benchmarks"), ("--pybench-quick",))
+        suite, selecting = resumed(options, HEADER)
+        assert (suite.text, selecting) == ("benchmarks", ("--pybench-quick",))
         assert options.packages == ["attrs"]
 
 

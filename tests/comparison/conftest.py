@@ -52,6 +52,7 @@ def compare(suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Com
     from pybench.comparison.judging import Judgement
     from pybench.comparison.live import Comparison
     from pybench.comparison.sessions import Arm
+    from pybench.comparison.suites import find_suite
     from pybench.records.run import (
         NAME,
         RecordWriter,
@@ -100,7 +101,7 @@ def compare(suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Com
         with RecordWriter(out, None if is_resumed else header) as writer:
             comparison = Comparison(
                 sides,
-                [str(suite)],
+                find_suite(str(suite)),
                 folder=folder or tmp_path,
                 record=known,
                 writer=writer,

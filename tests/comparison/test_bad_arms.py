@@ -38,12 +38,14 @@ from pybench.comparison import live, pairs, suspension, worker
 from pybench.comparison.judging import judge
 from pybench.comparison.live import Comparison
 from pybench.comparison.sessions import Arm, ComparisonError, RefusedError
+from pybench.comparison.suites import Suite
 from pybench.comparison.worker import Worker, WorkerError
 from pybench.interpreters import prepare, probe, requests
 from pybench.records import run as record
 from pybench.records.documents import DocumentError
 from pybench.records.identity import identity_document
 from pybench.records.json_lines import JsonLines
+from pybench.records.messages import Ended
 from pybench.records.run import (
     LostRecord,
     RecordWriter,
@@ -180,7 +182,12 @@ def go(python: MakePython, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> G
         run = Run(header=header(pairs))
         with RecordWriter(tmp_path / "out", run.header) as writer:
             Comparison(
-                sides, ["suite"], folder=tmp_path, record=run, writer=writer, **how
+                sides,
+                Suite(text="suite", paths=("suite",)),
+                folder=tmp_path,
+                record=run,
+                writer=writer,
+                **how,
             ).run()
         return run
 
@@ -493,7 +500,7 @@ def test_stop_in_the_last_row_is_noticed_although_its_session_has_ended(
     stop_row = Worker.stop_row
     ended_rows: Counter[int] = Counter()
 
-    def stop_and_await_end(session: Worker, row: str) -> worker.Ended:
+    def stop_and_await_end(session: Worker, row: str) -> Ended:
         how = stop_row(session, row)
         pid = session._child.pid
         ended_rows[pid] += 1
@@ -690,7 +697,13 @@ def test_rows_that_a_kill_left_unsaid_are_tried_out_again(
     run = read_run(tmp_path / "out")
     sides = [Arm(name=n, python=python(n), environ=os.environ) for n in "ab"]
     with RecordWriter(tmp_path / "out", None) as writer:
-        Comparison(sides, ["suite"], folder=tmp_path, record=run, writer=writer).run()
+        Comparison(
+            sides,
+            Suite(text="suite", paths=("suite",)),
+            folder=tmp_path,
+            record=run,
+            writer=writer,
+        ).run()
 
     assert counts(run) == {FIRST: 2, SECOND: 2}
 

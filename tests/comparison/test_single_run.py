@@ -12,6 +12,7 @@ import pytest
 
 from pybench import children
 from pybench.comparison.single_run import NotReadyError, check_ready, measure
+from pybench.comparison.suites import find_suite
 from pybench.interpreters import Interpreter, probe
 
 FakePytest = Callable[[str], Interpreter]
@@ -53,7 +54,7 @@ def test_result_and_counts_are_read(fake_pytest: FakePytest, tmp_path: Path) -> 
         """echo '{"benchmarks": []}' >"$json"; echo '{"n": 1}' >"$counts"; exit 1"""
     )
 
-    measured = measure(python, tmp_path, [], tmp_path / "out.json")
+    measured = measure(python, find_suite(str(tmp_path)), [], tmp_path / "out.json")
 
     assert measured.status == 1
     assert measured.counts == {"n": 1}
@@ -68,7 +69,9 @@ def test_older_result_stays_when_nothing_was_saved(
     """Or was torn, as on a full disk."""
     (tmp_path / "out.json").write_text('{"older": true}')
 
-    measured = measure(fake_pytest(body), tmp_path, [], tmp_path / "out.json")
+    measured = measure(
+        fake_pytest(body), find_suite(str(tmp_path)), [], tmp_path / "out.json"
+    )
 
     assert measured.document == {}
     assert measured.counts == {}
@@ -79,7 +82,7 @@ def test_no_file_is_left_when_nothing_was_saved(
     fake_pytest: FakePytest, tmp_path: Path
 ) -> None:
     """Neither an empty one nor a folder of ours."""
-    measure(fake_pytest("exit 3"), tmp_path, [], tmp_path / "out.json")
+    measure(fake_pytest("exit 3"), find_suite(str(tmp_path)), [], tmp_path / "out.json")
 
     assert [path.name for path in tmp_path.iterdir()] == ["python"]
 
@@ -87,7 +90,7 @@ def test_no_file_is_left_when_nothing_was_saved(
 def test_nothing_is_saved_unasked(fake_pytest: FakePytest, tmp_path: Path) -> None:
     python = fake_pytest('test -z "$json" && exit 0')
 
-    assert measure(python, tmp_path, [], None).status == 0
+    assert measure(python, find_suite(str(tmp_path)), [], None).status == 0
 
 
 def test_interpreter_without_pybench_says_how_to_get_it(
@@ -154,8 +157,10 @@ def test_document_is_read_without_an_output_if_it_is_wanted(tmp_path: Path) -> N
     )
     python, start = probe(sys.executable), [str(saving)]
 
-    read = measure(python, tmp_path, [], None, start=start, is_read=True)
-    unread = measure(python, tmp_path, [], None, start=start)
+    read = measure(
+        python, find_suite(str(tmp_path)), [], None, start=start, is_read=True
+    )
+    unread = measure(python, find_suite(str(tmp_path)), [], None, start=start)
 
     assert (read.document, unread.document) == ({"a": 1}, {})
 
@@ -188,5 +193,8 @@ def test_command_that_cannot_be_started_is_named(
     python = fake_pytest("exit 0")
     python.path.write_bytes(b"\x7fELF no program")
 
-    assert measure(python, tmp_path, [], None).status == children.CANNOT_RUN
+    assert (
+        measure(python, find_suite(str(tmp_path)), [], None).status
+        == children.CANNOT_RUN
+    )
     assert f"pybench: {python.path}: " in capfd.readouterr().err

@@ -7,6 +7,7 @@ import pytest
 
 from pybench.cli.list import lines_of
 from pybench.comparison.suite_rows import ListingError, list_rows
+from pybench.comparison.suites import find_suite
 from pybench.records.row_list import Alias, Listed, ListedRow
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ def test_names_that_were_asked_for_find_their_rows() -> None:
     """Every alias of the suite's table means a row, and every asked name finds one."""
     words = [f"--pybench-select={name}" for name in ASKED]
 
-    listed = list_rows(Path(sys.executable), SUITE, words)
+    listed = list_rows(Path(sys.executable), find_suite(str(SUITE)), words)
 
     places = {f"{row.category}/{row.area}/{row.operation}" for row in listed.rows}
     assert {*ASKED.values()} <= places
@@ -40,7 +41,7 @@ def test_suite_that_cannot_be_collected_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "test_odd.py").write_text("import no_such_module_here\n")
 
     with pytest.raises(ListingError, match="no_such_module_here"):
-        list_rows(Path(sys.executable), tmp_path, [])
+        list_rows(Path(sys.executable), find_suite(str(tmp_path)), [])
 
 
 def listed_row(operation: str, **facts: object) -> ListedRow:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pybench import children
+from pybench.comparison.suites import find_suite
 from pybench.interpreters import Interpreter, probe
 from pybench.interpreters.prepare import START
 from pybench.profiles import memory
@@ -63,7 +64,9 @@ def suite(tmp_path: Path) -> Path:
 def measure(python: Interpreter, suite: Path, name: str) -> RowMemory:
     """Measure one row of the suite."""
     fullname = f"suite/test_suite.py::test_{name}"
-    return memory.measure_row(python, suite, fullname, repeats=1, timeout_s=60)
+    return memory.measure_row(
+        python, find_suite(str(suite)), fullname, repeats=1, timeout_s=60
+    )
 
 
 @needs_proc
@@ -103,7 +106,7 @@ def test_row_whose_name_looks_like_a_path_is_run(
 ) -> None:
     name = "suite/test_suite.py::test_odd[a::[b//c]"
 
-    rows, _ = memory.sample_row(python, START, locate(suite, name), 60)
+    rows, _ = memory.sample_row(python, START, locate(find_suite(str(suite)), name), 60)
 
     assert [*rows] == [name]
 
@@ -122,7 +125,7 @@ def test_interrupt_ends_the_row(
     name = "suite/test_suite.py::test_held"
 
     with pytest.raises(KeyboardInterrupt):
-        memory.sample_row(python, START, locate(suite, name), 60)
+        memory.sample_row(python, START, locate(find_suite(str(suite)), name), 60)
 
     (guard,) = guards
     with pytest.raises(ProcessLookupError):
@@ -143,12 +146,16 @@ def test_row_that_is_not_there_has_its_reason(python: Interpreter, suite: Path) 
     name = "suite/test_suite.py::test_nowhere"
 
     with pytest.raises(ChildError, match="exit status 4"):
-        memory.sample_row(python, START, locate(suite, name), 60)
+        memory.sample_row(python, START, locate(find_suite(str(suite)), name), 60)
 
 
 def test_row_that_does_not_end_is_ended(python: Interpreter, suite: Path) -> None:
     row = memory.measure_row(
-        python, suite, "suite/test_suite.py::test_held", repeats=1, timeout_s=0.01
+        python,
+        find_suite(str(suite)),
+        "suite/test_suite.py::test_held",
+        repeats=1,
+        timeout_s=0.01,
     )
 
     assert "resident memory: no end within 0.01 seconds" in row.problems
@@ -201,7 +208,9 @@ def test_row_without_its_own_and_share_says_why(
     name = "suite/test_suite.py::test_held"
     monkeypatch.setattr(memory, "sample_row", lambda *words, **how: ({name: sizes}, []))
 
-    row = memory.measure_row(python, suite, name, repeats=1, timeout_s=60)
+    row = memory.measure_row(
+        python, find_suite(str(suite)), name, repeats=1, timeout_s=60
+    )
 
     assert {*row.means} == {"rss_peak", "rss_grown"}
     assert row.problems == ("USS and PSS: the system does not tell (no smaps_rollup)",)
@@ -235,7 +244,7 @@ def test_means_lack_what_was_not_said() -> None:
 def test_rows_are_those_that_the_selectors_match(
     python: Interpreter, suite: Path
 ) -> None:
-    names = memory.rows_of(python, suite, [])
+    names = memory.rows_of(python, find_suite(str(suite)), [])
 
     assert [name.partition("::test_")[2] for name in names] == [
         "held",
@@ -250,7 +259,7 @@ def test_suite_without_rows_says_so(python: Interpreter, tmp_path: Path) -> None
     (tmp_path / "test_none.py").write_text("")
 
     with pytest.raises(ChildError, match="collected nothing"):
-        memory.rows_of(python, tmp_path, [])
+        memory.rows_of(python, find_suite(str(tmp_path)), [])
 
 
 @needs_proc
@@ -296,8 +305,10 @@ def test_memray_that_is_missing_is_told(
     if memory.has_memray(python):
         page = tmp_path / "page.html"
         name = "suite/test_suite.py::test_held"
-        memory.flame_graph(python, suite, name, page, 60)
+        memory.flame_graph(python, find_suite(str(suite)), name, page, 60)
         assert "<html" in page.read_text()
     else:
         with pytest.raises(ChildError, match="memray"):
-            memory.flame_graph(python, suite, "x", tmp_path / "page.html", 60)
+            memory.flame_graph(
+                python, find_suite(str(suite)), "x", tmp_path / "page.html", 60
+            )

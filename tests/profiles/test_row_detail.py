@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pybench.comparison.suites import find_suite
 from pybench.interpreters import Interpreter, probe
 from pybench.profiles import row_detail as detailed
 from pybench.profiles.row_detail import profile_row
@@ -57,7 +58,9 @@ def test_row_has_its_functions_and_sizes(
     The journal of the user's own runs stays as it is.
     """
     monkeypatch.chdir(suite)
-    row = profile_row(python, suite, "suite/test_suite.py::test_row", is_native=False)
+    row = profile_row(
+        python, find_suite(str(suite)), "suite/test_suite.py::test_row", is_native=False
+    )
 
     names = [function.name for function in row.functions]
     assert row.problems == ()
@@ -87,7 +90,7 @@ def test_row_that_fails_has_its_reasons(
     """One per run, and no value."""
     name = f"suite/test_suite.py::test_{row}"
 
-    found = profile_row(python, suite, name, is_native=runs == 2)
+    found = profile_row(python, find_suite(str(suite)), name, is_native=runs == 2)
 
     assert len(found.problems) == runs
     assert all(reason in problem for problem in found.problems)
@@ -100,7 +103,9 @@ def test_run_that_does_not_end_is_ended(
 ) -> None:
     monkeypatch.setattr(detailed, "_TIMEOUT_S", 0.01)
 
-    row = profile_row(python, suite, "suite/test_suite.py::test_row", is_native=True)
+    row = profile_row(
+        python, find_suite(str(suite)), "suite/test_suite.py::test_row", is_native=True
+    )
 
     assert row.problems == (
         "resident memory: no end within 0.01 seconds",
@@ -124,7 +129,7 @@ def test_odd(benchmark, at):
 def test_words_of_a_row_have_its_name_in_an_option_alone(suite: Path, at: str) -> None:
     name = f"suite/test_suite.py::test_odd[{at}]"
 
-    file, root, row = locate(suite, name)
+    file, root, row = locate(find_suite(str(suite)), name)
 
     assert file == str(suite / "test_suite.py")
     assert root == f"--rootdir={suite.parent}"
@@ -139,7 +144,7 @@ def test_file_that_pytest_would_cut_is_left_to_the_suite(
     (suite / folder / "test_it.py").touch()
     name = f"suite/{folder}/test_it.py::test_it"
 
-    assert locate(suite, name) == (str(suite), f"--pybench-row={name}")
+    assert locate(find_suite(str(suite)), name) == (str(suite), f"--pybench-row={name}")
 
 
 def test_rows_whose_names_look_like_paths_are_profiled(
@@ -153,7 +158,7 @@ def test_rows_whose_names_look_like_paths_are_profiled(
     monkeypatch.chdir(Path("/"))
     name = "below/test_odd.py::test_odd[http://a//b]"
 
-    row = profile_row(python, suite, name, is_native=False)
+    row = profile_row(python, find_suite(str(suite)), name, is_native=False)
 
     assert row.problems == ()
     assert any("list_of_one" in function.name for function in row.functions)

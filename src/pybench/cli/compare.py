@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli import compare_options
-from pybench.cli.options import SUITE, check_suite, find_interpreters, host_needs
+from pybench.cli.options import find_interpreters, find_suite, host_needs
 from pybench.cli.output import print_error, print_note
 from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
 from pybench.progress import Meter
@@ -19,6 +19,7 @@ from pybench.records.documents import DocumentError
 if TYPE_CHECKING:
     from pybench.comparison.live import Comparison, Progress
     from pybench.comparison.sessions import Arm
+    from pybench.comparison.suites import Suite
     from pybench.interpreters import Requested
     from pybench.records.run import Run, RunHeader
     from pybench.records.saved_comparison import SavedComparison
@@ -190,12 +191,12 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
         run, suite, selecting = begun(options, output)
         requested = requests(words)
         check_same_arms(run, [arm.name for arm in requested])
-        arms, problems = ready(requested, options)
+        arms, problems = ready(requested, suite, options)
         header = None if options.resume else run.header
         with Meter() as meter, RecordWriter(output, header) as writer:
             comparison = Comparison(
                 arms,
-                [str(suite)],
+                suite,
                 selecting=selecting,
                 folder=Path.cwd(),
                 record=run,
@@ -223,7 +224,9 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
     return failure or (max(status, FAILED) if problems else status)
 
 
-def begun(options: argparse.Namespace, output: Path) -> tuple[Run, Path, Sequence[str]]:
+def begun(
+    options: argparse.Namespace, output: Path
+) -> tuple[Run, Suite, Sequence[str]]:
     """Return the run, new or to be resumed, its suite and how its rows are selected."""
     from pybench.comparison.beginning import new_run
     from pybench.records.run import MARGIN, read_run
@@ -296,7 +299,7 @@ def finish(
 
 def resumed(
     options: argparse.Namespace, header: RunHeader
-) -> tuple[Path, Sequence[str]]:
+) -> tuple[Suite, Sequence[str]]:
     """Return the suite and the selection of a run, which the options may not change."""
     if options.suite is None and options.benchmarks:
         options.suite = suite_among(options)
@@ -314,20 +317,18 @@ def check_same_arms(run: Run, names: Sequence[str]) -> None:
         )
 
 
-def suite_of(options: argparse.Namespace) -> Path:
-    """Return the suite: --suite, a path among --benchmarks, or ./benchmarks."""
-    suite: Path = options.suite or suite_among(options) or SUITE
-    check_suite(suite)
-    return suite
+def suite_of(options: argparse.Namespace) -> Suite:
+    """Return the suite: --suite, a path among --benchmarks, or the default."""
+    return find_suite(options.suite or suite_among(options))
 
 
-def suite_among(options: argparse.Namespace) -> Path | None:
+def suite_among(options: argparse.Namespace) -> str | None:
     """Return the path that --benchmarks names instead of rows, and take it out."""
-    paths = [word for word in options.benchmarks if Path(word).exists()]
+    paths: list[str] = [word for word in options.benchmarks if Path(word).exists()]
     if len(paths) != 1 or len(options.benchmarks) != 1:
         return None
     options.benchmarks = []
-    return Path(paths[0])
+    return paths[0]
 
 
 def selection_of(options: argparse.Namespace) -> list[str]:
@@ -345,7 +346,7 @@ def requests(words: Sequence[str]) -> list[Requested]:
 
 
 def ready(
-    requested: Sequence[Requested], options: argparse.Namespace
+    requested: Sequence[Requested], suite: Suite, options: argparse.Namespace
 ) -> tuple[list[Arm], list[str]]:
     """Make an environment of each arm; one that fails is left out and named."""
     from pybench.comparison.beginning import prepare_arm
@@ -353,7 +354,8 @@ def ready(
 
     each = packages_of(options.packages, len(requested))
     arms, problems = [], []
-    for wanted, packages in zip(requested, each, strict=True):
+    for wanted, asked in zip(requested, each, strict=True):
+        packages = [*asked, *suite.packages]
         print_note(f"preparing {wanted.name}")
         try:
             # The same words for all arms ask for no difference.

@@ -66,7 +66,7 @@ OPTIONS = (
         "once for all sides, or once per side, in their order",
     ),
     _measuring(
-        "--suite", "suite", SAME, metavar="PATH", type=Path,
+        "--suite", "suite", SAME, metavar="SUITE",
         help="the benchmarks (default: ./benchmarks)",
     ),
     _measuring(
@@ -177,7 +177,7 @@ def same_as_begun(
                 f"asks for {_in_words(now)}: leave {option.flag} out to go on with it, "
                 "or begin another with -o"
             )
-    options.suite = Path(header.suite)
+    options.suite = header.suite
     options.packages = [*header.packages]
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.options import add_suite, check_suite
+from pybench.cli.options import add_suite, find_suite
 from pybench.cli.output import print_lines, write_record
 from pybench.cli.status import OK, UsageError
 
@@ -39,10 +39,10 @@ def list_benchmarks(options: argparse.Namespace) -> int:
     """List them."""
     from pybench.comparison.suite_rows import ListingError, list_rows
 
-    check_suite(options.suite)
+    suite = find_suite(options.suite)
     words = [f"--pybench-select={selector}" for selector in options.benchmarks]
     try:
-        listed = list_rows(Path(sys.executable), options.suite, words)
+        listed = list_rows(Path(sys.executable), suite, words)
     except ListingError as error:
         raise UsageError(str(error)) from None
     if options.json:

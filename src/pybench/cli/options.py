@@ -9,16 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.status import UsageError
 from pybench.records.texts import duration_s
 
 if TYPE_CHECKING:
+    from pybench.comparison.suites import Suite
     from pybench.interpreters import Interpreter, Requested
-
-SUITE = Path("benchmarks")
 
 # Scenarios read it as well, which run in any interpreter.
 seconds = duration_s
@@ -78,20 +76,20 @@ def add_timeout(parser: argparse.ArgumentParser, default_s: float) -> None:
 
 
 def add_suite(parser: argparse.ArgumentParser) -> None:
-    """Add ``--suite``; `check_suite` tells whether it is there."""
+    """Add ``--suite``, which `find_suite` reads."""
     parser.add_argument(
-        "--suite", metavar="PATH", type=Path, default=SUITE,
-        help=f"where the benchmarks are (default: ./{SUITE})",
-    )  # fmt: skip
+        "--suite", metavar="SUITE", help="the benchmarks (default: ./benchmarks)"
+    )
 
 
-def check_suite(suite: Path) -> None:
-    """Raise `UsageError` unless the benchmarks are there."""
-    if not suite.exists():
-        raise UsageError(
-            f"no benchmarks at {suite.absolute()}; run this in a checkout, or say "
-            "where they are: --suite PATH"
-        )
+def find_suite(text: str | None) -> Suite:
+    """Find the suite of ``--suite``, or the default."""
+    from pybench.comparison import suites
+
+    try:
+        return suites.find_suite(text)
+    except suites.SuiteError as error:
+        raise UsageError(str(error)) from None
 
 
 def find_interpreters(words: Sequence[str]) -> list[Requested]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from pybench.cli.options import (
     add_suite,
-    check_suite,
+    find_suite,
     host_needs,
 )
 from pybench.cli.output import beside, print_lines, write_record
@@ -81,11 +81,11 @@ def profile_memory(options: argparse.Namespace) -> int:
     interpreter = ready.interpreter
     print_lines([f"pybench: {interpreter.label} at {interpreter.path}"], out)
     names: list[str] = []
-    if options.only != "each":
-        check_suite(options.suite)
+    suite = None if options.only == "each" else find_suite(options.suite)
+    if suite:
         try:
             names = memory.rows_of(
-                interpreter, options.suite, options.selectors, start=ready.start
+                interpreter, suite, options.selectors, start=ready.start
             )
         except ChildError as error:
             raise UsageError(str(error)) from None
@@ -102,11 +102,11 @@ def profile_memory(options: argparse.Namespace) -> int:
         nonlocal failed
         lines = row_lines(row, called[row.fullname])
         failed |= bool(row.problems) and not row.means
-        if folder:
+        if folder and suite:
             page = folder / f"{page_name(row.fullname)}.html"
             try:
                 memory.flame_graph(
-                    interpreter, options.suite, row.fullname, page, options.timeout,
+                    interpreter, suite, row.fullname, page, options.timeout,
                     start=ready.start,
                 )  # fmt: skip
                 lines.append(f"  flame graph -> {page}")
@@ -117,10 +117,10 @@ def profile_memory(options: argparse.Namespace) -> int:
 
     measured = (
         memory.measure_row(
-            interpreter, options.suite, name,
+            interpreter, suite, name,
             repeats=options.repeats, timeout_s=options.timeout, start=ready.start,
         )
-        for name in names
+        for name in names if suite
     )  # fmt: skip
     meter = Meter(after_s=SHOWN_AFTER_S)
     whole = len(names) + len(kinds)

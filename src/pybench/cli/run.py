@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.children import describe_end
-from pybench.cli.options import add_suite, check_suite, find_interpreters
+from pybench.cli.options import add_suite, find_interpreters, find_suite
 from pybench.cli.output import print_error, print_lines, print_note
 from pybench.cli.status import FAILED, INTERRUPTED, OK, USAGE, UsageError
 from pybench.progress import clock
@@ -22,6 +22,7 @@ from pybench.records.files import json_text, lock_file, write_file
 
 if TYPE_CHECKING:
     from pybench.comparison.single_run import Measured
+    from pybench.comparison.suites import Suite
     from pybench.interpreters import Interpreter, Requested
     from pybench.records.row_detail import DetailedRow
 
@@ -77,7 +78,7 @@ def add_run(subcommands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, profile if asked to, and print what came of it."""
-    check_suite(options.suite)
+    suite = find_suite(options.suite)
     labelled, problems = interpreters(options.pythons, to_run=True)
     output = make_folder(options.output)
     words = [f"--pybench-select={selector}" for selector in options.benchmarks]
@@ -90,14 +91,14 @@ def run(options: argparse.Namespace) -> int:
             print(f"pybench: {name} at {ready.interpreter.path}", flush=True)
             if output:
                 print(replaced(output, name), end="", flush=True)
-            ended = run_one(name, ready, options, words, output, lines, lock)
+            ended = run_one(name, ready, suite, options, words, output, lines, lock)
             status = max(status, ended)  # interrupted, failed, usage, ok
             if ended in (USAGE, INTERRUPTED):
                 break
     print_lines(["", "pybench: one line per interpreter", *lines, *problems])
     if status == INTERRUPTED:
         python = str(ready.interpreter.path)
-        rest = [python, *ready.start, str(options.suite)]
+        rest = [python, *ready.start, *suite.words]
         rest += ["--benchmark-only", "--pybench-resume", *words]
         if output:
             rest.append(f"--benchmark-json={output / name}.json")
@@ -108,6 +109,7 @@ def run(options: argparse.Namespace) -> int:
 def run_one(
     name: str,
     ready: Ready,
+    suite: Suite,
     options: argparse.Namespace,
     words: Sequence[str],
     folder: Path | None,
@@ -120,7 +122,7 @@ def run_one(
     path = folder / f"{name}.json" if folder else None
     measured = measure(
         ready.interpreter,
-        options.suite,
+        suite,
         words,
         path,
         start=ready.start,
@@ -140,7 +142,7 @@ def run_one(
     if options.profile:
         from pybench.report.row_detail import detail_lines
 
-        details = profile(ready, options.suite, measured)
+        details = profile(ready, suite, measured)
         print_lines(detail_lines(details))
         if folder:
             lines.append(write_details(details, name, folder))
@@ -288,7 +290,7 @@ def outcome(measured: Measured) -> str:
     return (mark if measured.status else "") + ", ".join(parts)
 
 
-def profile(ready: Ready, suite: Path, measured: Measured) -> list[DetailedRow]:
+def profile(ready: Ready, suite: Suite, measured: Measured) -> list[DetailedRow]:
     """Profile the rows that were measured, one after the other."""
     from pybench.profiles.row_detail import profile_row
 

@@ -17,7 +17,7 @@ from pybench.records.documents import DocumentError
 from pybench.records.run import MARGIN
 
 if TYPE_CHECKING:
-    from pybench.comparison.selfcheck.live import Suite
+    from pybench.comparison.selfcheck.live import MeasuredSuite
 
 FOLDER = Path(".benchmarks") / "selfcheck"
 
@@ -39,7 +39,7 @@ def add_selfcheck(subcommands: Any) -> None:
         "already are read, not measured again.",
     )
     live.add_argument("python", metavar="PY", help="as for pybench compare")
-    live.add_argument("--suite", metavar="PATH", type=Path, help="the benchmarks")
+    live.add_argument("--suite", metavar="SUITE", help="the benchmarks")
     live.add_argument("--suites", type=int, default=5, help="how many (default 5)")
     live.add_argument("--rows", type=int, default=240, help="of each (default 240)")
     live.add_argument(
@@ -125,7 +125,7 @@ def check_live(options: argparse.Namespace) -> int:
     return OK
 
 
-def remembered(folder: Path, suite: Suite) -> str:
+def remembered(folder: Path, suite: MeasuredSuite) -> str:
     """Keep how far apart processes of one interpreter lay; return what is said."""
     from pybench.comparison.process_spread import extreme_of, remember
     from pybench.records.run import read_run

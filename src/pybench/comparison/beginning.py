@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Sequence
-from pathlib import Path
 
 from pybench import __version__
 from pybench.comparison.judging import plan_of
 from pybench.comparison.sessions import Arm
+from pybench.comparison.suites import Suite
 from pybench.interpreters import Requested
 from pybench.interpreters import prepare as preparing
 from pybench.interpreters.prepare import Environment
@@ -27,7 +27,7 @@ def selection(
 
 def new_run(
     command: Sequence[str],
-    suite: Path | str,
+    suite: Suite,
     *,
     selecting: Sequence[str] = (),
     packages: Sequence[str] = (),
@@ -44,7 +44,7 @@ def new_run(
             seed=secrets.randbelow(2**31) if seed is None else seed,
             margin=margin,
             pairs=pairs,
-            suite=str(suite),
+            suite=suite.text,
             options=tuple(selecting),
             packages=tuple(packages),
         )

@@ -34,6 +34,7 @@ from pybench.comparison.pairs import (
     timed_samples,
 )
 from pybench.comparison.sessions import Arm, ComparisonError, RefusedError, Sessions
+from pybench.comparison.suites import Suite
 from pybench.comparison.suspension import Suspension
 from pybench.comparison.worker import StartError, Worker
 from pybench.records.outcomes import ReasonKind
@@ -73,8 +74,10 @@ class Comparison:
     ----------
     arms : sequence of Arm
         The baseline first.
-    suite, selecting : sequence of str
-        The paths that pytest is to collect, and options that choose among the tests.
+    suite : Suite
+        What the sessions collect.
+    selecting : sequence of str
+        Options of pytest that choose among its tests.
     folder : Path
         Working directory of the sessions.
     record, writer : Run, RecordWriter
@@ -96,7 +99,7 @@ class Comparison:
     def __init__(
         self,
         arms: Sequence[Arm],
-        suite: Sequence[str],
+        suite: Suite,
         *,
         folder: Path,
         record: Run,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pybench.comparison.suites import Suite
 from pybench.comparison.worker import Worker
 from pybench.interpreters.prepare import START
 from pybench.records.identity import differences
@@ -49,7 +50,7 @@ class Sessions:
     def __init__(
         self,
         arms: Sequence[Arm],
-        suite: Sequence[str],
+        suite: Suite,
         *,
         selecting: Sequence[str],
         folder: Path,
@@ -60,7 +61,8 @@ class Sessions:
         self.root = ""
         self.overridden: list[str] = []
         self._configuration = ""  # pytest's file of settings
-        self._suite = [*suite, *selecting]
+        self._suite = suite
+        self._selecting = selecting
         self._folder = folder
         self._record = record
         self._note = note
@@ -85,9 +87,9 @@ class Sessions:
         """Start a session that collects files, or the suite if none is named."""
         known = self._record.sides.get(name)
         arm = self.arms[(known and known.twin_of) or name]
-        chosen = self._suite
+        chosen = [*self._suite.words, *self._selecting]
         if files:
-            chosen = [f"--rootdir={self.root}", *files]
+            chosen = [*self._suite.options, f"--rootdir={self.root}", *files]
             if self._configuration:
                 # One that lies nearer to those files was not the suite's.
                 chosen += ["-c", self._configuration]

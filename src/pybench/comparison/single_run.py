@@ -15,6 +15,7 @@ from typing import Any
 
 from pybench import children
 from pybench.children import INTERRUPT, OLDER, guarded, keep_older
+from pybench.comparison.suites import Suite
 from pybench.interpreters.prepare import START
 from pybench.interpreters.probe import Interpreter
 from pybench.records.documents import parse_json
@@ -66,7 +67,7 @@ def check_ready(interpreter: Interpreter) -> None:
 
 def measure(
     interpreter: Interpreter,
-    suite: Path,
+    suite: Suite,
     words: Sequence[str],
     output: Path | None,
     *,
@@ -93,7 +94,7 @@ def measure(
     with tempfile.TemporaryDirectory(prefix=".pybench-", dir=folder) as name:
         scratch = Path(name)
         counts = scratch / "counts.json"
-        command = [str(interpreter.path), *start, str(suite)]
+        command = [str(interpreter.path), *start, *suite.words]
         command += ["--benchmark-only", "--pybench-measured"]
         command += [f"--pybench-counts={counts}", *words]
         if output is None and is_read:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pybench import children
+from pybench.comparison.suites import Suite
 from pybench.records.row_list import Listed, parse_list
 
 # Collecting imports all files of a suite, and what they import.
@@ -21,7 +22,7 @@ class ListingError(Exception):
     """A suite that cannot be collected; the text is what pytest says of it."""
 
 
-def list_rows(python: Path, suite: Path, words: Sequence[str]) -> Listed:
+def list_rows(python: Path, suite: Suite, words: Sequence[str]) -> Listed:
     """Collect a suite; `words` are options of pytest that choose among its rows.
 
     Raises
@@ -32,14 +33,14 @@ def list_rows(python: Path, suite: Path, words: Sequence[str]) -> Listed:
     with tempfile.TemporaryDirectory(prefix="pybench-list-") as folder:
         output = Path(folder) / "rows.json"
         command = [
-            *(str(python), "-m", "pytest", str(suite), "--collect-only", "-q"),
+            *(str(python), "-m", "pytest", *suite.words, "--collect-only", "-q"),
             *("-p", "no:cacheprovider", f"--pybench-list-to={output}"),
             f"--benchmark-storage={folder}/storage",
             *words,
         ]
         result = children.run(command, timeout_s=_TIMEOUT_S, merged=True)
         if result.status is None:
-            raise ListingError(f"{suite} cannot be collected: {result.problem}")
+            raise ListingError(f"{suite.text} cannot be collected: {result.problem}")
         if result.status not in (0, _NOTHING):
             raise ListingError(_problem(result.stdout, result.status))
         try:

@@ -105,17 +105,14 @@ def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
     )
     from pybench.comparison.judging import judge
     from pybench.comparison.live import Comparison
+    from pybench.comparison.suites import find_suite
     from pybench.comparison.summary import summarise
     from pybench.interpreters.find import unlike
     from pybench.interpreters.requests import resolve
     from pybench.records.run import RecordWriter, new_folder
     from pybench.records.summary import write_summary
 
-    suite = Path(options.get("suite", "benchmarks"))
-    if not suite.exists():
-        raise ValueError(
-            f"no benchmarks at {suite.absolute()}: say where they are, suite=PATH"
-        )
+    suite = find_suite(str(options["suite"]) if "suite" in options else None)
     output = Path(options.get("output") or new_folder())
     selectors = options.get("benchmarks", ())
     packages = options.get("packages", ())
@@ -135,12 +132,14 @@ def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
         pairs=options.get("pairs"),
         seed=options.get("seed"),
     )
-    arms = [prepare_arm(wanted, packages)[0] for wanted in requested]
+    arms = [
+        prepare_arm(wanted, [*packages, *suite.packages])[0] for wanted in requested
+    ]
     notes = unlike([wanted.interpreter for wanted in requested])
     with RecordWriter(output, run.header) as writer:
         comparison = Comparison(
             arms,
-            [str(suite)],
+            suite,
             selecting=run.header.options,
             folder=Path.cwd(),
             record=run,

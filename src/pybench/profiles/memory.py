@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pybench import children
+from pybench.comparison.suites import Suite
 from pybench.comparison.worker import Worker, WorkerError
 from pybench.interpreters import Interpreter
 from pybench.interpreters.prepare import START
@@ -46,7 +47,7 @@ Sample = tuple[int, int, int]
 
 def rows_of(
     interpreter: Interpreter,
-    suite: Path,
+    suite: Suite,
     selectors: Sequence[str],
     *,
     start: Sequence[str] = START,
@@ -57,7 +58,7 @@ def rows_of(
     `Environment`. Without any row it raises `ChildError` with pytest's last lines.
     """
     selected = [f"--pybench-select={selector}" for selector in selectors]
-    words = [str(suite.absolute()), "--benchmark-only", "--no-header", *selected]
+    words = [*suite.words, "--benchmark-only", "--no-header", *selected]
     with tempfile.TemporaryDirectory(prefix="pybench-memory-") as storage:
         command = row_command(interpreter, start, words, Path(storage))
         try:
@@ -69,13 +70,13 @@ def rows_of(
         except WorkerError as error:
             raise ChildError(str(error)) from None
     if not names:
-        raise ChildError(f"{suite}: collected nothing that is a benchmark")
+        raise ChildError(f"{suite.text}: collected nothing that is a benchmark")
     return names
 
 
 def measure_row(
     interpreter: Interpreter,
-    suite: Path,
+    suite: Suite,
     fullname: str,
     *,
     repeats: int,
@@ -243,7 +244,7 @@ def has_memray(interpreter: Interpreter) -> bool:
 
 def flame_graph(
     interpreter: Interpreter,
-    suite: Path,
+    suite: Suite,
     fullname: str,
     page: Path,
     timeout_s: float,

@@ -5,9 +5,9 @@ allocations slows and enlarges it, and resident memory is a process's own.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from pybench.comparison.suites import Suite
 from pybench.interpreters import Interpreter
 from pybench.interpreters.prepare import START
 from pybench.profiles.child_programs import ChildError
@@ -38,7 +38,7 @@ _CPROFILE = (
 
 def profile_row(
     interpreter: Interpreter,
-    suite: Path,
+    suite: Suite,
     fullname: str,
     *,
     is_native: bool,

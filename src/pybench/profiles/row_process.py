@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pybench.children import INTERRUPT, guarded
+from pybench.comparison.suites import Suite
 from pybench.interpreters import Interpreter
 from pybench.profiles.child_programs import ChildError, check_end
 from pybench.records.documents import parse_json
@@ -24,7 +25,7 @@ MEMORY_OPTION = "--pybench-memory-to"
 INTERVAL_S = 0.02
 
 
-def locate(suite: Path, fullname: str) -> tuple[str, ...]:
+def locate(suite: Suite, fullname: str) -> tuple[str, ...]:
     """Return words that make pytest run one row, from any working directory.
 
     pytest is given the row's file and, as an option of ours, its node id: on the
@@ -33,13 +34,14 @@ def locate(suite: Path, fullname: str) -> tuple[str, ...]:
     with it.
     """
     file = fullname.partition("::")[0]
-    suite = suite.absolute()
-    for folder in (suite, *suite.parents):
-        path = folder / file
-        # A path that pytest would cut: it is found with the whole suite.
-        if path.is_file() and "[" not in str(path) and "::" not in str(path):
-            return (str(path), f"--rootdir={folder}", f"{ROW_OPTION}={fullname}")
-    return (str(suite), f"{ROW_OPTION}={fullname}")
+    row = f"{ROW_OPTION}={fullname}"
+    for top in [Path(path).absolute() for path in suite.paths]:
+        for folder in (top, *top.parents):
+            path = folder / file
+            # A path that pytest would cut: it is found with the whole suite.
+            if path.is_file() and "[" not in str(path) and "::" not in str(path):
+                return (*suite.options, str(path), f"--rootdir={folder}", row)
+    return (*suite.words, row)
 
 
 def row_command(

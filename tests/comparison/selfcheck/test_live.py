@@ -14,6 +14,7 @@ from pybench.comparison.judging import CLASS_MARGINS, COMPUTING
 from pybench.comparison.mean_groups import YARDSTICK_GROUP
 from pybench.comparison.selfcheck import live
 from pybench.comparison.sessions import Arm
+from pybench.comparison.suites import find_suite
 
 ROWS = """
 import pytest
@@ -46,7 +47,7 @@ def test_a_suite_is_measured_and_its_truth_kept_apart(
     suite: Path, tmp_path: Path
 ) -> None:
     """What was planted is in no file that the analysis reads."""
-    known = live.calibrate_suite(side("A"), suite, tmp_path / "out")
+    known = live.calibrate_suite(side("A"), find_suite(str(suite)), tmp_path / "out")
     assert len(live.eligible(known)) == 4
     rows = live.draw_rows(known, 3, 7)
     assert len({*rows}) == 3
@@ -79,16 +80,19 @@ def test_a_suite_is_measured_and_its_truth_kept_apart(
 
 def test_rows_are_tried_out_once(suite: Path, tmp_path: Path) -> None:
     """The second suite of a folder reads what the first found."""
-    first = live.calibrate_suite(side("A"), suite, tmp_path / "out")
+    first = live.calibrate_suite(side("A"), find_suite(str(suite)), tmp_path / "out")
     (suite / "test_rows.py").unlink()
 
-    assert live.calibrate_suite(side("A"), suite, tmp_path / "out").rows == first.rows
+    assert (
+        live.calibrate_suite(side("A"), find_suite(str(suite)), tmp_path / "out").rows
+        == first.rows
+    )
 
 
 def test_nothing_is_planted_where_no_interpreter_takes_part(
     suite: Path, tmp_path: Path
 ) -> None:
-    known = live.calibrate_suite(side("A"), suite, tmp_path / "out")
+    known = live.calibrate_suite(side("A"), find_suite(str(suite)), tmp_path / "out")
     *others, last = live.eligible(known)
     controls = {
         name: replace(known.rows[name], group=YARDSTICK_GROUP) for name in others

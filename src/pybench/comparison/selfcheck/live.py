@@ -20,6 +20,7 @@ from pybench.comparison.live import Comparison, Progress
 from pybench.comparison.mean_groups import YARDSTICK_GROUP
 from pybench.comparison.selfcheck.tally import Tally, tally
 from pybench.comparison.sessions import Arm
+from pybench.comparison.suites import Suite
 from pybench.comparison.summary import summarise
 from pybench.records.documents import DocumentError, convert, read_json
 from pybench.records.files import write_file
@@ -58,7 +59,7 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suite:
+class MeasuredSuite:
     """One suite and what came of it."""
 
     folder: Path
@@ -70,7 +71,7 @@ class Suite:
 
 def calibrate_suite(
     arm: Arm,
-    suite: Path,
+    suite: Suite,
     folder: Path,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Run:
@@ -82,7 +83,7 @@ def calibrate_suite(
     with RecordWriter(known, run.header) as writer:
         Comparison(
             [arm],
-            [str(suite)],
+            suite,
             folder=Path.cwd(),
             record=run,
             writer=writer,
@@ -155,11 +156,12 @@ def measure_suite(
     """
     load = os.getloadavg()[0]
     started = time.monotonic()
-    run = new_run(_COMMAND, "rows by name", margin=margin, pairs=pairs, seed=seed)
+    suite = Suite(text="rows by name", paths=(*rows,))
+    run = new_run(_COMMAND, suite, margin=margin, pairs=pairs, seed=seed)
     with RecordWriter(folder, run.header) as writer:
         comparison = Comparison(
             arms,
-            rows,
+            suite,
             folder=Path.cwd(),
             record=run,
             writer=writer,
@@ -182,7 +184,7 @@ def measure_suite(
     write_file(folder / NAME, text.encode(), inside=True)
 
 
-def read_suite(folder: Path) -> Suite:
+def read_suite(folder: Path) -> MeasuredSuite:
     """Judge a measured suite again, and count."""
     path = folder / NAME
     document = read_json(path)
@@ -197,7 +199,7 @@ def read_suite(folder: Path) -> Suite:
     judgement = judge(run)
     cells = [(c.row, class_of(run.rows[c.row]), c.verdict) for c in judgement.cells]
     ratios = {row: calls / of for row, (calls, of) in truth.planted.items()}
-    return Suite(
+    return MeasuredSuite(
         folder=folder,
         truth=truth,
         tallies=tally(cells, ratios),
@@ -206,7 +208,7 @@ def read_suite(folder: Path) -> Suite:
     )
 
 
-def line_of(number: int, suite: Suite) -> str:
+def line_of(number: int, suite: MeasuredSuite) -> str:
     """Put one suite in one line."""
     rows = sum(tally.rows for tally in suite.tallies.values())
     false = sum(tally.false for tally in suite.tallies.values())
