@@ -112,9 +112,17 @@ def test_a_row_that_prepares_for_long_takes_few_samples(
     [(name, row)] = run.rows.items()
     [pair] = pairs_of(run, name)
     assert row.per_sample_ns < row.per_turn_ns
+    few = pairs.timed_samples(row.per_turn_ns)
+    assert 1 <= few <= pairs.TIMED_LEAST
     assert {len(one) for side in pair.samples.values() for one in side} == {
-        pairs.WARMUPS + pairs.TIMED_LEAST
+        pairs.WARMUPS + few
     }
+
+
+def test_sample_of_a_second_is_taken_once() -> None:
+    wanted = {1e6: 10, 20e6: 10, 60e6: 4, 120e6: 2, 499e6: 2, 500e6: 1, 1e10: 1}
+
+    assert {ns: pairs.timed_samples(ns) for ns in wanted} == wanted
 
 
 SLOW_ROW = """

@@ -43,7 +43,8 @@ class Calibrated:
 
     `kind` is that of a reason which is more than the outcome. `sample_ns` is the
     shortest sample, had it been of `numbers`, and `turn_ns` the same with all that is
-    prepared for it. `session` counts the sessions of this arm that share no files.
+    prepared for it. `session` counts the sessions of this arm that share no files, and
+    `own_process` says that this one has no other file by the suite's wish.
     """
 
     outcome: str
@@ -57,6 +58,7 @@ class Calibrated:
     sample_ns: float = 0.0
     turn_ns: float = 0.0
     session: int = 0
+    own_process: bool = False
 
     @property
     def is_measured(self) -> bool:
@@ -102,12 +104,15 @@ def _calibrate_arm(
     """
     files: Sequence[str] = ()
     left: dict[str, str] = {}
+    own: list[str] = []
+    session = 0
     for session in itertools.count():
         before = left
         try:
-            left = yield from _calibrate_files(
+            left, own_of_session = yield from _calibrate_files(
                 sessions, name, numbers, seed, files, session
             )
+            own += own_of_session
         except StartError as error:
             if not session:
                 raise ComparisonError(str(error)) from None
@@ -115,6 +120,17 @@ def _calibrate_arm(
         if not alone or left == before or not sessions.root:
             break
         files = [str(Path(sessions.root, file)) for file in left if file in alone]
+    for file in own:
+        session += 1
+        try:
+            path = str(Path(sessions.root, file))
+            calibrated = _calibrate_files(
+                sessions, name, numbers, seed, [path], session, own_process=True
+            )
+            alone_left, _ = yield from calibrated
+            left |= alone_left
+        except StartError as error:
+            left[file] = error.reason
     for file, why in left.items():
         reason = f"cannot be collected: {why}{advice(why)}"
         facts = RowFacts(file=file, refused=reason)
@@ -128,15 +144,19 @@ def _calibrate_files(
     seed: int,
     files: Sequence[str],
     session: int,
-) -> Generator[tuple[str, Calibrated], None, dict[str, str]]:
+    *,
+    own_process: bool = False,
+) -> Generator[tuple[str, Calibrated], None, tuple[dict[str, str], Sequence[str]]]:
     """Run the rows of files, or of the suite; go on after one that ends a session.
 
-    Returns what could not be collected, and why.
+    Returns what could not be collected, and why; and the files that want a process of
+    their own.
     """
     rows: Sequence[str] | None = None
     seen: set[str] = set()
     facts: dict[str, RowFacts] = {}
     uncollected: dict[str, str] = {}
+    own: Sequence[str] = ()
     while rows is None or rows:
         failure = "it never ended"
         chosen: tuple[str, ...] = ()
@@ -145,11 +165,14 @@ def _calibrate_files(
                 try:
                     for row, known in _calibrate_rows(worker, rows, numbers):
                         seen.add(row)
-                        yield row, replace(known, session=session)
+                        yield (
+                            row,
+                            replace(known, session=session, own_process=own_process),
+                        )
                 finally:
                     chosen = worker.chosen
                     facts = {**worker.rows, **facts}
-                    uncollected = worker.uncollected
+                    uncollected, own = worker.uncollected, worker.own_process
                     sessions.check(name, worker)
         except StartError as error:
             raise StartError(name, error.reason + advice(error.reason)) from None
@@ -166,7 +189,7 @@ def _calibrate_files(
         seen.add(left[0])
         yield left[0], _refused(replace(facts[left[0]], refused=failure))
         rows = left[1:]
-    return uncollected
+    return uncollected, own
 
 
 def _calibrate_rows(
@@ -176,7 +199,7 @@ def _calibrate_rows(
     worker.await_hello()
     known = [*worker.rows] if rows is None else [r for r in rows if r in worker.rows]
     worker.choose([row for row in known if not worker.rows[row].refused])
-    if not worker.rows:
+    if not worker.rows and not worker.own_process:
         worker.await_end()
         raise StartError(worker.name, f"found no benchmarks{worker.last_lines()}")
     for row in known:
@@ -346,6 +369,7 @@ def _row_record(row: str, by_arm: Mapping[str, Calibrated | None]) -> RowRecord:
         rounds=min(limits, default=None),
         file=each[0].facts.file,
         session=max(known.session for known in each),
+        own_process=any(known.own_process for known in each),
     )
 
 

@@ -297,10 +297,11 @@ class Comparison:
         self, due: OpenRows, pairs: Mapping[str, int], number: int
     ) -> Iterator[Batch]:
         clear = clear_changes(self._record)
-        together: dict[tuple[int, bool, bool, tuple[str, ...]], list[str]] = {}
+        together: dict[tuple[object, bool, bool, tuple[str, ...]], list[str]] = {}
         for row in schedule.shuffled(self._seed, number, [*due]):
             record = self._record.rows[row]
-            key = (record.session, record.apart, record.pinned, due[row])
+            process = (record.session, record.file if record.own_process else "")
+            key = (process, record.apart, record.pinned, due[row])
             together.setdefault(key, []).append(row)
         batches = [
             (exclusive, pinned, (self._record.baseline.name, *arms), rows)

@@ -33,6 +33,9 @@ TIMED_CLEAR = 4
 # third of a second's worth of memory for five milliseconds took as long as twenty rows.
 SAMPLES_NS = 240e6
 TIMED_LEAST = 2
+# From here on one is enough: what varies within a process averages out in so long a
+# sample, so that more pairs tell more than more samples.
+LONG_SAMPLE_NS = 500e6
 # How long a sample may be on any arm before the next ones do fewer calls. Counts are
 # sized on the baseline: what takes five milliseconds there may take seconds elsewhere,
 # and a change so large needs no precision. Only what is timed counts here: what a
@@ -83,7 +86,8 @@ class Batch:
 def timed_samples(per_sample_ns: float, *, is_clear: bool = False) -> int:
     """Return how many samples of a row count in one process."""
     most = TIMED_CLEAR if is_clear else TIMED
-    return max(TIMED_LEAST, min(most, int(SAMPLES_NS // max(per_sample_ns, 1))))
+    least = TIMED_LEAST if per_sample_ns < LONG_SAMPLE_NS else 1
+    return max(least, min(most, int(SAMPLES_NS // max(per_sample_ns, 1))))
 
 
 def fitting_samples(rounds: int | None, count: int, timed: int) -> tuple[int, int]:

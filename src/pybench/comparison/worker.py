@@ -110,6 +110,7 @@ class Worker:
         self._on_packages = on_packages
         self.rows: dict[str, RowFacts] = {}
         self.uncollected: dict[str, str] = {}  # files, and why
+        self.own_process: tuple[str, ...] = ()  # files that want one
         self.chosen: tuple[str, ...] = ()
         self.identity: Identity | None = None
         self.gil_enabled: bool | None = None
@@ -162,6 +163,9 @@ class Worker:
             self.uncollected = {
                 encodable(file): encodable(why) for file, why in uncollected.items()
             }
+        own_process = message.get("own_process")
+        if isinstance(own_process, list):
+            self.own_process = (*map(encodable, own_process),)
         self.gil_enabled = message.get("gil_enabled")
         self.root = str(message.get("root") or "")
         self.configuration = str(message.get("configuration") or "")

@@ -87,7 +87,8 @@ class RowRecord:
     gives the CPU up of itself on any arm, None where that is not known. `rounds` is the
     most that a process may do of it, as the row says itself, None for no limit. `file`
     is where it was found, "" if that is not known. Rows with different numbers of
-    `session` have files that no process can import together, such as two of one name.
+    `session` have files that no process can import together, such as two of one name;
+    with `own_process` the file wants a process that has no other.
     """
 
     row: str
@@ -107,6 +108,7 @@ class RowRecord:
     rounds: int | None = None
     file: str = ""
     session: int = 0
+    own_process: bool = False
     kinds: Mapping[str, ReasonKind] = field(default_factory=dict)
 
     @property

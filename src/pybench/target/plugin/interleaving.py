@@ -45,7 +45,7 @@ from pybench.target.plugin.interleaving_adapters import (
     KernelAdapter,
     PedanticAdapter,
 )
-from pybench.target.plugin.marking import is_exclusive, is_row, margin
+from pybench.target.plugin.marking import OWN_PROCESS, is_exclusive, is_row, margin
 from pybench.target.plugin.outcomes import na_of, skip_reason
 from pybench.target.plugin.overriding import overridden
 from pybench.target.plugin.replacing import replace_methods
@@ -124,6 +124,7 @@ class Interleaving:
                 for item in rows
             },
             uncollected=self._uncollected,
+            own_process=[*config.stash.get(OWN_PROCESS, {})],
         )
         message = self._controller.receive()
         by_name = {item.nodeid: item for item in rows}

@@ -6,6 +6,10 @@ import pytest
 
 from pybench.target.process.identity import gil_enabled, is_free_threaded
 
+# Files, by node id, that a collector has left out since they want a process that has no
+# other file; and why. Under `pybench compare` each of them gets such a process.
+OWN_PROCESS = pytest.StashKey[dict[str, str]]()
+
 MARKERS = (
     "kernel: a row measured by a native kernel (set by the fixture `kernel`)",
     "pybench(data_limit=N, alternate=True, margin=F): save at most N raw values of "

@@ -1,0 +1,68 @@
+"""Files that want a process that has no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
+pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
+
+from pybench.records.outcomes import MEASURED
+
+Compare = Callable[..., Any]
+
+# Leaves out the files of that name where others are collected as well, as a collector
+# does that imports nothing before it knows.
+CONFTEST = """
+import pytest
+from pybench.target.plugin.marking import OWN_PROCESS
+
+def pytest_ignore_collect(collection_path, config):
+    if not collection_path.name.startswith("test_own"):
+        return None
+    if config.args == [str(collection_path)]:
+        return None
+    name = collection_path.relative_to(config.rootpath).as_posix()
+    config.stash.setdefault(OWN_PROCESS, {})[name] = "it says so"
+    return True
+"""
+
+# Fails where another file is in the process.
+OWN = """
+import sys
+
+others = {name for name in sys.modules if "test_rows" in name or "test_own" in name}
+
+def test_alone(benchmark):
+    assert others == {__name__}
+    benchmark(sum, range(100))
+"""
+
+
+def test_files_get_processes_of_their_own(compare: Compare, suite: Path) -> None:
+    """Also where one of them ends its own: that costs nothing else."""
+    with (suite / "conftest.py").open("a") as conftest:
+        conftest.write(CONFTEST)
+    for name in ("test_own_a.py", "test_own_b.py"):
+        (suite / name).write_text(OWN)
+    (suite / "test_own_c.py").write_text("import os\nos._exit(3)\n")
+
+    run, _ = compare()
+
+    assert {row: record.own_process for row, record in run.rows.items()} == {
+        "suite/test_rows.py::test_first": False,
+        "suite/test_rows.py::test_second": False,
+        "suite/test_own_a.py::test_alone": True,
+        "suite/test_own_b.py::test_alone": True,
+        "suite/test_own_c.py": False,
+    }
+    broken = run.rows.pop("suite/test_own_c.py")
+    assert "exit status 3" in broken.reasons["a"]
+    for row, record in run.rows.items():
+        assert record.outcomes == {"a": MEASURED, "b": MEASURED}, record.reasons
+        assert len(run.pairs[row]) == 1
+    assert not run.lost
