@@ -354,12 +354,17 @@ def ready(
 
     each = packages_of(options.packages, len(requested))
     arms, problems = [], []
-    for wanted, asked in zip(requested, each, strict=True):
-        packages = [*asked, *suite.packages]
+    for wanted, packages in zip(requested, each, strict=True):
         print_note(f"preparing {wanted.name}")
         try:
             # The same words for all arms ask for no difference.
-            arm, made = prepare_arm(wanted, packages, differs=len(options.packages) > 1)
+            arm, made = prepare_arm(
+                wanted,
+                packages,
+                suite,
+                differs=len(options.packages) > 1,
+                say=print_note,
+            )
         except (PrepareError, OSError) as error:  # OSError: of the cache itself
             print_error(f"{wanted.name}: {error}")
             problems.append(f"{wanted.name} could not be prepared")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pybench import __version__
 from pybench.comparison.judging import plan_of
@@ -54,22 +54,36 @@ def new_run(
 
 
 def prepare_arm(
-    requested: Requested, packages: Sequence[str], *, differs: bool = False
+    requested: Requested,
+    packages: Sequence[str],
+    suite: Suite,
+    *,
+    differs: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[Arm, Environment]:
     """Make the environment of an arm; `PrepareError` if that fails.
 
     Parameters
     ----------
+    packages : sequence of str
+        Besides those of the suite.
     differs : bool
         Whether the packages are those by which the arms are to differ.
+    say : callable
+        Given a line when something that takes long begins.
     """
     made = preparing.prepare(
-        requested.interpreter, packages=packages, as_it_is=requested.by_path
+        requested.interpreter,
+        packages=[*packages, *suite.packages],
+        as_it_is=requested.by_path,
+    )
+    more = suite.environ(
+        requested.interpreter, lambda line: say(f"{requested.name}: {line}")
     )
     arm = Arm(
         name=requested.name,
         python=made.python,
-        environ=session_environ(),
+        environ={**session_environ(), **more},
         start=made.start,
         asked=made.asked if differs else (),
     )

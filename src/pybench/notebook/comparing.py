@@ -132,9 +132,7 @@ def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
         pairs=options.get("pairs"),
         seed=options.get("seed"),
     )
-    arms = [
-        prepare_arm(wanted, [*packages, *suite.packages])[0] for wanted in requested
-    ]
+    arms = [prepare_arm(wanted, packages, suite)[0] for wanted in requested]
     notes = unlike([wanted.interpreter for wanted in requested])
     with RecordWriter(output, run.header) as writer:
         comparison = Comparison(

@@ -6,42 +6,14 @@ not pytest's own a plugin in `pybench.target.suites`, which makes rows of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from pybench.comparison.suites.suite import Suite, SuiteError
+
+__all__ = ["DEFAULT", "Suite", "SuiteError", "find_suite"]
 
 # Where a suite is looked for that is not named.
 DEFAULT = "benchmarks"
-
-
-class SuiteError(ValueError):
-    """A suite that is not there or cannot be used; says which and the way out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suite:
-    """A suite, ready to be collected.
-
-    Attributes
-    ----------
-    text : str
-        What finds it again: it is recorded, and `find_suite` takes it.
-    paths : tuple of str
-        What pytest collects.
-    options : tuple of str
-        Options that each session needs, also one that collects a part of the suite.
-    packages : tuple of str
-        Requirements of the suite in the environment of each arm.
-    """
-
-    text: str
-    paths: tuple[str, ...]
-    options: tuple[str, ...] = ()
-    packages: tuple[str, ...] = ()
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What pytest is given to collect the whole suite."""
-        return (*self.options, *self.paths)
 
 
 def find_suite(text: str | None = None) -> Suite:
