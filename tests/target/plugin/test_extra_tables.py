@@ -6,6 +6,7 @@ import pytest
 
 from pybench.records.journal import JournalRow
 from pybench.target.plugin.table_sections import (
+    NO_INTERVAL,
     WIDTH,
     memory_lines,
     scaling_lines,
@@ -86,24 +87,37 @@ def test_sizes_that_do_not_fit_go_on_below() -> None:
 
 @pytest.mark.once
 def test_speedups_stand_in_columns() -> None:
-    facts = {"threads": 2, "speedup": 1.934, "low": 1.9, "high": 1.957, "own": 2.0}
+    facts = {"threads": 2, "speedup": 1.934, "control": 1.957, "own": 2.0, "rounds": 9}
 
     lines = scaling_lines(
-        [row("test_a", scaling=facts), row("test_b", scaling={"low": 1})]
+        [row("test_a", scaling=facts), row("test_b", scaling={"fairness": 1})]
     )
 
-    assert [line.split() for line in lines] == [
-        ["threads", "speedup", "low", "high"],
-        ["a", "2", "1.93", "1.90", "1.96", "own", "2.00"],
-        ["b", "-", "-", "1", "-"],
+    assert [line.split() for line in lines[:-1]] == [
+        ["threads", "speedup", "spread", "control", "fairness", "per", "s"],
+        ["a", "2", "1.93", "-", "1.96", "-", "-", "own", "2.00"],
+        ["b", "-", "-", "-", "-", "1", "-"],
     ]
+    assert lines[-1] == NO_INTERVAL
     assert scaling_lines([row("a")]) == []
+
+
+@pytest.mark.once
+def test_interval_of_processes_takes_the_place_of_the_spread() -> None:
+    facts = {"threads": 2, "speedup": 1.5, "low": 1.4, "high": 1.6, "spread": 0.1}
+
+    lines = scaling_lines([row("test_a", scaling=facts)])
+
+    assert [line.split() for line in lines] == [
+        ["threads", "speedup", "low", "high", "control", "fairness"],
+        ["a", "2", "1.50", "1.40", "1.60", "-", "-"],
+    ]
 
 
 @pytest.mark.once
 def test_speedups_fit_the_terminal() -> None:
     """With the longest name, and more facts than a line holds."""
-    facts = {"threads": 64, "speedup": 61.25} | {
+    facts = {"threads": 64, "speedup": 61.25, "per_second": 123456789.0} | {
         f"fact_{number}": 1234.5678 for number in range(9)
     }
 
@@ -168,7 +182,8 @@ def test_sections_follow_the_table(pytester: pytest.Pytester, run: Run) -> None:
                 "-* sizes -*",
                 "row  per_object 64 B",
                 "-* scaling -*",
-                "row        2     1.50        -        -",
+                "row         2      1.50         -         -         -         -",
+                NO_INTERVAL,
                 "=* pybench =*",
             ]
         )

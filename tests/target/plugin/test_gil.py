@@ -42,6 +42,17 @@ def test_plain():
     pass
 """
 
+# The same, imported by one of several threads.
+SUITE_OF_THREADS = SUITE.replace(
+    """def test_culprit(benchmark):
+    import loud
+    benchmark(sum, (1, 2))
+""",
+    """def test_culprit(benchmark_threads):
+    benchmark_threads(lambda: __import__("loud"), threads=2)
+""",
+)
+
 only_free_threaded = pytest.mark.skipif(
     not is_free_threaded(), reason="the GIL of this build is always on"
 )
@@ -116,11 +127,14 @@ def test_names_the_suspects_without_a_warning() -> None:
 
 @only_free_threaded
 @pytest.mark.usefixtures("loud")
-@pytest.mark.parametrize("filters", [(), ("-Werror",), ("-Wignore",)])
+@pytest.mark.parametrize(
+    ("filters", "suite"),
+    [((), SUITE), (("-Werror",), SUITE), (("-Wignore",), SUITE_OF_THREADS)],
+)
 def test_row_is_void_from_the_import_on(
-    pytester: pytest.Pytester, run_process: Run, filters: tuple[str, ...]
+    pytester: pytest.Pytester, run_process: Run, filters: tuple[str, ...], suite: str
 ) -> None:
-    pytester.makepyfile(SUITE)
+    pytester.makepyfile(suite)
 
     result = run_process(
         "--benchmark-json=out.json", "--pybench-counts=c.json", *filters

@@ -24,7 +24,11 @@ from pybench.target.plugin.comparison import Comparison
 from pybench.target.plugin.interleaving import Interleaving
 from pybench.target.plugin.kernel import Kernel
 from pybench.target.plugin.lazy_rows import look_at_rows
-from pybench.target.plugin.marking import MARKERS, skip_without_free_threading
+from pybench.target.plugin.marking import (
+    MARKERS,
+    skip_without_free_threading,
+    thread_count,
+)
 from pybench.target.plugin.options import add_options, refuse_without_benchmark
 from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.rows import Rows
@@ -32,10 +36,18 @@ from pybench.target.plugin.rowstate import RowState, limit_calibration
 from pybench.target.plugin.selection import select, select_quick, select_row
 from pybench.target.plugin.session import Session
 from pybench.target.plugin.table import TableDefaults
+from pybench.target.plugin.threads import ThreadsFixture
 from pybench.target.process import clocks
 from pybench.target.process.rounds import KernelResult
 
-__all__ = ["Kernel", "KernelResult", "is_interleaved", "kernel"]
+__all__ = [
+    "Kernel",
+    "KernelResult",
+    "ThreadsFixture",
+    "benchmark_threads",
+    "is_interleaved",
+    "kernel",
+]
 
 _ROWS = pytest.StashKey[Rows]()
 _SESSION = pytest.StashKey[Session]()
@@ -201,3 +213,28 @@ def kernel(request: pytest.FixtureRequest, benchmark: Any) -> Kernel:
         )
 
     return run
+
+
+@pytest.fixture
+def benchmark_threads(request: pytest.FixtureRequest, benchmark: Any) -> ThreadsFixture:
+    """Measure a function on several threads that start together, as a benchmark row.
+
+    ``benchmark_threads(function, *args, threads=4, setup=None, **kwargs)`` is called
+    once. The row's time is that of a call while all threads run; each does them all.
+    Behind the table stand the speed-up over one thread, which is measured in turns with
+    it, a control that shares nothing, and how fairly the threads got on. `setup` is
+    called once by each thread and may return ``(args, kwargs)`` of its own::
+
+        @pytest.mark.parametrize("threads", [1, 2, 4])
+        def test_counting(benchmark_threads, threads):
+            benchmark_threads(count_words, "file.txt", threads=threads)
+    """
+    rows = request.config.stash[_ROWS]
+    interleaving = request.config.stash.get(_INTERLEAVING, None)
+    return ThreadsFixture(
+        benchmark,
+        declared=thread_count(request.node),
+        usable_cpus=rows.session.identity.usable_cpus,
+        say=rows.session.say,
+        serve=None if interleaving is None else interleaving.serve,
+    )

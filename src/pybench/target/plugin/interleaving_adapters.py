@@ -9,7 +9,7 @@ samples may count in this process, all together; None for as many as are wanted.
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -252,7 +252,7 @@ class KernelAdapter:
         windows = [result.elapsed_ns for result in self._call(chosen, 3)]
         setup_ns = clocks.wall_ns() - began - sum(windows)
         wanted = max(target_ns, min(setup_ns / SETUP_SHARE, KERNEL_LONGEST * target_ns))
-        count = min(most, _whole(wanted / max(min(windows), 1)))
+        count = min(most, whole_count(wanted / max(min(windows), 1)))
         return {"iterations": chosen, "count": count}
 
     def run(self, numbers: Mapping[str, int]) -> Sample:
@@ -277,10 +277,24 @@ class KernelAdapter:
         return self._last
 
 
-Adapter = CallAdapter | PedanticAdapter | KernelAdapter
+class Adapter(Protocol):
+    """What runs a row sample by sample."""
+
+    @property
+    def rounds(self) -> int | None:
+        """The most that samples of this process may count in all; None for any."""
+
+    def size(self, target_ns: float, most: int) -> dict[str, int]:
+        """Find the numbers of a sample."""
+
+    def run(self, numbers: Mapping[str, int]) -> Sample:
+        """Run one."""
+
+    def finish(self) -> Any:
+        """End the row; return what it gets."""
 
 
-def _whole(count: float) -> int:
+def whole_count(count: float) -> int:
     """Return a count that a twentieth can be added to exactly, if it is that large."""
     if count < MULTIPLE:
         return max(1, round(count))
@@ -305,5 +319,5 @@ def _find_count(
         most = SETUP_SHARE * target_ns / max(whole / count, 1e-3)
         wanted = min(target_ns / per_call, most)
         if timed >= target_ns / 10 or whole >= target_ns or count >= most_count:
-            return min(most_count, _whole(wanted))
+            return min(most_count, whole_count(wanted))
         count = min(most_count, max(count * 2, min(count * 20, int(wanted / 5))))

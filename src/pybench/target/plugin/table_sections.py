@@ -1,8 +1,9 @@
 """What is known of rows beside their times, listed after the table.
 
 A row says it in ``extra_info``: ``bytes`` is a mapping of what was weighed to its
-size, ``scaling`` one with ``threads``, ``speedup`` and the interval ``low`` to
-``high``. Anything else in it is listed behind. What memory it takes is not the row's
+size, ``scaling`` one with ``threads``, ``speedup`` and more of `benchmark_threads`; an
+interval ``low`` to ``high`` is over processes. What the columns do not have is listed
+behind. What memory it takes is not the row's
 to say: `pybench.target.plugin.memory` looks at that.
 """
 
@@ -13,8 +14,17 @@ from pybench.records.journal import JournalRow
 
 WIDTH = 110
 
+# The spread of one process says nothing of the next: where objects lie, and which
+# thread owns them, is new in each.
+NO_INTERVAL = "one process: no interval; the spread is that of the rounds in it"
+
 _UNITS = ("B", "KiB", "MiB", "GiB")
-_COLUMNS = ("threads", "speedup", "low", "high")
+# What is known of a number of threads, in columns; the interval where there is one.
+_COLUMNS = ("threads", "speedup", "spread", "control", "fairness", "per_second")
+_INTERVAL_COLUMNS = ("threads", "speedup", "low", "high", "control", "fairness")
+_HEADS = {"per_second": "per s"}
+# What files have besides.
+_FILED = {"one_thread_ns", "rounds", "processes"}
 _MEMORY_COLUMNS = {
     "rss_peak_bytes": "rss peak",
     "rss_grown_bytes": "rss left",
@@ -39,17 +49,28 @@ def scaling_lines(rows: Iterable[JournalRow]) -> list[str]:
     found = list(_rows_with(rows, "scaling"))
     if not found:
         return []
+    lacking = sum("low" not in facts for _, facts in found)
+    columns = _COLUMNS if lacking == len(found) else _INTERVAL_COLUMNS
+    known = {*_COLUMNS, *_INTERVAL_COLUMNS, *_FILED}
     width = max(len(name) for name, _ in found)
-    lines = ["".join([" " * width, *(f"{what:>9}" for what in _COLUMNS)])]
+    lines = [
+        "".join([" " * width, *(f"{_HEADS.get(what, what):>10}" for what in columns)])
+    ]
     for name, facts in found:
-        numbers = [_number_text(facts.get(what)) for what in _COLUMNS]
-        head = "".join([f"{name:<{width}}", *(f"{number:>9}" for number in numbers)])
+        numbers = [_number_text(facts.get(what)) for what in columns]
+        head = "".join([f"{name:<{width}}", *(f"{number:>10}" for number in numbers)])
         rest = [
             f"{what} {_number_text(value)}"
             for what, value in facts.items()
-            if what not in _COLUMNS
+            if what not in known
         ]
-        lines += _wrapped(head, len(head), rest)
+        if rest and len(head) > WIDTH - 30:
+            lines.append(head)
+            lines += _wrapped("", width, rest)
+        else:
+            lines += _wrapped(head, len(head), rest)
+    if lacking:
+        lines.append(NO_INTERVAL)
     return lines
 
 
@@ -94,7 +115,9 @@ def _memory_text(numbers: Mapping[str, int], key: str) -> str:
 def _number_text(value: float | None) -> str:
     if value is None:
         return "-"
-    return str(value) if isinstance(value, int) else f"{value:.2f}"
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.2f}" if value < 1000 else f"{value:,.0f}"
 
 
 def _rows_with(
