@@ -11,7 +11,7 @@ each down (`journal`) and tells of them (`table`, `outcomes`); a saved baseline 
 """
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from pybench.target.plugin import listing, memory, overriding, processes, rerun
 from pybench.target.plugin.baselines import storage_folder
 from pybench.target.plugin.command_line import said_words
 from pybench.target.plugin.comparison import Comparison
+from pybench.target.plugin.event_loops import AsyncFixture
 from pybench.target.plugin.interleaving import Interleaving
 from pybench.target.plugin.kernel import Kernel
 from pybench.target.plugin.lazy_rows import look_at_rows
@@ -41,9 +42,11 @@ from pybench.target.process import clocks
 from pybench.target.process.rounds import KernelResult
 
 __all__ = [
+    "AsyncFixture",
     "Kernel",
     "KernelResult",
     "ThreadsFixture",
+    "benchmark_async",
     "benchmark_threads",
     "is_interleaved",
     "kernel",
@@ -238,3 +241,29 @@ def benchmark_threads(request: pytest.FixtureRequest, benchmark: Any) -> Threads
         say=rows.session.say,
         serve=None if interleaving is None else interleaving.serve,
     )
+
+
+@pytest.fixture
+def benchmark_async(
+    request: pytest.FixtureRequest, benchmark: Any
+) -> Iterator[AsyncFixture]:
+    """Measure a coroutine function on an open event loop, as a benchmark row.
+
+    ``benchmark_async(function, *args, **kwargs)`` is called once. The row's time is
+    that of awaiting one call; the loop is open over the whole row, and entering it is
+    not timed. ``benchmark_async.run(coroutine)`` prepares something on the same loop::
+
+        def test_request(benchmark_async):
+            client = benchmark_async.run(connect())
+            benchmark_async(client.request, "/")
+    """
+    rows = request.config.stash[_ROWS]
+    interleaving = request.config.stash.get(_INTERLEAVING, None)
+    fixture = AsyncFixture(
+        benchmark,
+        request.node,
+        say=rows.session.say,
+        serve=None if interleaving is None else interleaving.serve,
+    )
+    yield fixture
+    fixture.close()

@@ -74,7 +74,7 @@ class CallAdapter:
             wall = self.run({"count": count}, refill=False).wall_ns
             return wall, wall
 
-        return {"count": _find_count(timed, target_ns, most)}
+        return {"count": find_count(timed, target_ns, most)}
 
     def run(self, numbers: Mapping[str, int], *, refill: bool = True) -> Sample:
         """Time so many calls."""
@@ -148,7 +148,7 @@ class PedanticAdapter:
 
         if most > 1:
             self._warm()
-        count = _find_count(timed, target_ns, most)
+        count = find_count(timed, target_ns, most)
         return {"count": count, "iterations": self._iterations}
 
     def run(self, numbers: Mapping[str, int]) -> Sample:
@@ -301,7 +301,7 @@ def whole_count(count: float) -> int:
     return min(COUNT_MOST, round(count / MULTIPLE) * MULTIPLE)
 
 
-def _find_count(
+def find_count(
     run: Callable[[int], tuple[float, float]], target_ns: float, most_count: int
 ) -> int:
     """Return how many times fill the target, at most `most_count`.

@@ -31,8 +31,9 @@ def look_at_rows(fixture: Any, session: Session) -> Callable[[], None]:
         __tracebackhide__ = True
         if kind in (COROUTINE, ASYNC_GENERATOR):
             raise TypeError(
-                f"a call of this row makes {article(kind)} and does not run it: give "
-                "benchmark something that runs it to its end, such as lambda: "
+                f"a call of this row makes {article(kind)} and does not run it: take "
+                "the fixture benchmark_async, which awaits it on an open loop, or "
+                "give benchmark something that runs it to its end, such as lambda: "
                 "asyncio.run(main())"
             )
         if kind == GENERATOR:

@@ -18,6 +18,7 @@ MARKERS = (
     "slow: a row that takes seconds",
     "requires_ft: a row that is n/a unless the GIL is off",
     "threads(n): a row of n threads, oversubscribed where fewer CPUs are usable",
+    "async_loop(name): the event loop of a row of benchmark_async, asyncio or uvloop",
     "needs(*what): libraries without which a row is n/a, for `pybench list`",
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pybench.target.plugin import (
+    event_loops,
     interleaving,
     listing,
     memory,
@@ -53,6 +54,12 @@ _PUBLIC: Mapping[str, Mapping[str, Any]] = {
         "help": "Repeat the session in fresh processes, until there are N with this "
         "one; what is saved has the median of each: a baseline that shows its own "
         "spread.",
+    },
+    event_loops.OPTION: {
+        "choices": event_loops.LOOPS,
+        "default": event_loops.LOOPS[0],
+        "help": "Whose event loop rows of benchmark_async run on, unless their marker "
+        "async_loop says it.",
     },
     "--pybench-fail-on": {
         "choices": [*FAIL_ON],

@@ -12,11 +12,13 @@ from typing import Any
 # What stock's own calls obey and a fixture of ours cannot.
 _CPROFILE = "--benchmark-cprofile"
 _TIMER = "--benchmark-timer"
+_PRECISION = "--benchmark-precision"
 
 
 @contextmanager
 def used_once(benchmark: Any, mode: str) -> Iterator[None]:
     """Mark the stock fixture as used by one of ours; a second use is stock's error."""
+    __tracebackhide__ = True
     from pytest_benchmark.fixture import FixtureAlreadyUsed
 
     if benchmark._mode:
@@ -39,8 +41,10 @@ def say_ignored(benchmark: Any, fixture: str, say: Callable[[str], None]) -> Non
     # Stock's default is one of these two, by its version.
     if benchmark._timer not in (perf_counter, None):
         ignored.append(_TIMER)
+    if getattr(benchmark, "_precision", None) is not None:  # from 5.3 on
+        ignored.append(_PRECISION)
     if ignored:
-        say(f"{', '.join(ignored)}: not for rows of {fixture}, which has its own clock")
+        say(f"rows of {fixture} are measured without {', '.join(ignored)}")
 
 
 def add_rounds(benchmark: Any, rounds_s: Iterable[float], calls: int) -> None:

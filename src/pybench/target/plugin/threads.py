@@ -10,7 +10,6 @@ thread on the same objects; and beside both a control that shares nothing and ho
 GIL: hashing of private bytes. Where the control loses too, the machine is the reason.
 """
 
-import hashlib
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -134,6 +133,8 @@ def made_calls(
 
 def made_control() -> Calls:
     """Make a thread's share-nothing work, which holds no GIL."""
+    import hashlib
+
     hasher = hashlib.sha256(usedforsecurity=False)
     return Calls(hasher.update, (bytes(_CONTROL_BYTES),), {})
 
