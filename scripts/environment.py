@@ -21,7 +21,7 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,8 +30,10 @@ STAMP = "pybench-setup.json"
 # Exit status where nothing of this tree is wrong: the interpreter lacks something.
 CANNOT_BE_USED = 3
 # Groups of which each environment has what there are wheels of: what measures more with
-# it, the host's side with its commands, the charts of reports.
-WHERE_WHEELS_ARE = ("wheels", "host", "charts")
+# it, the host's side with its commands, the charts of reports. An interpreter that is
+# only under test needs the first.
+UNDER_TEST = ("wheels",)
+WHERE_WHEELS_ARE = (*UNDER_TEST, "host", "charts")
 # What the build looks at besides its files; see setup.py.
 BUILD_VARIABLES = ("PYBENCH_BUILD", "PYBENCH_MUTANT", "CC", "CFLAGS", "LDFLAGS")
 
@@ -141,7 +143,7 @@ def build_key() -> str:
     return digest(files, variables, sys.base_prefix, sys.version)
 
 
-def prepare(groups: list[str], optional: list[str]) -> Path:
+def prepare(groups: list[str], optional: Iterable[str]) -> Path:
     """Bring the environment up to date; return its Python."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     folder = STORE / environment_name()
@@ -157,6 +159,8 @@ def prepare(groups: list[str], optional: list[str]) -> Path:
         [uv, "pip", "install", "-q", "--python", str(python)]
         if uv
         else [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        # What is never imported is not compiled: half of the time of an installation.
+        + ["--no-compile"]
     )
     # Nothing of others is compiled: on a free-threaded build that takes minutes.
     wheels_only = [*install, "--only-binary", ":all:"]
@@ -181,7 +185,7 @@ def prepare(groups: list[str], optional: list[str]) -> Path:
         run([*wheels_only, *needs], "pip could not install what pybench needs")
         done[name] = digest(needs)
         stamp.write_text(json.dumps(done))
-    for name in dict.fromkeys([*WHERE_WHEELS_ARE, *optional]):
+    for name in dict.fromkeys(optional):
         nice = requirements(project, name)
         if done.get(name) == digest(nice):
             continue
@@ -229,11 +233,17 @@ def main() -> None:
         default=[],
         help="PEP 735 group of which each is taken as a wheel or not at all",
     )
+    parser.add_argument(
+        "--under-test",
+        action="store_true",
+        help="without the host's side: for an interpreter that others control",
+    )
     options = parser.parse_args()
+    always = UNDER_TEST if options.under_test else WHERE_WHEELS_ARE
     STORE.mkdir(exist_ok=True)
     with (STORE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once would build in one folder
-        print(prepare(options.group, options.optional))
+        print(prepare(options.group, [*always, *options.optional]))
 
 
 if __name__ == "__main__":

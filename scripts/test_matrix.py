@@ -314,10 +314,11 @@ def run_pytest(
 
 
 def prepare(interpreter: Interpreter) -> Environment:
-    """Set up one interpreter."""
+    """Set up one interpreter, without the host's side: no test of that runs there."""
+    script = ROOT / "scripts" / "environment.py"
     try:
         done = subprocess.run(
-            [str(interpreter.path), str(ROOT / "scripts" / "environment.py")],
+            [str(interpreter.path), str(script), "--under-test"],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             text=True,
