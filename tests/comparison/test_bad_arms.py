@@ -76,7 +76,11 @@ def odd(at, start, row, hello):
     ODD
 
 def resume_later(pid):
-    line = f"sleep 0.3; kill -CONT {pid}"
+    # Continued before it is stopped it would never go on.
+    is_stopped = f"ps -o stat= -p {pid} | grep -q T"
+    if Path("/proc/self/status").exists():
+        is_stopped = f"grep -q '^State:.T' /proc/{pid}/status"
+    line = f"until {is_stopped}; do sleep 0.01; done; kill -CONT {pid}"
     subprocess.Popen(["sh", "-c", line], start_new_session=True)
 
 starts = Path(__file__).with_suffix(".starts")
@@ -307,6 +311,21 @@ def test_interpreter_that_cannot_be_used_is_a_usage_error(
     assert not (tmp_path / "out").exists()
 
 
+def hurry_starts(
+    monkeypatch: pytest.MonkeyPatch, hangs: Callable[[Worker], bool]
+) -> None:
+    """Have no patience with a session that hangs; others start as slowly as they do."""
+    await_hello = Worker.await_hello
+
+    def hurried(session: Worker) -> None:
+        with monkeypatch.context() as hurry:
+            if hangs(session):
+                hurry.setattr(worker, "START_PATIENCE_S", 0.1)
+            await_hello(session)
+
+    monkeypatch.setattr(Worker, "await_hello", hurried)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(other_machine(), "cannot be started"), (b"#!/bin/sh\nexec sleep 60\n", "silent")],
@@ -321,9 +340,10 @@ def test_environment_that_was_replaced_names_its_side(
     said: str,
 ) -> None:
     """After it was probed and prepared: in the first session, or in a later one."""
-    monkeypatch.setattr(worker, "START_PATIENCE_S", 2.0)
     monkeypatch.setattr(live, "STARTS_FAILED_MOST", 1)
     broken = tmp_path / "broken"
+    # It is moved to where the side's interpreter was.
+    hurry_starts(monkeypatch, lambda one: one.name == "b" and not broken.exists())
     broken.write_bytes(content)
     broken.chmod(0o755)
     odd = f"if at == 'end': os.replace({str(broken)!r}, {str(tmp_path / 'python-b')!r})"
@@ -336,7 +356,8 @@ def test_environment_that_was_replaced_names_its_side(
 def test_session_that_hangs_at_its_start_once_is_started_again(
     go: Go, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "START_PATIENCE_S", 2.0)
+    starts_of_b = itertools.count(1)
+    hurry_starts(monkeypatch, lambda one: one.name == "b" and next(starts_of_b) == 2)
     run = go(b="if at == 'start' and start == 2: time.sleep(60)")
 
     assert counts(run) == {FIRST: 2, SECOND: 2}
@@ -371,7 +392,8 @@ def test_row_that_takes_its_session_with_it_says_what_happened(
     go: Go, monkeypatch: pytest.MonkeyPatch, odd: str, said: str
 ) -> None:
     """In the words of what it did, not of what was waited for."""
-    monkeypatch.setattr(worker, "END_PATIENCE_S", 0.2)
+    if "sleep" in odd:  # the others end, when this machine comes to it
+        monkeypatch.setattr(worker, "END_PATIENCE_S", 0.1)
     at = "if start == 2 and at == 'sample 1' and row.endswith('first'): "
     run = go(b=at + odd, control=False)
 

@@ -332,11 +332,19 @@ def test_row_that_fails_on_one_side_costs_only_itself(
 def test_row_that_hangs_is_ended(
     compare: Compare, suite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "PATIENCE_S", 1.0)
+    receive_step = worker.Worker._receive_step
+
+    def hurried(session: worker.Worker) -> dict[str, Any]:
+        with monkeypatch.context() as hurry:
+            if (session.name, session._row) == ("b", ODD):
+                hurry.setattr(worker, "PATIENCE_S", 0.1)
+            return receive_step(session)
+
+    monkeypatch.setattr(worker.Worker, "_receive_step", hurried)
     (suite / "test_odd.py").write_text(ODD_ROW)
     run, judgement = compare(b={"ODD": "hang"})
 
-    assert "silent for 1 s" in judgement.cell(ODD, "b").reason
+    assert "silent for 0.1 s" in judgement.cell(ODD, "b").reason
     assert len(pairs_of(run, FIRST)) == 1
 
 

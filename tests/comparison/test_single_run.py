@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -109,6 +110,11 @@ def test_this_interpreter_is_ready() -> None:
     check_ready(probe(sys.executable))
 
 
+def open_without_writer(fifo: Path) -> TextIO:
+    """Open a FIFO at once: who should write may fail, and would never open it."""
+    return os.fdopen(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))
+
+
 @pytest.mark.once
 def test_pytest_ends_and_folders_go_when_pybench_is_killed(tmp_path: Path) -> None:
     """Nothing of it can act any more: the guard does, and keeps the older result."""
@@ -128,17 +134,19 @@ def test_pytest_ends_and_folders_go_when_pybench_is_killed(tmp_path: Path) -> No
     program = (
         "import sys; from pathlib import Path;"
         "from pybench.comparison.single_run import measure;"
+        "from pybench.comparison.suites import find_suite;"
         "from pybench.interpreters import probe;"
-        "python = probe(sys.executable);"
-        f"measure(python, Path('x'), [], Path({str(output)!r}), start=[{str(stuck)!r}])"
+        "python, suite = probe(sys.executable), find_suite('.');"
+        f"measure(python, suite, [], Path({str(output)!r}), start=[{str(stuck)!r}])"
     )
-    # The FIFO opens when the stuck one has opened it.
     with (
         subprocess.Popen([sys.executable, "-c", program]) as killed,
-        gone.open() as last,
+        open_without_writer(gone) as last,
     ):
         while not ready.exists():
             assert killed.poll() is None
+            time.sleep(0.01)
+        os.set_blocking(last.fileno(), True)
         killed.kill()
         assert last.read() == ""
     while [path.name for path in output.parent.iterdir()] != ["a.json"]:

@@ -170,30 +170,34 @@ def test_row_ends_and_its_folder_goes_when_pybench_is_killed(
     suite: Path, tmp_path: Path
 ) -> None:
     """By the guard: whoever reads the FIFO sees the last process go."""
-    gone, scratch = tmp_path / "gone", tmp_path / "scratch"
+    gone, scratch, ready = (tmp_path / name for name in ("gone", "scratch", "ready"))
     os.mkfifo(gone)
     scratch.mkdir()
     (suite / "test_stuck.py").write_text(
-        "import time\n"
+        "import pathlib, time\n"
         "def test_stuck(benchmark):\n"
         f"    held = open({str(gone)!r}, 'w')\n"
-        "    held.write('at it')\n"
-        "    held.flush()\n"
+        f"    pathlib.Path({str(ready)!r}).touch()\n"
         "    time.sleep(600)\n"
     )
     program = (
-        "import sys; from pathlib import Path;"
+        "import sys;"
+        "from pybench.comparison.suites import find_suite;"
         "from pybench.profiles.row_detail import profile_row;"
         "from pybench.interpreters import probe;"
-        f"profile_row(probe(sys.executable), Path({str(suite)!r}),"
+        f"profile_row(probe(sys.executable), find_suite({str(suite)!r}),"
         " 'suite/test_stuck.py::test_stuck', is_native=True)"
     )
     environ = os.environ | {"TMPDIR": str(scratch)}
     with (
         subprocess.Popen([sys.executable, "-c", program], env=environ) as pybench,
-        gone.open() as last,
+        # Without waiting for a writer: the row may fail, and would never open it.
+        os.fdopen(os.open(gone, os.O_RDONLY | os.O_NONBLOCK)) as last,
     ):
-        assert last.read(5) == "at it"
+        while not ready.exists():
+            assert pybench.poll() is None
+            time.sleep(0.01)
+        os.set_blocking(last.fileno(), True)
         assert [*scratch.glob("pybench-profile-*")] != []
         pybench.kill()
         assert last.read() == ""
