@@ -158,9 +158,11 @@ def prepare(groups: list[str], optional: Iterable[str]) -> Path:
     install = (
         [uv, "pip", "install", "-q", "--python", str(python)]
         if uv
-        else [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        # What is never imported is not compiled: half of the time of an installation.
-        + ["--no-compile"]
+        else [
+            *(str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"),
+            # What is never imported is not compiled: half of the time it takes.
+            "--no-compile",
+        ]
     )
     # Nothing of others is compiled: on a free-threaded build that takes minutes.
     wheels_only = [*install, "--only-binary", ":all:"]
