@@ -3,6 +3,10 @@
 Code generation is pinned: setuptools otherwise takes the flags of the interpreter
 it builds for, and two interpreters would be compared by differently made kernels.
 ``PYBENCH_BUILD`` is the flavour; ``PYBENCH_MUTANT=1`` leaves the operations out.
+``PYBENCH_WITHOUT_EXTENSION`` says why there is to be no extension: its rows are n/a.
+
+A wheel has, below ``pybench/_sources``, the suite and what an extension for another
+interpreter is compiled from, as they lie in the tree.
 """
 
 import itertools
@@ -14,6 +18,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 SANITIZED = ["-O1", "-UNDEBUG", "-fno-sanitize-recover=all"]
 FLAVOURS = {
@@ -33,9 +38,14 @@ LEAF = "-mno-omit-leaf-frame-pointer"  # not every architecture's compiler has i
 TARGET = ("-I", "--sysroot=", "--target=", "-mmacosx-version-min=", "-m32", "-m64")
 TARGET_PAIRS = {"-arch", "-isysroot", "-isystem", "-target"}
 
+# The suite is not there where an arm's wheel is built: the controller's is measured.
+SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "src/_pybench/*.[ch]")
+SUITE = [f"benchmarks/**/*.{kind}" for kind in ("py", "toml", "txt", "md", "c")]
+
 flavour = os.environ.get("PYBENCH_BUILD") or "release"
 if flavour not in FLAVOURS:
     raise SystemExit(f"PYBENCH_BUILD={flavour!r} is not one of {', '.join(FLAVOURS)}")
+WITHOUT = os.environ.get("PYBENCH_WITHOUT_EXTENSION", "")
 macros: list[tuple[str, str | None]] = [("PB_BUILD_FLAVOUR", f'"{flavour}"')]
 if os.environ.get("PYBENCH_MUTANT") == "1":
     macros.append(("PB_MUTANT", "1"))
@@ -68,6 +78,36 @@ class PinnedBuild(build_ext):
         super().build_extensions()
 
 
+class WithSources(build_py):
+    """Put the sources and the suite into the package, but where it is editable."""
+
+    def run(self) -> None:
+        """Copy the package, then those."""
+        super().run()
+        if self.editable_mode:
+            return
+        package = Path(self.build_lib, "pybench")
+        # Of an earlier build: rows that are gone would be measured.
+        shutil.rmtree(package / "_sources", ignore_errors=True)
+        for file in carried():
+            target = package / "_sources" / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        if WITHOUT:
+            (package / "without_extension.txt").write_text(WITHOUT, encoding="utf-8")
+
+    def get_source_files(self) -> list[str]:
+        """Return what a source distribution has to have."""
+        return [*super().get_source_files(), *map(str, carried())]
+
+
+def carried() -> list[Path]:
+    """List what a wheel carries besides the package."""
+    found = {p for pattern in (*SOURCES, *SUITE) for p in Path().glob(pattern)}
+    # Tools leave files in folders of such names.
+    return sorted(p for p in found if not any(part[0] == "." for part in p.parts))
+
+
 extension = Extension(
     "_pybench",
     sources=sorted(str(path) for path in Path("src/_pybench").glob("*.c")),
@@ -76,4 +116,7 @@ extension = Extension(
     extra_link_args=["-pthread"]
     + [option for option in FLAVOURS[flavour] if option.startswith("-fsanitize=")],
 )
-setup(cmdclass={"build_ext": PinnedBuild}, ext_modules=[extension])
+setup(
+    cmdclass={"build_ext": PinnedBuild, "build_py": WithSources},
+    ext_modules=[] if WITHOUT else [extension],
+)

@@ -49,6 +49,10 @@ def tree(tmp_path: Path) -> Path:
     native.mkdir()
     (native / "module.c").write_text(TINY_MODULE)
     (native / "areas.h").write_text("/* none */\n")
+    for name in ("conftest.py", "quick.txt", ".cache/left.py", "gil/test_gil.py"):
+        file = tmp_path / "benchmarks" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
     return tmp_path
 
 
@@ -84,7 +88,7 @@ def build(tree: Path, **variables: str) -> list[str]:
 
 
 def test_setup_is_short() -> None:
-    assert len((ROOT / "setup.py").read_text().splitlines()) < 80
+    assert len((ROOT / "setup.py").read_text().splitlines()) < 130
 
 
 def test_release_is_what_is_built_by_default(tree: Path) -> None:
@@ -153,18 +157,45 @@ def test_sources_are_in_the_sdist(tree: Path) -> None:
 
     assert {"src/_pybench/module.c", "src/_pybench/areas.h"} <= names
     assert {"src/pybench/target/plugin/__init__.py", "src/pybench/py.typed"} <= names
+    assert {"benchmarks/conftest.py", "benchmarks/gil/test_gil.py"} <= names
 
 
-def test_sources_are_not_installed(tree: Path) -> None:
-    """What would be put into site-packages is the package alone."""
+def test_suite_and_sources_are_installed_in_the_package(tree: Path) -> None:
+    """What would be put into site-packages is one folder; files of tools are not."""
+    for left in ("gone.py", "pyproject.toml"):
+        old = tree / "lib" / "pybench" / "_sources" / left
+        old.parent.mkdir(parents=True, exist_ok=True)
+        old.write_text("# of an earlier build")
     made = setup(tree, "build_py", "--build-lib=lib")
     assert made.returncode == 0, made.stderr
 
-    installed = [path.relative_to(tree / "lib") for path in (tree / "lib").rglob("*")]
+    files = [path for path in (tree / "lib").rglob("*") if path.is_file()]
+    installed = {path.relative_to(tree / "lib") for path in files}
 
     assert {path.parts[0] for path in installed} == {"pybench"}
-    assert [path for path in installed if path.suffix in {".c", ".h"}] == []
     assert Path("pybench/py.typed") in installed
+    carried = Path("pybench/_sources")
+    inside = {str(p.relative_to(carried)) for p in installed if carried in p.parents}
+    assert inside == {
+        "LICENSE", "README.md", "pyproject.toml", "setup.py",
+        "src/_pybench/areas.h", "src/_pybench/module.c",
+        "benchmarks/conftest.py", "benchmarks/gil/test_gil.py", "benchmarks/quick.txt",
+    }  # fmt: skip
+    copied = (tree / "lib" / carried / "pyproject.toml").read_text()
+    assert copied == (tree / "pyproject.toml").read_text()
+
+
+def test_extension_can_be_left_out(tree: Path) -> None:
+    """For an interpreter that nothing can be compiled for; the package says why."""
+    why = "no compiler: ü"
+    made = setup(tree, "build", "--build-base=lib", PYBENCH_WITHOUT_EXTENSION=why)
+    assert made.returncode == 0, made.stderr
+
+    built = [path for path in (tree / "lib").rglob("*") if path.is_file()]
+    assert not [path for path in built if path.suffix == ".so"]
+    (said,) = [path for path in built if path.name == "without_extension.txt"]
+    assert said.read_text(encoding="utf-8") == why
+    assert said.parent.name == "pybench"
 
 
 def test_installing_needs_nothing_that_is_compiled() -> None:

@@ -17,8 +17,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from pybench.interpreters import prepare
+from pybench.interpreters.making import Making
 from pybench.interpreters.prepare import PrepareError
 from pybench.interpreters.probe import probe
+from pybench.interpreters.wheels import Wheel
 
 pytestmark = pytest.mark.once
 
@@ -69,12 +71,12 @@ def asked_pip(
             report = Path(line[line.index("--report") + 1])
             report.write_text(json.dumps({"install": lacking}))
 
-    monkeypatch.setattr(prepare._Making, "run", run)
+    monkeypatch.setattr(Making, "run", run)
     wheel = tmp_path / "pybench_native-0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("pybench/target/programs/start_pytest.py", "")
-    monkeypatch.setattr(prepare, "_wheel", lambda *_: wheel)
-    monkeypatch.setattr(prepare, "_builder", lambda *_: Path("builder/python"))
+    monkeypatch.setattr(prepare, "find_wheel", lambda *_: Wheel(path=wheel))
+    monkeypatch.setattr(prepare, "builder", lambda *_: Path("builder/python"))
     return lines
 
 
@@ -148,65 +150,6 @@ def test_range_holds_its_least_and_its_newest() -> None:
         False, True, True, False,
     ]  # fmt: skip
     assert held("pluggy", "1.10.dev3+g12", "1.2rc1", "unknown") == [True, True, False]
-
-
-def test_report_of_pip_is_read_word_by_word() -> None:
-    def entry(name: str, direct: bool, **origin: object) -> dict[str, object]:
-        return {
-            "metadata": {"name": name, "version": "1"},
-            "download_info": {"url": "file:///p", **origin},
-            "is_direct": direct,
-            "requested": True,
-        }
-
-    report = {
-        "install": [
-            entry("index", False),
-            entry("folder", True, dir_info={}),
-            entry("edited", True, dir_info={"editable": True}),
-            entry("git", True, vcs_info={"vcs": "git", "commit_id": "12ab"}),
-            entry("part", True, subdirectory="sub"),
-        ]
-    }
-    found = prepare._found(report)
-
-    assert [(one.word, one.is_editable) for one in found] == [
-        ("index==1", False),
-        ("folder @ file:///p", False),
-        ("file:///p", True),
-        ("git @ git+file:///p@12ab", False),
-        ("part @ file:///p#subdirectory=sub", False),
-    ]
-
-
-def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
-    """Half-made folders and temporary files, but for those that are being made now."""
-    for name in ("made", "half", "half.tmp", "busy", "busy.tmp"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "made" / "ready").touch()
-    with prepare._lock(tmp_path / "busy"):
-        prepare._sweep(tmp_path, "ready")
-
-        left = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
-        assert left == ["busy", "busy.tmp", "made"]
-
-
-def test_tools_leave_their_temporary_files_in_our_folder(tmp_path: Path) -> None:
-    """And hold the lock while they run, should this process be killed."""
-    program = (
-        "import os, pathlib, tempfile; tempfile.mkdtemp();"
-        "pathlib.Path(os.environ['NOTE']).write_text(tempfile.gettempdir())"
-    )
-    with prepare._lock(tmp_path / "env") as making:
-        line = [sys.executable, "-I", "-c", program]
-        making.run(line, "a step", NOTE=str(tmp_path / "note"))
-        with pytest.raises(PrepareError, match=r"a step failed:[^$]*no such thing"):
-            making.run(
-                [sys.executable, "-c", "raise OSError('no such thing')"], "a step"
-            )
-
-    assert (tmp_path / "note").read_text() == str(tmp_path / "env.tmp")
-    assert not (tmp_path / "env.tmp").exists()
 
 
 def test_failed_making_leaves_no_folder(

@@ -6,22 +6,16 @@ as it is, with the packages that it has: pybench is put beside it, with what it 
 and nothing is written into it.
 
 What is made is kept in the user's cache and named after what is in it, so the second
-comparison starts at once. The wheel of pybench is built once per ABI, from the
-checkout this runs from or from the same version's source package.
+comparison starts at once. `wheels` has where the wheel of pybench comes from.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import os
-import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +24,24 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from pybench import children
+from pybench.interpreters.making import (
+    READY,
+    Making,
+    PrepareError,
+    cache_folder,
+    digest,
+    is_ready,
+    locked,
+    sweep,
+)
 from pybench.interpreters.packages import PackagesError, read_packages
 from pybench.interpreters.probe import Interpreter
+from pybench.interpreters.wheels import DISTRIBUTION, builder, find_wheel
 
-if sys.platform != "win32":
-    import fcntl
+__all__ = ["Environment", "PrepareError", "cache_folder", "prepare", "refuse_to_run"]
 
-TIMEOUT_S = 900.0
 # Of an interpreter that says what it has; a cold disk with hundreds of packages.
 _ANSWER_S = 60.0
-_BUILD_NEEDS = ("setuptools>=77", "wheel")
-_DISTRIBUTION = "pybench-native"
 
 # What a session is started with, where the interpreter has pybench. Without -P the
 # current folder would come first, and a file of its own could stand in for a package.
@@ -74,17 +75,14 @@ def holds(requirement: Requirement, version: str) -> bool:
         return False
 
 
-class PrepareError(Exception):
-    """An environment that could not be made; with what the tool said."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """A Python in which the rows can be run.
 
     `start` is what follows `python` where a session is started. `asked` are the
     packages that the caller named, `beside` those that the interpreter lacks and that
-    were put beside it, by name and version.
+    were put beside it, by name and version. `lacks` says why there is no extension, ""
+    if there is one.
     """
 
     python: Path
@@ -92,21 +90,7 @@ class Environment:
     start: tuple[str, ...] = START
     asked: tuple[str, ...] = ()
     beside: Mapping[str, str] = field(default_factory=dict)
-
-
-def cache_folder() -> Path:
-    """Return where environments and wheels are kept."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # The convention says that a relative one is to be ignored.
-    if not Path(base).is_absolute():
-        base = os.path.expanduser("~/.cache")  # noqa: PTH111 - never raises
-    return Path(base) / "pybench"
-
-
-def source_folder() -> Path | None:
-    """Return the checkout that this is run from, None if it is installed."""
-    root = Path(__file__).resolve().parents[3]
-    return root if (root / "src" / "_pybench" / "module.c").is_file() else None
+    lacks: str = ""
 
 
 def prepare(
@@ -114,6 +98,7 @@ def prepare(
     *,
     packages: Sequence[str] = (),
     as_it_is: bool = False,
+    find_links: Sequence[Path] = (),
     cache: Path | None = None,
 ) -> Environment:
     """Make an environment ready, or find it ready.
@@ -127,6 +112,8 @@ def prepare(
     as_it_is : bool
         Run this interpreter with the packages that it has, and add to them only what
         it lacks. One that has none, and is no virtual environment, is a base alone.
+    find_links : sequence of Path
+        Folders of wheels, where packages and pybench itself are looked for.
     cache : Path, optional
         In place of `cache_folder`.
 
@@ -146,25 +133,30 @@ def prepare(
         _refuse_unsupported(interpreter, has)
     else:
         has = {}
-    wheel = _wheel(interpreter, cache)
-    key = _digest(wheel.name, wheel.parent.name, asked.words, asked.content, has)
+    for links in find_links:
+        if not links.is_dir():
+            raise PrepareError(f"--find-links {links}: no such folder")
+    wheel = find_wheel(interpreter, cache, find_links)
+    key = digest(wheel.key, asked.words, asked.content, has)
     folder = cache / "environments" / f"{interpreter.label}-{_short(interpreter)}-{key}"
     beside = as_it_is and own
     python = interpreter.path if beside else folder / "bin" / "python"
     made = False
-    if not _is_ready(folder, python):
-        with _lock(folder) as making:
-            if not _is_ready(folder, python):
-                _sweep(folder.parent, _READY)
+    if not is_ready(folder, python):
+        with locked(folder, find_links=find_links) as making:
+            if not is_ready(folder, python):
+                sweep(folder.parent, READY)
                 fill = _put_beside if beside else _fill
                 try:
-                    facts = fill(making, interpreter, cache, wheel, asked.words, has)
+                    facts = fill(
+                        making, interpreter, cache, wheel.path, asked.words, has
+                    )
                 except BaseException:
                     shutil.rmtree(folder, ignore_errors=True)
                     raise
-                (folder / _READY).write_text(json.dumps(facts))
+                (folder / READY).write_text(json.dumps(facts))
                 made = True
-    facts = json.loads((folder / _READY).read_text())
+    facts = json.loads((folder / READY).read_text())
     start: tuple[str, ...] = START
     if beside:
         program = folder / "ours/pybench/target/programs/start_pytest.py"
@@ -175,23 +167,19 @@ def prepare(
         start=start,
         asked=tuple(facts["asked"]),
         beside=facts["beside"],
+        lacks=wheel.lacks,
     )
 
 
-_READY = "ready"
 # What every interpreter and every virtual environment may have from the start.
 _ALWAYS_THERE = {"pip", "setuptools", "wheel"}
-
-
-def _is_ready(folder: Path, python: Path) -> bool:
-    return (folder / _READY).exists() and python.exists()
 
 
 # An environment of its own
 
 
 def _fill(
-    making: _Making,
+    making: Making,
     interpreter: Interpreter,
     cache: Path,
     wheel: Path,
@@ -203,13 +191,13 @@ def _fill(
     folder = making.folder
     python = folder / "bin" / "python"
     making.create(interpreter)
-    install = _installer(python)
+    install = making.installer(python)
     making.run(
-        [*install, f"{_DISTRIBUTION} @ {wheel.as_uri()}", *words],
+        [*install, f"{DISTRIBUTION} @ {wheel.as_uri()}", *words],
         f"{interpreter.label}: installing pybench"
         + (f" and {', '.join(words)}" if words else ""),
     )
-    asked = {canonicalize_name(name) for name in _requested(folder)} - {_DISTRIBUTION}
+    asked = {canonicalize_name(name) for name in _requested(folder)} - {DISTRIBUTION}
     # Used where there is a wheel, compiled nowhere.
     with contextlib.suppress(PrepareError):
         making.run([*install, "--only-binary", ":all:", "psutil>=6"], "psutil")
@@ -302,7 +290,7 @@ def _versions(has: Mapping[str, str], needed: Sequence[Requirement]) -> tuple[st
 
 
 def _put_beside(
-    making: _Making,
+    making: Making,
     interpreter: Interpreter,
     cache: Path,
     wheel: Path,
@@ -317,7 +305,7 @@ def _put_beside(
     folder, label = making.folder, interpreter.label
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    pip = [str(_builder(interpreter, cache)), "-I", "-m", "pip"]
+    pip = [str(builder(interpreter, cache, making.find_links)), "-I", "-m", "pip"]
     asked = making.resolve(
         pip, interpreter, words, f"{label}: finding {', '.join(words)}"
     )
@@ -356,229 +344,6 @@ def _put_beside(
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """What pip would install: `word` names it to pip."""
-
-    name: str
-    version: str
-    word: str
-    is_requested: bool
-    is_editable: bool = False
-
-
-def _found(report: Mapping[str, Any]) -> list[_Found]:
-    """Read pip's report of an installation that it did not do."""
-    found = []
-    for entry in report["install"]:
-        facts, origin = entry["metadata"], entry["download_info"]
-        name, version = facts["name"], facts["version"]
-        is_direct = entry["is_direct"]
-        found.append(
-            _Found(
-                name=name,
-                version=version,
-                word=_direct(name, origin) if is_direct else f"{name}=={version}",
-                is_requested=entry["requested"],
-                is_editable=bool(origin.get("dir_info", {}).get("editable")),
-            )
-        )
-    return found
-
-
-def _direct(name: str, origin: Mapping[str, Any]) -> str:
-    """Write where a package comes from that is from no index."""
-    url, vcs = origin["url"], origin.get("vcs_info")
-    if vcs:
-        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
-    if sub := origin.get("subdirectory"):
-        url += f"#subdirectory={sub}"
-    return url if origin.get("dir_info", {}).get("editable") else f"{name} @ {url}"
-
-
-# The wheel of pybench
-
-
-def _wheel(interpreter: Interpreter, cache: Path) -> Path:
-    """Build the wheel of pybench for an ABI, or return the one that is there."""
-    source = source_folder()
-    if source is None:
-        wanted = f"{_DISTRIBUTION}=={metadata.version(_DISTRIBUTION)}"
-        key = _digest(wanted)
-    else:
-        wanted = str(source)
-        key = _digest(
-            [(p.name, p.read_bytes()) for p in _sources(source)],
-            os.environ.get("CC"), os.environ.get("CFLAGS"),
-        )  # fmt: skip
-    folder = cache / "wheels" / f"{interpreter.soabi or interpreter.kind}-{key}"
-    with _lock(folder) as making:
-        built = sorted(folder.glob("*.whl"))
-        if built:
-            return built[0]
-        _sweep(folder.parent, "*.whl")
-        python = _builder(interpreter, cache)
-        if source is not None:
-            wanted = str(_copy(source, folder / "source"))
-        try:
-            making.run(
-                [
-                    str(python), "-I", "-m", "pip", "wheel", "-q", "--no-deps",
-                    "--no-build-isolation", "-w", str(folder), wanted,
-                ],
-                f"{interpreter.label}: building the extension",
-            )  # fmt: skip
-        finally:
-            shutil.rmtree(folder / "source", ignore_errors=True)
-        return next(iter(folder.glob("*.whl")))
-
-
-def _builder(interpreter: Interpreter, cache: Path) -> Path:
-    """Return a Python of this build that has pip and what builds wheels."""
-    # All environments of one build share it.
-    name = f"{interpreter.label}-{_digest(*map(str, interpreter.identity))[:6]}"
-    folder = cache / "builders" / name
-    python = folder / "bin" / "python"
-    with _lock(folder) as making:
-        if not _is_ready(folder, python):
-            _sweep(folder.parent, _READY)
-            making.create(interpreter)
-            needs = [*_BUILD_NEEDS] if _has_pip(python) else [*_BUILD_NEEDS, "pip"]
-            line = [*_installer(python), *needs]
-            making.run(line, f"{interpreter.label}: installing what builds wheels")
-            (folder / _READY).touch()
-    return python
-
-
-def _sources(root: Path) -> list[Path]:
-    files = [root / name for name in ("pyproject.toml", "setup.py")]
-    for pattern in ("src/_pybench/*.[ch]", "src/pybench/**/*.py", "src/*.pyi"):
-        files += sorted(root.glob(pattern))
-    return files
-
-
-def _copy(root: Path, to: Path) -> Path:
-    """Copy what a build reads: building in the checkout would leave things in it."""
-    shutil.rmtree(to, ignore_errors=True)
-    names = ("README.md", "LICENSE", "src/pybench/py.typed")
-    for file in [*_sources(root), *(root / name for name in names)]:
-        target = to / file.relative_to(root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, target)
-    return to
-
-
-# Tools
-
-
-def _installer(python: Path) -> list[str]:
-    uv = shutil.which("uv")
-    if uv:
-        return [uv, "pip", "install", "-q", "--python", str(python)]
-    # -I: no file of the current folder stands in for pip.
-    return [
-        str(python), "-I", "-m", "pip", "install", "-q",
-        "--disable-pip-version-check",
-    ]  # fmt: skip
-
-
-def _has_pip(python: Path) -> bool:
-    return not children.run([python, "-I", "-c", "import pip"]).problem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Making:
-    """A folder that is being made: whoever holds its lock runs the tools that fill it.
-
-    The tools inherit the lock: should this process be killed, the next one waits until
-    they have ended. What they leave of temporary files lies in the folder.
-    """
-
-    folder: Path
-    lock: int
-
-    def create(self, interpreter: Interpreter) -> None:
-        """Make an empty virtual environment."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        base = str(interpreter.path)
-        uv = shutil.which("uv")
-        if uv:
-            line = [
-                uv, "venv", "-q", "--no-project", "--python", base, str(self.folder)
-            ]  # fmt: skip
-        else:
-            line = [base, "-I", "-m", "venv", str(self.folder)]
-        self.run(line, f"{interpreter.label}: making an environment")
-
-    def resolve(
-        self,
-        pip: Sequence[str],
-        interpreter: Interpreter,
-        words: Sequence[str],
-        step: str,
-    ) -> list[_Found]:
-        """Return what pip would install for an interpreter, which has the rest."""
-        if not words:
-            return []
-        report = self.folder / "report.json"
-        line = [
-            *pip, "--python", str(interpreter.path), "--disable-pip-version-check",
-            "install", "-q", "--dry-run", "--report", str(report), *words,
-        ]  # fmt: skip
-        # What is asked for counts as had.
-        self.run(line, step, PYTHONPATH=str(self.folder / "with"))
-        return _found(json.loads(report.read_text(encoding="utf-8")))
-
-    def install(
-        self,
-        pip: Sequence[str],
-        interpreter: Interpreter,
-        found: Sequence[_Found],
-        to: str,
-        step: str,
-    ) -> None:
-        """Install exactly that into a folder."""
-        if not found:
-            return
-        words = [["-e", one.word] if one.is_editable else [one.word] for one in found]
-        line = [
-            *pip, "--python", str(interpreter.path), "--disable-pip-version-check",
-            "install", "-q", "--no-deps", "--target", str(self.folder / to),
-            *(word for both in words for word in both),
-        ]  # fmt: skip
-        self.run(line, f"{step} {', '.join(one.name for one in found)}")
-
-    def run(self, command: Sequence[str], step: str, **variables: str) -> None:
-        """Run a tool to its end; `PrepareError` has what it said."""
-        scratch = self.folder.with_name(f"{self.folder.name}.tmp")
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True)
-        # The user's own settings of pip that contradict a folder.
-        settings = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
-        try:
-            tool = children.run(
-                command,
-                merged=True,
-                timeout_s=TIMEOUT_S,
-                env=os.environ | settings | {"TMPDIR": str(scratch)} | variables,
-                pass_fds=[self.lock],
-            )
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-        if tool.status is None:
-            raise PrepareError(f"{step}: {command[0]} {tool.problem}")
-        if tool.problem:
-            raise PrepareError(f"{step} failed:\n{_reasons(tool.stdout)}")
-
-
-def _reasons(output: str) -> str:
-    """Return the lines that say why: the compiler's errors, else the last ones."""
-    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(r"\b(error|ERROR)\b", line)]
-    shown = (errors or lines)[:15] if errors else lines[-15:]
-    return "\n".join(f"    {line[:200]}" for line in shown)
-
-
 def _is_version(text: str) -> bool:
     """Tell a version that pip takes as a constraint; a list with others it refuses."""
     try:
@@ -589,31 +354,4 @@ def _is_version(text: str) -> bool:
 
 
 def _short(interpreter: Interpreter) -> str:
-    return _digest(str(interpreter.path), interpreter.version, interpreter.soabi)[:6]
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
-
-
-@contextlib.contextmanager
-def _lock(folder: Path, *, wait: bool = True) -> Iterator[_Making]:
-    """Keep two runs from making one folder at once; `BlockingIOError` if not to wait.
-
-    Whatever a run that was killed has left of temporary files is removed.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f"{folder.name}.lock").open("w") as file:
-        if sys.platform != "win32":
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield _Making(folder=folder, lock=file.fileno())
-
-
-def _sweep(parent: Path, done: str) -> None:
-    """Remove what runs that were killed have left half made: without a file `done`."""
-    for left in [path for path in parent.iterdir() if path.is_dir()]:
-        folder = left.with_name(left.name.removesuffix(".tmp"))
-        # Whoever holds its lock is making it now.
-        with contextlib.suppress(BlockingIOError), _lock(folder, wait=False):
-            if left != folder or not any(left.glob(done)):
-                shutil.rmtree(left, ignore_errors=True)
+    return digest(str(interpreter.path), interpreter.version, interpreter.soabi)[:6]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pybench.children import run
 from pybench.interpreters import Interpreter
-from pybench.interpreters.prepare import PrepareError, prepare, source_folder
+from pybench.interpreters.prepare import PrepareError, prepare
+from pybench.interpreters.wheels import source_folder
 
 _TIMEOUT_S = 60.0
 

@@ -17,7 +17,12 @@ import pytest
 
 from pybench.target.plugin.command_line import said_value
 from pybench.target.process.collector import collector_off
-from pybench.target.process.identity import extension, extension_missing, gil_enabled
+from pybench.target.process.identity import (
+    extension,
+    extension_left_out,
+    extension_missing,
+    gil_enabled,
+)
 from pybench.target.process.iterations import WINDOW_NS, IterationStore, row_key, size
 from pybench.target.process.rounds import (
     Budget,
@@ -57,9 +62,15 @@ class Kernel(Protocol):
 
 
 def native_or_fail() -> ModuleType:
-    """Return `_pybench`, or fail the test with the command that builds it."""
+    """Return `_pybench`, or fail the test with the command that builds it.
+
+    Where it was left out on purpose, the row is n/a.
+    """
+    __tracebackhide__ = True  # a skip is reported at the test's line
     native = extension()
     if native is None:
+        if reason := extension_left_out():
+            pytest.skip(f"n/a: {reason}")
         pytest.fail(extension_missing(), pytrace=False)
     return native
 

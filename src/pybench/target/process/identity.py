@@ -35,6 +35,18 @@ def extension() -> ModuleType | None:
     return module if getattr(module, "BUILD", None) is not None else None
 
 
+def extension_left_out() -> str:
+    """Say why pybench was installed here without `_pybench`, "" if it was not.
+
+    Where an arm's environment is made and nothing can compile, its wheel says so.
+    """
+    try:
+        path = Path(__file__).parents[2] / "without_extension.txt"
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
 def extension_missing() -> str:
     """Say in one sentence that `_pybench` is missing, why, and how to build it."""
     try:
