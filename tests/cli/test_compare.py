@@ -168,15 +168,14 @@ def test_exit_status(
         ((sys.executable, "--budget", "soon"), "'soon' is no time"),
         ((sys.executable, "--pairs", "0"), "pairs must be"),
         ((sys.executable, "--fail-on", "luck"), "luck"),
-        ((sys.executable,), "no benchmarks at"),
-        ((sys.executable, "--suite", "elsewhere"), "elsewhere"),
+        ((sys.executable, "--suite", "elsewhere"), "no benchmarks at"),
     ],
 )
 def test_usage_errors(
     pybench: Pybench, tmp_path: Path, words: tuple[str, ...], said: str
 ) -> None:
     """Each says what is wrong, without a traceback, before anything is measured."""
-    if said not in ("no benchmarks at", "elsewhere"):
+    if said != "no benchmarks at":
         (tmp_path / "benchmarks").mkdir()
     done = pybench("compare", *words)
 

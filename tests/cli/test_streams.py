@@ -167,7 +167,8 @@ def test_a_scenario_saves_its_record(tmp_path: Path, redirection: str) -> None:
     words = ["cpu", "--workers=1", "--iterations=2", "--work-iters=1", "--warmup=0"]
     record = tmp_path / "record.json"
     launch = [sys.executable, "-P", "-c", scenario._LAUNCH]
-    done = shell([*launch, scenario._SOURCE, *words, f"--json={record}"], redirection)
+    with scenario._source() as source:
+        done = shell([*launch, source, *words, f"--json={record}"], redirection)
 
     assert done.returncode == status.OK
     assert json.loads(record.read_text())["result"]["iterations_done"] == 2

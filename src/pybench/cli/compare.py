@@ -364,11 +364,14 @@ def ready(
                 suite,
                 differs=len(options.packages) > 1,
                 say=print_note,
+                find_links=[folder.absolute() for folder in options.find_links],
             )
         except (PrepareError, OSError) as error:  # OSError: of the cache itself
             print_error(f"{wanted.name}: {error}")
             problems.append(f"{wanted.name} could not be prepared")
             continue
+        if made.lacks:
+            print_note(f"{wanted.name}: native rows are n/a: {made.lacks}")
         if made.beside:
             lacks = ", ".join(f"{name} {v}" for name, v in made.beside.items())
             print_note(

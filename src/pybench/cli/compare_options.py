@@ -66,8 +66,15 @@ OPTIONS = (
         "once for all sides, or once per side, in their order",
     ),
     _measuring(
+        "--find-links", "find_links", USED,
+        metavar="DIR", action="append", default=[], type=Path,
+        help="a folder of wheels, such as pybench's for each interpreter; without one "
+        "for an interpreter it is compiled",
+    ),
+    _measuring(
         "--suite", "suite", SAME, metavar="SUITE",
-        help="the benchmarks (default: ./benchmarks)",
+        help="the benchmarks; pybench: its own, which are installed with it (default: "
+        "./benchmarks where there is one, else pybench)",
     ),
     _measuring(
         "--benchmarks", "benchmarks", SAME,

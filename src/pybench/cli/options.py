@@ -78,8 +78,10 @@ def add_timeout(parser: argparse.ArgumentParser, default_s: float) -> None:
 def add_suite(parser: argparse.ArgumentParser) -> None:
     """Add ``--suite``, which `find_suite` reads."""
     parser.add_argument(
-        "--suite", metavar="SUITE", help="the benchmarks (default: ./benchmarks)"
-    )
+        "--suite", metavar="SUITE",
+        help="the benchmarks; pybench: its own, which are installed with it (default: "
+        "./benchmarks where there is one, else pybench)",
+    )  # fmt: skip
 
 
 def find_suite(text: str | None) -> Suite:

@@ -101,10 +101,11 @@ def check_live(options: argparse.Namespace) -> int:
         for number in range(1, options.suites + 1):
             folder = options.output / f"suite-{number}"
             if not (folder / live.NAME).is_file():
+                rows = live.draw_rows(known, options.rows, options.seed + number)
                 with Meter() as meter:
                     live.measure_suite(
                         arms,
-                        live.draw_rows(known, options.rows, options.seed + number),
+                        live.suite_of_rows(known, suite, rows),
                         folder,
                         seed=options.seed + number,
                         margin=options.margin,

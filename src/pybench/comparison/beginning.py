@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pybench import __version__
 from pybench.comparison.judging import plan_of
@@ -60,6 +61,7 @@ def prepare_arm(
     *,
     differs: bool = False,
     say: Callable[[str], None] = lambda line: None,
+    find_links: Sequence[Path] = (),
 ) -> tuple[Arm, Environment]:
     """Make the environment of an arm; `PrepareError` if that fails.
 
@@ -71,11 +73,14 @@ def prepare_arm(
         Whether the packages are those by which the arms are to differ.
     say : callable
         Given a line when something that takes long begins.
+    find_links : sequence of Path
+        Folders of wheels.
     """
     made = preparing.prepare(
         requested.interpreter,
         packages=[*packages, *suite.packages],
         as_it_is=requested.by_path,
+        find_links=find_links,
     )
     more = suite.environ(
         requested.interpreter, lambda line: say(f"{requested.name}: {line}")

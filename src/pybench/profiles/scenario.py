@@ -7,18 +7,20 @@ of ``avg_iter_s``, and the looks and the decision of `pybench.statistics`.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pybench.children import describe_end, last_line, start
 from pybench.comparison.schedule import hash_seed, sample_order
+from pybench.interpreters.wheels import is_installed
 from pybench.records.files import finite
 from pybench.records.scenario import (
     ComparedArm,
@@ -37,7 +39,21 @@ _LAUNCH = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
     "from pybench.target.programs.scenario import main; main()"
 )
-_SOURCE = str(Path(__file__).parents[2])
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@contextlib.contextmanager
+def _source() -> Iterator[str]:
+    """Yield a folder with pybench for ``sys.path``, without other packages.
+
+    Where pybench is installed, those beside it are of another interpreter.
+    """
+    if not is_installed():
+        yield str(_PACKAGE.parent)
+        return
+    with tempfile.TemporaryDirectory(prefix="pybench-source-") as folder:
+        Path(folder, _PACKAGE.name).symlink_to(_PACKAGE)
+        yield folder
 
 
 class ArmError(Exception):
@@ -60,14 +76,17 @@ def run_child(
     """
     interrupted, errors = False, b""
     sys.stdout.flush()
-    with start(
-        [python, "-P", "-c", _LAUNCH, _SOURCE, *words],
-        stdout=subprocess.DEVNULL if quiet else None,
-        stderr=subprocess.PIPE if quiet else None,
-        env=environ,
-        # Signals reach it through us, once: a second one would cut off its saving.
-        new_session=False,
-    ) as child:
+    with (
+        _source() as source,
+        start(
+            [python, "-P", "-c", _LAUNCH, source, *words],
+            stdout=subprocess.DEVNULL if quiet else None,
+            stderr=subprocess.PIPE if quiet else None,
+            env=environ,
+            # Signals reach it through us, once: a second one would cut off its saving.
+            new_session=False,
+        ) as child,
+    ):
         while True:
             try:
                 _, errors = child.communicate()

@@ -47,7 +47,8 @@ def test_a_suite_is_measured_and_its_truth_kept_apart(
     suite: Path, tmp_path: Path
 ) -> None:
     """What was planted is in no file that the analysis reads."""
-    known = live.calibrate_suite(side("A"), find_suite(str(suite)), tmp_path / "out")
+    whole = find_suite(str(suite))
+    known = live.calibrate_suite(side("A"), whole, tmp_path / "out")
     assert len(live.eligible(known)) == 4
     rows = live.draw_rows(known, 3, 7)
     assert len({*rows}) == 3
@@ -56,7 +57,7 @@ def test_a_suite_is_measured_and_its_truth_kept_apart(
     folder = tmp_path / "out" / "suite-1"
     live.measure_suite(
         [side("A"), side("B")],
-        rows,
+        live.suite_of_rows(known, whole, rows),
         folder,
         seed=7,
         margin=0.03,

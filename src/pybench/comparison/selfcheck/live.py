@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pybench.comparison import schedule
@@ -25,6 +25,7 @@ from pybench.comparison.summary import summarise
 from pybench.records.documents import DocumentError, convert, read_json
 from pybench.records.files import write_file
 from pybench.records.outcomes import MEASURED
+from pybench.records.row_names import row_name
 from pybench.records.run import MARGIN, RecordWriter, RowRecord, Run, read_run
 from pybench.records.summary import write_summary
 from pybench.statistics.suite import GeometricMean
@@ -111,6 +112,13 @@ def draw_rows(run: Run, count: int, seed: int) -> list[str]:
     return schedule.generator(seed, "suite").sample(rows, min(count, len(rows)))
 
 
+def suite_of_rows(run: Run, suite: Suite, rows: Sequence[str]) -> Suite:
+    """Return a suite of some rows: their names begin in pytest's folder, not ours."""
+    known = {row: run.rows[row].file or row_name(row).path for row in rows}
+    paths = (f"{file}::{row_name(row).test}" for row, file in known.items())
+    return replace(suite, text="rows by name", paths=(*paths,))
+
+
 def draw_injected(
     run: Run, computing: int, others: int, seed: int
 ) -> dict[str, tuple[int, int]]:
@@ -140,7 +148,7 @@ def draw_injected(
 
 def measure_suite(
     arms: Sequence[Arm],
-    rows: Sequence[str],
+    suite: Suite,
     folder: Path,
     *,
     seed: int,
@@ -156,7 +164,6 @@ def measure_suite(
     """
     load = os.getloadavg()[0]
     started = time.monotonic()
-    suite = Suite(text="rows by name", paths=(*rows,))
     run = new_run(_COMMAND, suite, margin=margin, pairs=pairs, seed=seed)
     with RecordWriter(folder, run.header) as writer:
         comparison = Comparison(

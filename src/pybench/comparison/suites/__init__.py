@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pybench.comparison.suites import installed
 from pybench.comparison.suites.suite import Suite, SuiteError
 
 __all__ = ["DEFAULT", "Suite", "SuiteError", "find_suite"]
 
-# Where a suite is looked for that is not named.
+# Where a suite is looked for that is not named; else the installed one is measured.
 DEFAULT = "benchmarks"
 
 
@@ -24,10 +25,14 @@ def find_suite(text: str | None = None) -> Suite:
     SuiteError
         If there is no such suite.
     """
-    path = Path(DEFAULT if text is None else text)
+    if text is None:
+        text = DEFAULT if Path(DEFAULT).exists() else installed.NAME
+    if text == installed.NAME:
+        return installed.installed_suite()
+    path = Path(text)
     if not path.exists():
         raise SuiteError(
-            f"no benchmarks at {path.absolute()}; run this in a checkout, or say where "
-            "they are: --suite PATH"
+            f"no benchmarks at {path.absolute()}; say where they are: --suite PATH, or "
+            f"measure those of pybench: --suite {installed.NAME}"
         )
     return Suite(text=str(path), paths=(str(path),))
