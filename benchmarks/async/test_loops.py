@@ -6,10 +6,11 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
+
+from pybench.target.plugin import AsyncFixture
 
 pytestmark = pytest.mark.benchmark(group="loops")
 
@@ -74,7 +75,8 @@ def test_benchmark_async_loop_each(
 
 
 @pytest.mark.needs("uvloop")
-def test_benchmark_async_uvloop(benchmark: BenchmarkFixture) -> None:
+@pytest.mark.async_loop("uvloop")
+def test_benchmark_async_uvloop(benchmark_async: AsyncFixture) -> None:
     """Let a loop of uvloop turn.
 
     One operation is one turn, to be held against `task_switch`. Expect 0.3 to 1 us. n/a
@@ -86,16 +88,11 @@ def test_benchmark_async_uvloop(benchmark: BenchmarkFixture) -> None:
     gil_enabled: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
     if not gil_enabled():
         pytest.skip("n/a: uvloop may turn the GIL on, which would void later rows")
-    uvloop: Any = importlib.import_module("uvloop")
-    loop = uvloop.new_event_loop()
-    benchmark.extra_info["operations"] = SWITCHES
-    try:
-        benchmark(lambda: loop.run_until_complete(turn(SWITCHES)))
-    finally:
-        loop.close()
+    benchmark_async.extra_info["operations"] = SWITCHES
+    benchmark_async(turn, SWITCHES)
 
 
-def test_benchmark_async_subprocess(benchmark: BenchmarkFixture) -> None:
+def test_benchmark_async_subprocess(benchmark_async: AsyncFixture) -> None:
     """Start a child process on a loop and wait for its end.
 
     One operation is `create_subprocess_exec` of a program that does nothing, and
@@ -107,8 +104,4 @@ def test_benchmark_async_subprocess(benchmark: BenchmarkFixture) -> None:
         child = await asyncio.create_subprocess_exec("/bin/true")
         return await asyncio.wait_for(child.wait(), 30)
 
-    loop = asyncio.new_event_loop()
-    try:
-        assert benchmark(lambda: loop.run_until_complete(run())) == 0
-    finally:
-        loop.close()
+    assert benchmark_async(run) == 0

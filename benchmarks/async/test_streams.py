@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
+
+from pybench.target.plugin import AsyncFixture
 
 pytestmark = pytest.mark.benchmark(group="streams")
 
@@ -119,7 +120,7 @@ def test_benchmark_async_unix_round_trip(
 
 @pytest.mark.usefixtures("loopback")
 def test_benchmark_async_tcp_bulk(
-    benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop
+    benchmark_async: AsyncFixture, loop: asyncio.AbstractEventLoop
 ) -> None:
     """Send 64 KiB over TCP and get them back, as one of 64 in a row.
 
@@ -140,8 +141,8 @@ def test_benchmark_async_tcp_bulk(
                 await writer.drain()
             await receiving
 
-        benchmark.extra_info["operations"] = CHUNKS
-        benchmark(lambda: loop.run_until_complete(batch()))
+        benchmark_async.extra_info["operations"] = CHUNKS
+        benchmark_async(batch)
 
 
 class Echo(asyncio.DatagramProtocol):

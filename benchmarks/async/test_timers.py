@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
+
+from pybench.target.plugin import AsyncFixture
 
 pytestmark = pytest.mark.benchmark(group="timers")
 
@@ -21,7 +22,7 @@ def nothing() -> None:
 
 
 def test_benchmark_async_timer_arm(
-    benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop
+    benchmark_async: AsyncFixture, loop: asyncio.AbstractEventLoop
 ) -> None:
     """Arm a timer among a thousand that wait, and cancel it.
 
@@ -37,8 +38,8 @@ def test_benchmark_async_timer_arm(
         # The loop drops cancelled timers when they are more than half of the heap.
         await asyncio.sleep(0)
 
-    benchmark.extra_info["operations"] = PENDING
-    benchmark(lambda: loop.run_until_complete(batch()))
+    benchmark_async.extra_info["operations"] = PENDING
+    benchmark_async(batch)
     for handle in waiting:
         handle.cancel()
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pybench.target.plugin import Kernel
+from pybench.target.plugin import AsyncFixture, Kernel, ThreadsFixture
 
 # The word in the file's name; a table has one block for each.
 pytestmark = pytest.mark.benchmark(group="benchmark_modes")
@@ -107,41 +107,34 @@ def test_benchmark_examples_kernel_threads(kernel: Kernel, layout: str) -> None:
 
 
 @pytest.mark.threads(2)
-def test_benchmark_examples_crew(
-    benchmark: BenchmarkFixture, crew: Callable[..., Task]
-) -> None:
-    """Time two threads of Python that start together.
+def test_benchmark_examples_crew(benchmark_threads: ThreadsFixture) -> None:
+    """Time two threads of Python that start together, and one in turns with both.
 
     One operation is one of 20 000 turns that each thread does; the threads exist
-    before, each on a CPU of its own. Expect the time of one thread without a GIL, and
-    twice that with one.
+    before, each on a CPU of its own. What they gain is listed after the table. Expect
+    the time of one thread without a GIL, and twice that with one.
     """
 
     def work() -> None:
         for _ in range(20_000):
             pass
 
-    benchmark.extra_info["operations"] = 20_000
-    benchmark(crew(work, work))
+    benchmark_threads.extra_info["operations"] = 20_000
+    benchmark_threads(work, threads=2)
 
 
-def test_benchmark_examples_async(benchmark: BenchmarkFixture) -> None:
-    """Time coroutines in batches, on a loop that is open before and after.
+def test_benchmark_examples_async(benchmark_async: AsyncFixture) -> None:
+    """Time awaiting a coroutine function, on a loop that is open before and after.
 
-    One operation is one of 1000 turns through the event loop. Rows of `async/` have a
-    fixture for this. Expect 1 to 3 us.
+    One operation is one of 1000 turns through the event loop. Expect 1 to 3 us.
     """
 
     async def batch() -> None:
         for _ in range(1000):
             await asyncio.sleep(0)
 
-    loop = asyncio.new_event_loop()
-    try:
-        benchmark.extra_info["operations"] = 1000
-        benchmark(lambda: loop.run_until_complete(batch()))
-    finally:
-        loop.close()
+    benchmark_async.extra_info["operations"] = 1000
+    benchmark_async(batch)
 
 
 def test_benchmark_examples_not_available(benchmark: BenchmarkFixture) -> None:

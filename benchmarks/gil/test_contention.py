@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Callable
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
+
+from pybench.target.plugin import ThreadsFixture
 
 pytestmark = pytest.mark.benchmark(group="contention")
 
 Task = Callable[[], object]
-MakeCrew = Callable[..., Task]
 
 OPERATIONS = 20_000
 
@@ -81,51 +81,45 @@ WORK: dict[str, Task] = {
 
 @pytest.mark.parametrize("kind", ["numbers", "list", "dict"])
 @pytest.mark.threads(2)
-def test_benchmark_gil_own(
-    benchmark: BenchmarkFixture, crew: MakeCrew, kind: str
-) -> None:
+def test_benchmark_gil_own(benchmark_threads: ThreadsFixture, kind: str) -> None:
     """Two threads at numbers, a list or a dict, each of its own.
 
     One operation is one turn of one thread. Expect 20 to 60 ns with the GIL, twice one
     thread's, and one thread's price without it: nothing is shared but code.
     """
-    benchmark.extra_info["operations"] = OPERATIONS
-    benchmark(crew(WORK[kind], WORK[kind]))
+    benchmark_threads.extra_info["operations"] = OPERATIONS
+    benchmark_threads(WORK[kind], threads=2)
 
 
 @pytest.mark.parametrize("kind", ["attribute", "objects", "deque"])
 @pytest.mark.threads(2)
-def test_benchmark_gil_own_object(
-    benchmark: BenchmarkFixture, crew: MakeCrew, kind: str
-) -> None:
+def test_benchmark_gil_own_object(benchmark_threads: ThreadsFixture, kind: str) -> None:
     """Two threads at an attribute, at new objects or at a deque, each of its own.
 
     One operation is one turn of one thread. Expect what `own` expects; a deque takes
     its own lock without the GIL, which is uncontended.
     """
-    benchmark.extra_info["operations"] = OPERATIONS
-    benchmark(crew(WORK[kind], WORK[kind]))
+    benchmark_threads.extra_info["operations"] = OPERATIONS
+    benchmark_threads(WORK[kind], threads=2)
 
 
 @pytest.mark.parametrize("kind", ["numbers", "dict"])
-def test_benchmark_gil_own_alone(
-    benchmark: BenchmarkFixture, crew: MakeCrew, kind: str
-) -> None:
+def test_benchmark_gil_own_alone(benchmark_threads: ThreadsFixture, kind: str) -> None:
     """One thread at numbers or a dict, on the same harness: the control.
 
     One operation is one turn. Expect half of `own` with the GIL.
     """
-    benchmark.extra_info["operations"] = OPERATIONS
-    benchmark(crew(WORK[kind]))
+    benchmark_threads.extra_info["operations"] = OPERATIONS
+    benchmark_threads(WORK[kind], threads=1)
 
 
 @pytest.mark.threads(8)
-def test_benchmark_gil_own_eight(benchmark: BenchmarkFixture, crew: MakeCrew) -> None:
+def test_benchmark_gil_own_eight(benchmark_threads: ThreadsFixture) -> None:
     """Eight threads at numbers of their own.
 
     One operation is one turn of one thread. Expect eight times one thread with the
     GIL, and without it eight times shared out among the CPUs (oversubscribed where
     they are fewer).
     """
-    benchmark.extra_info["operations"] = OPERATIONS
-    benchmark(crew(*[add_numbers] * 8))
+    benchmark_threads.extra_info["operations"] = OPERATIONS
+    benchmark_threads(add_numbers, threads=8)

@@ -1,10 +1,10 @@
 """What two threads cost each other by using the same object.
 
-Each row has two threads that do a hundred thousand operations each, in a `crew`:
-the threads exist, and the window goes from letting them go to the end of the
-slower one. `operations` are those of one thread. The object is a local variable of
-each thread's loop, so that no global is read; on a free-threaded 3.13 loading it
-counts a reference all the same, which 3.14 learnt to avoid.
+Each row has two threads that do a hundred thousand operations each and more, by
+`benchmark_threads`: the threads exist, and the window goes from their common start to
+the end of the slower one. `operations` are those of one thread. The object is a local
+variable of each thread's loop, so that no global is read; on a free-threaded 3.13
+loading it counts a reference all the same, which 3.14 learnt to avoid.
 
 `layout=own` gives each thread an object that it made itself, and is the control:
 with a GIL expect twice one thread's time in every layout, since the threads take
@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
+
+from pybench.target.plugin import ThreadsFixture
 
 pytestmark = [
     pytest.mark.benchmark(group="sharing"),
@@ -28,7 +29,6 @@ pytestmark = [
 
 Task = Callable[[], object]
 Unrolled = Callable[..., Task]
-MakeCrew = Callable[..., Task]
 TimePair = Callable[..., None]
 
 REPEATS = 100  # of a thousand operations: 1 to 20 ms for each thread
@@ -41,9 +41,15 @@ class Record:
         self.value: object = None
 
 
+def repeat(thousand: Task) -> None:
+    """Do a thousand operations over and over."""
+    for _ in range(REPEATS):
+        thousand()
+
+
 @pytest.fixture
 def time_pair(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, crew: MakeCrew, layout: str
+    benchmark_threads: ThreadsFixture, unrolled: Unrolled, layout: str
 ) -> TimePair:
     """Return a function that times a statement in two threads.
 
@@ -54,25 +60,15 @@ def time_pair(
     def time(statement: str, make: Callable[[], object]) -> None:
         shared = make()
 
-        def task() -> Task:
-            prepared: list[Task] = []
+        def setup() -> tuple[tuple[Task], dict[str, object]]:
+            # On its thread, so that the thread owns what it need not share: the
+            # object, and the function, which holds it.
+            item = shared if layout == "shared" else make()
+            thousand = unrolled(statement, item=item)
+            benchmark_threads.extra_info["operations"] *= REPEATS
+            return (thousand,), {}
 
-            def repeat() -> None:
-                if not prepared:
-                    # On its thread, so that the thread owns what it need not share:
-                    # the object, and the function, which holds it.
-                    item = shared if layout == "shared" else make()
-                    prepared.append(unrolled(statement, item=item))
-                thousand = prepared[0]
-                for _ in range(REPEATS):
-                    thousand()
-
-            return repeat
-
-        run = crew(task(), task())
-        run()  # prepares, outside the timing
-        benchmark.extra_info["operations"] *= REPEATS
-        benchmark(run)
+        benchmark_threads(repeat, threads=2, setup=setup)
 
     return time
 

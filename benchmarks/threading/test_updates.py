@@ -13,6 +13,8 @@ from collections.abc import Callable
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from pybench.target.plugin import ThreadsFixture
+
 pytestmark = [pytest.mark.benchmark(group="updates"), pytest.mark.threads(2)]
 
 Task = Callable[[], object]
@@ -119,14 +121,11 @@ def test_benchmark_threading_update_locked(
     benchmark.extra_info["lost_updates"] = 0
 
 
-def test_benchmark_threading_update_own(
-    benchmark: BenchmarkFixture, crew: MakeCrew
-) -> None:
+def test_benchmark_threading_update_own(benchmark_threads: ThreadsFixture) -> None:
     """Add to an attribute of the thread's own object: the control.
 
     One operation is one addition. Expect one thread's price without the GIL, twice
     that with it.
     """
-    benchmark.extra_info["operations"] = ADDITIONS
-    first, second = Shared(), Shared()
-    benchmark(crew(lambda: add_to_attribute(first), lambda: add_to_attribute(second)))
+    benchmark_threads.extra_info["operations"] = ADDITIONS
+    benchmark_threads(add_to_attribute, threads=2, setup=lambda: ((Shared(),), {}))

@@ -88,6 +88,7 @@ def test_sizes_that_do_not_fit_go_on_below() -> None:
 @pytest.mark.once
 def test_speedups_stand_in_columns() -> None:
     facts = {"threads": 2, "speedup": 1.934, "control": 1.957, "own": 2.0, "rounds": 9}
+    facts["per_second"] = 36_492_140.5
 
     lines = scaling_lines(
         [row("test_a", scaling=facts), row("test_b", scaling={"fairness": 1})]
@@ -95,7 +96,7 @@ def test_speedups_stand_in_columns() -> None:
 
     assert [line.split() for line in lines[:-1]] == [
         ["threads", "speedup", "spread", "control", "fairness", "per", "s"],
-        ["a", "2", "1.93", "-", "1.96", "-", "-", "own", "2.00"],
+        ["a", "2", "1.93", "-", "1.96", "-", "36.5M", "own", "2.00"],
         ["b", "-", "-", "-", "-", "1", "-"],
     ]
     assert lines[-1] == NO_INTERVAL

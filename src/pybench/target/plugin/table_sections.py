@@ -18,6 +18,7 @@ WIDTH = 110
 # thread owns them, is new in each.
 NO_INTERVAL = "one process: no interval; the spread is that of the rounds in it"
 
+_RATES = ("", "k", "M", "G")
 _UNITS = ("B", "KiB", "MiB", "GiB")
 # What is known of a number of threads, in columns; the interval where there is one.
 _COLUMNS = ("threads", "speedup", "spread", "control", "fairness", "per_second")
@@ -57,7 +58,12 @@ def scaling_lines(rows: Iterable[JournalRow]) -> list[str]:
         "".join([" " * width, *(f"{_HEADS.get(what, what):>10}" for what in columns)])
     ]
     for name, facts in found:
-        numbers = [_number_text(facts.get(what)) for what in columns]
+        numbers = [
+            _rate_text(facts[what])
+            if what == "per_second" and what in facts
+            else _number_text(facts.get(what))
+            for what in columns
+        ]
         head = "".join([f"{name:<{width}}", *(f"{number:>10}" for number in numbers)])
         rest = [
             f"{what} {_number_text(value)}"
@@ -115,9 +121,15 @@ def _memory_text(numbers: Mapping[str, int], key: str) -> str:
 def _number_text(value: float | None) -> str:
     if value is None:
         return "-"
-    if isinstance(value, int):
-        return str(value)
-    return f"{value:.2f}" if value < 1000 else f"{value:,.0f}"
+    return str(value) if isinstance(value, int) else f"{value:.2f}"
+
+
+def _rate_text(value: float) -> str:
+    """Write a rate with the unit in which it has one to three digits."""
+    unit = 0
+    while value >= 999.95 and unit + 1 < len(_RATES):
+        value, unit = value / 1000, unit + 1
+    return f"{value:.1f}{_RATES[unit]}"
 
 
 def _rows_with(

@@ -279,6 +279,7 @@ class ThreadsFixture:
         __tracebackhide__ = True
         benchmark, threads = self._benchmark, len(team)
         label_threads(self.extra_info, threads, self._usable_cpus)
+        self.extra_info["cpus"] = team.cpus  # null where the system decides
         mark_ours(benchmark, NAME)
         if self._serve is not None:
             adapter = ThreadsAdapter(benchmark, crowd, threads)

@@ -60,9 +60,14 @@ class ThreadTeam:
         return len(self._members)
 
     @property
+    def cpus(self) -> list[int | None]:
+        """The CPU that each thread keeps to, None where the system decides."""
+        return [member.cpu for member in self._members]
+
+    @property
     def is_pinned(self) -> bool:
         """Whether each thread keeps to a CPU."""
-        return all(member.cpu is not None for member in self._members)
+        return None not in self.cpus
 
     def run(self, tasks: Sequence[Task | None]) -> list[Any]:
         """Do one task on each of the first threads; return what they returned.
