@@ -133,3 +133,14 @@ def test_examples_have_the_least_rights() -> None:
     # PyYAML reads the key `on` as the truth value.
     assert comments[True]["workflow_run"]["workflows"] == [compares["name"]]
     assert list(compares[True]) == ["pull_request"]
+
+
+def test_page_shows_the_step_of_the_example_and_each_input() -> None:
+    page = (ROOT / "docs" / "how-to" / "gate-a-pull-request.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    table = "".join(line for line in page.splitlines() if line.startswith("| `"))
+
+    assert block in (ROOT / "docs" / "examples" / "pull-request.yml").read_text()
+    assert [
+        name for name in parsed(ACTIONS[0])["inputs"] if f"`{name}`" not in table
+    ] == []
