@@ -82,14 +82,15 @@ def read_inputs(given: Mapping[str, str]) -> Inputs:
     pythons = words("pythons")
     if not pythons:
         raise refused("pythons", "", "name at least one interpreter, as 3.14 or 3.14t")
-    fail_on, strict, suite_from = text("fail-on"), text("strict"), text("suite-from")
+    fail_on, suite_from = text("fail-on"), text("suite-from")
     if suite_from not in SUITE_FROM:
         raise refused("suite-from", suite_from, "base or head, or nothing")
     if fail_on not in FAIL_ON:
         known = ", ".join(FAIL_ON[1:])
         raise refused("fail-on", fail_on, f"{known}, or nothing")
-    if strict not in SWITCH:
-        raise refused("strict", strict, "true or false")
+    for name in ("strict", "comment"):
+        if text(name) not in SWITCH:
+            raise refused(name, text(name), "true or false")
     return Inputs(
         name=name_of(given),
         pythons=pythons,
@@ -102,7 +103,7 @@ def read_inputs(given: Mapping[str, str]) -> Inputs:
         budget=text("budget"),
         margin=text("margin"),
         fail_on=fail_on,
-        strict=SWITCH[strict],
+        strict=SWITCH[text("strict")],
     )
 
 

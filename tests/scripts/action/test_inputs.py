@@ -69,6 +69,7 @@ def test_fail_on_is_that_of_the_command() -> None:
     [
         ("FAIL_ON", "slow", "fail-on"),
         ("STRICT", "yes", "strict"),
+        ("COMMENT", "no", "comment"),
         ("PYTHONS", " ", "pythons"),
         ("PYTHONS", "3.14 -o", "-o"),
         ("PYTHONS", "'3.14", "No closing quotation"),
