@@ -310,6 +310,7 @@ def ordering_walk(
     access: str = "read",
     level: str = "L1",
     stride: int | None = None,
+    kib: int | None = None,
 ) -> list[KernelResult]: ...
 def locks_pair(
     iterations: int,

@@ -63,12 +63,13 @@ entry_parse(const struct pb_entry *entry, PyObject *args, PyObject *kwargs,
     for (int i = 0; i < count; i++) {
         names[4 + i] = (char *)entry->options[i].name;
     }
-    _Static_assert(PB_OPTIONS == 4, "as many targets as options");
-    snprintf(format, sizeof(format), "O|$OOp%.*s:%s", count, "OOOO",
+    _Static_assert(PB_OPTIONS == 5, "as many targets as options");
+    snprintf(format, sizeof(format), "O|$OOp%.*s:%s", count, "OOOOO",
              entry->name);
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, names, &iterations,
                                      &rounds, &threads, &pin, &given[0],
-                                     &given[1], &given[2], &given[3])) {
+                                     &given[1], &given[2], &given[3],
+                                     &given[4])) {
         return -1;
     }
     struct pb_plan *plan = &call->plan;

@@ -10,7 +10,7 @@
 
 /* Most numbers that a kernel adds to a sample, objects that a worker owns, and
    options that a kernel has besides the common ones. */
-enum { PB_NOTES = 8, PB_OWNED = 4, PB_OPTIONS = 4 };
+enum { PB_NOTES = 8, PB_OWNED = 4, PB_OPTIONS = 5 };
 
 enum { PB_THREADS_MAX = 256, PB_ROUNDS_MAX = 100000 };
 #define PB_ITERATIONS_MAX INT64_C(1000000000000)

@@ -433,16 +433,35 @@ static const struct pb_kernel walk_kernels[] = {
     [2 * PATTERN_COLUMN + 1] = {.loop = NULL},
 };
 
-enum { WALK_PATTERN, WALK_ACCESS, WALK_LEVEL, WALK_STRIDE };
+enum { WALK_PATTERN, WALK_ACCESS, WALK_LEVEL, WALK_STRIDE, WALK_KIB };
 
-/* Words of a stride and bytes of memory; 0, or -1 with an exception set. */
+/* Bytes of memory, of the level or as told; 0, or -1 with an exception set. */
+static int
+walk_bytes(struct ordering_shared *shared, const struct pb_call *call)
+{
+    int64_t kib = call->plan.options[WALK_KIB];
+    shared->bytes = level_bytes[call->plan.options[WALK_LEVEL]];
+    if (kib == PB_NONE) {
+        return 0;
+    }
+    if (shared->pattern == PATTERN_COLUMN || (kib & (kib - 1)) != 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "kib must be a power of two, and left out with "
+                     "pattern='column'; not %lld with pattern='%s'",
+                     (long long)kib, pattern_names[shared->pattern]);
+        return -1;
+    }
+    shared->bytes = (size_t)kib * 1024;
+    return 0;
+}
+
+/* Words of a stride; 0, or -1 with an exception set. */
 static int
 walk_stride(struct ordering_shared *shared, const struct pb_call *call)
 {
     const char *pattern = pattern_names[shared->pattern];
     const char *level = level_names[call->plan.options[WALK_LEVEL]];
     int64_t stride = call->plan.options[WALK_STRIDE];
-    shared->bytes = level_bytes[call->plan.options[WALK_LEVEL]];
     if (shared->pattern != PATTERN_STRIDED
         && shared->pattern != PATTERN_COLUMN) {
         if (stride != PB_NONE) {
@@ -471,7 +490,8 @@ walk_stride(struct ordering_shared *shared, const struct pb_call *call)
     if (shared->pattern == PATTERN_STRIDED
         && (size_t)stride > shared->bytes) {
         PyErr_Format(PyExc_ValueError,
-                     "stride must be at most %zu with level='%s', not %lld",
+                     "stride must be at most %zu, the memory of level='%s' or "
+                     "of kib, not %lld",
                      shared->bytes, level, (long long)stride);
         return -1;
     }
@@ -503,7 +523,10 @@ ordering_walk_run(struct pb_call *call)
                      pattern_names[shared.pattern]);
         return NULL;
     }
-    return walk_stride(&shared, call) < 0 ? NULL : ordering_run(call, &shared);
+    if (walk_bytes(&shared, call) < 0 || walk_stride(&shared, call) < 0) {
+        return NULL;
+    }
+    return ordering_run(call, &shared);
 }
 
 PB_ENTRY(ordering_walk,
@@ -521,7 +544,10 @@ PB_ENTRY(ordering_walk,
         [WALK_STRIDE] = PB_NUMBER("stride", PB_LINE_BYTES, STRIDE_MOST,
                   PB_NONE,
                   "Bytes, a multiple of 64; with pattern 'strided' or\n    "
-                  "'column' alone.")},
+                  "'column' alone."),
+        [WALK_KIB] = PB_NUMBER("kib", 4, ORDERING_BYTES_MAX / 1024, PB_NONE,
+                  "Memory of each thread instead of a level's: a power\n    "
+                  "of two, 1 GiB in all; not with pattern 'column'.")},
     .kernels = walk_kernels, .chosen_by = 2, .run = ordering_walk_run)
 
 static const struct pb_kernel bandwidth_kernels[] = {

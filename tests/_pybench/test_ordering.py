@@ -35,6 +35,13 @@ def test_every_walk_does_what_was_asked(pattern: str, level: str) -> None:
         assert result.elapsed_ns > 0
 
 
+@pytest.mark.parametrize("kib", [4, 32, 2048])
+def test_memory_may_be_told_instead_of_a_level(kib: int) -> None:
+    (result,) = _pybench.ordering_walk(ITERATIONS, pattern="chased", kib=kib)
+
+    assert result.operations == (ITERATIONS,)
+
+
 @pytest.mark.parametrize("stride", [64, 4096, 65536])
 def test_columns_have_any_distance(stride: int) -> None:
     (result,) = _pybench.ordering_walk(ITERATIONS, pattern="column", stride=stride)
@@ -114,6 +121,18 @@ BAD: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("ordering_walk", {"stride": 64}, ValueError, "stride"),
     ("ordering_walk", {"pattern": "chased", "access": "write"}, ValueError, "access"),
     ("ordering_walk", {"level": "memory", "threads": 256}, ValueError, "256"),
+    ("ordering_walk", {"kib": 2}, ValueError, "kib"),
+    ("ordering_walk", {"kib": 2**21}, ValueError, "kib"),
+    ("ordering_walk", {"kib": 48}, ValueError, "power of two"),
+    ("ordering_walk", {"kib": "4"}, TypeError, "kib"),
+    ("ordering_walk", {"kib": 2**20, "threads": 2}, ValueError, "threads"),
+    ("ordering_walk", {"pattern": "column", "stride": 64, "kib": 4}, ValueError, "kib"),
+    (
+        "ordering_walk",
+        {"pattern": "strided", "stride": 8192, "kib": 4},
+        ValueError,
+        "4096",
+    ),
     ("ordering_bandwidth", {"operation": "move"}, ValueError, "operation"),
     ("ordering_bandwidth", {"level": "L9"}, ValueError, "level"),
     ("ordering_aligned", {"place": "here"}, ValueError, "place"),

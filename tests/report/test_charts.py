@@ -104,6 +104,20 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         ],
         "verdict": {"cause": "bytecode", "evidence": "CPU time"},
     },
+    "machine": {
+        "topology": {"model": "A CPU", "cpus": [0, 1]},
+        "processes": 3,
+        "clock_cost_ns": 20.0,
+        "clock_step_ns": 1.0,
+        "latencies": [
+            {"kib": 4, "fits": "L1", "ns": MEAN},
+            {"kib": 8, "fits": "L1", "ns": None},
+        ],
+        "bandwidths": [{"operation": "read", "threads": 1, "gb_per_s": MEAN}],
+        "neighbours": [{"distance_bytes": 8, "ns": None}],
+        "distances": [{"cpus": [0, 1], "ns": MEAN}],
+        "contention": [{"threads": 2, "private_ns": MEAN, "shared_ns": MEAN}],
+    },
     "doctor": {
         "fit": False,
         "findings": [

@@ -16,6 +16,7 @@ from pybench.cli.compare import add_compare
 from pybench.cli.doctor import add_doctor
 from pybench.cli.export import add_export
 from pybench.cli.list import add_list
+from pybench.cli.machine import add_machine
 from pybench.cli.options import Parser
 from pybench.cli.output import print_error, print_note
 from pybench.cli.profile import add_profile
@@ -54,6 +55,7 @@ def make_parser() -> Parser:
         add_report,
         add_export,
         add_doctor,
+        add_machine,
         add_list,
         add_pythons,
         add_selfcheck,

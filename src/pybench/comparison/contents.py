@@ -14,7 +14,15 @@ from pybench.comparison.pair_details import details
 from pybench.comparison.saved_comparison import compare_saved
 from pybench.comparison.speed_ups import speed_ups
 from pybench.comparison.summary import summarise
-from pybench.records import doctor, gc_pauses, imports, memory, row_detail, scenario
+from pybench.records import (
+    doctor,
+    gc_pauses,
+    imports,
+    machine,
+    memory,
+    row_detail,
+    scenario,
+)
 from pybench.records.bottleneck import Diagnoses
 from pybench.records.contents import Contents, Profile
 from pybench.records.documents import (
@@ -42,6 +50,7 @@ PROFILES: dict[str, tuple[type[Any], int]] = {
     "scenario": (scenario.ScenarioRecord, scenario.SCHEMA),
     "scenario-comparison": (scenario.ScenarioComparison, scenario.SCHEMA),
     "doctor": (doctor.DoctorReport, doctor.SCHEMA),
+    "machine": (machine.MachineProfile, machine.SCHEMA),
 }
 
 # Profiles in this folder of a run belong to it.

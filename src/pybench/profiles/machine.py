@@ -113,10 +113,9 @@ def read_facts(
     cpus : collection of int, optional
         The CPUs that count; those of this process without.
     """
-    usable = sorted(_affinity() if cpus is None else cpus)
-    reader = _Reader(root)
+    usable = sorted(usable_cpus() if cpus is None else cpus)
+    reader = Reader(root)
     folders = [*_group_folders(reader)]
-    quotas = [_quota(reader, folder) for folder in folders]
     governors = (
         reader.text(f"{_CPU}/cpu{cpu}/cpufreq/scaling_governor") for cpu in usable
     )
@@ -141,7 +140,7 @@ def read_facts(
         smt=reader.flag(SMT),
         aslr=reader.number(ASLR),
         groups_known=bool(folders),
-        quota_cpus=min((q for q in quotas if q is not None), default=None),
+        quota_cpus=read_quota(reader),
         clock_source=reader.text(f"{CLOCK}/current_clocksource"),
         clock_sources=(*reader.words(f"{CLOCK}/available_clocksource"),),
         clock_ns=clock_ns,
@@ -161,7 +160,7 @@ def read_facts(
     )
 
 
-class _Reader:
+class Reader:
     """Reads small files below a root, and remembers which it could not."""
 
     def __init__(self, root: Path) -> None:
@@ -227,13 +226,14 @@ def _sysconf(name: str) -> int | None:
     return None
 
 
-def _affinity() -> Collection[int]:
+def usable_cpus() -> Collection[int]:
+    """Return the CPUs that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return os.sched_getaffinity(0)
     return range(os.cpu_count() or 1)
 
 
-def _group_folders(reader: _Reader) -> Iterator[str]:
+def _group_folders(reader: Reader) -> Iterator[str]:
     """Yield the folders that may limit the CPU: this group's and those above it."""
     groups, mounts = reader.text(GROUPS), reader.lines(MOUNTS)
     if groups is None:
@@ -267,7 +267,13 @@ def _group_mounts(
             yield PurePosixPath(words[3]), PurePosixPath(words[4])
 
 
-def _quota(reader: _Reader, folder: str) -> float | None:
+def read_quota(reader: Reader) -> float | None:
+    """Return the least quota of this control group and those above it, in CPUs."""
+    quotas = [_quota(reader, folder) for folder in _group_folders(reader)]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _quota(reader: Reader, folder: str) -> float | None:
     """Return the quota of a control group in CPUs; None without one."""
     words = reader.quiet(f"{folder}/cpu.max").split() or [
         reader.quiet(f"{folder}/cpu.cfs_{of}_us") for of in ("quota", "period")
@@ -280,7 +286,7 @@ def _quota(reader: _Reader, folder: str) -> float | None:
 
 
 def _counters(
-    reader: _Reader, cpus: Collection[int], folders: Collection[str]
+    reader: Reader, cpus: Collection[int], folders: Collection[str]
 ) -> Counters:
     stops = [
         _to(int, line.split()[1])
@@ -309,7 +315,7 @@ def _sum(numbers: Collection[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _ticks(reader: _Reader, cpus: Collection[int]) -> dict[str, int] | None:
+def _ticks(reader: Reader, cpus: Collection[int]) -> dict[str, int] | None:
     """Sum the states of the CPUs that count."""
     total: dict[str, int] = {}
     wanted = {f"cpu{cpu}" for cpu in cpus}
@@ -320,7 +326,7 @@ def _ticks(reader: _Reader, cpus: Collection[int]) -> dict[str, int] | None:
     return total or None
 
 
-def _processes(reader: _Reader) -> dict[tuple[int, str], Process] | None:
+def _processes(reader: Reader) -> dict[tuple[int, str], Process] | None:
     """Read name and CPU time of all processes that can be seen."""
     found: dict[tuple[int, str], Process] = {}
     ticks_per_s = _sysconf("SC_CLK_TCK") or 100
@@ -338,7 +344,7 @@ def _processes(reader: _Reader) -> dict[tuple[int, str], Process] | None:
     return found or None
 
 
-def _load(reader: _Reader) -> float | None:
+def _load(reader: Reader) -> float | None:
     words = reader.words(LOAD)
     if words or f"/{LOAD}" not in reader.unread:
         return _to(float, words[0]) if words else None
@@ -348,7 +354,7 @@ def _load(reader: _Reader) -> float | None:
     return None
 
 
-def _pressure(reader: _Reader) -> dict[str, float]:
+def _pressure(reader: Reader) -> dict[str, float]:
     """Read the share of ten seconds in which at least one task waited."""
     found = {}
     for resource in ("cpu", "memory", "io"):
@@ -360,7 +366,7 @@ def _pressure(reader: _Reader) -> dict[str, float]:
     return found
 
 
-def _hypervisor(reader: _Reader) -> str | None:
+def _hypervisor(reader: Reader) -> str | None:
     """Return what is known of a hypervisor, "" without one, None if unknown."""
     folder = "sys/class/dmi/id"
     kind, *names = map(

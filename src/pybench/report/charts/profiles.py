@@ -9,6 +9,7 @@ from pybench.records.contents import Profile
 from pybench.records.doctor import DoctorReport
 from pybench.report.charts.chart import Chart
 from pybench.report.charts.imports import import_charts
+from pybench.report.charts.machine import machine_charts
 from pybench.report.charts.memory import course_chart, detailed_charts, memory_charts
 from pybench.report.charts.pauses import pause_charts
 from pybench.report.charts.scenarios import (
@@ -54,4 +55,5 @@ _CHARTS: dict[str, Callable[[str, Any], Iterator[Chart]]] = {
     "bottleneck": bottleneck_charts,
     "scenario-comparison": comparison_charts,
     "doctor": _doctor,
+    "machine": machine_charts,
 }
