@@ -277,6 +277,7 @@ def outcome(measured: Measured) -> str:
         left = " and left no counts" * (measured.status >= 0)
         return f"FAILED: pytest {describe_end(measured.status)}{left}"
     numbers = {
+        "values": counts.get("rows_value", 0),
         "n/a": sum(counts["rows_na"].values()),
         "void": counts["rows_void"],
         "disturbed": counts["rows_disturbed"],

@@ -18,10 +18,11 @@ from pybench.comparison.sessions import ComparisonError, Sessions, is_odd_path
 from pybench.comparison.worker import RowEndedError, StartError, Worker, WorkerError
 from pybench.interpreters.missing_packages import advice
 from pybench.records.messages import COUNTS, RowFacts
-from pybench.records.outcomes import ERROR, MEASURED, MISSING, ReasonKind
+from pybench.records.outcomes import ERROR, MEASURED, MISSING, VALUE, ReasonKind
 from pybench.records.row_names import row_name
 from pybench.records.run import RowRecord
 from pybench.records.samples import CPU, WALL, Sample
+from pybench.records.values import RowValue
 from pybench.statistics.differences import DifferenceError, choose_metric, waits
 
 # A sample of each arm, about as long as a time slice of the scheduler.
@@ -59,6 +60,7 @@ class Calibrated:
     turn_ns: float = 0.0
     session: int = 0
     own_process: bool = False
+    value: RowValue | None = None
 
     @property
     def is_measured(self) -> bool:
@@ -248,6 +250,7 @@ def _calibrate_row(worker: Worker, row: str, numbers: Numbers) -> Calibrated:
         samples=tuple(samples),
         sample_ns=sample_ns if samples else 0.0,
         turn_ns=turn_ns if samples else 0.0,
+        value=how.value,
     )
 
 
@@ -331,7 +334,7 @@ def _row_record(row: str, by_arm: Mapping[str, Calibrated | None]) -> RowRecord:
     reasons = {
         name: f"{known.outcome}: {known.reason}"
         for name, known in there.items()
-        if not known.is_measured
+        if not known.is_measured and known.outcome != VALUE
     }
     if ReasonKind.UNSTABLE_NAME not in kinds.values():
         lacks = "this side has no such row"
@@ -370,6 +373,7 @@ def _row_record(row: str, by_arm: Mapping[str, Calibrated | None]) -> RowRecord:
         file=each[0].facts.file,
         session=max(known.session for known in each),
         own_process=any(known.own_process for known in each),
+        values={name: known.value for name, known in there.items() if known.value},
     )
 
 

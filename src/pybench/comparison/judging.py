@@ -216,6 +216,8 @@ def judge(run: Run) -> Judgement:
             _cell(run, key, decided.get(key), withheld)
             for side in run.contenders
             for key in (CellKey(side.name, row) for row in run.rows)
+            # What is no time has no verdict; with a reason on an arm it has a cell.
+            if not run.rows[key.row].is_value(run.baseline.name, side.name)
         ),
         withheld=withheld,
         gil_turned_on=culprit,

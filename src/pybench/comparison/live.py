@@ -191,6 +191,8 @@ class Comparison:
     def _take_pairs(self) -> None:
         open_rows = self._open_rows()
         if not open_rows:
+            if any(record.values for record in self._record.rows.values()):
+                return
             raise ComparisonError(self._nothing())
         for look in plan_of(self._record).looks:
             while due := self._affordable(open_rows, look):

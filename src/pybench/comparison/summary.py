@@ -23,6 +23,7 @@ from pybench.records.summary import (
     RowSummary,
     SideSummary,
     Summary,
+    ValueSummary,
 )
 from pybench.statistics.decision import FASTER, INCONCLUSIVE, SLOWER, VERDICTS
 from pybench.statistics.differences import timed_ns
@@ -63,6 +64,11 @@ def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> S
         parts=_means(judgement.parts),
         controls=tuple(map(_control, judgement.controls)),
         rows=rows,
+        values=tuple(
+            ValueSummary(row=row, values=dict(record.values))
+            for row, record in run.rows.items()
+            if record.values
+        ),
         noise_floor=max(floor, default=None),
         smallest_visible=statistics.median(visible) if visible else None,
         margin=judgement.plan.margin,
@@ -200,6 +206,8 @@ def _finite(value: float) -> float | None:
 def _sentence(run: Run, rows: Sequence[RowSummary], judgement: Judgement) -> str:
     """Say in one sentence what came of it."""
     if not any(row.ratio is not None for row in rows):
+        if run.rows and all(record.values for record in run.rows.values()):
+            return "no row is a time: their values have no verdict"
         return "nothing could be compared"
     if {row.metric for row in rows if row.ratio is not None} <= {*judgement.withheld}:
         if judgement.gil_turned_on:
@@ -241,7 +249,8 @@ def exit_code(
     judged = [row for row in result.rows if row.ratio is not None]
     if any(row.verdict in confirmed and row.is_beyond_margin for row in judged):
         return 1
-    if not judged or result.withheld:
+    is_of_values = bool(result.values) and not result.rows
+    if not (judged or is_of_values) or result.withheld:
         return 3
     if strict and any(row.verdict == INCONCLUSIVE for row in judged):
         return 3

@@ -64,7 +64,10 @@ class JournalHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalRow:
-    """One finished row: its outcome, and if it was measured all that is saved."""
+    """One finished row: its outcome, and if it was measured all that is saved.
+
+    One whose outcome is a value has it in `extra_info`.
+    """
 
     fullname: str
     outcome: str
@@ -81,6 +84,8 @@ class JournalRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowStatus:
     """What became of one collected row; a reason for all but measured ones.
+
+    The reason of a value is that value in words.
 
     `process_medians_s` has the median of each process in seconds, this session's own
     first, if there were several; a process that did not measure the row is left out.
@@ -115,6 +120,7 @@ class SessionCounts:
     tests_passed: int
     tests_failed: int
     tests_skipped: int
+    rows_value: int = 0  # that came to a value which is no time
 
 
 def header_document(header: JournalHeader) -> dict[str, Any]:

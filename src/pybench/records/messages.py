@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pybench.records.outcomes import ERROR, MEASURED, ReasonKind
+from pybench.records.outcomes import ERROR, MEASURED, VALUE, ReasonKind
 from pybench.records.samples import Sample
 from pybench.records.texts import encodable
+from pybench.records.values import RowValue, ValueOfRowError, read_value
 
 # More operations, rounds or threads than any row has; larger ones are a mistake, and
 # at some size no record can hold them.
@@ -46,13 +47,15 @@ class RowFacts:
 class Ended:
     """How a row ended: its outcome, the reason, and its counts by name.
 
-    `kind` is that of a reason which is more than its outcome, None otherwise.
+    `kind` is that of a reason which is more than its outcome, None otherwise; `value`
+    is that of a row which came to one that is no time.
     """
 
     outcome: str
     reason: str
     kind: ReasonKind | None = None
     counts: Mapping[str, int] = field(default_factory=lambda: dict(COUNTS))
+    value: RowValue | None = None
 
 
 def read_facts(facts: object) -> RowFacts:
@@ -94,11 +97,18 @@ def read_ended(message: Mapping[str, Any]) -> Ended:
                 "number of at least 1: correct it, or rename this key"
             )
         counts[name] = COUNTS[name]
+    value: RowValue | None = None
+    if outcome == VALUE:
+        try:
+            value = read_value(message.get("value"))
+        except ValueOfRowError as error:
+            outcome, reason = ERROR, encodable(f"the value of this row: {error}")
     return Ended(
         outcome=outcome,
         reason=reason,
         kind=next((kind for kind in ReasonKind if kind == message.get("kind")), None),
         counts=counts,
+        value=value,
     )
 
 

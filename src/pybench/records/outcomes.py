@@ -10,6 +10,8 @@ class Outcome(StrEnum):
     """What became of a collected row on one interpreter."""
 
     MEASURED = "measured"
+    # It came to a value that is no time.
+    VALUE = "value"
     NOT_AVAILABLE = "n/a"
     VOID = "void"
     ERROR = "error"
@@ -22,6 +24,7 @@ class Outcome(StrEnum):
 
 
 MEASURED = Outcome.MEASURED
+VALUE = Outcome.VALUE
 NOT_AVAILABLE = Outcome.NOT_AVAILABLE
 VOID = Outcome.VOID
 ERROR = Outcome.ERROR
@@ -31,7 +34,7 @@ NOT_RUN = Outcome.NOT_RUN
 MISSING = Outcome.MISSING
 
 # What a row that was run can come to.
-OUTCOMES = (MEASURED, NOT_AVAILABLE, VOID, ERROR)
+OUTCOMES = (MEASURED, VALUE, NOT_AVAILABLE, VOID, ERROR)
 
 
 class ReasonKind(StrEnum):

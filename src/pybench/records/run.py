@@ -8,7 +8,8 @@ Schema history
 --------------
 1. Header, side, row, pair, lost. Fields that came later have defaults: `per_turn_ns`,
    `waits`, `rounds`, `file`, `session`, `packages`, `asked`, `warmups`, `blocked`,
-   and `kind` and `kinds`, which are read from the reasons where a record lacks them.
+   `values`, and `kind` and `kinds`, which are read from the reasons where a record
+   lacks them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pybench.records.identity import Identity
 from pybench.records.json_lines import JsonLines, split_lines
 from pybench.records.outcomes import MEASURED, VOID, Outcome, ReasonKind
 from pybench.records.samples import CPU, WALL, Sample
+from pybench.records.values import RowValue
 
 SCHEMA = 1
 NAME = "run.jsonl"
@@ -88,7 +90,8 @@ class RowRecord:
     most that a process may do of it, as the row says itself, None for no limit. `file`
     is where it was found, "" if that is not known. Rows with different numbers of
     `session` have files that no process can import together, such as two of one name;
-    with `own_process` the file wants a process that has no other.
+    with `own_process` the file wants a process that has no other. `values` has per arm
+    what a row came to that is no time: it is compared with nothing.
     """
 
     row: str
@@ -110,6 +113,7 @@ class RowRecord:
     session: int = 0
     own_process: bool = False
     kinds: Mapping[str, ReasonKind] = field(default_factory=dict)
+    values: Mapping[str, RowValue] = field(default_factory=dict)
 
     @property
     def clock(self) -> str:
@@ -119,6 +123,10 @@ class RowRecord:
     def is_measured(self, *arms: str) -> bool:
         """Tell whether all of these arms can run it."""
         return all(self.outcomes.get(arm) == MEASURED for arm in arms)
+
+    def is_value(self, *arms: str) -> bool:
+        """Tell whether it came to a value that is no time on all of these arms."""
+        return all(arm in self.values for arm in arms)
 
     def reason_kind(self, arm: str) -> ReasonKind:
         """Return the kind of the reason that it has for an arm."""

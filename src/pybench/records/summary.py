@@ -5,7 +5,8 @@ The record of the run is the evidence; this is what other programs read.
 Schema history
 --------------
 1. Fields that came later have defaults: `notes`, `parts`, `controls`, `apart`, `kind`,
-   `side_median_ns`, and `reasons`, read from `reason` where a file lacks them.
+   `side_median_ns`, `values`, and `reasons`, read from `reason` where a file has
+   none.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from pybench.records.documents import MOST_RATIO, DocumentError, read_document
 from pybench.records.files import write_file
 from pybench.records.outcomes import Reason, ReasonKind
+from pybench.records.values import RowValue
 
 SCHEMA = 1
 NAME = "summary.json"
@@ -127,6 +129,17 @@ class ControlSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValueSummary:
+    """A row that came to values which are no times, by side; they have no verdict.
+
+    A side without one is left out; the row is among `rows` too then, with the reason.
+    """
+
+    row: str
+    values: dict[str, RowValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """What a comparison says.
 
@@ -152,6 +165,7 @@ class Summary:
     parts: tuple[MeanSummary, ...] = ()
     controls: tuple[ControlSummary, ...] = ()
     apart: tuple[MeanSummary, ...] = ()
+    values: tuple[ValueSummary, ...] = ()
     pybench: str = "summary"
     schema: int = SCHEMA
 

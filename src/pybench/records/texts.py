@@ -13,6 +13,8 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600}
 # More milliseconds than 32 bits hold cannot be waited for by `select.poll`.
 _LONGEST_S = 2e6
 
+# Each 1024 of the one before.
+_SIZES = ("B", "KiB", "MiB", "GiB")
 # Nanoseconds of each unit that a time is written in.
 _UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 
@@ -28,6 +30,15 @@ def duration(ns: float | None) -> str:
             number = ns / size
             return f"{number:.3g} {unit}" if number < 1e3 else f"{number:.0f} {unit}"
     raise AssertionError("the last unit takes all")
+
+
+def size_text(size: float) -> str:
+    """Write a size with the unit in which it has one to four digits."""
+    unit = 0
+    while abs(size) >= 1024 and unit + 1 < len(_SIZES):
+        size, unit = size / 1024, unit + 1
+    digits = 0 if float(size).is_integer() else 1
+    return f"{size:.{digits}f} {_SIZES[unit]}"
 
 
 def duration_s(text: str) -> float:

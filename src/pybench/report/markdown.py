@@ -67,6 +67,14 @@ def markdown(
     else:
         lines += means_lines(comparison)
         sections = _of_run(comparison)
+        rights = range(1, len(words.value_heads))
+        sections.append(
+            _Section(
+                before=["", *_head(words.value_heads, right=(*rights,))],
+                rows=[_line(texts, name=name) for name, *texts in words.values],
+                called="values",
+            )
+        )
     sections = [section for section in sections if section.rows]
     text = [f"**{plain(shortened(words.verdict, most_characters // 4))}**", ""]
     tail = ["", plain(words.legend), ""]

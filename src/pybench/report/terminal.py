@@ -16,7 +16,7 @@ from pybench.records.texts import printable
 from pybench.report.labels import shortened
 from pybench.report.row_names import distinct
 from pybench.report.tables import Cell, Line, lines_of
-from pybench.report.words import Words, words_of
+from pybench.report.words import words_of
 
 WIDTH = 100
 _STYLES = {SLOWER: "bold red", FASTER: "bold green", INCONCLUSIVE: "dim"}
@@ -48,9 +48,13 @@ def show(
         console.print(_saved_table(comparison, lines))
     else:
         _show_rows(console, comparison, lines, width, all_=everything)
-    if words.means:
-        console.print()
-        console.print(_means_table(words), width=width)
+    for heads, rows in (
+        (words.mean_heads, words.means),
+        (words.value_heads, words.values),
+    ):
+        if rows:
+            console.print()
+            console.print(_small_table(heads, rows), width=width)
     for text in [*words.alone, words.legend, *words.marks]:
         _say(console, text)
     if words.command:
@@ -197,10 +201,10 @@ def _saved_table(comparison: SavedComparison, lines: Sequence[Line]) -> Table:
     return table
 
 
-def _means_table(words: Words) -> Table:
+def _small_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in words.mean_heads:
-        table.add_column(head, overflow="fold")
-    for cells in words.means:
+    for head in heads:
+        table.add_column(Text(printable(head)), overflow="fold")
+    for cells in rows:
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table

@@ -14,8 +14,9 @@ from pybench.records.saved_comparison import (
     SavedFile,
 )
 from pybench.records.summary import MeanSummary, SideSummary, Summary
+from pybench.records.values import value_text
 from pybench.report.labels import LEGEND, SAVED_LEGEND, UNREPLICATED, interval
-from pybench.report.row_names import operation
+from pybench.report.row_names import operation, short_names
 from pybench.report.tables import names_of
 
 # Rows that cannot be compared which are named where not all are asked for.
@@ -31,8 +32,8 @@ class Words:
     """The texts of a comparison.
 
     `head` qualifies everything below it, `alone` are rows that have no ratio, `mean_*`
-    the table of the means. `marks` say what a sign depends on; `command` would give
-    verdicts.
+    the table of the means and `value*` that of the values which are no times. `marks`
+    say what a sign depends on; `command` would give verdicts.
     """
 
     verdict: str
@@ -40,6 +41,8 @@ class Words:
     legend: str
     mean_heads: Sequence[str]
     means: Sequence[Sequence[str]]
+    value_heads: Sequence[str] = ()
+    values: Sequence[Sequence[str]] = ()
     alone: Sequence[str] = ()
     marks: Sequence[str] = ()
     command: str = ""
@@ -65,7 +68,25 @@ def words_of(
             (name, mean.side, f"{mean.ratio:.3f} {interval(mean)}", str(mean.rows))
             for name, mean in named_means(comparison)
         ],
+        value_heads=("value, no verdict", *(arm.name for arm in comparison.sides)),
+        values=_values(comparison),
     )
+
+
+def _values(summary: Summary) -> list[Sequence[str]]:
+    """Return a line per row that is no time: its name and what it is on each arm."""
+    names = short_names(row.row for row in summary.values)
+    arms = [arm.name for arm in summary.sides]
+    return [
+        (
+            names[row.row],
+            *(
+                value_text(row.values[arm]) if arm in row.values else "-"
+                for arm in arms
+            ),
+        )
+        for row in summary.values
+    ]
 
 
 def _arm(arm: SideSummary) -> str:

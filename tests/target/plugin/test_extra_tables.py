@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from pybench.records.journal import JournalRow
+from pybench.records.texts import size_text
 from pybench.target.plugin.table_sections import (
     NO_INTERVAL,
     WIDTH,
     memory_lines,
     scaling_lines,
     size_lines,
-    size_text,
 )
 
 Run = Callable[..., pytest.RunResult]

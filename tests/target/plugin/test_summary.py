@@ -203,6 +203,7 @@ def test_summary_has_one_section_and_groups_reasons(
         "tests_passed": 3,
         "tests_failed": 1,
         "tests_skipped": 3,
+        "rows_value": 0,
     }
 
 

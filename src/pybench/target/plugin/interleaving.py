@@ -34,6 +34,7 @@ from pybench.records.outcomes import (
     MEASURED,
     NOT_AVAILABLE,
     SKIPPED,
+    VALUE,
     VOID,
     ReasonKind,
 )
@@ -50,6 +51,7 @@ from pybench.target.plugin.outcomes import na_of, skip_reason
 from pybench.target.plugin.overriding import overridden
 from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.session import Session
+from pybench.target.plugin.values import said_value
 from pybench.target.process.collector import collector_off
 from pybench.target.process.identity import gil_enabled, is_free_threaded
 from pybench.target.process.imported_packages import ImportedPackages
@@ -157,8 +159,11 @@ class Interleaving:
             outcome = SKIPPED if na is None else NOT_AVAILABLE
             self._end(outcome, na or skip_reason(report))
         elif report.when == "teardown":
+            value = said_value(report)
             if self._is_served:
                 self._end(MEASURED, "")
+            elif value is not None:
+                self._end(VALUE, "", value=value)
             else:
                 self._end(SKIPPED, "it never called benchmark")
 

@@ -20,8 +20,11 @@ from pybench.records.outcomes import (
     NOT_AVAILABLE,
     NOT_RUN,
     SKIPPED,
+    VALUE,
     VOID,
 )
+from pybench.records.values import value_text
+from pybench.target.plugin.values import value_of_row
 
 _NA_MARK = "n/a:"
 
@@ -94,7 +97,9 @@ def _status(name: str, row: JournalRow | None, skipped: str | None) -> RowStatus
         reason = "; ".join(text for text in texts if isinstance(text, str))
         reason = reason or "the row says so"
         return RowStatus(fullname=name, status=DISTURBED, reason=reason)
-    return RowStatus(fullname=name, status=row.outcome, reason=row.reason)
+    value = value_of_row(row) if row.outcome == VALUE else None
+    reason = row.reason if value is None else value_text(value)
+    return RowStatus(fullname=name, status=row.outcome, reason=reason)
 
 
 def count_rows(
@@ -133,6 +138,7 @@ def count_rows(
         tests_passed=tests["passed"],
         tests_failed=tests["failed"],
         tests_skipped=tests["skipped"],
+        rows_value=by_status[VALUE],
     )
 
 
@@ -141,6 +147,7 @@ def summary_lines(counts: SessionCounts) -> list[str]:
     errors = f"error{'s' * (counts.rows_error > 1)}"
     numbers = [
         (counts.rows_measured, "rows measured", True),
+        (counts.rows_value, "values", False),
         (counts.rows_unmeasured, "run without measuring", False),
         (sum(counts.rows_na.values()), "n/a", True),
         (counts.rows_void, "void", True),

@@ -15,7 +15,8 @@ import pytest
 
 from pybench.records.documents import DocumentError
 from pybench.records.journal import JournalHeader, JournalRow, statuses_document
-from pybench.records.outcomes import ERROR, MEASURED, NOT_AVAILABLE, VOID
+from pybench.records.outcomes import ERROR, MEASURED, NOT_AVAILABLE, VALUE, VOID
+from pybench.records.values import KEY as VALUE_KEY
 from pybench.target.plugin.command_line import said_value
 from pybench.target.plugin.journal import Journal, JournalWriter, find_journal
 from pybench.target.plugin.json_values import for_table, held, is_stock_document
@@ -38,6 +39,7 @@ from pybench.target.plugin.saving import guard_saving
 from pybench.target.plugin.selection import cut_budget
 from pybench.target.plugin.session import Session
 from pybench.target.plugin.table import TableDefaults, thin
+from pybench.target.plugin.values import said_value as said_value_of_row
 from pybench.target.process.identity import extension
 from pybench.target.process.iterations import IterationStore, machine_folder
 
@@ -316,6 +318,14 @@ class Rows:
             self.session.unmeasured.add(fullname)
             return None
         fixture = _fixture(item)
+        value = said_value_of_row(item)
+        if value is not None:
+            return JournalRow(
+                fullname=fullname,
+                outcome=VALUE,
+                name=item.name,
+                extra_info={VALUE_KEY: value},
+            )
         if fixture is None or not fixture.stats:
             self.session.skipped[fullname] = "it did not use the fixture benchmark"
             return None

@@ -18,6 +18,7 @@ from pybench.target.plugin.outcomes import (
     summary_lines,
 )
 from pybench.target.plugin.table_sections import memory_lines, scaling_lines, size_lines
+from pybench.target.plugin.values import value_lines
 from pybench.target.process.gil import watch_for_process
 from pybench.target.process.identity import (
     gil_enabled,
@@ -132,6 +133,7 @@ class Session:
                 ("sizes", size_lines(rows)),
                 ("scaling", scaling_lines(rows)),
                 ("memory", memory_lines(rows, self.memory)),
+                ("values", value_lines(rows)),
             ):
                 if lines:
                     terminalreporter.section(title, "-")

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
 from pybench.records.journal import JournalRow
+from pybench.records.texts import size_text
 
 WIDTH = 110
 
@@ -19,7 +20,6 @@ WIDTH = 110
 NO_INTERVAL = "one process: no interval; the spread is that of the rounds in it"
 
 _RATES = ("", "k", "M", "G")
-_UNITS = ("B", "KiB", "MiB", "GiB")
 # What is known of a number of threads, in columns; the interval where there is one.
 _COLUMNS = ("threads", "speedup", "spread", "control", "fairness", "per_second")
 _INTERVAL_COLUMNS = ("threads", "speedup", "low", "high", "control", "fairness")
@@ -101,15 +101,6 @@ def memory_lines(
         cells = "".join(f"{_memory_text(numbers, key):>13}" for key in _MEMORY_COLUMNS)
         lines.append(f"{name:<{width}}{cells}")
     return lines
-
-
-def size_text(size: float) -> str:
-    """Write a size with the unit in which it has one to four digits."""
-    unit = 0
-    while abs(size) >= 1024 and unit + 1 < len(_UNITS):
-        size, unit = size / 1024, unit + 1
-    digits = 0 if float(size).is_integer() else 1
-    return f"{size:.{digits}f} {_UNITS[unit]}"
 
 
 def _memory_text(numbers: Mapping[str, int], key: str) -> str:
