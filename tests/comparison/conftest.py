@@ -44,7 +44,8 @@ def compare(suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Com
     """Return what compares this Python with itself on that suite, without a control.
 
     Environment variables of a side are given as ``b={"NAME": "value"}``; the record is
-    in the folder ``out`` and what is decided is returned with the run.
+    in the folder ``out`` and what is decided is returned with the run. `named` is what
+    ``--suite`` names, if not that suite.
     """
     pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
     pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
@@ -75,6 +76,7 @@ def compare(suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Com
         injected: dict[str, tuple[int, int]] | None = None,
         folder: Path | None = None,
         control: bool = False,
+        named: str | None = None,
         **options: Any,
     ) -> tuple[Run, Judgement]:
         header = RunHeader(
@@ -101,7 +103,7 @@ def compare(suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Com
         with RecordWriter(out, None if is_resumed else header) as writer:
             comparison = Comparison(
                 sides,
-                find_suite(str(suite)),
+                find_suite(named or str(suite)),
                 folder=folder or tmp_path,
                 record=known,
                 writer=writer,

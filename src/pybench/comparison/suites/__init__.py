@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pybench.comparison.suites import installed
+from pybench.comparison.suites import asv, installed
 from pybench.comparison.suites.suite import Suite, SuiteError
 
 __all__ = ["DEFAULT", "Suite", "SuiteError", "find_suite"]
@@ -29,6 +29,8 @@ def find_suite(text: str | None = None) -> Suite:
         text = DEFAULT if Path(DEFAULT).exists() else installed.NAME
     if text == installed.NAME:
         return installed.installed_suite()
+    if text.startswith(asv.PREFIX):
+        return asv.find_asv(text)
     path = Path(text)
     if not path.exists():
         raise SuiteError(
