@@ -13,8 +13,10 @@ Schema history
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,6 +30,9 @@ from pybench.records.documents import (
 from pybench.records.files import write_file
 
 SUFFIX = ".pyperf"
+# What an arm needs may be its own, such as packages for its build. This variable of its
+# sessions names a folder of entries that stand in for those of the suite.
+ARM_ENTRIES = "PYBENCH_ARM_ENTRIES"
 SCHEMA = 1
 _KIND = "pyperf script"
 
@@ -84,6 +89,15 @@ def read_entry(path: Path) -> ScriptEntry:
         raise DocumentError(f"{path}: not a document of the kind {_KIND!r}")
     check_schema(document, SCHEMA, str(path))
     return parse(ScriptEntry, document, str(path))
+
+
+def arm_entry(path: Path, root: Path, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the entry to be read for this arm: its own, at the same place, or this."""
+    if own := environ.get(ARM_ENTRIES):
+        with contextlib.suppress(ValueError):  # it is not below the root
+            stand_in = Path(own) / path.relative_to(root)
+            return stand_in if stand_in.is_file() else path
+    return path
 
 
 def is_script(path: Path) -> bool:

@@ -31,6 +31,11 @@ def find_suite(text: str | None = None) -> Suite:
         return installed.installed_suite()
     if text.startswith(asv.PREFIX):
         return asv.find_asv(text)
+    if text.partition(":")[0] == "pyperformance":
+        # Only here, as it needs libraries of the host.
+        from pybench.comparison.suites.pyperformance import pyperformance_suite
+
+        return pyperformance_suite(text)
     path = Path(text)
     if not path.exists():
         raise SuiteError(
