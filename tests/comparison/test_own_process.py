@@ -50,6 +50,7 @@ def test_files_get_processes_of_their_own(compare: Compare, suite: Path) -> None
     for name in ("test_own_a.py", "test_own_b.py"):
         (suite / name).write_text(OWN)
     (suite / "test_own_c.py").write_text("import os\nos._exit(3)\n")
+    (suite / "test_own_d.py").write_text("import no_such_module\n")
 
     run, _ = compare()
 
@@ -59,9 +60,13 @@ def test_files_get_processes_of_their_own(compare: Compare, suite: Path) -> None
         "suite/test_own_a.py::test_alone": True,
         "suite/test_own_b.py::test_alone": True,
         "suite/test_own_c.py": False,
+        "suite/test_own_d.py": False,
     }
     broken = run.rows.pop("suite/test_own_c.py")
     assert "exit status 3" in broken.reasons["a"]
+    broken = run.rows.pop("suite/test_own_d.py")
+    reason = "error: cannot be collected: ModuleNotFoundError: No module named 'no_such"
+    assert broken.reasons["a"].startswith(reason)
     for row, record in run.rows.items():
         assert record.outcomes == {"a": MEASURED, "b": MEASURED}, record.reasons
         assert len(run.pairs[row]) == 1

@@ -177,6 +177,8 @@ def _calibrate_files(
                     uncollected, own = worker.uncollected, worker.own_process
                     sessions.check(name, worker)
         except StartError as error:
+            if own_process and uncollected:
+                break
             raise StartError(name, error.reason + advice(error.reason)) from None
         except WorkerError as error:
             failure = error.reason
