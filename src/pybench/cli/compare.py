@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shlex
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli import compare_options
+from pybench.cli import compare_options, compare_refs
 from pybench.cli.options import find_interpreters, find_suite, host_needs
 from pybench.cli.output import print_error, print_note
 from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
@@ -178,9 +180,7 @@ def extremes_folder() -> Path:
 
 def live(words: Sequence[str], options: argparse.Namespace) -> int:
     """Measure and decide."""
-    from pybench.comparison.live import Comparison
-    from pybench.interpreters.find import unlike
-    from pybench.records.run import RecordWriter, new_folder
+    from pybench.records.run import new_folder
 
     if options.resume and options.output is None:
         raise UsageError("--resume goes on with a run: say which one, -o DIR")
@@ -188,52 +188,162 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
     if not options.resume and is_run(str(output)):
         raise UsageError(f"{output} has a run already: --resume, or another -o")
     try:
-        run, suite, selecting = begun(options, output)
-        requested = requests(words)
-        check_same_arms(run, [arm.name for arm in requested])
-        arms, problems = ready(requested, suite, options)
-        header = None if options.resume else run.header
-        with Meter() as meter, RecordWriter(output, header) as writer:
-            comparison = Comparison(
-                arms,
-                suite,
-                selecting=selecting,
-                folder=Path.cwd(),
-                record=run,
-                writer=writer,
-                on_progress=shown(meter),
-                budget_s=options.budget,
-            )
-            failure = measured(comparison, meter)
+        header = compare_refs.header_of(output) if options.resume else None
+        if header.refs if header else options.refs:
+            return live_refs(words, options, output.absolute(), header)
+        return live_interpreters(words, options, output)
     except DocumentError as error:
         if options.resume or not output.exists():
             raise UsageError(str(error)) from None
         print_error(error)
         return FAILED
+
+
+def live_interpreters(
+    words: Sequence[str], options: argparse.Namespace, output: Path
+) -> int:
+    """Compare interpreters."""
+    from pybench.interpreters.find import unlike
+
+    if options.suite_from:
+        raise UsageError(
+            "--suite-from says which --ref has the suite, and none is named"
+        )
+    run, suite, selecting = begun(options, output)
+    requested = requests(words)
+    check_same_arms(run, [arm.name for arm in requested])
+    arms, problems = ready(requested, suite, options)
+    return take_turns(
+        arms,
+        suite,
+        run,
+        output,
+        options,
+        selecting=selecting,
+        folder=Path.cwd(),
+        budget_s=options.budget,
+        problems=problems,
+        notes=unlike([arm.interpreter for arm in requested]),
+    )
+
+
+def live_refs(
+    words: Sequence[str],
+    options: argparse.Namespace,
+    output: Path,
+    header: RunHeader | None,
+) -> int:
+    """Compare versions of a package, on one interpreter after the other."""
+    ends = time.monotonic() + (options.budget or 0.0)
+    requested = find_interpreters(words or [sys.executable])
+    alone = len(requested) == 1
+    folders = [output if alone else output / python.name for python in requested]
+    runs = [is_run(str(folder)) for folder in folders]
+    if any(runs) and not options.resume:
+        raise UsageError(f"{output} has a run already: --resume, or another -o")
+    if header and not any(runs):
+        raise UsageError(f"{output} has no run of {' or '.join(words)}: name the same")
+    status = OK
+    with compare_refs.sources_of(options, output, header) as sources:
+        for number, (python, folder) in enumerate(zip(requested, folders, strict=True)):
+            names = compare_refs.names_of(sources, python, alone=alone)
+            with contextlib.chdir(sources.folder):
+                text = options.suite or suite_among(options)
+                options.suite = sources.suite_text(text)
+                run, suite, selecting = begun(options, folder, sources, header)
+            check_same_arms(run, names)
+            packages = packages_of(options.packages, len(names))
+            arms, problems = compare_refs.ready_refs(
+                sources, python, names, suite, packages
+            )
+            if len(arms) < 2:
+                status = FAILED
+                continue
+            left_s = max(ends - time.monotonic(), 1.0) / (len(requested) - number)
+            ended = take_turns(
+                arms,
+                suite,
+                run,
+                folder,
+                options,
+                selecting=selecting,
+                folder=sources.folder,
+                budget_s=left_s if options.budget else None,
+                problems=problems,
+                notes=sources.notes,
+                again=output,
+            )
+            status = max(status, ended)
+            if ended == INTERRUPTED:
+                break
+    return status
+
+
+def take_turns(
+    arms: Sequence[Arm],
+    suite: Suite,
+    run: Run,
+    output: Path,
+    options: argparse.Namespace,
+    *,
+    selecting: Sequence[str],
+    folder: Path,
+    budget_s: float | None,
+    problems: Sequence[str],
+    notes: Sequence[str],
+    again: Path | None = None,
+) -> int:
+    """Measure, write the run into `output`, show it; return the exit status.
+
+    `folder` is where the sessions run, and `again` what -o is to be to resume.
+    """
+    from pybench.comparison.live import Comparison
+    from pybench.records.run import RecordWriter
+
+    header = None if is_run(str(output)) else run.header
+    with Meter() as meter, RecordWriter(output, header) as writer:
+        comparison = Comparison(
+            arms,
+            suite,
+            selecting=selecting,
+            folder=folder,
+            record=run,
+            writer=writer,
+            on_progress=shown(meter),
+            budget_s=budget_s,
+        )
+        failure = measured(comparison, meter)
     status = OK
     # What was measured before it failed or was interrupted is shown all the same.
     if run.pairs or not failure:
-        alike = unlike([arm.interpreter for arm in requested])
-        notes = [*problems, *alike, *comparison.notes]
+        notes = [*problems, *notes, *comparison.notes, *compare_refs.unused(run)]
         status, is_written = finish(run, output, notes, options)
         if not is_written and failure != INTERRUPTED:
             failure = FAILED
     if failure == INTERRUPTED:
-        command = ["pybench", "compare", *sys.argv[2:], "-o", str(output), "--resume"]
+        named = str(again or output)
+        command = ["pybench", "compare", *sys.argv[2:], "-o", named, "--resume"]
         print_note(f"interrupted; go on: {shlex.join(command)}")
     return failure or (max(status, FAILED) if problems else status)
 
 
 def begun(
-    options: argparse.Namespace, output: Path
+    options: argparse.Namespace,
+    output: Path,
+    sources: compare_refs.Sources | None = None,
+    header: RunHeader | None = None,
 ) -> tuple[Run, Suite, Sequence[str]]:
-    """Return the run, new or to be resumed, its suite and how its rows are selected."""
+    """Return the run, new or to be resumed, its suite and how its rows are selected.
+
+    `header` is that of another interpreter's run which began with this one.
+    """
     from pybench.comparison.beginning import new_run
-    from pybench.records.run import MARGIN, read_run
+    from pybench.records.run import MARGIN, Run, read_run
     from pybench.statistics.plan import PlanError
 
     if options.resume:
-        run = read_run(output)
+        is_begun = header is None or is_run(str(output))
+        run = read_run(output) if is_begun or header is None else Run(header=header)
         return (run, *resumed(options, run.header))
     suite, selecting = suite_of(options), selection_of(options)
     try:
@@ -245,6 +355,8 @@ def begun(
             margin=MARGIN if options.margin is None else options.margin,
             pairs=options.pairs,
             seed=options.seed,
+            refs=sources.refs if sources else (),
+            suite_from=sources.suite_from.name if sources else "",
         )
     except PlanError as error:
         raise UsageError(str(error)) from None

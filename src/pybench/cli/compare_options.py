@@ -77,6 +77,15 @@ OPTIONS = (
         "./benchmarks where there is one, else pybench)",
     ),
     _measuring(
+        "--ref", "refs", SAME, metavar="REF", action="append", default=[],
+        help="compare versions of this repository's package instead: a branch, tag or "
+        "commit, name=REF, or WORKTREE for the tree as it is; the baseline first",
+    ),
+    _measuring(
+        "--suite-from", "suite_from", SAME, metavar="REF",
+        help="which --ref has the suite (default: the newest)",
+    ),
+    _measuring(
         "--benchmarks", "benchmarks", SAME,
         metavar="SELECTOR", nargs="+", action="extend", default=[],
         help="category/area/operation, each part a glob, or the beginning of that, or "
@@ -167,6 +176,8 @@ def same_as_begun(
     begun: Mapping[str, tuple[Any, Any]] = {
         "packages": (options.packages, [*header.packages]),
         "suite": (options.suite, header.suite),
+        "refs": (options.refs, [ref.asked for ref in header.refs]),
+        "suite_from": (options.suite_from, header.suite_from or None),
         "benchmarks": (selecting, selected),
         "keyword": (selecting, selected),
         "quick": (selecting, selected),

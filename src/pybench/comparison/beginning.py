@@ -14,6 +14,7 @@ from pybench.comparison.suites import Suite
 from pybench.interpreters import Requested
 from pybench.interpreters import prepare as preparing
 from pybench.interpreters.prepare import Environment
+from pybench.records.refs import GitRef
 from pybench.records.run import MARGIN, Run, RunHeader, now
 
 
@@ -35,6 +36,8 @@ def new_run(
     margin: float = MARGIN,
     pairs: int | None = None,
     seed: int | None = None,
+    refs: Sequence[GitRef] = (),
+    suite_from: str = "",
 ) -> Run:
     """Begin a record; `PlanError` for a margin or pairs out of range."""
     run = Run(
@@ -48,6 +51,8 @@ def new_run(
             suite=suite.text,
             options=tuple(selecting),
             packages=tuple(packages),
+            refs=tuple(refs),
+            suite_from=suite_from,
         )
     )
     plan_of(run)

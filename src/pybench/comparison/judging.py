@@ -20,7 +20,8 @@ from pybench.comparison.mean_groups import (
     kind_of,
 )
 from pybench.comparison.mean_groups import STARTUP as STARTUP_KIND
-from pybench.records.outcomes import Reason, ReasonKind
+from pybench.records.outcomes import ERROR, Reason, ReasonKind
+from pybench.records.refs import newest
 from pybench.records.row_names import CellKey
 from pybench.records.run import PairRecord, RowRecord, Run
 from pybench.records.samples import CPU, WALL
@@ -285,6 +286,8 @@ def _cell(
 
 def _why_none(run: Run, key: CellKey) -> tuple[Reason, ...]:
     record = run.rows[key.row]
+    if why := _too_old(run, key):
+        return (why,)
     of_arms = tuple(
         Reason(
             kind=record.reason_kind(arm),
@@ -302,6 +305,26 @@ def _why_none(run: Run, key: CellKey) -> tuple[Reason, ...]:
         return (Reason(kind=ReasonKind.PENDING, culprit="", text=text),)
     text = f"lost: {lost.side}: {lost.reason}"
     return (Reason(kind=lost.kind, culprit=lost.side, text=text),)
+
+
+def _too_old(run: Run, key: CellKey) -> Reason | None:
+    """Say of a row that fails on an older ref that its suite is newer.
+
+    Who adds a function adds its row, which older refs cannot run.
+    """
+    record, refs = run.rows[key.row], run.header.refs
+    if not refs or newest(refs).name != run.header.suite_from:
+        return None
+    arms = {arm.ref.name: arm.name for arm in run.sides.values() if arm.ref}
+    new = arms.get(run.header.suite_from, "")
+    failed = [a for a in (run.baseline.name, key.arm) if record.outcomes[a] == ERROR]
+    if not failed or not record.is_measured(new):
+        return None
+    text = (
+        f"{failed[0]}: n/a: the suite is that of {run.header.suite_from}, and this row "
+        f"fails on the older ref: {record.reasons[failed[0]]}"
+    )
+    return Reason(kind=ReasonKind.NOT_AVAILABLE, culprit=failed[0], text=text)
 
 
 def kind_in(run: Run, row: str) -> str:

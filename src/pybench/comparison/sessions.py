@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pybench.comparison.suites import Suite
 from pybench.comparison.worker import Worker
 from pybench.interpreters.prepare import START
 from pybench.records.identity import differences
+from pybench.records.refs import GitRef
 from pybench.records.row_names import row_name
 from pybench.records.run import Record, RowRecord, Run, SideRecord
 
@@ -30,7 +31,8 @@ class Arm:
     """An interpreter that is ready: its environment has pybench in it.
 
     `start` is what follows the interpreter where its sessions are started; `asked` are
-    the packages by which it shall differ from the others.
+    the packages by which it shall differ from the others; `ref` is what its package was
+    built from, and `build` what that was built with.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Arm:
     environ: Mapping[str, str]
     start: tuple[str, ...] = START
     asked: tuple[str, ...] = ()
+    ref: GitRef | None = None
+    build: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sessions:
@@ -104,6 +108,7 @@ class Sessions:
             environ={**arm.environ, "PYTHONHASHSEED": str(hash_seed)},
             folder=self._folder,
             on_packages=self._check_packages,
+            on_strays=self._refuse_strays,
         )
 
     def check(self, name: str, worker: Worker) -> None:
@@ -121,6 +126,8 @@ class Sessions:
                     identity=worker.identity,
                     packages=self._packages.get(name, {}),
                     asked=self.arms[name].asked,
+                    ref=self.arms[name].ref,
+                    build=self.arms[name].build,
                 )
             )
         elif known.identity != worker.identity:
@@ -129,6 +136,15 @@ class Sessions:
                 f"{name} is no longer what it was when this run began ({changed}): "
                 "begin a new run"
             )
+
+    def _refuse_strays(self, name: str, files: Mapping[str, str]) -> None:
+        """Refuse an arm that imports another copy of what was built for it."""
+        module, file = next(iter(files.items()))
+        raise RefusedError(
+            f"{name} imports {module} from {file}, and not as it was built for it: "
+            f"leave that folder out of PYTHONPATH, of sys.path in conftest.py and of "
+            "pythonpath in pytest's settings"
+        )
 
     def _check_packages(self, name: str, packages: Mapping[str, str]) -> None:
         """Note which packages an arm has imported; refuse one that has others now."""

@@ -92,6 +92,8 @@ def _side(side: SideRecord) -> SideSummary:
         gil_enabled=identity.gil_enabled,
         build_flags=identity.build_flags,
         jit=identity.jit,
+        ref=side.ref.asked if side.ref else "",
+        commit=side.ref.content if side.ref else "",
     )
 
 

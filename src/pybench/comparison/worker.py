@@ -32,6 +32,7 @@ from pybench.records.messages import (
     read_packages,
     read_rounds,
     read_sample,
+    read_strays,
 )
 from pybench.records.outcomes import ERROR, MEASURED, SKIPPED
 from pybench.records.samples import Sample
@@ -87,7 +88,8 @@ class Worker:
 
     `command` is ``python -m pytest ...`` without the option of interleaving, `environ`
     its whole environment; `on_packages` is given the arm's name and the versions of the
-    packages that it has imported. `row_s` is what this arm may take for one row, all
+    packages that it has imported, `on_strays` the files of modules that were built for
+    the arm and come from elsewhere. `row_s` is what this arm may take for one row, all
     together, without the samples of the others.
     """
 
@@ -99,6 +101,7 @@ class Worker:
         environ: Mapping[str, str],
         folder: Path,
         on_packages: Callable[[str, Mapping[str, str]], None] = lambda arm, known: None,
+        on_strays: Callable[[str, Mapping[str, str]], None] = lambda arm, files: None,
         row_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -108,6 +111,7 @@ class Worker:
         self._spent_s = 0.0  # of it
         self._clock = clock
         self._on_packages = on_packages
+        self._on_strays = on_strays
         self.rows: dict[str, RowFacts] = {}
         self.uncollected: dict[str, str] = {}  # files, and why
         self.own_process: tuple[str, ...] = ()  # files that want one
@@ -308,6 +312,8 @@ class Worker:
         if "packages" in message:
             packages = self._read(read_packages, message["packages"])
             self._on_packages(self.name, packages)
+        if message.get("strays"):
+            self._on_strays(self.name, self._read(read_strays, message["strays"]))
         return message
 
     def hang_up(self) -> None:

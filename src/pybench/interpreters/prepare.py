@@ -92,6 +92,12 @@ class Environment:
     beside: Mapping[str, str] = field(default_factory=dict)
     lacks: str = ""
 
+    @property
+    def folder(self) -> Path:
+        """The folder that what was asked for is installed in, at some depth."""
+        own = self.python.parent.parent
+        return own if self.start == START else Path(self.start[-1])
+
 
 def prepare(
     interpreter: Interpreter,

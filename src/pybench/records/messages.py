@@ -20,6 +20,10 @@ from pybench.records.values import RowValue, ValueOfRowError, read_value
 # at some size no record can hold them.
 MOST = 2**53
 
+# The variable that tells a session which modules were built for its arm: JSON with the
+# top-level names, `modules`, and the `folder` that they must be imported from.
+BUILT = "PYBENCH_BUILT"
+
 # What a row says of itself while it runs, and what it says if it says nothing.
 COUNTS = {"operations": 1, "threads": 1}
 
@@ -122,11 +126,20 @@ def read_rounds(message: Mapping[str, Any]) -> int | None:
 
 def read_packages(packages: object) -> dict[str, str]:
     """Read the versions of packages by name; `MessageError` unless all are texts."""
-    if isinstance(packages, dict):
-        texts = [*packages, *packages.values()]
+    return _texts(packages, "versions of packages")
+
+
+def read_strays(strays: object) -> dict[str, str]:
+    """Read the files of modules by name; `MessageError` unless all are texts."""
+    return _texts(strays, "files of modules")
+
+
+def _texts(value: object, wanted: str) -> dict[str, str]:
+    if isinstance(value, dict):
+        texts = [*value, *value.values()]
         if all(isinstance(text, str) for text in texts):
-            return packages
-    raise MessageError(f"sent {_short(packages)} instead of versions of packages")
+            return value
+    raise MessageError(f"sent {_short(value)} instead of {wanted}")
 
 
 def read_numbers(numbers: object) -> dict[str, int]:

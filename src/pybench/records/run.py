@@ -8,8 +8,8 @@ Schema history
 --------------
 1. Header, side, row, pair, lost. Fields that came later have defaults: `per_turn_ns`,
    `waits`, `rounds`, `file`, `session`, `packages`, `asked`, `warmups`, `blocked`,
-   `values`, and `kind` and `kinds`, which are read from the reasons where a record
-   lacks them.
+   `values`, `refs`, `suite_from`, `ref`, `build`, and `kind` and `kinds`, which are
+   read from the reasons where a record lacks them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pybench.records.documents import DocumentError, convert, decode
 from pybench.records.identity import Identity
 from pybench.records.json_lines import JsonLines, split_lines
 from pybench.records.outcomes import MEASURED, VOID, Outcome, ReasonKind
+from pybench.records.refs import GitRef
 from pybench.records.samples import CPU, WALL, Sample
 from pybench.records.values import RowValue
 
@@ -43,7 +44,8 @@ class RunHeader:
     """First line of a run: what was asked for, before anything was measured.
 
     `options` are those of pytest that select the rows; `packages` are what was to be
-    installed, once for all sides or once for each.
+    installed, once for all sides or once for each. `refs` are those that the sides were
+    built from, and `suite_from` the name of the one that has the suite.
     """
 
     pybench: str = "run"
@@ -57,6 +59,8 @@ class RunHeader:
     suite: str
     options: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    refs: tuple[GitRef, ...] = ()
+    suite_from: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,9 @@ class SideRecord:
 
     `packages` has the version of each distribution that its sessions have imported, by
     normal name; empty where that was not recorded. `asked` are those of them by which
-    this arm was asked to differ. The last record of an arm is the one that holds.
+    this arm was asked to differ. `ref` is what its package was built from, and `build`
+    what that was built with: the compiler, and variables that are set. The last record
+    of an arm is the one that holds.
     """
 
     name: str
@@ -74,6 +80,8 @@ class SideRecord:
     twin_of: str | None = None
     packages: Mapping[str, str] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
+    ref: GitRef | None = None
+    build: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ The record of the run is the evidence; this is what other programs read.
 Schema history
 --------------
 1. Fields that came later have defaults: `notes`, `parts`, `controls`, `apart`, `kind`,
-   `side_median_ns`, `values`, and `reasons`, read from `reason` where a file has
-   none.
+   `side_median_ns`, `values`, `ref`, `commit`, and `reasons`, read from `reason` where
+   a file has none.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ YARDSTICK = "yardstick"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideSummary:
-    """One interpreter."""
+    """One interpreter; `ref` and `commit` are what its package was built from."""
 
     name: str
     python: str
@@ -49,6 +49,8 @@ class SideSummary:
     gil_enabled: bool
     build_flags: tuple[str, ...]
     jit: str
+    ref: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,14 @@ def _values(summary: Summary) -> list[Sequence[str]]:
 def _arm(arm: SideSummary) -> str:
     flags = f", {' '.join(arm.build_flags)}" if arm.build_flags else ""
     gil = "on" if arm.gil_enabled else "off"
-    return f"{arm.name}: {arm.interpreter}, GIL {gil}{flags}"
+    ref = f", {built_from(arm)}" if arm.ref else ""
+    return f"{arm.name}: {arm.interpreter}, GIL {gil}{flags}{ref}"
+
+
+def built_from(arm: SideSummary) -> str:
+    """Say which ref an arm's package was built from."""
+    commit, _, changes = arm.commit.partition("+")
+    return f"built from {arm.ref} at {commit[:12]}{' with changes' if changes else ''}"
 
 
 def facts(summary: Summary) -> list[str]:

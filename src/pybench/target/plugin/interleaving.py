@@ -52,6 +52,7 @@ from pybench.target.plugin.overriding import overridden
 from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.session import Session
 from pybench.target.plugin.values import said_value
+from pybench.target.process.built_modules import BuiltModules
 from pybench.target.process.collector import collector_off
 from pybench.target.process.identity import gil_enabled, is_free_threaded
 from pybench.target.process.imported_packages import ImportedPackages
@@ -83,6 +84,7 @@ class Interleaving:
         self._refused = refused
         self._says_rounds = False  # whether the row's call of pedantic does
         self._packages: ImportedPackages
+        self._built = BuiltModules()
 
     # Session
 
@@ -121,6 +123,7 @@ class Interleaving:
             gil_enabled=gil_enabled(),
             overridden=overridden(config),
             packages=self._packages.new(),
+            strays=self._built.strays(),
             rows={
                 item.nodeid: _facts_of(item, self._refused, names[item.nodeid])
                 for item in rows
@@ -171,6 +174,8 @@ class Interleaving:
         self._is_ended = True
         if packages := self._packages.new():
             more["packages"] = packages
+        if strays := self._built.strays():
+            more["strays"] = strays
         self._controller.send(
             say="ended",
             row=self._current,
