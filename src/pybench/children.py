@@ -168,6 +168,32 @@ def run(
     return ChildResult(status=status, stdout=stdout, stderr=stderr, problem=problem)
 
 
+def spawn(command: list[str], errors: int) -> int:
+    """Start a child, wait for its end and return its status, negative for a signal.
+
+    For rows that time a child, as `start` adds 0.3 ms of Python to it: the child has
+    this process's environment and group, no input, and `errors` alone for what it
+    writes. Raises OSError if it cannot be started, also where there is no posix_spawn.
+    """
+    pid = os.posix_spawnp(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, errors, 2),
+        ],
+    )
+    try:
+        _, status = os.waitpid(pid, 0)
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+    return os.waitstatus_to_exitcode(status)
+
+
 def describe_end(status: int) -> str:
     """Say how a process ended, after its name: "was ended by SIGKILL"."""
     if status >= 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pybench.comparison.suites import asv, installed
+from pybench.comparison.suites import asv, installed, scripts
 from pybench.comparison.suites.suite import Suite, SuiteError
 
 __all__ = ["DEFAULT", "Suite", "SuiteError", "find_suite"]
@@ -42,4 +42,5 @@ def find_suite(text: str | None = None) -> Suite:
             f"no benchmarks at {path.absolute()}; say where they are: --suite PATH, or "
             f"measure those of pybench: --suite {installed.NAME}"
         )
-    return Suite(text=str(path), paths=(str(path),))
+    options = scripts.options_for(path)
+    return Suite(text=str(path), paths=(str(path),), options=options)

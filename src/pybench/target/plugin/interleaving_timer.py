@@ -37,14 +37,14 @@ class SampleTimer:
         """Begin a window."""
         self._waited = _waited_ns(self._schedstat)
         self._blocked = blocked()
-        self._cpu = _cpu_ns()
+        self._cpu = cpu_ns()
         # Last, and kept at once: what follows it is in the window of a short round.
         self._wall = clocks.wall_ns()
 
     def stop(self) -> Sample:
         """End the window; clocks in the opposite order, so that wall is inside."""
         wall = clocks.wall_ns()
-        cpu = _cpu_ns()
+        cpu = cpu_ns()
         given_up = blocked_since(self._blocked)
         waited = _waited_ns(self._schedstat) - self._waited
         return Sample(
@@ -69,7 +69,7 @@ def blocked_since(before: int | None) -> int | None:
     return None if before is None or now is None else now - before
 
 
-def _cpu_ns() -> int:
+def cpu_ns() -> int:
     """Return the CPU time of this process and of the children it has waited for."""
     own = clocks.process_cpu_ns()
     if _children is None:

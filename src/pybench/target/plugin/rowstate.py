@@ -112,11 +112,12 @@ _STATES: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
 }
 
 
-def _take() -> dict[str, Any]:
+def take_state() -> dict[str, Any]:
+    """Return the state as it is now, by the names of its parts."""
     return {name: read() for name, (read, _) in _STATES.items()}
 
 
-def _restore(before: dict[str, Any]) -> list[str]:
+def restore_state(before: dict[str, Any]) -> list[str]:
     """Put back what is no longer as it was; return its names."""
     changed = []
     for name, value in before.items():
@@ -180,16 +181,16 @@ class RowState:
         if fixturedef.scope != "function":
             return (yield from self._keep_changes())
         if is_row(node) and not self._row:
-            self._row, self._before = node.nodeid, _take()
+            self._row, self._before = node.nodeid, take_state()
             # Before its own set-up, so that this runs behind its own tear-down.
             fixturedef.addfinalizer(self._put_back)
         return (yield)
 
     def _keep_changes(self) -> Generator[None, object, object]:
         """Let what a fixture of a wider scope changes in the midst of a row stay."""
-        before = _take()
+        before = take_state()
         result = yield
-        after = _take()
+        after = take_state()
         changed = {name: after[name] for name in after if after[name] != before[name]}
         self._before.update(changed)
         return result
@@ -197,5 +198,5 @@ class RowState:
     def _put_back(self) -> None:
         row, before = self._row, self._before
         self._row, self._before = "", {}
-        if changed := _restore(before):
+        if changed := restore_state(before):
             self._say(f"{row} left {', '.join(changed)} changed: put back")

@@ -1,0 +1,252 @@
+"""Scripts of pyperf as rows of pytest: ``pytest -p pybench.target.suites.pyperf``.
+
+A script is a file that pytest collects: by itself, or by a file with the suffix of
+`pybench.records.scripts`, which says how it is to be run. To list its benchmarks it is
+run once, as ``__main__`` with its own arguments and with a recorder in place of
+``pyperf.Runner``. Each benchmark is a test. When that runs, the script is run again,
+and this one benchmark is measured in the middle of it, where its script calls for it:
+inside the script's own ``with`` blocks, with its temporary folders there. All other
+calls return at once. So rows are independent and may be run in any order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+import pytest
+
+from pybench import children
+from pybench.records.documents import DocumentError
+from pybench.records.scripts import SUFFIX, ScriptEntry, is_script, read_entry
+from pybench.target.plugin.rowstate import restore_state, take_state
+from pybench.target.plugin.self_timed import measure
+from pybench.target.suites import standin
+from pybench.target.suites.pyperf_runner import Call, Runner, recording
+
+_MODULE = "pyperf"
+
+# Of a row's values so many are saved: its times are per operation then.
+_DATA_LIMIT = 1000
+
+
+class ScriptEndedError(Exception):
+    """A script that ended itself with a status that is a failure."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Take scripts, which pytest would import as tests, and files of entries."""
+    others = yield
+    is_python = file_path.suffix == ".py"
+    if file_path.suffix == SUFFIX or (is_python and is_script(file_path)):
+        return [Script.from_parent(parent, path=file_path)]
+    return others
+
+
+class Script(pytest.File):
+    """A script, run with one set of arguments."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield a test for each benchmark."""
+        try:
+            self._entry = self._read_entry()
+            self._script = (self.path.parent / self._entry.script).absolute()
+            if self._entry.unavailable:
+                yield self._row(self.path.stem, self._skip)
+                return
+            self._code = _compiled(self._script)
+            names = self._list()
+        except (DocumentError, OSError, ValueError, SyntaxError) as error:
+            raise self.CollectError(f"{type(error).__name__}: {error}") from None
+        for name, number in Counter(names).items():
+            row = partial(self._measure, name=name, alike=number)
+            for _ in range(number):
+                yield self._row(name, row)
+
+    def _read_entry(self) -> ScriptEntry:
+        if self.path.suffix == SUFFIX:
+            return read_entry(self.path)
+        return ScriptEntry(script=self.path.name)
+
+    def _row(self, name: str, run: Callable[..., None]) -> pytest.Item:
+        def row(benchmark: Any) -> None:
+            run(benchmark)
+
+        item = pytest.Function.from_parent(self, name=name, callobj=row)
+        item.add_marker(pytest.mark.benchmark(group=self._entry.group or self._group()))
+        item.add_marker(
+            pytest.mark.pybench(data_limit=_DATA_LIMIT, alternate=self._entry.exclusive)
+        )
+        return item
+
+    def _group(self) -> str:
+        """Name the script's rows: a benchmark of pyperformance has a folder for it."""
+        stem = self.path.stem
+        return self.path.parent.name if stem == "run_benchmark" else stem
+
+    def _skip(self, benchmark: Any) -> None:
+        pytest.skip(f"n/a: {self._entry.unavailable}")
+
+    # Runs of the script
+
+    def _list(self) -> list[str]:
+        """Run the script to hear which benchmarks it has."""
+        names: list[str] = []
+        runner = recording(lambda call: names.append(call.name))
+        said, before, status = io.StringIO(), take_state(), ""
+        try:
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+                self._run(runner)
+        except ScriptEndedError as error:
+            status = str(error)
+        except pytest.skip.Exception:
+            raise
+        except Exception as error:
+            raise self.CollectError(_told(error, self._script)) from None
+        finally:
+            restore_state(before)
+        if not names and (status or runner.made):
+            last = children.last_line(said.getvalue())
+            raise self.CollectError(
+                f"{self._script.name} {status or 'ended'} before it named a "
+                f"benchmark{last and f': {last}'}"
+            )
+        return names
+
+    def _measure(self, benchmark: Any, *, name: str, alike: int) -> None:
+        """Run the script, and one benchmark in the middle of it."""
+        if alike > 1:
+            pytest.fail(
+                f"the script names {alike} benchmarks {name!r}: give each its own name",
+                pytrace=False,
+            )
+        taken: list[Call] = []
+        failures: list[BaseException] = []
+
+        def take(call: Call) -> None:
+            if call.name != name or taken:
+                return
+            taken.append(call)
+            try:
+                self._take(benchmark, call)
+            except BaseException as error:  # a script may catch it
+                failures.append(error)
+                raise
+
+        try:
+            self._run(recording(take))
+        except ScriptEndedError as error:
+            failures.append(error)
+        if failures:
+            raise failures[0]
+        if not taken:
+            pytest.fail(
+                f"the script did not run its benchmark {name!r} this time",
+                pytrace=False,
+            )
+
+    def _take(self, benchmark: Any, call: Call) -> None:
+        if call.operations > 1:
+            benchmark.extra_info["operations"] = call.operations
+        if call.clock is None:
+            measure(self.config, benchmark, call.timed)
+            return
+        with call.clock.put_into(_namespaces(self._script)):
+            measure(self.config, benchmark, call.timed)
+        if not call.clock.readings:
+            benchmark.extra_info["cpu_time"] = "not known"
+            notes: Any = self.config.pluginmanager.get_plugin("pybench-session")
+            notes.say(
+                f"{benchmark.fullname}: its time function reads no clock that could be "
+                "replaced (time.perf_counter, time.monotonic, time.time): wall time "
+                "alone is known"
+            )
+
+    def _run(self, runner: type[Runner]) -> None:
+        """Run the script as Python would; `ScriptEndedError` if it fails by itself."""
+        with _as_main(self._script, self._entry) as main, _in_place(runner):
+            try:
+                exec(self._code, main.__dict__)
+            except SystemExit as error:
+                if error.code not in (None, 0):
+                    raise ScriptEndedError(
+                        f"ended by sys.exit({error.code!r})"
+                    ) from None
+
+
+def _compiled(path: Path) -> CodeType:
+    return compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+
+
+@contextmanager
+def _as_main(path: Path, entry: ScriptEntry) -> Iterator[ModuleType]:
+    """Make the module of a script, with its arguments, folders and place as main."""
+    main = ModuleType("__main__")
+    main.__dict__.update(__file__=str(path), __builtins__=__builtins__)
+    kept = sys.modules["__main__"], sys.argv[:], sys.path[:]
+    sys.modules["__main__"] = main
+    sys.argv[:] = [str(path), *entry.arguments]
+    sys.path[:0] = [str(path.parent), *entry.folders]
+    sys.path += standin.__path__
+    known = {*sys.modules}
+    try:
+        yield main
+    finally:
+        # Scripts of several folders may have modules of one name.
+        for name in {*sys.modules} - known:
+            if _lies_beside(sys.modules[name], path):
+                del sys.modules[name]
+        sys.modules["__main__"], sys.argv[:], sys.path[:] = kept
+
+
+def _lies_beside(module: ModuleType, script: Path) -> bool:
+    """Tell whether a module is found by its script's folder alone."""
+    name = getattr(module, "__name__", "")  # None stands for a module that is missing
+    top = sys.modules.get(name.partition(".")[0], module)
+    file = getattr(top, "__file__", None)
+    if not isinstance(file, str):
+        return False
+    path = Path(file)
+    is_package = path.stem == "__init__"
+    return (path.parent.parent if is_package else path.parent) == script.parent
+
+
+@contextmanager
+def _in_place(runner: type[Runner]) -> Iterator[None]:
+    """Put a recorder in the place of pyperf's runner."""
+    pyperf: Any = importlib.import_module(_MODULE)
+    kept = pyperf.Runner
+    pyperf.Runner = runner
+    try:
+        yield
+    finally:
+        pyperf.Runner = kept
+
+
+def _namespaces(script: Path) -> Iterator[dict[str, Any]]:
+    """Yield those of the script and of the modules that lie beside it."""
+    for name, module in [*sys.modules.items()]:
+        if name == "__main__" or _lies_beside(module, script):
+            yield module.__dict__
+
+
+def _told(error: BaseException, script: Path) -> str:
+    """Return the traceback of a script from its own first line on; its end last."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != str(script):
+        frames = frames.tb_next
+    lines = traceback.format_exception(type(error), error, frames)
+    return "".join(lines).rstrip()
