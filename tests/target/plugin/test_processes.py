@@ -73,6 +73,27 @@ def test_medians_of_all_processes_are_saved(
 
 
 @pytest.mark.once
+def test_speed_up_is_of_all_processes(pytester: pytest.Pytester, run: Run) -> None:
+    """Two are too few for an interval, and that is said."""
+    pytester.makepyfile(
+        """
+        def test_threads(benchmark_threads):
+            benchmark_threads(int, threads=2)
+        """
+    )
+
+    result = run("--pybench-processes=2", "--benchmark-json=out.json")
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["threads *", "2 processes: no interval, it takes 7"])
+    document = json.loads((pytester.path / "out.json").read_text())
+    scaling = document["benchmarks"][0]["extra_info"]["scaling"]
+    found = scaling["process_speedups"]
+    assert len(found) == scaling["processes"] == 2
+    assert scaling["speedup"] == pytest.approx(sum(found) / 2)
+
+
+@pytest.mark.once
 def test_saves_have_them_too_and_the_storage_has_one_session(
     pytester: pytest.Pytester, run: Run
 ) -> None:

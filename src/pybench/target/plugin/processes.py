@@ -9,6 +9,7 @@ import json
 import secrets
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from pybench.records.identity import differences, identity_document, parse_ident
 from pybench.target.plugin import memory
 from pybench.target.plugin.rerun import FOUND, run_again, show
 from pybench.target.plugin.session import Session
+from pybench.target.process.speed_up import over_processes
 
 OPTION = "--pybench-processes"
 # For the processes of ours alone: their folder.
@@ -87,6 +89,9 @@ class Processes:
             (name, (median,))
             for name, median in self._session.measured_medians().items()
         )
+        scaling: dict[str, list[dict[str, Any]]] = {
+            name: [] for name in self._session.scaling()
+        }
         for number in range(2, self._wanted + 1):
             name = f"process {number} of {self._wanted}"
             show(self._config, f"pybench: {name}")
@@ -96,8 +101,13 @@ class Processes:
                 self._session.say_problem(str(error))
                 continue
             self._ended += 1
-            for row in medians.keys() & found.keys():
-                medians[row] += (found[row],)
+            for row in medians.keys() & found["medians"].keys():
+                medians[row] += (found["medians"][row],)
+            for row in scaling.keys() & found["scaling"].keys():
+                scaling[row].append(found["scaling"][row])
+        for row, facts in self._session.scaling().items():
+            # In place: the stock fixture's record is the same.
+            facts.update(over_processes(facts, scaling[row]))
         fewer = [row for row, values in medians.items() if len(values) < self._ended]
         if fewer:
             left = len(fewer) - _ROWS_NAMED
@@ -108,8 +118,11 @@ class Processes:
                 "stay the same"
             )
 
-    def _run(self, name: str) -> dict[str, float]:
-        """Run one process and return the median of each of its rows, in seconds."""
+    def _run(self, name: str) -> dict[str, dict[str, Any]]:
+        """Run one process; return the medians of its rows, and of threads the scaling.
+
+        The medians are in seconds.
+        """
         seed = {"PYTHONHASHSEED": str(secrets.randbelow(_HASH_SEEDS))}
         rerun = run_again(self._config, REPETITION_OPTION, environ=seed)
         if rerun.found is None:
@@ -126,8 +139,7 @@ class Processes:
             raise RepetitionError(
                 f"{name} was not like this one and is left out: {'; '.join(unlike)}"
             )
-        medians: dict[str, float] = rerun.found["medians"]
-        return medians
+        return {what: rerun.found[what] for what in ("medians", "scaling")}
 
 
 class Repetition:
@@ -143,5 +155,6 @@ class Repetition:
         document = {
             "identity": identity_document(self._session.identity),
             "medians": self._session.measured_medians(),
+            "scaling": self._session.scaling(),
         }
         (self._folder / FOUND).write_text(json.dumps(document), encoding="utf-8")

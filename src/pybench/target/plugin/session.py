@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from pybench.target.plugin.outcomes import (
     row_statuses,
     summary_lines,
 )
+from pybench.target.plugin.stock_rows import is_of_threads
 from pybench.target.plugin.table_sections import memory_lines, scaling_lines, size_lines
 from pybench.target.plugin.values import value_lines
 from pybench.target.process.gil import watch_for_process
@@ -75,6 +77,15 @@ class Session:
             for name, row in self.rows.items()
             if row.outcome == MEASURED
         }
+
+    def scaling(self) -> dict[str, dict[str, Any]]:
+        """Return what rows of `benchmark_threads` found of their threads."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, row in self.rows.items():
+            facts = row.extra_info.get("scaling")
+            if is_of_threads(row.extra_info) and isinstance(facts, dict):
+                found[name] = facts
+        return found
 
     def counts(self) -> SessionCounts:
         """Count what the session has done so far."""

@@ -4,12 +4,13 @@ What they take of the private side of `BenchmarkFixture`: that it is used once, 
 options, and how a round gets into its statistics.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
 # What stock's own calls obey and a fixture of ours cannot.
+THREADS = "benchmark_threads"
 _CPROFILE = "--benchmark-cprofile"
 _TIMER = "--benchmark-timer"
 _PRECISION = "--benchmark-precision"
@@ -52,6 +53,12 @@ def add_rounds(benchmark: Any, rounds_s: Iterable[float], calls: int) -> None:
     stats = benchmark._make_stats(calls)
     for seconds in rounds_s:
         stats.update(seconds)
+
+
+def is_of_threads(extra_info: Mapping[str, Any]) -> bool:
+    """Tell whether a row is one of `benchmark_threads`, by what that has marked."""
+    record = extra_info.get("pybench")
+    return isinstance(record, dict) and record.get("fixture") == THREADS
 
 
 def mark_ours(benchmark: Any, fixture: str) -> None:

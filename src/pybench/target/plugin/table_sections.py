@@ -12,12 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pybench.records.journal import JournalRow
 from pybench.records.texts import size_text
+from pybench.target.process.speed_up import LEAST_PROCESSES
 
 WIDTH = 110
 
 # The spread of one process says nothing of the next: where objects lie, and which
 # thread owns them, is new in each.
-NO_INTERVAL = "one process: no interval; the spread is that of the rounds in it"
+NO_INTERVAL = (
+    "one process: no interval, the spread is that of its rounds; "
+    f"--pybench-processes={LEAST_PROCESSES} gives one"
+)
 
 _RATES = ("", "k", "M", "G")
 # What is known of a number of threads, in columns; the interval where there is one.
@@ -46,7 +50,10 @@ def size_lines(rows: Iterable[JournalRow]) -> list[str]:
 
 
 def scaling_lines(rows: Iterable[JournalRow]) -> list[str]:
-    """List the speedups in columns, under a head."""
+    """List the speedups in columns, under a head.
+
+    A row with an interval has it from processes; the spread of one is not shown then.
+    """
     found = list(_rows_with(rows, "scaling"))
     if not found:
         return []
@@ -76,8 +83,13 @@ def scaling_lines(rows: Iterable[JournalRow]) -> list[str]:
         else:
             lines += _wrapped(head, len(head), rest)
     if lacking:
-        lines.append(NO_INTERVAL)
+        most = max(facts.get("processes", 1) for _, facts in found)
+        lines.append(NO_INTERVAL if most == 1 else _few_processes_text(most))
     return lines
+
+
+def _few_processes_text(processes: float) -> str:
+    return f"{processes} processes: no interval, it takes {LEAST_PROCESSES}"
 
 
 def memory_lines(

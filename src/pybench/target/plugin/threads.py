@@ -26,6 +26,7 @@ from pybench.target.plugin.interleaving_adapters import whole_count
 from pybench.target.plugin.interleaving_timer import SampleTimer, undisturbed
 from pybench.target.plugin.marking import label_threads
 from pybench.target.plugin.stock_rows import (
+    THREADS,
     add_rounds,
     mark_ours,
     say_ignored,
@@ -37,7 +38,7 @@ from pybench.target.process.identity import gil_enabled
 from pybench.target.process.speed_up import Turn, Window, summarise, window
 from pybench.target.process.thread_team import ThreadTeam, cpus_for
 
-NAME = "benchmark_threads"
+NAME = THREADS
 
 # A window of one thread: far above the microseconds by which threads begin apart.
 WINDOW_NS = 3_000_000
