@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from pybench.target.suites.script_clock import Reading, ScriptClock
+from pybench.target.suites.script_clock import Reading, ScriptClock, reading
 
 
 def cpu(value: object) -> float:
     """Return the second number of what was computed."""
     assert isinstance(value, Reading)
-    return value.cpu
+    return value.beside.real
 
 
 def test_arithmetic_is_of_both_numbers() -> None:
-    first, second, third = Reading(10, 1), Reading(14, 2.5), Reading(20, 3)
+    first, second, third = reading(10, 1), reading(14, 2.5), reading(20, 3)
 
     assert (second - first, cpu(second - first)) == (4, 1.5)
     total: Any = 0
@@ -33,13 +33,22 @@ def test_arithmetic_is_of_both_numbers() -> None:
     assert cpu(max(second - first, third - second)) == 0.5
 
 
-def test_what_is_no_time_any_more_is_a_plain_number() -> None:
-    reading = Reading(2, 1)
+def test_how_often_the_cpu_was_given_up_is_carried_along() -> None:
+    """Also through nanoseconds that become seconds."""
+    first, second = reading(10e9, 1e9 + 5e9j), reading(14e9, 2e9 + 7e9j)
 
-    assert type(float(reading)) is float
-    assert type(round(reading)) is int
-    with pytest.raises(TypeError):
-        reading + "s"
+    assert ((second - first) / 1e9).beside == 1 + 2j
+    assert (0.0 + (second - first) * 1e-9).beside.imag == pytest.approx(2)
+
+
+def test_what_is_no_time_any_more_is_a_plain_number() -> None:
+    value = reading(2, 1)
+
+    assert type(float(value)) is float
+    assert type(round(value)) is int
+    for other in ("s", None):
+        with pytest.raises(TypeError):
+            value + other
 
 
 def test_clocks_are_replaced_where_the_script_sees_them(
@@ -64,12 +73,18 @@ def test_clocks_are_replaced_where_the_script_sees_them(
             namespace["time"].perf_counter(),
             namespace["time"].monotonic(),
             namespace["pyperf"].perf_counter(),
+            namespace["time"].time(),
+            namespace["now"](),
             namespace["now"](),
         ]
         assert type(time.perf_counter()) is float
         assert namespace["time"].sleep is time.sleep
         namespace["other"] = "set by the script"
 
-    assert all(isinstance(reading, Reading) for reading in readings)
-    assert clock.readings == 4
+    assert clock.readings == 6
+    # Of each two the first is a plain number, which begins a window.
+    assert [type(value) for value in readings] == [
+        *(float, Reading, float, Reading, int, Reading)
+    ]
+    assert isinstance(readings[5] - readings[4], Reading)
     assert namespace == before | {"other": "set by the script"}

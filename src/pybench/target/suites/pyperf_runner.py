@@ -51,6 +51,8 @@ _LETTERS = {
 
 # A time function that times so much of itself has timed all of it.
 _MOSTLY = 0.95
+# What a count may be off by that was scaled up and down.
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +149,9 @@ class Runner:
         metadata: Mapping[str, object] | None = None,
     ) -> None:
         """Hand on a function that makes so many calls and times them itself."""
-        timed = partial(_time_function, time_func, args)
-        self._hand_on(name, inner_loops, timed, clock=ScriptClock())
+        clock = ScriptClock()
+        timed = partial(_time_function, time_func, args, clock)
+        self._hand_on(name, inner_loops, timed, clock=clock)
 
     def bench_async_func(
         self,
@@ -275,9 +278,13 @@ def _awaited(
 
 
 def _time_function(
-    function: Callable[..., Any], args: Sequence[object], count: int
+    function: Callable[..., Any],
+    args: Sequence[object],
+    clock: ScriptClock,
+    count: int,
 ) -> Sample:
     timer = SampleTimer()
+    clock.forget()
     timer.start()
     seconds = function(count, *args)
     whole = timer.stop()
@@ -297,14 +304,16 @@ def _time_function(
     if not isinstance(seconds, Reading):
         # What it took of the CPU is not known.
         return Sample(wall_ns=wall_ns, cpu_ns=0, waited_ns=0, blocked=None)
-    # Waits are counted of the whole call alone: with other work in it they say little,
-    # but that a call without any had none in what it timed either.
+    # Waits for the CPU are counted of the whole call alone, and a CPU that was given up
+    # in what is timed was given up in it too.
     is_all = wall_ns >= _MOSTLY * whole.wall_ns
+    given_up = math.ceil(seconds.beside.imag - _ROUNDING)
+    blocked = min(whole.blocked or 0, max(0, given_up))
     return Sample(
         wall_ns=wall_ns,
-        cpu_ns=max(0, round(seconds.cpu * 1e9)),
+        cpu_ns=max(0, round(seconds.beside.real * 1e9)),
         waited_ns=whole.waited_ns if is_all else 0,
-        blocked=whole.blocked if is_all or whole.blocked == 0 else None,
+        blocked=None if whole.blocked is None else blocked,
     )
 
 

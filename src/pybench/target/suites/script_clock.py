@@ -1,79 +1,94 @@
 """The clock of a script: each reading carries the CPU time of the same moment.
 
 A function that times itself reads a clock, subtracts, adds up, and returns seconds. Its
-clock is replaced by one whose readings are numbers with a second number beside them:
-what the script computes of the first is computed of the second, so that what it returns
-as wall time has the CPU time of the same windows.
+clock is replaced by one whose readings have a second number beside them: what the
+script computes of the first is computed of the second. So what it returns as wall time
+has the CPU time of the same windows, and how often the CPU was given up in them.
 """
 
 from __future__ import annotations
 
+import operator
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
-from pybench.target.plugin.interleaving_timer import cpu_ns
+from pybench.target.plugin.interleaving_timer import blocked, cpu_ns
 
 # The clocks of wall time, in seconds and in ns.
 _NAMES = ("perf_counter", "monotonic", "time")
 
+# What is beside a reading that begins a window: that one is a plain number, since
+# making another would be in the window.
+_beside: dict[float, complex] = {}
+
+_new = float.__new__
+
 
 class Reading(float):
-    """Wall time with the CPU time beside it, in the same unit."""
+    """Wall time, and beside it one number of two parts, in the same unit.
 
-    cpu: float
+    Its real part is CPU time. The imaginary one is how often the CPU was given up until
+    then: of readings in seconds once is 1, of those in ns it is 1e9.
+    """
 
-    def __new__(cls, wall: float, cpu: float) -> Self:
-        """Return a number of wall time."""
-        reading = super().__new__(cls, wall)
-        reading.cpu = cpu
-        return reading
+    __slots__ = ("beside",)
+
+    beside: complex
 
     def __add__(self, other: object) -> Any:
         """Add both."""
-        wall = float.__add__(self, other)  # type: ignore[operator]
-        return _with(wall, self.cpu + _cpu_of(other))
+        return _combined(operator.add, float(self), self.beside, other)
 
     __radd__ = __add__
 
     def __sub__(self, other: object) -> Any:
         """Subtract both."""
-        wall = float.__sub__(self, other)  # type: ignore[operator]
-        return _with(wall, self.cpu - _cpu_of(other))
+        return _combined(operator.sub, float(self), self.beside, other)
 
     def __rsub__(self, other: object) -> Any:
         """Subtract both from another."""
-        wall = float.__rsub__(self, other)  # type: ignore[operator]
-        return _with(wall, _cpu_of(other) - self.cpu)
+        difference = self - other
+        return difference * -1 if isinstance(difference, Reading) else difference
 
     def __mul__(self, factor: object) -> Any:
         """Scale both."""
-        return self._scaled(float.__mul__, factor)
+        return _scaled(operator.mul, self, factor)
 
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: object) -> Any:
         """Divide both."""
-        return self._scaled(float.__truediv__, divisor)
-
-    def _scaled(self, by: Callable[[Any, Any], Any], number: object) -> Any:
-        wall = by(self, number)
-        return _with(wall, by(self.cpu, number))
+        return _scaled(operator.truediv, self, divisor)
 
 
-def _with(wall: Any, cpu: Any) -> Any:
-    is_number = isinstance(wall, float) and isinstance(cpu, float)
-    return Reading(wall, cpu) if is_number else wall
+def reading(wall: float, beside: complex) -> Reading:
+    """Return wall time with what is beside it."""
+    made = _new(Reading, wall)
+    made.beside = beside
+    return made
 
 
-def _cpu_of(other: object) -> float:
-    """Return the second number; of a plain one it is that one."""
+def _combined(
+    by: Callable[[Any, Any], Any], wall: float, beside: complex, other: object
+) -> Any:
     if isinstance(other, Reading):
-        return other.cpu
-    return float(other) if isinstance(other, int | float) else 0.0
+        return reading(by(wall, float(other)), by(beside, other.beside))
+    if isinstance(other, int | float):
+        # A number of the script's own is time in which the CPU worked.
+        return reading(by(wall, other), by(beside, _beside.get(other, other)))
+    return NotImplemented
+
+
+def _scaled(by: Callable[[Any, Any], Any], number: Reading, factor: object) -> Any:
+    if isinstance(factor, int | float):
+        return reading(
+            by(float(number), float(factor)), by(number.beside, float(factor))
+        )
+    return NotImplemented
 
 
 class ScriptClock:
@@ -90,17 +105,26 @@ class ScriptClock:
         }
 
     def _clock(self, wall: Callable[[], float], scale: float) -> Callable[[], float]:
+        count = 1j * scale * 1e9
+
         def read() -> float:
-            # Every second reading ends a window: what reading the CPU's clock takes
-            # is before the first and after the second, outside of what is timed.
+            # At once, as every second reading ends a window: what else is read is read
+            # before the first and after the second, outside of what is timed.
+            now = wall()
             self.readings += 1
             if self.readings % 2:
-                cpu = cpu_ns()
-                return Reading(wall(), cpu * scale)
-            now = wall()
-            return Reading(now, cpu_ns() * scale)
+                beside = cpu_ns() * scale + (blocked() or 0) * count
+                now = wall()
+                _beside[now] = beside
+                return now
+            return reading(now, cpu_ns() * scale + (blocked() or 0) * count)
 
         return read
+
+    def forget(self) -> None:
+        """Begin with the first reading of a window, and forget those before."""
+        _beside.clear()
+        self.readings += self.readings % 2
 
     @contextmanager
     def put_into(self, namespaces: Iterator[dict[str, Any]]) -> Iterator[None]:
