@@ -27,7 +27,7 @@ def pytest_ignore_collect(collection_path, config):
     if config.args == [str(collection_path)]:
         return None
     name = collection_path.relative_to(config.rootpath).as_posix()
-    config.stash.setdefault(OWN_PROCESS, {})[name] = "it says so"
+    config.stash.setdefault(OWN_PROCESS, []).append(name)
     return True
 """
 

@@ -7,8 +7,10 @@ import pytest
 
 from pybench.records.documents import DocumentError
 from pybench.records.scripts import (
+    ARM_ENTRIES,
     SUFFIX,
     ScriptEntry,
+    arm_entry,
     is_script,
     read_entry,
     write_entry,
@@ -60,12 +62,28 @@ def test_an_entry_is_read_as_it_was_written(tmp_path: Path) -> None:
         folders=("/more",),
         exclusive=True,
         own_process=True,
+        anew=("pickle",),
         unavailable="needs a port",
     )
     path = write_entry(tmp_path, "nbody", entry)
 
     assert path == tmp_path / f"nbody{SUFFIX}"
     assert read_entry(path) == entry
+
+
+def test_an_arm_s_own_entry_is_read_in_place_of_the_suite_s(tmp_path: Path) -> None:
+    root, own = tmp_path / "entries", tmp_path / "arm"
+    for folder in (root / "math", own / "math"):
+        folder.mkdir(parents=True)
+    path = write_entry(root / "math", "nbody", ScriptEntry(script="a.py"))
+    stand_in = write_entry(own / "math", "nbody", ScriptEntry(script="b.py"))
+    other = write_entry(root, "other", ScriptEntry(script="a.py"))
+    environ = {ARM_ENTRIES: str(own)}
+
+    assert arm_entry(path, root, environ) == stand_in
+    assert arm_entry(other, root, environ) == other
+    assert arm_entry(path, own, environ) == path
+    assert arm_entry(path, root, {}) == path
 
 
 @pytest.mark.parametrize(

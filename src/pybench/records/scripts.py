@@ -7,7 +7,7 @@ packages or a name of its own has a file with the suffix `SUFFIX`; its rows are
 Schema history
 --------------
 1. The script, its arguments, the group of its rows, more folders, what it needs alone,
-   why it is n/a.
+   what it imports anew, why it is n/a.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class ScriptEntry:
         Whether no two processes may run it at once, as with a port of its own.
     own_process : bool
         Whether no other script may run in its process, before or after it.
+    anew : tuple of str
+        Packages that it finds as if nobody had imported them, in each of its runs.
     unavailable : str
         Why its rows are n/a, "" if they are not.
     """
@@ -68,6 +70,7 @@ class ScriptEntry:
     folders: tuple[str, ...] = ()
     exclusive: bool = False
     own_process: bool = False
+    anew: tuple[str, ...] = ()
     unavailable: str = ""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pybench.comparison.worker import RowEndedError, Worker
-from pybench.records.scripts import ScriptEntry, write_entry
+from pybench.records.scripts import ARM_ENTRIES, ScriptEntry, write_entry
 from pybench.target.suites.pyperf_runner import Call, Runner, recording
 from pybench.target.suites.standin import pyperf as standin_pyperf
 
@@ -286,6 +286,48 @@ def test_entry_that_is_unavailable_is_na_and_one_that_is_none_is_named(
     assert {*rows} == {"said", "good"}
     for reason in ("n/a: no wheel", "no_such_file.py", "torn.pyperf: "):
         assert reason in rows["said"]
+
+
+def test_script_that_wants_a_process_gets_what_it_asks_for(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packages with a hook, seen by children too, and one that nobody has imported."""
+    more = pytester.mkdir("more")
+    (more / "hook.pth").write_text("import sys; sys.hooked = True\n")
+    (more / "packaged.py").write_text("NAME = 'packaged'")
+    script(
+        pytester,
+        "import packaged, pickle, subprocess\n"
+        "assert sys.hooked and __builtins__.open\n"
+        "assert 'seen' not in vars(pickle); pickle.seen = True\n"
+        "child = [sys.executable, '-c', 'import packaged']\n"
+        "runner.bench_func('good', subprocess.check_call, child)",
+        "scripts/bm_one",
+    )
+    entry = ScriptEntry(
+        script="scripts/bm_one.py",
+        folders=(str(more),),
+        anew=("pickle",),
+        own_process=True,
+    )
+    path = write_entry(pytester.path, "own", entry)
+    # As an arm has it, whose own entry stands in for that of the suite.
+    arm = pytester.mkdir("arm")
+    path.rename(arm / path.name)
+    path.write_text("{}")
+    monkeypatch.setenv(ARM_ENTRIES, str(arm))
+    monkeypatch.setattr(sys, "hooked", False, raising=False)
+    pickle = sys.modules["pickle"]
+
+    assert run("own.pyperf").keys() == {"said", "good"}
+
+    assert sys.modules["pickle"] is pickle
+    assert not hasattr(pickle, "seen")
+    assert str(more) not in os.environ.get("PYTHONPATH", "")
+    script(pytester, "runner.bench_func('other', int)", "bm_two")
+    rows = run("-rs", "own.pyperf", "bm_two.py")
+    assert rows.keys() == {"said", "other"}
+    assert "n/a: no other script may run in its process" in rows["said"]
 
 
 def test_clock_that_is_never_read_is_said(pytester: pytest.Pytester, run: Run) -> None:

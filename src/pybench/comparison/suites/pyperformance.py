@@ -54,8 +54,20 @@ OWN_PROCESS = {
     "sympy": "it turns the collector off and leaves it so",
     "tornado_http": "it leaves its event loop",
 }
-# What a script needs beside its pins: children of this one import pyperf.
-MORE_PACKAGES = {"concurrent_imap": ("pyperf",)}
+# What a script needs beside its pins and has in an environment of pyperformance: some
+# packages import distutils, and children of one script import pyperf.
+MORE_PACKAGES = {
+    "concurrent_imap": ("pyperf",),
+    "django_template": ("setuptools",),
+    "sympy": ("setuptools",),
+}
+# What a script must be the first to import: to have it without its part in C, and to
+# configure it, which it takes once.
+ANEW = {
+    "django_template": ("django",),
+    "pickle_pure_python": ("pickle", "_pickle"),
+    "unpickle_pure_python": ("pickle", "_pickle"),
+}
 # Folders of packages beside a script, and since which Python it needs them. The script
 # would install this one where it runs.
 BESIDE = {"2to3": ("vendor/src", "3.13")}
@@ -120,6 +132,7 @@ def _entry(application: Application) -> ScriptEntry:
         group=application.tag or UNTAGGED,
         exclusive=application.name in EXCLUSIVE,
         own_process=bool(packages) or application.name in OWN_PROCESS,
+        anew=ANEW.get(application.name, ()),
         unavailable=application.problem or lacks,
     )
 

@@ -129,7 +129,7 @@ class Interleaving:
                 for item in rows
             },
             uncollected=self._uncollected,
-            own_process=[*config.stash.get(OWN_PROCESS, {})],
+            own_process=config.stash.get(OWN_PROCESS, []),
         )
         message = self._controller.receive()
         by_name = {item.nodeid: item for item in rows}

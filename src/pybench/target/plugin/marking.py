@@ -7,8 +7,8 @@ import pytest
 from pybench.target.process.identity import gil_enabled, is_free_threaded
 
 # Files, by node id, that a collector has left out since they want a process that has no
-# other file; and why. Under `pybench compare` each of them gets such a process.
-OWN_PROCESS = pytest.StashKey[dict[str, str]]()
+# other file. Under `pybench compare` each of them gets one.
+OWN_PROCESS = pytest.StashKey[list[str]]()
 
 MARKERS = (
     "kernel: a row measured by a native kernel (set by the fixture `kernel`)",

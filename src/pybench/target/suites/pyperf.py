@@ -11,13 +11,16 @@ calls return at once. So rows are independent and may be run in any order.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import importlib
 import io
+import os
+import site
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -28,13 +31,21 @@ import pytest
 
 from pybench import children
 from pybench.records.documents import DocumentError
-from pybench.records.scripts import SUFFIX, ScriptEntry, is_script, read_entry
+from pybench.records.scripts import (
+    SUFFIX,
+    ScriptEntry,
+    arm_entry,
+    is_script,
+    read_entry,
+)
+from pybench.target.plugin.marking import OWN_PROCESS
 from pybench.target.plugin.rowstate import restore_state, take_state
 from pybench.target.plugin.self_timed import measure
 from pybench.target.suites import standin
 from pybench.target.suites.pyperf_runner import Call, Runner, recording
 
 _MODULE = "pyperf"
+_PATH = "PYTHONPATH"
 
 # Of a row's values so many are saved: its times are per operation then.
 _DATA_LIMIT = 1000
@@ -67,6 +78,9 @@ class Script(pytest.File):
             if self._entry.unavailable:
                 yield self._row(self.path.stem, self._skip)
                 return
+            if self._entry.own_process and not self._is_alone():
+                yield from self._leave_out()
+                return
             self._code = _compiled(self._script)
             names = self._list()
         except (DocumentError, OSError, ValueError, SyntaxError) as error:
@@ -78,7 +92,7 @@ class Script(pytest.File):
 
     def _read_entry(self) -> ScriptEntry:
         if self.path.suffix == SUFFIX:
-            return read_entry(self.path)
+            return read_entry(arm_entry(self.path, self.config.rootpath))
         return ScriptEntry(script=self.path.name)
 
     def _row(self, name: str, run: Callable[..., None]) -> pytest.Item:
@@ -96,6 +110,18 @@ class Script(pytest.File):
         """Name the script's rows: a benchmark of pyperformance has a folder for it."""
         stem = self.path.stem
         return self.path.parent.name if stem == "run_benchmark" else stem
+
+    def _is_alone(self) -> bool:
+        """Tell whether this session collects no other file."""
+        folder = self.config.invocation_params.dir
+        words = [word.partition("::")[0] for word in self.config.args]
+        return all(folder / word == self.path for word in words)
+
+    def _leave_out(self) -> Iterator[pytest.Item]:
+        """Leave it to a process of its own; n/a where nobody starts one."""
+        self.config.stash.setdefault(OWN_PROCESS, []).append(self.nodeid)
+        if self.config.getoption("pybench_turns") is None:
+            yield self._row(self.path.stem, _want_own_process)
 
     def _skip(self, benchmark: Any) -> None:
         pytest.skip(f"n/a: {self._entry.unavailable}")
@@ -187,6 +213,13 @@ class Script(pytest.File):
                     ) from None
 
 
+def _want_own_process(benchmark: Any) -> None:
+    pytest.skip(
+        "n/a: no other script may run in its process: name its file alone, or compare, "
+        "which gives it one"
+    )
+
+
 def _compiled(path: Path) -> CodeType:
     return compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
 
@@ -195,21 +228,57 @@ def _compiled(path: Path) -> CodeType:
 def _as_main(path: Path, entry: ScriptEntry) -> Iterator[ModuleType]:
     """Make the module of a script, with its arguments, folders and place as main."""
     main = ModuleType("__main__")
-    main.__dict__.update(__file__=str(path), __builtins__=__builtins__)
+    # The module itself: elsewhere than in main it is its dictionary.
+    main.__dict__.update(__file__=str(path), __builtins__=builtins)
     kept = sys.modules["__main__"], sys.argv[:], sys.path[:]
     sys.modules["__main__"] = main
     sys.argv[:] = [str(path), *entry.arguments]
     sys.path[:0] = [str(path.parent), *entry.folders]
     sys.path += standin.__path__
+    for folder in entry.folders:
+        # Packages may come with a hook, as the one that stands in for distutils does.
+        site.addsitedir(folder)
     known = {*sys.modules}
     try:
-        yield main
+        with _not_imported(entry.anew), _seen_by_children(entry.folders):
+            yield main
     finally:
         # Scripts of several folders may have modules of one name.
         for name in {*sys.modules} - known:
             if _lies_beside(sys.modules[name], path):
                 del sys.modules[name]
         sys.modules["__main__"], sys.argv[:], sys.path[:] = kept
+
+
+@contextmanager
+def _not_imported(packages: Sequence[str]) -> Iterator[None]:
+    """Put away what is imported of packages, and in the end what is then."""
+
+    def take_out() -> dict[str, ModuleType]:
+        names = [n for n in sys.modules if n.partition(".")[0] in packages]
+        return {name: sys.modules.pop(name) for name in names}
+
+    kept = take_out()
+    try:
+        yield
+    finally:
+        take_out()
+        sys.modules.update(kept)
+
+
+@contextmanager
+def _seen_by_children(folders: Sequence[str]) -> Iterator[None]:
+    """Let children find what is in the folders of an entry."""
+    before = os.environ.get(_PATH)
+    if folders:
+        os.environ[_PATH] = os.pathsep.join([*folders, *filter(None, [before])])
+    try:
+        yield
+    finally:
+        if folders:
+            del os.environ[_PATH]
+            if before is not None:
+                os.environ[_PATH] = before
 
 
 def _lies_beside(module: ModuleType, script: Path) -> bool:
