@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,23 +73,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def pybench(folder: Path) -> Pybench:
+def compare(pybench: Pybench, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Pybench:
     """Return what runs the command in that folder."""
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pybench", "compare", *words],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    return run
+    monkeypatch.chdir(folder)
+    return partial(pybench, "compare")
 
 
-def test_files_are_compared(pybench: Pybench) -> None:
-    done = pybench("once.json", "again.json", "slower.json")
+def test_files_are_compared(compare: Pybench) -> None:
+    done = compare("once.json", "again.json", "slower.json")
 
     assert done.returncode == status.OK, done.stderr
     assert done.stdout.startswith("again against once: 1 inconclusive, 1 control; ")
@@ -96,9 +88,9 @@ def test_files_are_compared(pybench: Pybench) -> None:
     assert "measured one after the other" in done.stdout
 
 
-def test_json_and_markdown(pybench: Pybench) -> None:
-    said = json.loads(pybench("once.json", "again.json", "--format", "json").stdout)
-    text = pybench("once.json", "again.json", "--format", "md").stdout
+def test_json_and_markdown(compare: Pybench) -> None:
+    said = json.loads(compare("once.json", "again.json", "--format", "json").stdout)
+    text = compare("once.json", "again.json", "--format", "md").stdout
 
     assert [*said][:2] == ["verdict", "limits"]
     assert (said["pybench"], said["schema"]) == ("saved", 1)
@@ -121,8 +113,8 @@ def test_json_and_markdown(pybench: Pybench) -> None:
         (["old.json", "old.json", "--strict"], status.NO_VERDICT),
     ],
 )
-def test_exit_status(pybench: Pybench, words: list[str], code: int) -> None:
-    done = pybench(*words)
+def test_exit_status(compare: Pybench, words: list[str], code: int) -> None:
+    done = compare(*words)
 
     assert done.returncode == code, done.stderr
 
@@ -142,8 +134,8 @@ def test_exit_status(pybench: Pybench, words: list[str], code: int) -> None:
         (["once.json", "again.json", "-o", "x", "--quick"], "--quick, -o mean"),
     ],
 )
-def test_usage_errors(pybench: Pybench, words: list[str], said: str) -> None:
-    done = pybench(*words)
+def test_usage_errors(compare: Pybench, words: list[str], said: str) -> None:
+    done = compare(*words)
 
     assert done.returncode == status.USAGE, done.stdout
     assert said in done.stderr
@@ -172,7 +164,7 @@ def test_what_words_mean(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
-def test_compare_results_does_the_same(pybench: Pybench, folder: Path) -> None:
+def test_compare_results_does_the_same(compare: Pybench, folder: Path) -> None:
     words = ["old.json", "slower.json", "--fail-on", "slower"]
     done = subprocess.run(
         [sys.executable, RESULTS, *words],
@@ -183,7 +175,7 @@ def test_compare_results_does_the_same(pybench: Pybench, folder: Path) -> None:
     )
 
     assert done.returncode == status.CONFIRMED
-    assert done.stdout == pybench(*words).stdout
+    assert done.stdout == compare(*words).stdout
 
 
 def test_compare_results_says_what_it_needs(folder: Path) -> None:

@@ -666,6 +666,7 @@ def test_nothing_is_left_running(tmp_path: Path, signum: signal.Signals) -> None
     if signum == signal.SIGTERM:
         assert child.returncode == status.INTERRUPTED, said
         assert "--resume" in said
+        assert "Traceback" not in said
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
