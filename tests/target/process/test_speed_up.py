@@ -7,8 +7,10 @@ import statistics
 import pytest
 
 from pybench.target.process.speed_up import (
+    Stamps,
     Turn,
     Window,
+    disturbance,
     fairness,
     interval,
     modes,
@@ -38,10 +40,11 @@ def test_speed_up_is_work_done_in_the_same_time(
 
 def test_window_goes_from_the_first_beginning_to_the_last_end() -> None:
     """A thread that begins late, as under the GIL, has been waiting."""
-    found = window([(1000, 1400), (1400, 1800)])
+    found = window([Stamps(1000, 1400, 10), Stamps(1400, 1800, 20)])
 
     assert found.ends_ns == (400, 800)
     assert found.wall_ns == 800
+    assert found.waited_ns == 30
 
 
 def test_fairness_is_one_where_all_got_the_same() -> None:
@@ -140,3 +143,14 @@ def test_processes_give_the_median_and_an_interval() -> None:
     assert known["processes"] == len(known["process_speedups"]) == 7
     assert known["spread"] == 0.1
     assert not {"low", "high"} & over_processes(facts, others[:2]).keys()
+
+
+def test_threads_that_had_no_cpu_are_told() -> None:
+    """In half of the turns, so that a single daemon that woke up does not count."""
+    fine, calm = turn(100, 100), Window((100, 100), 10)
+    crowded = Turn(fine.alone, Window((100, 100), 90), fine.control_alone, calm)
+
+    assert disturbance([fine, fine, crowded]) == ""
+    assert disturbance([fine, crowded, crowded]) == (
+        "its threads waited for a CPU 25% of their time"
+    )

@@ -28,14 +28,13 @@ class SampleTimer:
     __slots__ = ("_blocked", "_cpu", "_schedstat", "_waited", "_wall")
 
     def __init__(self) -> None:
-        path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
-        self._schedstat = path if os.path.exists(path) else None  # noqa: PTH110 - str
+        self._schedstat = schedstat()
         self._wall = self._cpu = self._waited = 0
         self._blocked: int | None = None
 
     def start(self) -> None:
         """Begin a window."""
-        self._waited = _waited_ns(self._schedstat)
+        self._waited = waited_ns(self._schedstat)
         self._blocked = blocked()
         self._cpu = cpu_ns()
         # Last, and kept at once: what follows it is in the window of a short round.
@@ -46,13 +45,27 @@ class SampleTimer:
         wall = clocks.wall_ns()
         cpu = cpu_ns()
         given_up = blocked_since(self._blocked)
-        waited = _waited_ns(self._schedstat) - self._waited
+        waited = waited_ns(self._schedstat) - self._waited
         return Sample(
             wall_ns=wall - self._wall,
             cpu_ns=cpu - self._cpu,
             waited_ns=waited,
             blocked=given_up,
         )
+
+
+def schedstat() -> str | None:
+    """Return the file of how long the calling thread waited for a CPU, if there is."""
+    path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
+    return path if os.path.exists(path) else None  # noqa: PTH110 - str
+
+
+def waited_ns(path: str | None) -> int:
+    """Read such a file: ns in which the thread could have run and did not."""
+    if path is None:
+        return 0
+    with open(path) as file:  # noqa: PTH123 - a str, read often
+        return run_queue_ns(file.read()) or 0
 
 
 def blocked() -> int | None:
@@ -77,13 +90,6 @@ def cpu_ns() -> int:
     usage = _children()
     children_s: float = usage.ru_utime + usage.ru_stime
     return own + round(children_s * 1e9)
-
-
-def _waited_ns(path: str | None) -> int:
-    if path is None:
-        return 0
-    with open(path) as file:  # noqa: PTH123 - a str, read often
-        return run_queue_ns(file.read()) or 0
 
 
 @contextmanager

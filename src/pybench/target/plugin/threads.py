@@ -23,7 +23,12 @@ from typing import Any, TypeVar
 
 from pybench.records.samples import Sample
 from pybench.target.plugin.interleaving_adapters import whole_count
-from pybench.target.plugin.interleaving_timer import SampleTimer, undisturbed
+from pybench.target.plugin.interleaving_timer import (
+    SampleTimer,
+    schedstat,
+    undisturbed,
+    waited_ns,
+)
 from pybench.target.plugin.marking import label_threads
 from pybench.target.plugin.stock_rows import (
     THREADS,
@@ -35,7 +40,14 @@ from pybench.target.plugin.stock_rows import (
 from pybench.target.process import clocks
 from pybench.target.process import iterations as sizing
 from pybench.target.process.identity import gil_enabled
-from pybench.target.process.speed_up import Turn, Window, summarise, window
+from pybench.target.process.speed_up import (
+    Stamps,
+    Turn,
+    Window,
+    disturbance,
+    summarise,
+    window,
+)
 from pybench.target.process.thread_team import ThreadTeam, cpus_for
 
 NAME = THREADS
@@ -67,23 +79,26 @@ class Calls:
         self._function = own_function(function)
         self._args = (*args,)  # another one: its count is the thread's own
         self._kwargs = dict(kwargs)
+        self._schedstat = schedstat()
 
     def once(self) -> Any:
         """Call it once, and return what it returned."""
         return self._function(*self._args, **self._kwargs)
 
-    def timed(self, calls: int, begin_ns: int) -> tuple[int, int]:
-        """Call it so often from that moment on; return when it began and ended."""
+    def timed(self, calls: int, begin_ns: int) -> Stamps:
+        """Call it so often from that moment on."""
         function, args, kwargs = self._function, self._args, self._kwargs
         clock, times = clocks.wall_ns, repeat(None, calls)
         # The thread that lets the others go may need this CPU for it.
         give_way: Callable[[], object] = getattr(os, "sched_yield", int)
         while clock() < begin_ns:
             give_way()
+        waited = waited_ns(self._schedstat)
         start = clock()
         for _ in times:
             function(*args, **kwargs)
-        return start, clock()
+        end = clock()
+        return Stamps(start, end, waited_ns(self._schedstat) - waited)
 
 
 def own_function(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -315,6 +330,14 @@ class ThreadsFixture:
                 operations=calls * (operations if is_count else 1),
                 gil_enabled=gil_enabled(),
             )
+        # Too few CPUs are told already.
+        if turns and not self.extra_info["oversubscribed"]:
+            self._tell(disturbance(turns))
+
+    def _tell(self, disturbance: str) -> None:
+        record = self.extra_info["pybench"]
+        if disturbance and isinstance(record, dict):
+            record |= {"disturbed": True, "disturbances": [disturbance]}
 
 
 @contextmanager

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# What a thread may wait for a CPU, of its time: more, and others have the machine.
+_WAITED_MOST = 0.1
+
 # Two modes are this far apart, and so much farther than the processes of each.
 _MODES_RATIO = 1.25
 _MODES_GAP = 1.5
@@ -17,10 +20,23 @@ LEAST_PROCESSES = 7
 
 
 @dataclass(frozen=True, slots=True)
+class Stamps:
+    """When a thread began and ended, and how long it waited for a CPU, in ns."""
+
+    start_ns: int
+    end_ns: int
+    waited_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
-    """Calls of some threads: from the first that began until each had ended, in ns."""
+    """Calls of some threads: from the first that began until each had ended, in ns.
+
+    `waited_ns` is how long all of them together waited for a CPU.
+    """
 
     ends_ns: tuple[int, ...]
+    waited_ns: int = 0
 
     @property
     def wall_ns(self) -> int:
@@ -28,13 +44,16 @@ class Window:
         return max(self.ends_ns)
 
 
-def window(stamps: Sequence[tuple[int, int]]) -> Window:
+def window(stamps: Sequence[Stamps]) -> Window:
     """Make a window of what each thread read before its first and after its last call.
 
     A thread that began late has lost that time, so all count from the first beginning.
     """
-    began = min(start for start, _ in stamps)
-    return Window(tuple(max(end - began, 1) for _, end in stamps))
+    began = min(one.start_ns for one in stamps)
+    return Window(
+        tuple(max(one.end_ns - began, 1) for one in stamps),
+        sum(one.waited_ns for one in stamps),
+    )
 
 
 def fairness(ends_ns: Sequence[int]) -> float:
@@ -63,6 +82,19 @@ class Turn:
     together: Window
     control_alone: Window
     control_together: Window
+
+
+def disturbance(turns: Sequence[Turn]) -> str:
+    """Say that threads did not get their CPUs in half of the turns; "" if they did."""
+    shares = [
+        (turn.together.waited_ns + turn.control_together.waited_ns)
+        / (sum(turn.together.ends_ns) + sum(turn.control_together.ends_ns))
+        for turn in turns
+    ]
+    share = statistics.median(shares)
+    if share <= _WAITED_MOST:
+        return ""
+    return f"its threads waited for a CPU {share:.0%} of their time"
 
 
 def summarise(
