@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pybench.cli.options import seconds, share
+from pybench.cli.options import SUITE_HELP, seconds, share
 from pybench.cli.status import UsageError
 
 if TYPE_CHECKING:
@@ -71,11 +71,7 @@ OPTIONS = (
         help="a folder of wheels, such as pybench's for each interpreter; without one "
         "for an interpreter it is compiled",
     ),
-    _measuring(
-        "--suite", "suite", SAME, metavar="SUITE",
-        help="the benchmarks; pybench: its own, which are installed with it (default: "
-        "./benchmarks where there is one, else pybench)",
-    ),
+    _measuring("--suite", "suite", SAME, metavar="SUITE", help=SUITE_HELP),
     _measuring(
         "--ref", "refs", SAME, metavar="REF", action="append", default=[],
         help="compare versions of this repository's package instead: a branch, tag or "

@@ -75,13 +75,17 @@ def add_timeout(parser: argparse.ArgumentParser, default_s: float) -> None:
     )  # fmt: skip
 
 
+SUITE_HELP = (
+    "the benchmarks: a folder or a file, of tests with pytest-benchmark or of scripts "
+    "of pyperf; pyperformance, or pyperformance:nbody,json_loads; asv:PATH; pybench, "
+    "which is installed (default: ./benchmarks where there is one, else pybench). "
+    "docs/other-suites.md has an example of each"
+)
+
+
 def add_suite(parser: argparse.ArgumentParser) -> None:
     """Add ``--suite``, which `find_suite` reads."""
-    parser.add_argument(
-        "--suite", metavar="SUITE",
-        help="the benchmarks; pybench: its own, which are installed with it (default: "
-        "./benchmarks where there is one, else pybench)",
-    )  # fmt: skip
+    parser.add_argument("--suite", metavar="SUITE", help=SUITE_HELP)
 
 
 def find_suite(text: str | None) -> Suite:

@@ -1,5 +1,7 @@
 """The inputs of the action: each reaches its option whole, and a wrong one is named."""
 
+import argparse
+
 import pytest
 from github_runner import StepError
 from inputs import FAIL_ON, command, name_of, read_inputs, versions
@@ -55,6 +57,30 @@ def test_empty_inputs_leave_the_choice_to_the_command() -> None:
         "--ref=base=base",
         "--ref=head=HEAD",
     ]
+
+
+def test_command_takes_the_words() -> None:
+    """Each option that the action writes is one of `pybench compare`."""
+    options = pytest.importorskip("pybench.cli.compare_options")
+    parser = argparse.ArgumentParser()
+    options.add_options(parser)
+    inputs = read_inputs(
+        given(
+            SUITE="s",
+            SUITE_FROM="base",
+            BENCHMARKS="a b",
+            PACKAGES="x",
+            BUDGET="1m",
+            MARGIN="5%",
+            FAIL_ON="slower",
+            STRICT="true",
+        )
+    )
+
+    known, left = parser.parse_known_args(command(inputs, "base")[2:])
+
+    assert left == []
+    assert known.benchmarks == ["a", "b"]
 
 
 def test_fail_on_is_that_of_the_command() -> None:
