@@ -9,16 +9,29 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pybench.comparison.pairs import fitting_count, fitting_samples, shortened
+from pybench.comparison.pairs import (
+    fitting_count,
+    fitting_samples,
+    shortened,
+    timed_samples,
+)
 from pybench.comparison.sessions import ComparisonError, Sessions, is_odd_path
 from pybench.comparison.worker import RowEndedError, StartError, Worker, WorkerError
 from pybench.interpreters.missing_packages import advice
 from pybench.records.messages import COUNTS, RowFacts
-from pybench.records.outcomes import ERROR, MEASURED, MISSING, VALUE, ReasonKind
+from pybench.records.outcomes import (
+    ERROR,
+    MEASURED,
+    MISSING,
+    NOT_AVAILABLE,
+    VALUE,
+    ReasonKind,
+)
 from pybench.records.row_names import row_name
 from pybench.records.run import RowRecord
 from pybench.records.samples import CPU, WALL, Sample
@@ -87,7 +100,7 @@ def calibrate(
         for row, known in by_arm[name].items():
             if known.is_measured:
                 numbers.setdefault(row, known.numbers)
-    _spread_uncollected(by_arm)
+    _spread_reasons(by_arm)
     _mark_unstable(sessions, by_arm)
     for row in dict.fromkeys(itertools.chain.from_iterable(by_arm.values())):
         yield _row_record(row, {name: rows.get(row) for name, rows in by_arm.items()})
@@ -230,7 +243,9 @@ def _calibrate_row(worker: Worker, row: str, numbers: Numbers) -> Calibrated:
         rounds = worker.await_row(row)
         numbers = numbers or worker.size(TARGET_NS, fitting_count(rounds))
         used = numbers
-        for _ in range(sum(fitting_samples(rounds, numbers["count"], TIMED))):
+        for taken in range(sum(fitting_samples(rounds, numbers["count"], TIMED))):
+            if taken > timed_samples(turn_ns):
+                break
             began = time.perf_counter_ns()
             samples.append(worker.sample(used))
             taken_ns = time.perf_counter_ns() - began
@@ -259,21 +274,25 @@ def _calibrate_row(worker: Worker, row: str, numbers: Numbers) -> Calibrated:
 # All arms
 
 
-def _spread_uncollected(by_arm: Mapping[str, Rows]) -> None:
-    """Say of the rows of a file that one arm alone cannot collect why it has none."""
+def _spread_reasons(by_arm: Mapping[str, Rows]) -> None:
+    """Say of the rows of a file that one arm alone lacks why it has none.
+
+    It cannot collect the file, or all that it has of it is one row that is n/a: its
+    other names are not known there.
+    """
     for rows in by_arm.values():
-        lacking = {
-            name: known
-            for name, known in rows.items()
-            if known.kind == ReasonKind.UNCOLLECTED
-        }
-        for file, known in lacking.items():
+        in_file = Counter(row_name(row).path for row in rows)
+        for row, known in [*rows.items()]:
+            file = row_name(row).path
+            is_alone = known.outcome == NOT_AVAILABLE and in_file[file] == 1
+            if known.kind != ReasonKind.UNCOLLECTED and not is_alone:
+                continue
             starts = (f"{file}::", f"{file}/")
             theirs = [r for of in by_arm.values() for r in of if r.startswith(starts)]
-            if theirs:
-                del rows[file]
-            for row in theirs:
-                rows.setdefault(row, known)
+            if others := [other for other in theirs if other != row]:
+                del rows[row]
+                for other in others:
+                    rows.setdefault(other, known)
 
 
 def _mark_unstable(sessions: Sessions, by_arm: Mapping[str, Rows]) -> None:

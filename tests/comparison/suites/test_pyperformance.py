@@ -248,6 +248,10 @@ def test_packages_that_cannot_be_installed_leave_out_their_benchmarks(
     assert installed == [("broken==1",)]
 
 
+def test_quick_is_a_group_of_twelve() -> None:
+    assert len(Manifest().choose(["quick"])) == 12
+
+
 def test_declared_habits_are_of_benchmarks_that_there_are() -> None:
     known = {*Manifest().applications}
 

@@ -1,8 +1,9 @@
 """``--suite pyperformance``: the applications of its manifest, each with its own pins.
 
 ``pyperformance`` is the default group of its manifest; ``pyperformance:regex`` a group
-or a tag, ``pyperformance:nbody,json_loads`` some of it, ``pyperformance:-sphinx`` all
-but one. A word with a slash is another manifest: ``pyperformance:path/MANIFEST,mine``.
+or a tag, ``pyperformance:quick`` twelve of it, ``pyperformance:nbody,json_loads`` two,
+``pyperformance:-sphinx`` all but one. A word with a slash is another manifest:
+``pyperformance:path/MANIFEST,mine``.
 
 Each benchmark of it is a script of pyperf with arguments, so it becomes an entry that
 `pybench.target.suites.pyperf` runs. What an entry needs differs from arm to arm, as

@@ -19,6 +19,13 @@ from packaging.specifiers import SpecifierSet
 
 from pybench.comparison.suites.suite import SuiteError
 
+# The group that is compared in minutes: one benchmark of each kind of work.
+QUICK = "quick"
+_QUICK = (
+    "async_tree", "deltablue", "float", "json_dumps", "json_loads", "logging", "mako",
+    "nbody", "pickle", "python_startup", "regex_compile", "richards",
+)  # fmt: skip
+
 # What its modules raise of a file that they cannot use, the bare class among it.
 _PROBLEMS = (Exception,)
 
@@ -117,7 +124,8 @@ class Manifest:
             with contextlib.suppress(KeyError):  # one without a benchmark
                 members = {one.name for one in self._manifest.resolve_group(group)}
                 groups[group] = [name for name in self.applications if name in members]
-        return groups
+        quick = [name for name in self.applications if name in _QUICK]
+        return {QUICK: quick, **groups} if quick else groups
 
 
 def _application(name: str, benchmark: Any) -> Application:
