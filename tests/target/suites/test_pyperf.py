@@ -231,6 +231,7 @@ UNMEASURED = {
     "zero": ("bench_time_func('r', lambda n: 0 if n else 1)", "calls took 0 ns"),
     "none": ("bench_time_func('r', lambda n: None)", "returned None, which is no num"),
     "raises": ("bench_func('r', lambda: 1 / 0)", "ZeroDivisionError"),
+    "leaves": ("bench_func('r', sys.exit, 7)", "SystemExit: 7"),
     "caught": (
         "bench_func\ntry:\n    runner.bench_func('r', lambda: {}['key'])\n"
         "except Exception:\n    pass",
@@ -330,18 +331,23 @@ def test_script_that_wants_a_process_gets_what_it_asks_for(
     assert "n/a: no other script may run in its process" in rows["said"]
 
 
-def test_clock_that_is_never_read_is_said(pytester: pytest.Pytester, run: Run) -> None:
+def test_time_whose_cpu_time_is_lost_is_said(
+    pytester: pytest.Pytester, run: Run
+) -> None:
     script(
         pytester,
         "def own(n):\n    return n * 0.25\n"
         "def read(n):\n    t = time.monotonic()\n    return time.monotonic() - t\n"
-        "runner.bench_time_func('own', own)\nrunner.bench_time_func('read', read)",
+        "runner.bench_time_func('own', own)\nrunner.bench_time_func('read', read)\n"
+        "runner.bench_time_func('rounds', lambda n: float(read(n)))",
     )
 
     rows = run("bm_one.py")
 
-    assert "bm_one.py::own: its time function reads no clock" in rows["said"]
-    assert "bm_one.py::read" not in rows["said"].partition("pybench ==")[2]
+    reason = "wall time alone is known, as its time function"
+    assert f"bm_one.py::own: {reason} reads no clock that could" in rows["said"]
+    assert f"bm_one.py::rounds: {reason} makes another number" in rows["said"]
+    assert f"bm_one.py::read: {reason}" not in rows["said"]
     assert rows["own"]["extra_info"]["cpu_time"] == "not known"
 
 

@@ -84,12 +84,16 @@ def blocked_since(before: int | None) -> int | None:
 
 def cpu_ns() -> int:
     """Return the CPU time of this process and of the children it has waited for."""
-    own = clocks.process_cpu_ns()
+    return clocks.process_cpu_ns() + children_ns()
+
+
+def children_ns() -> int:
+    """Return the CPU time of the children that this process has waited for."""
     if _children is None:
-        return own
+        return 0
     usage = _children()
     children_s: float = usage.ru_utime + usage.ru_stime
-    return own + round(children_s * 1e9)
+    return round(children_s * 1e9)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from pybench.records.samples import Sample
 from pybench.target.plugin.interleaving_adapters import (
     COUNT_MOST,
     REFILL_FROM,
-    find_count,
+    SETUP_SHARE,
+    whole_count,
 )
 from pybench.target.plugin.interleaving_timer import undisturbed
 from pybench.target.plugin.stock_rows import add_rounds, used_once
@@ -22,6 +23,9 @@ from pybench.target.process import clocks
 
 # A round is as long as a sample of a comparison.
 ROUND_NS = 5e6
+
+# So many times the calls of the step before are tried when a sample is sized.
+_STEP = 4
 
 Timed = Callable[[int], Sample]
 
@@ -36,14 +40,36 @@ class TimedAdapter:
         self._timed = timed
 
     def size(self, target_ns: float, most: int) -> dict[str, int]:
-        """Find how many calls fill a sample."""
+        """Find how many calls fill a sample.
 
-        def timed(count: int) -> tuple[float, float]:
-            start = clocks.wall_ns()
-            inside = self._run(count).wall_ns
-            return inside, clocks.wall_ns() - start
+        What is set up once for a sample is no matter, such as an event loop; what is
+        set up for each call may take `SETUP_SHARE` times the target, all together.
+        """
+        # What is done only once, such as an import, is no set-up of either kind.
+        if self._run(1).wall_ns >= target_ns:
+            return {"count": 1}
+        count, most_setup = 1, SETUP_SHARE * target_ns
+        timed, setup = self._timed_and_setup(count)
+        per_call = 0.0
+        while timed < target_ns / 10 and count < most:
+            before, setup_before = count, setup
+            count = min(most, count * _STEP)
+            timed, setup = self._timed_and_setup(count)
+            per_call = max(0.0, setup - setup_before) / (count - before)
+            if per_call * count > most_setup:
+                break
+        wanted = target_ns * count / max(timed, 1)
+        if per_call:
+            wanted = min(wanted, most_setup / per_call)
+        return {"count": min(most, whole_count(wanted))}
 
-        return {"count": find_count(timed, target_ns, most)}
+    def _timed_and_setup(self, count: int) -> tuple[int, int]:
+        start = clocks.wall_ns()
+        sample = self._run(count)
+        setup = clocks.wall_ns() - start - sample.wall_ns
+        # Without the time in which others had the CPU: it would seem filled too early.
+        idle = max(0, sample.wall_ns - sample.cpu_ns)
+        return sample.wall_ns - min(sample.waited_ns, idle), setup
 
     def run(self, numbers: Mapping[str, int]) -> Sample:
         """Run so many calls; `ValueError` if it says that they took no time."""

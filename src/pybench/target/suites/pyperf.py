@@ -138,8 +138,6 @@ class Script(pytest.File):
                 self._run(runner)
         except ScriptEndedError as error:
             status = str(error)
-        except pytest.skip.Exception:
-            raise
         except Exception as error:
             raise self.CollectError(_told(error, self._script)) from None
         finally:
@@ -192,13 +190,12 @@ class Script(pytest.File):
             return
         with call.clock.put_into(_namespaces(self._script)):
             measure(self.config, benchmark, call.timed)
-        if not call.clock.readings:
+        if call.clock.lost:
             benchmark.extra_info["cpu_time"] = "not known"
             notes: Any = self.config.pluginmanager.get_plugin("pybench-session")
             notes.say(
-                f"{benchmark.fullname}: its time function reads no clock that could be "
-                "replaced (time.perf_counter, time.monotonic, time.time): wall time "
-                "alone is known"
+                f"{benchmark.fullname}: wall time alone is known, as its time function "
+                f"{call.clock.lost}"
             )
 
     def _run(self, runner: type[Runner]) -> None:

@@ -302,6 +302,7 @@ def _time_function(
         )
     wall_ns = round(seconds * 1e9)
     if not isinstance(seconds, Reading):
+        clock.lose()
         # What it took of the CPU is not known.
         return Sample(wall_ns=wall_ns, cpu_ns=0, waited_ns=0, blocked=None)
     # Waits for the CPU are counted of the whole call alone, and a CPU that was given up

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from pybench.target.plugin.interleaving_timer import blocked, cpu_ns
+from pybench.target.plugin.interleaving_timer import blocked, children_ns
+from pybench.target.process import clocks
 
 # The clocks of wall time, in seconds and in ns.
 _NAMES = ("perf_counter", "monotonic", "time")
@@ -96,6 +97,7 @@ class ScriptClock:
 
     def __init__(self) -> None:
         self.readings = 0
+        self.lost = ""  # what the function did with it that lost the CPU time
         self._functions = {
             getattr(time, name + suffix): self._clock(
                 getattr(time, name + suffix), scale
@@ -107,19 +109,33 @@ class ScriptClock:
     def _clock(self, wall: Callable[[], float], scale: float) -> Callable[[], float]:
         count = 1j * scale * 1e9
 
+        def rest() -> complex:
+            return children_ns() * scale + (blocked() or 0) * count
+
         def read() -> float:
             # At once, as every second reading ends a window: what else is read is read
             # before the first and after the second, outside of what is timed.
             now = wall()
             self.readings += 1
             if self.readings % 2:
-                beside = cpu_ns() * scale + (blocked() or 0) * count
+                beside = rest()
+                own = clocks.process_cpu_ns()
                 now = wall()
-                _beside[now] = beside
+                _beside[now] = beside + own * scale
                 return now
-            return reading(now, cpu_ns() * scale + (blocked() or 0) * count)
+            own = clocks.process_cpu_ns()
+            return reading(now, own * scale + rest())
 
         return read
+
+    def lose(self) -> None:
+        """Note that a time came out that is not of these readings any more."""
+        self.lost = (
+            "makes another number of what it reads"
+            if self.readings
+            else "reads no clock that could be replaced (time.perf_counter, "
+            "time.monotonic, time.time)"
+        )
 
     def forget(self) -> None:
         """Begin with the first reading of a window, and forget those before."""
