@@ -237,6 +237,7 @@ def guarded(
     stdout: _Stream,
     stderr: _Stream,
     held: Sequence[int] = (),
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[Child, int]]:
     """Start a command under a guard, which outlives us and ends it if we are killed.
 
@@ -251,6 +252,8 @@ def guarded(
         What the command writes; see `keep_older`.
     held : sequence of int
         Descriptors of locks, which are kept as long as the command runs.
+    env : mapping of str to str, optional
+        Stands in for this process's environment.
     """
     reading, writing = os.pipe()
     line = [sys.executable, "-IS", __file__, str(reading), str(os.getpid())]
@@ -258,6 +261,7 @@ def guarded(
         # It stays in our group: what a terminal sends to all, it ignores.
         child = Child(
             [*line, str(scratch), str(output or ""), *command],
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,

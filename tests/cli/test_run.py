@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +18,13 @@ from pybench.cli import run as running
 from pybench.cli import status
 from pybench.comparison import single_run
 from pybench.comparison.single_run import Measured, NotReadyError
+from pybench.comparison.suites import Suite
 from pybench.interpreters import Interpreter, Requested, prepare, probe
 from pybench.records.row_detail import DetailedRow, Function
 from pybench.report.row_detail import detail_lines, short_name
 
 ROOT = Path(__file__).parents[2]
+SUITE = Suite(text="benchmarks", paths=("benchmarks",))
 LABEL = probe(sys.executable).label
 
 CONFTEST = """
@@ -341,12 +343,17 @@ def test_interpreters_without_pybench_are_made_ready(
         Requested(name="", interpreter=replace(here, version="3.91.0")),
     ]
 
+    asked_for: list[list[str]] = []
+
     def check(interpreter: Interpreter) -> None:
         if interpreter != here:
             raise NotReadyError("it lacks pybench")
 
-    def make(interpreter: Interpreter, *, as_it_is: bool) -> prepare.Environment:
-        assert not as_it_is
+    def make(
+        interpreter: Interpreter, *, packages: Sequence[str], as_it_is: bool
+    ) -> prepare.Environment:
+        assert (interpreter == here) == as_it_is
+        asked_for.append([*packages])
         if interpreter.version == "3.91.0":
             raise prepare.PrepareError("there is no such wheel")
         return prepare.Environment(python=Path("made"), made=True, start=("-P", "x"))
@@ -364,6 +371,13 @@ def test_interpreters_without_pybench_are_made_ready(
     monkeypatch.setattr(interpreters, "resolve", lambda words: asked[2:])
     with pytest.raises(status.UsageError, match="no interpreter is left"):
         running.interpreters(["3.91"])
+    # What a suite needs is put beside pybench that is there as well.
+    assert asked_for == [[], [], []]
+    monkeypatch.setattr(interpreters, "resolve", lambda words: asked[:1])
+    needing = replace(SUITE, packages=("one>=1",), environ=lambda of, say: {"A": "b"})
+    ready, _ = running.interpreters(["here"], to_run=needing)
+    assert [dict(one.environ) for one in ready.values()] == [{"A": "b"}]
+    assert asked_for[3:] == [["one>=1"]]
 
 
 @pytest.mark.once
@@ -409,11 +423,11 @@ def test_versions_that_give_no_table_are_refused_before_measuring(
     monkeypatch.setattr(prepare, "_packages_of", lambda interpreter: has)
 
     if not there:
-        found, problems = running.interpreters(["here"], to_run=True)
+        found, problems = running.interpreters(["here"], to_run=SUITE)
         assert ([*found.values()], problems) == ([ready], [])
         return
     with pytest.raises(status.UsageError, match="no interpreter is left"):
-        running.interpreters(["here"], to_run=True)
+        running.interpreters(["here"], to_run=SUITE)
     said = capsys.readouterr().err
     for version in ({**beside, **has}[name] for name in ("pytest", "pytest-benchmark")):
         assert f" {version}" in said

@@ -32,12 +32,16 @@ _PYTEST_USAGE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """An interpreter that can run the suite, and what follows it to start a session."""
+    """An interpreter that can run the suite, and what follows it to start a session.
+
+    `environ` has the variables that its sessions need.
+    """
 
     interpreter: Interpreter
     start: tuple[str, ...]
     # What was put beside its own packages, by name and version.
     beside: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 def add_run(subcommands: Any) -> None:
@@ -79,7 +83,7 @@ def add_run(subcommands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure, profile if asked to, and print what came of it."""
     suite = find_suite(options.suite)
-    labelled, problems = interpreters(options.pythons, to_run=True)
+    labelled, problems = interpreters(options.pythons, to_run=suite)
     output = make_folder(options.output)
     words = [f"--pybench-select={selector}" for selector in options.benchmarks]
     words += ["--pybench-quick"] * options.quick
@@ -127,6 +131,7 @@ def run_one(
         path,
         start=ready.start,
         held=held,
+        environ=ready.environ,
         # A profile needs to know which rows were measured.
         is_read=bool(options.profile),
     )
@@ -150,12 +155,13 @@ def run_one(
 
 
 def interpreters(
-    words: Sequence[str], *, to_run: bool = False
+    words: Sequence[str], *, to_run: Suite | None = None
 ) -> tuple[dict[str, Ready], list[str]]:
     """Find the interpreters and make ready those that lack pybench, as compare does.
 
-    With `to_run` those whose pytest or pytest-benchmark gives no table are refused.
-    Returns each under its name, and a line for each that could not be made ready.
+    With a suite `to_run` they get what it needs, and those whose pytest or
+    pytest-benchmark gives no table are refused. Returns each under its name, and a
+    line for each that could not be made ready.
     """
     from pybench.comparison.single_run import NotReadyError, check_ready
     from pybench.interpreters import ProbeError, Requested, probe
@@ -175,12 +181,18 @@ def interpreters(
     for name, requested in label(found).items():
         try:
             try:
-                check_ready(requested.interpreter)
-                ready = Ready(interpreter=requested.interpreter, start=START)
+                if to_run and to_run.packages:
+                    ready = made_ready(name, requested, to_run.packages)
+                else:
+                    check_ready(requested.interpreter)
+                    ready = Ready(interpreter=requested.interpreter, start=START)
             except NotReadyError:
                 ready = made_ready(name, requested)
-            if to_run and requested.by_path:
-                refuse_to_run(requested.interpreter, ready.beside)
+            if to_run:
+                if requested.by_path:
+                    refuse_to_run(requested.interpreter, ready.beside)
+                environ = to_run.environ(requested.interpreter, print_note)
+                ready = replace(ready, environ=environ)
             labelled[name] = ready
         except (UsageError, PrepareError) as error:
             print_error(f"{name}: {error}")
@@ -197,13 +209,18 @@ def one_interpreter(word: str | None) -> Ready:
     return ready
 
 
-def made_ready(name: str, requested: Requested) -> Ready:
-    """Make an environment of an interpreter, or pybench beside its own packages."""
+def made_ready(name: str, requested: Requested, packages: Sequence[str] = ()) -> Ready:
+    """Make an environment of an interpreter, or pybench beside its own packages.
+
+    `packages` are those of a suite.
+    """
     from pybench.interpreters.prepare import PrepareError, prepare
 
     print_note(f"preparing {name}")
     try:
-        made = prepare(requested.interpreter, as_it_is=requested.by_path)
+        made = prepare(
+            requested.interpreter, packages=packages, as_it_is=requested.by_path
+        )
     except (PrepareError, OSError) as error:  # OSError: of the cache itself
         raise UsageError(str(error)) from None
     interpreter = replace(requested.interpreter, path=made.python)

@@ -8,7 +8,7 @@ import contextlib
 import os
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,7 @@ def measure(
     *,
     start: Sequence[str] = START,
     held: Sequence[int] = (),
+    environ: Mapping[str, str] | None = None,
     is_read: bool = False,
 ) -> Measured:
     """Run the suite once; its report goes to this process's terminal.
@@ -87,6 +88,8 @@ def measure(
         What follows the interpreter to start a session; of an `Environment`.
     held : sequence of int
         Descriptors of locks, which are kept as long as pytest runs.
+    environ : mapping of str to str, optional
+        Variables for pytest besides those of this process.
     is_read : bool
         Whether the document is wanted also without an output.
     """
@@ -104,7 +107,7 @@ def measure(
             if output.exists():
                 output.replace(scratch / OLDER)
             command.append(f"--benchmark-json={output}")
-        status, interrupted = _run(command, scratch, output, held)
+        status, interrupted = _run(command, scratch, output, held, environ)
         document = _read(output) if output else {}
         if output is not None:
             keep_older(output, scratch)
@@ -117,14 +120,19 @@ def measure(
 
 
 def _run(
-    command: Sequence[str], scratch: Path, output: Path | None, held: Sequence[int]
+    command: Sequence[str],
+    scratch: Path,
+    output: Path | None,
+    held: Sequence[int],
+    environ: Mapping[str, str] | None,
 ) -> tuple[int, bool]:
     """Run a command under a guard; return its status and whether Ctrl-C came."""
+    env = {**os.environ, **environ} if environ else None
     with (
         outlet(1) as out,
         outlet(2) as errors,
         guarded(
-            command, scratch, output, stdout=out, stderr=errors, held=held
+            command, scratch, output, stdout=out, stderr=errors, held=held, env=env
         ) as (child, pipe),
     ):  # fmt: skip
         try:

@@ -21,6 +21,8 @@ CONFIGURATION = """{
     // Comments, and "strings" in them.
     "repo": "https://example.org//a", /* no
     folder */
+    // "pythons": ["3.9"],
+    "matrix": {"one": [], /* and [this] */},
     "benchmark_dir": "%s", // the folder
 }
 """

@@ -60,6 +60,7 @@ class Logged:
 
 class Cached:
     def setup_cache(self):
+        note("m")
         with open("made", "w") as file:
             file.write("")
         return dict(pid=os.getpid())
@@ -215,6 +216,21 @@ def test_a_cache_is_made_once(run: Run) -> None:
     ]
     assert statuses["track_made"]["reason"] == "1 keys"
     assert "no disk" in statuses["time_unmade"]["reason"]
+
+
+def test_processes_of_one_arm_share_a_cache(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the folder that a variable names."""
+    monkeypatch.setenv("PYBENCH_ASV_CACHE", str(pytester.mkdir("shared")))
+
+    first = run("asv_suite/bench.py", "-k", "time_cached")
+    second = run("asv_suite/bench.py", "-k", "time_cached")
+
+    statuses = [row["status"] for rows in (first, second) for row in rows.values()]
+    assert statuses == ["measured", "measured"]
+    logs = [path.read_text() for path in pytester.path.glob("log-*")]
+    assert logs.count("m") == 1
 
 
 def test_what_is_skipped_says_why(run: Run) -> None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
 
 from pybench.comparison.suites.suite import Suite, SuiteError
+from pybench.interpreters.probe import Interpreter
 
 PREFIX = "asv:"
 CONFIGURATIONS = ("asv.conf.json", "asv.conf.jsonc")
 PLUGIN = "pybench.target.suites.asv"
+
+# Where the sessions of one arm of one run keep what `setup_cache` made.
+CACHE_VARIABLE = "PYBENCH_ASV_CACHE"
+_caches: list[tempfile.TemporaryDirectory[str]] = []  # removed when pybench ends
 
 # Imported under test: it finds the benchmarks, and makes one of each.
 RUNNER = "asv_runner>=0.2.5"
@@ -23,7 +29,7 @@ _WEIGHS = re.compile(r"^\s*def (mem_|Mem[A-Z_])", re.MULTILINE)
 
 # A string is kept; a comment, or a comma before the end of a list, is none.
 _NO_JSON = re.compile(
-    r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[\]}])',
+    r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*+|/\*.*?\*/)*+[\]}])',
     re.DOTALL,
 )
 
@@ -59,7 +65,15 @@ def find_asv(text: str) -> Suite:
             f"--pybench-asv-root={root}",
         ),
         packages=tuple(packages),
+        environ=_environ,
     )
+
+
+def _environ(interpreter: Interpreter, say: Callable[[str], None]) -> Mapping[str, str]:
+    """Return the variable that names the cache of an arm."""
+    cache = tempfile.TemporaryDirectory(prefix="pybench-asv-")
+    _caches.append(cache)
+    return {CACHE_VARIABLE: cache.name}
 
 
 def _found(text: str, path: Path) -> tuple[Path, Path]:

@@ -14,6 +14,7 @@ of what it returned, and the current folder is the one in which it ran.
 """
 
 import importlib
+import importlib.util
 import inspect
 import itertools
 import re
@@ -26,11 +27,10 @@ from typing import Any
 
 import pytest
 
+from pybench.target.suites.asv_caches import CACHES, Caches
 from pybench.target.suites.asv_rows import (
-    CACHES,
     CHILD_CLOCK,
     RAW,
-    Caches,
     Source,
     in_words,
     run_row,
@@ -41,6 +41,8 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _MEM = re.compile(r"Mem[A-Z_].|mem_.")
 # Raw values that a saved file has of a row.
 _DATA_LIMIT = 1000
+# The suites whose modules can be imported.
+_IMPORTED = pytest.StashKey[set[Path]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,7 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder that the benchmarks run in."""
+    """Make the folders that benchmarks run in."""
+    if importlib.util.find_spec("asv_runner") is None:
+        raise pytest.UsageError(
+            "the benchmarks of asv need the package asv_runner, which this Python does "
+            "not have: pip install 'pybench-native[asv]'"
+        )
     caches = config.stash[CACHES] = Caches()
     config.add_cleanup(caches.close)
 
@@ -116,9 +123,9 @@ class AsvFile(pytest.File):
     def _import(self) -> ModuleType:
         from asv_runner._aux import update_sys_path
 
-        caches = self.config.stash[CACHES]
-        if self.root not in caches.imported:
-            caches.imported.add(self.root)
+        known = self.config.stash.setdefault(_IMPORTED, set())
+        if self.root not in known:
+            known.add(self.root)
             update_sys_path(str(self.root))
         parts = self.path.relative_to(self.root.parent).with_suffix("").parts
         name = ".".join(parts).removesuffix(".__init__")

@@ -12,7 +12,6 @@ import math
 import os
 import pickle
 import sys
-import tempfile
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from pybench.records.samples import Sample
 from pybench.target.plugin.interleaving_adapters import CallAdapter, PedanticAdapter
 from pybench.target.plugin.values import report_value
 from pybench.target.process import clocks
+from pybench.target.suites.asv_caches import CACHES
 
 # asv's own limit of what runs in a child, where the suite says none.
 TIMEOUT_S = 60.0
@@ -79,40 +79,6 @@ class Source:
         return _get_benchmark(self.name, self.module, self.owner, self.function)
 
 
-class Caches:
-    """What `setup_cache` made, once in this process, and the folders it ran in."""
-
-    def __init__(self) -> None:
-        self.imported: set[Path] = set()
-        self._folder = tempfile.TemporaryDirectory(prefix="pybench-asv-")
-        self._made: dict[tuple[Path, str | None], Path | str] = {}
-
-    def close(self) -> None:
-        """Remove the folders."""
-        self._folder.cleanup()
-
-    def folder(self, run: "Run") -> Path:
-        """Return the current folder of a row; its cache is in it, if it has one."""
-        benchmark = run.asv
-        key = (run.source.root, benchmark.setup_cache_key)
-        if key not in self._made:
-            folder = Path(self._folder.name, str(len(self._made)))
-            folder.mkdir()
-            problem = ""
-            if benchmark.setup_cache_key is not None:
-                timeout_s = benchmark.setup_cache_timeout or benchmark.timeout
-                child = run.child("setup_cache", [], folder, timeout_s)
-                problem = child.problem and f"{child.problem}: {child.last_line}"
-            self._made[key] = problem or folder
-        made = self._made[key]
-        if isinstance(made, str):
-            pytest.fail(f"setup_cache {made}", pytrace=False)
-        return made
-
-
-CACHES = pytest.StashKey[Caches]()
-
-
 class ChildClock:
     """A clock that a child's own readings move, for pytest-benchmark."""
 
@@ -142,7 +108,10 @@ class Run:
         """Choose the parameters, and have `setup_cache` run."""
         self.asv = self.source.benchmark()
         self.asv.set_param_idx(self.index)
-        self.folder = self.request.config.stash[CACHES].folder(self)
+        key = self.asv.setup_cache_key
+        name = None if key is None else f"{self.source.root}:{key}"
+        caches = self.request.config.stash[CACHES]
+        self.folder = caches.folder(name, self.set_up_cache)
 
     @property
     def interleaving(self) -> Any:
@@ -161,6 +130,12 @@ class Run:
             cwd=folder,
             timeout_s=timeout_s or TIMEOUT_S,
         )
+
+    def set_up_cache(self, folder: Path) -> str:
+        """Run `setup_cache` in a child, in a folder; return its problem."""
+        timeout_s = self.asv.setup_cache_timeout or self.asv.timeout
+        child = self.child("setup_cache", [], folder, timeout_s)
+        return child.problem and f"{child.problem}: {child.last_line}"
 
     @contextlib.contextmanager
     def set_up(self) -> Iterator[None]:
