@@ -47,7 +47,7 @@ ROWS = ROOT / "tests" / "rows.json"
 TOUCH_THE_EXTENSION: tuple[str, ...] = ("tests/_pybench",)
 # Python alone: what holds on the oldest and on the newest build holds between them, and
 # the rows that each build measures go through it too.
-PLUGIN: tuple[str, ...] = ("tests/target/plugin",)
+PLUGIN: tuple[str, ...] = ("tests/target/plugin", "tests/test_installed.py")
 # So it is with the counted instructions of each kernel, half a minute of each build.
 NOT_COUNTED = "--ignore=tests/_pybench/test_honesty.py"
 NOT_ONCE = ("-m", "not once")

@@ -344,7 +344,7 @@ def test_the_default_runs_everything_in_three_legs_that_measure_once() -> None:
     free_threaded = interpreter("3.14.0", soabi="cpython-314t", free_threaded=True)
     [threaded] = matrix_of(default).groups([free_threaded])[3]
     assert threaded.rows == matrix.SMALL_BUDGET
-    assert all((ROOT / folder).is_dir() for folder in elsewhere)
+    assert all((ROOT / path).exists() for path in elsewhere)
 
 
 def test_legs_of_the_default_take_turns_beside_another_build_of_its_abi() -> None:

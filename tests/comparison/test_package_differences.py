@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.comparison.sessions import RefusedError
 from pybench.comparison.summary import summarise
-from pybench.interpreters.package_differences import package_differences
+from pybench.interpreters.package_differences import (
+    extension_differences,
+    package_differences,
+)
+from pybench.records.identity import ExtensionBuild
 from pybench.records.run import (
     Run,
     RunHeader,
@@ -134,3 +139,23 @@ def test_records_without_packages_are_read(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     assert [side.packages for side in read_run(tmp_path).sides.values()] == [{}, {}]
+
+
+def test_kernels_of_another_compiler_are_named() -> None:
+    """Of a side without any there is nothing to say: its rows are n/a."""
+    gcc = ExtensionBuild(
+        compiler="gcc 12", flags="-O3", flavour="release",
+        free_threaded=False, mutant=False,
+    )  # fmt: skip
+    builds = {"a": gcc, "b": replace(gcc, compiler="clang 19"), "c": None}
+    run = run_of(({}, ()), ({}, ()), ({}, ()))
+    for name, build in builds.items():
+        side = run.sides[name]
+        identity = replace(side.identity, extension=build)
+        run.sides[name] = replace(side, identity=identity)
+    (line,) = extension_differences(run)
+
+    assert line.endswith("gcc 12 -O3 in a; clang 19 -O3 in b")
+    assert line.startswith("native kernels were compiled differently")
+    same = run_of(({}, ()), ({}, ()))
+    assert not extension_differences(same)

@@ -12,7 +12,10 @@ from collections.abc import Mapping, Sequence
 
 from pybench.comparison.judging import Cell, Judgement, Means, kind_in
 from pybench.comparison.mean_groups import category
-from pybench.interpreters.package_differences import package_differences
+from pybench.interpreters.package_differences import (
+    extension_differences,
+    package_differences,
+)
 from pybench.records.outcomes import FAILURES, MEASURED, Reason, ReasonKind
 from pybench.records.run import PairRecord, RowRecord, Run, SideRecord
 from pybench.records.saved_comparison import SavedComparison
@@ -77,7 +80,14 @@ def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> S
         command=header.command,
         version=header.version,
         notes=tuple(
-            dict.fromkeys([*package_differences(run), *notes, *_once_notes(run)])
+            dict.fromkeys(
+                [
+                    *package_differences(run),
+                    *extension_differences(run),
+                    *notes,
+                    *_once_notes(run),
+                ]
+            )
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Which packages the sides of a run have imported in unlike versions, unasked."""
+"""In what the sides of a run differ unasked: imported packages, compiled kernels."""
 
 from __future__ import annotations
 
@@ -41,3 +41,24 @@ def _differences(baseline: SideRecord, side: SideRecord) -> list[str]:
         else:
             found.append(f"{name} {mine} in {baseline.name}, {other} in {side.name}")
     return found
+
+
+def extension_differences(run: Run) -> tuple[str, ...]:
+    """Say in one line whose native kernels were compiled differently, if any were.
+
+    Wheels that came from elsewhere may be by another compiler than those made here.
+    """
+    mine = run.baseline.identity.extension
+    unlike = [
+        f"{theirs.compiler} {theirs.flags} in {side.name}"
+        for side in run.contenders
+        if mine and (theirs := side.identity.extension)
+        and (mine.compiler, mine.flags) != (theirs.compiler, theirs.flags)
+    ]  # fmt: skip
+    if not mine or not unlike:
+        return ()
+    base = f"{mine.compiler} {mine.flags} in {run.baseline.name}"
+    return (
+        "native kernels were compiled differently, so their rows compare that too: "
+        f"{'; '.join([base, *unlike])}",
+    )

@@ -1,12 +1,14 @@
 """The `kernel` fixture: rounds chosen, replayed, and refused where it must be."""
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from pybench.target.process import identity
 from pybench.target.process.rounds import (
     Budget,
     KernelResult,
@@ -526,3 +528,28 @@ def test_warmup_can_be_turned_off(
     )
 
     run(*option).assert_outcomes(passed=1)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("left_out", [True, False])
+def test_row_without_an_extension(
+    pytester: pytest.Pytester,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    left_out: bool,
+) -> None:
+    """It is n/a where pybench was installed without; else the build was forgotten."""
+    path = pytester.path / "pybench" / "target" / "process" / "identity.py"
+    if left_out:
+        path.parent.mkdir(parents=True)
+        why = path.parents[2] / "without_extension.txt"
+        why.write_text("no extension: no compiler\n", encoding="utf-8")
+    monkeypatch.setattr(identity, "__file__", str(path))
+    monkeypatch.setitem(sys.modules, "_pybench", None)
+    pytester.makepyfile("def test_row(kernel): kernel('refcount_pair')")
+
+    result = run("-rs")
+
+    result.assert_outcomes(skipped=left_out, failed=not left_out)
+    said = "n/a: no extension: no compiler" if left_out else "build it with"
+    result.stdout.fnmatch_lines([f"*{said}*"])

@@ -15,6 +15,11 @@ from pybench.target.plugin.marking import is_kernel_row, is_row, thread_count
 from pybench.target.plugin.outcomes import na_reason
 from pybench.target.plugin.selection import matches, place_of, read_aliases
 from pybench.target.plugin.session import Session
+from pybench.target.process.identity import (
+    extension,
+    extension_left_out,
+    extension_missing,
+)
 
 OPTION = "--pybench-list-to"
 
@@ -65,6 +70,8 @@ def _lacks(item: pytest.Item, needs: list[str]) -> str | None:
         if any(not isinstance(value, str) and value for value in marker.args):
             reason = str(marker.kwargs.get("reason", ""))
             return na_reason(reason) or reason or "it is skipped"
+    if is_kernel_row(item) and extension() is None:
+        return extension_left_out() or extension_missing()
     missing = [name for name in needs if not _has(name)]
     return f"{' and '.join(missing)} not installed" if missing else None
 
