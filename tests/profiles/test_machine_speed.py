@@ -11,9 +11,12 @@ from pybench.profiles.machine_speed import (
     machine_profile,
     plan,
     sizes_kib,
-    thread_counts,
 )
-from pybench.profiles.topology import read_topology
+from pybench.profiles.topology import (
+    read_topology,
+    thread_counts,
+    usable_at_once,
+)
 from pybench.records.machine import Cache, Topology
 
 
@@ -70,7 +73,7 @@ def test_nothing_is_guessed_of_caches_that_are_not_told() -> None:
 def test_threads_are_no_more_than_can_run(
     cpus: int, quota: float | None, counts: list[int]
 ) -> None:
-    assert thread_counts(topology(cpus, quota)) == counts
+    assert thread_counts(usable_at_once(topology(cpus, quota))) == counts
 
 
 def test_one_cpu_has_no_neighbours_and_says_so() -> None:

@@ -104,6 +104,30 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         ],
         "verdict": {"cause": "bytecode", "evidence": "CPU time"},
     },
+    "scaling": {
+        "profiles": [
+            {
+                "target": "work.py:count",
+                "interpreter": {"label": "3.14t"},
+                "processes": 3,
+                "points": [
+                    {
+                        "threads": 2,
+                        "by_work": {"shared": MEAN, "control": MEAN},
+                        "processes": MEAN,
+                    }
+                ],
+                "diagnosis": {"cause": "scales", "what": "all", "evidence": ["this"]},
+            },
+            {
+                "target": "work.py:count",
+                "interpreter": {"label": "3.14"},
+                "processes": 3,
+                "points": [],
+                "diagnosis": {"cause": "cannot tell"},
+            },
+        ]
+    },
     "machine": {
         "topology": {"model": "A CPU", "cpus": [0, 1]},
         "processes": 3,

@@ -23,6 +23,7 @@ from pybench.cli.profile import add_profile
 from pybench.cli.pythons import add_pythons
 from pybench.cli.report import add_report
 from pybench.cli.run import add_run
+from pybench.cli.scaling import add_scaling
 from pybench.cli.scenario import add_scenario
 from pybench.cli.selfcheck import add_selfcheck
 from pybench.cli.status import FAILED, INTERRUPTED, USAGE, UsageError, for_terminal
@@ -50,6 +51,7 @@ def make_parser() -> Parser:
     for add in (
         add_compare,
         add_run,
+        add_scaling,
         add_scenario,
         add_profile,
         add_report,

@@ -21,6 +21,7 @@ from pybench.records import (
     machine,
     memory,
     row_detail,
+    scaling,
     scenario,
 )
 from pybench.records.bottleneck import Diagnoses
@@ -50,6 +51,7 @@ PROFILES: dict[str, tuple[type[Any], int]] = {
     "scenario": (scenario.ScenarioRecord, scenario.SCHEMA),
     "scenario-comparison": (scenario.ScenarioComparison, scenario.SCHEMA),
     "doctor": (doctor.DoctorReport, doctor.SCHEMA),
+    "scaling": (scaling.ScalingRecord, scaling.SCHEMA),
     "machine": (machine.MachineProfile, machine.SCHEMA),
 }
 

@@ -183,7 +183,8 @@ def _words(target: Target, order: Order) -> Sequence[str]:
     if order.condition == under.IMPORTS:
         return ["-X", "importtime", *target.command()]
     # -P: the folder of the program is no place to import from.
-    return ["-P", str(PROGRAMS / "start_profile.py"), json.dumps(asdict(order))]
+    start_program = ["-P", str(PROGRAMS / "start_program.py")]
+    return [*start_program, "profile_target", json.dumps(asdict(order))]
 
 
 def _wait(process: Child, timeout_s: float) -> tuple[int | None, int, int]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from pybench.profiles.child_programs import ask
 from pybench.profiles.means import mean_of
+from pybench.profiles.topology import thread_counts, usable_at_once
 from pybench.records.machine import (
     Bandwidth,
     Contention,
@@ -68,15 +69,6 @@ def fitting_level(topology: Topology, kib: int) -> str:
     return f"L{min(levels)}" if levels else "memory"
 
 
-def thread_counts(topology: Topology) -> list[int]:
-    """Return 1, 2, 4, ... up to the CPUs that can run at once."""
-    quota = topology.quota_cpus
-    usable = len(topology.cpus)
-    most = usable if quota is None else max(1, min(usable, int(quota)))
-    counts = [2**n for n in range(most.bit_length()) if 2**n <= most]
-    return counts if counts[-1] == most else [*counts, most]
-
-
 def probed_cpus(topology: Topology) -> tuple[list[int], str]:
     """Return the CPUs between which messages are sent, and what was left out."""
     cpus = [*topology.cpus]
@@ -95,7 +87,7 @@ def probed_cpus(topology: Topology) -> tuple[list[int], str]:
 
 def plan(topology: Topology) -> tuple[list[Probe], tuple[str, ...]]:
     """Return everything that one process measures, and what is left out."""
-    counts = thread_counts(topology)
+    counts = thread_counts(usable_at_once(topology))
     probes = [
         Probe(f"latency {kib}", "ordering_walk", {"pattern": "chased", "kib": kib})
         for kib in sizes_kib(topology)
@@ -172,7 +164,7 @@ def machine_profile(
     disturbed = [key for key, mean in means.items() if mean is None]
     if disturbed:
         notes = (*notes, f"disturbed in each process: {', '.join(disturbed)}")
-    counts = thread_counts(topology)
+    counts = thread_counts(usable_at_once(topology))
     return MachineProfile(
         topology=topology,
         processes=len(measured),

@@ -52,6 +52,19 @@ def read_topology(
     )
 
 
+def usable_at_once(topology: Topology) -> int:
+    """Return how many CPUs can run at once: those usable, cut by the quota."""
+    usable = len(topology.cpus)
+    quota = topology.quota_cpus
+    return usable if quota is None else max(1, min(usable, int(quota)))
+
+
+def thread_counts(most: int) -> list[int]:
+    """Return 1, 2, 4, ... and the most."""
+    counts = [2**n for n in range(most.bit_length()) if 2**n <= most]
+    return counts if counts[-1] == most else [*counts, most]
+
+
 def _caches(reader: Reader, cpu: int) -> Iterator[Cache]:
     for folder in reader.names(f"{_CPU}/cpu{cpu}/cache", "index[0-9]*"):
         level = reader.number(f"{folder}/level")

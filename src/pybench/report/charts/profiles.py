@@ -8,6 +8,7 @@ from typing import Any
 from pybench.records.contents import Profile
 from pybench.records.doctor import DoctorReport
 from pybench.report.charts.chart import Chart
+from pybench.report.charts.curves import curve_charts
 from pybench.report.charts.imports import import_charts
 from pybench.report.charts.machine import machine_charts
 from pybench.report.charts.memory import course_chart, detailed_charts, memory_charts
@@ -56,4 +57,5 @@ _CHARTS: dict[str, Callable[[str, Any], Iterator[Chart]]] = {
     "scenario-comparison": comparison_charts,
     "doctor": _doctor,
     "machine": machine_charts,
+    "scaling": curve_charts,
 }

@@ -1,6 +1,6 @@
 """What runs inside a profiled child: one target, under one condition.
 
-`start_profile` starts it in any CPython from 3.11 on, so it imports the standard
+`start_program` starts it in any CPython from 3.11 on, so it imports the standard
 library alone besides files of pybench that do the same. It reads an `Order` and answers
 by a `Report`, which it writes again after each step: what is known stays known when the
 target ends the process.

@@ -1,0 +1,301 @@
+"""How a function scales with threads, over fresh processes, and what it is beside.
+
+A repeat is one process that runs the function on 1, 2, 4, ... threads in turns, and
+then as many processes of one thread each, alone and together. The unit is the process:
+what lies in one cache line, and what has specialised, is decided once in each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Self
+
+from pybench import children
+from pybench.children import Child
+from pybench.interpreters import Interpreter
+from pybench.profiles.means import mean_of, profiled
+from pybench.profiles.scaling_diagnosis import diagnose
+from pybench.profiles.targets import PROGRAMS
+from pybench.records.documents import DocumentError, convert, decode
+from pybench.records.scaling import (
+    ScalingOrder,
+    ScalingPoint,
+    ScalingProfile,
+    ScalingReport,
+    ScalingWindow,
+    Work,
+)
+
+WINDOW_NS = 8_000_000
+# All windows of one process; of its group of processes about half as much.
+BUDGET_NS = 1_500_000_000
+GROUP_WINDOWS = 9
+RUN = "run"  # as in the program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """One process of threads, and the group of processes after it."""
+
+    threads: ScalingReport
+    # Calls of all processes together, over those of one alone, by their number.
+    processes: Mapping[int, float]
+
+    @property
+    def problem(self) -> str:
+        """Why there is nothing of the threads; empty if there is."""
+        return self.threads.problem
+
+
+class ScalingError(Exception):
+    """A child that ended, hung or answered something odd."""
+
+
+def measure(
+    interpreter: Interpreter,
+    target: str,
+    counts: Sequence[int],
+    repeats: int,
+    timeout_s: float,
+) -> Iterator[Repeat]:
+    """Measure repeat after repeat.
+
+    Raises
+    ------
+    ScalingError
+        If a process gives no answer.
+    """
+    order = ScalingOrder(
+        target=target,
+        threads=tuple(counts),
+        window_ns=WINDOW_NS,
+        budget_ns=BUDGET_NS,
+    )
+    for _ in range(repeats):
+        with _Session(interpreter, order, timeout_s) as session:
+            threads = session.answer()
+        groups = {}
+        if not threads.problem:
+            groups = group_speed_ups(interpreter, order, timeout_s)
+        yield Repeat(threads=threads, processes=groups)
+
+
+def group_speed_ups(
+    interpreter: Interpreter, order: ScalingOrder, timeout_s: float
+) -> dict[int, float]:
+    """Return what processes of one thread each do, over what one of them does alone.
+
+    Those of one group begin together, and each has the same calls to do: what lies
+    after the first has ended is not counted.
+    """
+    has_affinity = hasattr(os, "sched_getaffinity")
+    usable = sorted(os.sched_getaffinity(0)) if has_affinity else []
+    most = max(order.threads)
+    with ExitStack() as stack:
+        members = [
+            stack.enter_context(
+                _Session(
+                    interpreter,
+                    replace(
+                        order,
+                        threads=(),
+                        cpu=usable[number] if number < len(usable) else None,
+                    ),
+                    timeout_s,
+                )
+            )
+            for number in range(most)
+        ]
+        ready = [member.answer() for member in members]
+        for report in ready:
+            if report.problem:
+                raise ScalingError(report.problem)
+        calls = ready[0].calls
+        alone_ns: list[float] = []
+        together: dict[int, list[float]] = {}
+        for count in order.threads:
+            chosen = members[:count]
+            for member in chosen:
+                member.tell(f"{RUN} {GROUP_WINDOWS} {calls}")
+            windows = [_middle(member.answer()) for member in chosen]
+            if count == 1:
+                alone_ns = windows
+            together[count] = windows
+    return {
+        count: sum(alone_ns[0] / window_ns for window_ns in windows)
+        for count, windows in together.items()
+        if count > 1
+    }
+
+
+def _middle(report: ScalingReport) -> float:
+    """Return the median time of the windows of one thread, in ns."""
+    return statistics.median(turn[Work.SHARED]["1"].ends_ns[0] for turn in report.turns)
+
+
+def scaling_profile(
+    interpreter: Interpreter,
+    target: str,
+    counts: Sequence[int],
+    repeats: Sequence[Repeat],
+) -> ScalingProfile:
+    """Put the repeats together, and say what they show."""
+    reports = [repeat.threads for repeat in repeats]
+    points = tuple(_point(count, repeats) for count in counts if count > 1)
+    notes = [
+        f"no copy of the module for each thread: {why}"
+        for why in dict.fromkeys(
+            (report.unavailable or {}).get(Work.PRIVATE, "") for report in reports
+        )
+        if why
+    ]
+    on = [report for report in reports if report.gil_enabled]
+    if len(repeats) == 1:
+        notes.append("one process: no interval; --processes 2 or more for one")
+    return ScalingProfile(
+        target=target,
+        interpreter=profiled(interpreter),
+        processes=len(repeats),
+        points=points,
+        diagnosis=diagnose(
+            points,
+            gil_enabled=bool(on),
+            culprit=next((report.culprit for report in on), ""),
+        ),
+        notes=tuple(notes),
+    )
+
+
+def _point(count: int, repeats: Sequence[Repeat]) -> ScalingPoint:
+    key = str(count)
+    speed_ups: dict[Work, list[float]] = {}
+    off_cpu: list[float] = []
+    waited: list[float] = []
+    late: list[float] = []
+    for repeat in repeats:
+        turns = repeat.threads.turns
+        for work in Work:
+            of_turns = [
+                count * turn[work]["1"].ends_ns[0] / max(turn[work][key].ends_ns)
+                for turn in turns
+                if work in turn
+            ]
+            if of_turns:
+                speed_ups.setdefault(work, []).append(statistics.median(of_turns))
+        windows = [turn[Work.SHARED][key] for turn in turns]
+        late.append(statistics.median(of.late_ns / sum(of.ends_ns) for of in windows))
+        off_cpu.append(statistics.median(map(_blocked_share, windows)))
+        known = [
+            of.waited_ns / sum(of.ends_ns) for of in windows if of.waited_ns is not None
+        ]
+        if known:
+            waited.append(statistics.median(known))
+    means = {str(work): mean_of(values) for work, values in speed_ups.items()}
+    return ScalingPoint(
+        threads=count,
+        by_work={work: mean for work, mean in means.items() if mean},
+        processes=mean_of(
+            [each.processes[count] for each in repeats if count in each.processes]
+        ),
+        off_cpu_share=statistics.median(off_cpu),
+        waited_share=statistics.median(waited) if waited else None,
+        late_share=statistics.median(late),
+    )
+
+
+def _blocked_share(of: ScalingWindow) -> float:
+    """Return which share of its time a thread was neither on a CPU nor ready.
+
+    Without the system's count of those that were ready, they are among the blocked.
+    """
+    own_ns = sum(of.ends_ns) - of.late_ns
+    return max(0.0, 1 - (of.cpu_ns + (of.waited_ns or 0)) / own_ns)
+
+
+class _Session:
+    """A child of `scaling`: told lines, answers lines; ended with all it started."""
+
+    def __init__(
+        self, interpreter: Interpreter, order: ScalingOrder, timeout_s: float
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end
+        self._rest = b""
+        command = [
+            str(interpreter.path), "-P", str(PROGRAMS / "start_program.py"),
+            "scaling", json.dumps(asdict(order)),
+        ]  # fmt: skip
+        self._child: Child = children.start(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe in (self._child.stdin, self._child.stdout):
+            with suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+        self._child.end_group()
+        self._child.wait()
+        self._errors.close()
+
+    def tell(self, line: str) -> None:
+        """Send a line."""
+        assert self._child.stdin is not None
+        try:
+            self._child.stdin.write(f"{line}\n".encode())
+            self._child.stdin.flush()
+        except OSError:
+            raise self._ended() from None
+
+    def answer(self) -> ScalingReport:
+        """Wait for a line, and read it."""
+        line = self._line()
+        try:
+            report: ScalingReport = convert(decode(line), ScalingReport)
+        except DocumentError as error:
+            raise ScalingError(f"a child answered something odd: {error}") from None
+        return report
+
+    def _line(self) -> bytes:
+        assert self._child.stdout is not None
+        descriptor = self._child.stdout.fileno()
+        deadline = time.monotonic() + self._timeout_s
+        while b"\n" not in self._rest:
+            left_s = deadline - time.monotonic()
+            ready = left_s > 0 and select.select([descriptor], [], [], left_s)[0]
+            if not ready:
+                raise ScalingError(
+                    f"no answer within {self._timeout_s:g} seconds: it may wait for a "
+                    "lock that nobody releases; a longer --timeout?"
+                )
+            data = os.read(descriptor, 65536)
+            if not data:
+                raise self._ended()
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line
+
+    def _ended(self) -> ScalingError:
+        status = self._child.wait()
+        self._errors.seek(0)
+        text = self._errors.read().decode(errors="replace")
+        last = children.last_line(text)
+        why = f": {last}" if last else ""
+        return ScalingError(
+            f"a process {children.describe_end(status)} before it answered{why}"
+        )

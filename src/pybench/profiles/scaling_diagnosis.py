@@ -1,0 +1,195 @@
+"""What keeps threads from doing more, named from controlled re-runs.
+
+Pure. No cause is named from one threshold alone. Each rule compares intervals over
+fresh processes; where they do not part, the answer is that nobody can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pybench.records.means import Mean
+from pybench.records.scaling import Cause, Diagnosis, ScalingPoint, Work
+
+# What counts as scaling, of what the machine can give.
+ENOUGH = 0.8
+# From this share of its time on, a thread that is blocked waits for a lock.
+BLOCKED_SHARE = 0.15
+# From this one on, a thread that is ready did not get its CPU.
+WAITED_SHARE = 0.1
+
+
+def diagnose(
+    points: Sequence[ScalingPoint], *, gil_enabled: bool, culprit: str = ""
+) -> Diagnosis:
+    """Say what the largest number of threads shows.
+
+    Parameters
+    ----------
+    points : sequence of ScalingPoint
+        By number of threads, more than one each.
+    gil_enabled : bool
+        Whether the GIL was on when a process had ended.
+    culprit : str
+        What turned it on, where it was off before.
+    """
+    if not points:
+        return Diagnosis(
+            cause=Cause.UNKNOWN,
+            what="one usable CPU: two threads cannot run at once",
+            would_tell="a machine, an affinity or a quota of two CPUs or more",
+        )
+    point = points[-1]
+    shared = point.by_work.get(Work.SHARED)
+    if shared is None:
+        return Diagnosis(cause=Cause.UNKNOWN, what="nothing was measured")
+    shown = [f"{point.threads} threads do {words(shared)} times what one does"]
+    ceiling = point.processes
+    if ceiling is not None:
+        shown.append(f"{point.threads} processes do {words(ceiling)} times")
+    if gil_enabled:
+        what = f"turned on by {culprit}" if culprit else "one thread runs at a time"
+        return Diagnosis(cause=Cause.GIL, what=what, evidence=tuple(shown))
+    if shared.low is None or shared.high is None:
+        return Diagnosis(
+            cause=Cause.UNKNOWN,
+            what="one process has no interval",
+            evidence=tuple(shown),
+            would_tell="more processes: --processes 8",
+        )
+    most = float(point.threads)
+    possible = most if ceiling is None else min(most, ceiling.value)
+    if disturbed := _disturbance(point, possible):
+        return Diagnosis(
+            cause=Cause.DISTURBED,
+            what="threads did not get their CPUs",
+            evidence=(*shown, disturbed),
+            would_tell="the same on an idle machine; pybench doctor names what runs",
+        )
+    if shared.low >= ENOUGH * possible and possible >= ENOUGH * most:
+        return Diagnosis(
+            cause=Cause.SCALES,
+            what=f"at least {shared.low / most:.0%} of {point.threads} times",
+            evidence=tuple(shown),
+        )
+    is_bounded = ceiling is not None and _is_below(ceiling, ENOUGH * most)
+    if is_bounded and ceiling is not None and shared.high >= (ceiling.low or 0.0):
+        return _machine(point, tuple(shown))
+    if shared.high < ENOUGH * possible:
+        return _contended(point, shared, possible, shown)
+    return Diagnosis(
+        cause=Cause.UNKNOWN,
+        what=f"the interval holds {ENOUGH:.0%} of what is possible, {possible:.3g}",
+        evidence=tuple(shown),
+        would_tell="more processes: --processes, or a machine with less beside it",
+    )
+
+
+def _disturbance(point: ScalingPoint, possible: float) -> str:
+    """Return what shows that something else had the CPUs; empty if nothing does."""
+    waited = (point.waited_share or 0.0) + point.late_share
+    if waited > WAITED_SHARE:
+        return f"a thread was ready and had no CPU for {waited:.0%} of its time"
+    control = point.by_work.get(Work.CONTROL)
+    enough = ENOUGH * point.threads
+    # Processes scale at another moment; the control ran in the threads' own turns.
+    if control is not None and control.value < enough <= possible:
+        return f"in the same turns hashing of private bytes does {words(control)} times"
+    return ""
+
+
+def _machine(point: ScalingPoint, shown: tuple[str, ...]) -> Diagnosis:
+    control = point.by_work.get(Work.CONTROL)
+    if control is not None and _is_above(control, ENOUGH * point.threads):
+        return Diagnosis(
+            cause=Cause.MACHINE,
+            what="memory: bandwidth or a cache that the CPUs share",
+            evidence=(
+                *shown,
+                f"hashing in a cache of one's own does {words(control)} times",
+            ),
+            ruled_out=("what Python shares: processes scale no better",),
+        )
+    evidence = shown
+    if control is not None:
+        evidence = (*shown, f"hashing of private bytes does {words(control)} times")
+    return Diagnosis(
+        cause=Cause.MACHINE,
+        what="work that shares nothing does not scale here either",
+        evidence=evidence,
+        ruled_out=("what Python shares: processes scale no better",),
+    )
+
+
+def _contended(
+    point: ScalingPoint, shared: Mean, possible: float, shown: list[str]
+) -> Diagnosis:
+    ruled_out = [f"this machine: it gives {possible:.3g} times"]
+    idle = point.by_work.get(Work.GC_OFF)
+    if idle is not None:
+        shown.append(f"with the collector off {words(idle)} times")
+        if _parts(idle, shared) and _is_above(idle, ENOUGH * possible):
+            return Diagnosis(
+                cause=Cause.STOP_THE_WORLD,
+                what="the collector stops all threads",
+                evidence=tuple(shown),
+                ruled_out=tuple(ruled_out),
+                would_tell="pybench profile gc says how long and how often",
+            )
+        ruled_out.append("the collector: without it the threads do no more")
+    private = point.by_work.get(Work.PRIVATE)
+    is_private_better = private is not None and _parts(private, shared)
+    if private is not None:
+        shown.append(
+            f"with a copy of the module for each thread {words(private)} times"
+        )
+    blocked = point.off_cpu_share or 0.0
+    shown.append(f"a thread was blocked for {blocked:.0%} of its time")
+    if blocked > BLOCKED_SHARE:
+        where = (
+            "of an object of the module"
+            if is_private_better
+            else "of the interpreter, of a module that is imported, or of a file"
+        )
+        return Diagnosis(
+            cause=Cause.LOCK,
+            what=f"threads wait for a lock {where}",
+            evidence=tuple(shown),
+            ruled_out=tuple(ruled_out),
+        )
+    ruled_out.append("a lock that is waited for: the threads have their CPUs")
+    if is_private_better:
+        return Diagnosis(
+            cause=Cause.OBJECT,
+            what="the threads write to objects of the module: their reference counts, "
+            "their values, or what lies in one cache line with them",
+            evidence=tuple(shown),
+            ruled_out=tuple(ruled_out),
+        )
+    return Diagnosis(
+        cause=Cause.UNKNOWN,
+        what="the threads share something that is not an object of the module",
+        evidence=tuple(shown),
+        ruled_out=tuple(ruled_out),
+        would_tell="smaller functions: each of them by itself",
+    )
+
+
+def words(mean: Mean) -> str:
+    """Return a speed-up with its interval."""
+    if mean.low is None or mean.high is None:
+        return f"{mean.value:.2f}"
+    return f"{mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]"
+
+
+def _is_below(mean: Mean, limit: float) -> bool:
+    return mean.high is not None and mean.high < limit
+
+
+def _is_above(mean: Mean, limit: float) -> bool:
+    return mean.low is not None and mean.low >= limit
+
+
+def _parts(better: Mean, worse: Mean) -> bool:
+    """Tell whether one is above the other, interval from interval."""
+    return better.low is not None and worse.high is not None and better.low > worse.high

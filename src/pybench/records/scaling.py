@@ -1,0 +1,148 @@
+"""The record of ``pybench scaling``, and what its children are told and answer.
+
+Schema history
+--------------
+1. The first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pybench.records.means import Mean, ProfiledPython
+
+SCHEMA = 1
+
+
+class Work(StrEnum):
+    """What the threads of a window do; a key of a report."""
+
+    SHARED = "shared"  # the function, one for all threads
+    PRIVATE = "private"  # of a module that each thread has executed for itself
+    GC_OFF = "gc_off"  # the function, with the collector off
+    CONTROL = "control"  # hashing of private bytes, without the GIL
+
+
+class Cause(StrEnum):
+    """What keeps threads from doing more; the text is what users read."""
+
+    SCALES = "scales"
+    MACHINE = "limited by this machine"
+    GIL = "the GIL is on"
+    LOCK = "contended lock"
+    OBJECT = "contended object"
+    STOP_THE_WORLD = "stop-the-world"
+    DISTURBED = "disturbed"
+    UNKNOWN = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingOrder:
+    """What one child is to do.
+
+    Parameters
+    ----------
+    target : str
+        ``module:function``, or a path in place of the module.
+    threads : tuple of int
+        Numbers of threads, 1 among them; empty for a child that takes part in a group
+        of processes, which runs windows of one thread when it is told to.
+    cpu : int or None
+        Of such a child: the CPU that it keeps to.
+    window_ns, budget_ns : int
+        How long a window of one thread is to be, and all windows together.
+    """
+
+    target: str
+    threads: tuple[int, ...]
+    cpu: int | None = None
+    window_ns: int
+    budget_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingWindow:
+    """Some threads that each did the same calls, beginning together.
+
+    Parameters
+    ----------
+    ends_ns : tuple of int
+        When each thread had ended, from the first beginning on.
+    late_ns : int
+        How long after the first thread the others began, summed.
+    cpu_ns : int
+        CPU time of all threads.
+    waited_ns : int or None
+        How long threads were ready and had no CPU, summed; None where nobody counts.
+    """
+
+    ends_ns: tuple[int, ...]
+    late_ns: int
+    cpu_ns: int
+    waited_ns: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingReport:
+    """What one child answers; `problem` if it could not, and the rest is empty.
+
+    `turns` has, for each turn, the window of each work and number of threads.
+    `unavailable` says of a work why it was not run.
+    """
+
+    problem: str = ""
+    gil_enabled: bool = True
+    culprit: str = ""  # what turned the GIL on
+    calls: int = 0  # of each thread in a window
+    turns: tuple[Mapping[str, Mapping[str, ScalingWindow]], ...] = ()
+    unavailable: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingPoint:
+    """So many threads: how much more they do than one, each over fresh processes.
+
+    `by_work` has the speed-up of each `Work`; `processes` that of as many processes
+    with one thread each, which share the machine and nothing of Python.
+    """
+
+    threads: int
+    by_work: Mapping[str, Mean]
+    processes: Mean | None = None
+    off_cpu_share: float | None = None  # of a thread's time: blocked
+    waited_share: float | None = None  # of it: ready, and without a CPU
+    late_share: float = 0.0  # of it: before the thread began
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What it is, what shows it, what was ruled out, and what would tell more."""
+
+    cause: Cause
+    what: str = ""
+    evidence: tuple[str, ...] = ()
+    ruled_out: tuple[str, ...] = ()
+    would_tell: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingProfile:
+    """One target on one interpreter."""
+
+    target: str
+    interpreter: ProfiledPython
+    processes: int
+    points: tuple[ScalingPoint, ...]
+    diagnosis: Diagnosis
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingRecord:
+    """One target on each interpreter that was asked for."""
+
+    pybench: str = "scaling"
+    schema: int = SCHEMA
+    profiles: tuple[ScalingProfile, ...]

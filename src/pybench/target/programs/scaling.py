@@ -1,0 +1,277 @@
+"""What runs inside a child of ``pybench scaling``: one function, on some threads.
+
+`start_program` starts it in any CPython from 3.11 on, so it imports the standard
+library alone besides files of pybench that do the same. A child of threads measures
+them in turns with one thread, and answers once. A child of a group of processes says
+when it is ready, and runs windows of one thread each time it is told to.
+"""
+
+import gc
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from itertools import repeat
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pybench.records.proc import run_queue_ns
+from pybench.records.scaling import (
+    ScalingOrder,
+    ScalingReport,
+    ScalingWindow,
+    Work,
+)
+from pybench.target.process import iterations as sizing
+from pybench.target.process.gil import watch_for_process
+from pybench.target.process.identity import gil_enabled
+from pybench.target.process.speed_up import Stamps, window
+from pybench.target.process.thread_team import TeamError, ThreadTeam, cpus_for
+from pybench.target.programs.target_calls import TargetError, function
+
+Call = Callable[[], object]
+
+TURNS_LEAST, TURNS_MOST = 3, 25
+# So long before a window threads are let go: they begin together.
+LEAD_NS = 100_000
+# What the control hashes at once: long enough to drop the GIL, and within a cache.
+CONTROL_BYTES = 64 * 1024
+# A line that tells a child of a group to run windows.
+RUN = "run"
+
+
+def main() -> None:
+    """Do as ordered; the answer alone is written where standard output went."""
+    order = ScalingOrder(**json.loads(sys.argv[1]))
+    # What the target prints is no answer.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    sys.argv[1:] = []
+    if order.threads:
+        answer(answers, measure(order))
+    else:
+        serve(order, answers)
+    # Threads that hang in the target shall not keep the process.
+    os._exit(0)
+
+
+def answer(answers: Any, report: ScalingReport) -> None:
+    """Write one line."""
+    answers.write(json.dumps(asdict(report)) + "\n")
+    answers.flush()
+
+
+def measure(order: ScalingOrder) -> ScalingReport:
+    """Measure all works on all numbers of threads, in turns."""
+    watch = watch_for_process()
+    watch.start()
+    try:
+        call = loaded(order.target)
+        most = max(order.threads)
+        team = ThreadTeam(cpus_for(most))
+        works, unavailable = works_of(order.target, call, team)
+        calls, turns = run_turns(order, team, works)
+        team.dismiss()
+    except TeamError as error:
+        return ScalingReport(problem=str(error))
+    except TargetError as error:
+        return ScalingReport(problem=str(error))
+    except Exception as error:
+        return ScalingReport(problem=f"it raised {type(error).__name__}: {error}")
+    on = gil_enabled()
+    return ScalingReport(
+        gil_enabled=on,
+        culprit=watch.culprit() if watch.is_broken else "",
+        calls=calls,
+        turns=tuple(turns),
+        unavailable=unavailable,
+    )
+
+
+def loaded(target: str) -> Call:
+    """Return the call of a function that takes no arguments."""
+    call, _ = function(target, 1)
+    result = call()
+    if inspect.isawaitable(result) or inspect.isgenerator(result):
+        if inspect.iscoroutine(result):
+            result.close()
+        raise TypeError(
+            f"a call makes {type(result).__name__} and runs nothing: name a function "
+            "that does its work when it is called"
+        )
+    return call
+
+
+def works_of(
+    target: str, call: Call, team: ThreadTeam
+) -> tuple[dict[Work, list[Call]], dict[str, str]]:
+    """Return what each thread calls, by work; and why a work is not there."""
+    works = {Work.SHARED: [call] * len(team), Work.GC_OFF: [call] * len(team)}
+    unavailable: dict[str, str] = {}
+    try:
+        private = [private_call(target, number) for number in range(len(team))]
+        for each in private:
+            each()
+        works[Work.PRIVATE] = private
+    except Exception as error:
+        unavailable[Work.PRIVATE] = f"{type(error).__name__}: {error}"
+    works[Work.CONTROL] = [
+        partial(hashlib.sha256(usedforsecurity=False).update, bytes(CONTROL_BYTES))
+        for _ in range(len(team))
+    ]
+    return works, unavailable
+
+
+def private_call(target: str, number: int) -> Call:
+    """Execute the function's module once more, and return the function of that one.
+
+    All that the module makes is another then: functions, classes, globals, constants.
+    What it imports is the same.
+    """
+    name, _, path = target.rpartition(":")
+    stem = Path(name).stem if name.endswith(".py") else name
+    origin = getattr(sys.modules.get(stem), "__file__", None)
+    if origin is None or not str(origin).endswith(".py"):
+        raise ImportError(f"{name} is not written in Python")
+    spec = importlib.util.spec_from_file_location(f"{stem}__{number}", origin)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{origin} cannot be executed again")
+    module: Any = importlib.util.module_from_spec(spec)
+    if isinstance(sys.modules.get(stem), ModuleType):
+        module.__package__ = sys.modules[stem].__package__
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    called: Any = module
+    for word in path.split("."):
+        called = getattr(called, word)
+    takes = "threads" in inspect.signature(called).parameters
+    return partial(called, threads=1) if takes else called
+
+
+def run_turns(
+    order: ScalingOrder, team: ThreadTeam, works: Mapping[Work, Sequence[Call]]
+) -> tuple[int, list[dict[str, dict[str, ScalingWindow]]]]:
+    """Size a window, then take turns of all works and numbers of threads."""
+    calls = size(order, team, works[Work.SHARED])
+    of_work = dict.fromkeys(works, calls)
+    of_work[Work.CONTROL] = size(order, team, works[Work.CONTROL])
+    turns: list[dict[str, dict[str, ScalingWindow]]] = []
+    until_ns = time.perf_counter_ns() + order.budget_ns
+    # One more at the beginning: the threads warm their own code.
+    while len(turns) <= TURNS_MOST:
+        taken: dict[str, dict[str, ScalingWindow]] = {}
+        for work, each in works.items():
+            counts = order.threads if len(turns) % 2 == 0 else order.threads[::-1]
+            taken[work] = {
+                str(threads): one_window(team, each[:threads], of_work[work], work)
+                for threads in counts
+            }
+        turns.append(taken)
+        if len(turns) > TURNS_LEAST and time.perf_counter_ns() > until_ns:
+            break
+    return calls, turns[1:]
+
+
+def size(order: ScalingOrder, team: ThreadTeam, calls: Sequence[Call]) -> int:
+    """Find how many calls of one thread fill a window."""
+
+    def shortest(count: int, rounds: int) -> float:
+        least = float("inf")
+        for _ in range(rounds):
+            taken = one_window(team, calls[:1], count, Work.SHARED)
+            least = min(least, taken.ends_ns[0])
+            if least > order.window_ns:
+                break
+        return least
+
+    return sizing.size(shortest, target_ns=order.window_ns, first=1)
+
+
+def one_window(
+    team: ThreadTeam, each: Sequence[Call], calls: int, work: Work
+) -> ScalingWindow:
+    """Let threads do so many calls each, together."""
+    was_enabled = gc.isenabled()
+    if work == Work.GC_OFF:
+        gc.disable()
+    try:
+        begin_ns = 0 if gil_enabled() else time.perf_counter_ns() + LEAD_NS * len(each)
+        stamps = team.run([partial(timed, call, calls, begin_ns) for call in each])
+    finally:
+        if was_enabled:
+            gc.enable()
+    return made_window(stamps)
+
+
+def made_window(stamps: Sequence[tuple[int, int, int, int | None]]) -> ScalingWindow:
+    """Make a window of what each thread has read."""
+    waits = [waited for _, _, _, waited in stamps]
+    known = [waited for waited in waits if waited is not None]
+    began_ns = [start for start, *_ in stamps]
+    return ScalingWindow(
+        ends_ns=window([Stamps(start, end) for start, end, *_ in stamps]).ends_ns,
+        late_ns=sum(began_ns) - len(began_ns) * min(began_ns),
+        cpu_ns=sum(cpu for _, _, cpu, _ in stamps),
+        waited_ns=sum(known) if len(known) == len(waits) else None,
+    )
+
+
+def timed(call: Call, calls: int, begin_ns: int) -> tuple[int, int, int, int | None]:
+    """Call it so often from that moment on.
+
+    Returns when it began and ended, the thread's CPU time, and how long it had no CPU.
+    """
+    clock = time.perf_counter_ns
+    give_way: Callable[[], object] = getattr(os, "sched_yield", int)
+    while clock() < begin_ns:
+        give_way()
+    waited_ns = queued_ns()
+    cpu_ns = time.thread_time_ns()
+    start = clock()
+    for _ in repeat(None, calls):
+        call()
+    end = clock()
+    cpu_ns = time.thread_time_ns() - cpu_ns
+    after_ns = queued_ns()
+    known = waited_ns is not None and after_ns is not None
+    return start, end, cpu_ns, (after_ns or 0) - (waited_ns or 0) if known else None
+
+
+def queued_ns() -> int | None:
+    """Return how long this thread was ready and had no CPU, where Linux tells."""
+    with suppress(OSError):
+        return run_queue_ns(Path("/proc/thread-self/schedstat").read_text())
+    return None
+
+
+def serve(order: ScalingOrder, answers: Any) -> None:
+    """Take part in a group of processes: run windows each time a line comes."""
+    if order.cpu is not None and hasattr(os, "sched_setaffinity"):
+        with suppress(OSError):  # a CPU may have been taken away
+            os.sched_setaffinity(0, {order.cpu})
+    try:
+        call = loaded(order.target)
+        team = ThreadTeam([order.cpu])
+        calls = size(order, team, [call])
+    except Exception as error:
+        answer(answers, ScalingReport(problem=f"{type(error).__name__}: {error}"))
+        return
+    answer(answers, ScalingReport(calls=calls))
+    for line in sys.stdin:
+        word, windows, count = line.split()
+        if word != RUN:
+            return
+        turns: list[dict[str, dict[str, ScalingWindow]]] = [
+            {Work.SHARED: {"1": one_window(team, [call], int(count), Work.SHARED)}}
+            for _ in range(int(windows))
+        ]
+        answer(answers, ScalingReport(calls=int(count), turns=tuple(turns)))

@@ -1,0 +1,126 @@
+"""What is named from which curves; each cause once, and what must not be named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pybench.profiles.scaling_diagnosis import diagnose
+from pybench.records.means import Mean
+from pybench.records.scaling import Cause, Diagnosis, ScalingPoint, Work
+
+
+def mean(value: float, half: float | None = 0.05) -> Mean:
+    """Return a mean over eight processes."""
+    if half is None:
+        return Mean(value=value, low=None, high=None)
+    return Mean(value=value, low=value - half, high=value + half, repeats=8)
+
+
+def told(
+    shared: float | Mean,
+    *,
+    private: float | None = None,
+    gc_off: float | None = None,
+    control: float = 1.95,
+    processes: float | None = 1.95,
+    gil: bool = False,
+    culprit: str = "",
+    **shares: Any,
+) -> Diagnosis:
+    """Diagnose two threads."""
+    speed_ups = {
+        Work.SHARED: shared if isinstance(shared, Mean) else mean(shared),
+        Work.CONTROL: mean(control),
+    }
+    if private is not None:
+        speed_ups[Work.PRIVATE] = mean(private)
+    if gc_off is not None:
+        speed_ups[Work.GC_OFF] = mean(gc_off)
+    point = ScalingPoint(
+        threads=2,
+        by_work={str(work): of for work, of in speed_ups.items()},
+        processes=None if processes is None else mean(processes),
+        **({"off_cpu_share": 0.0, "waited_share": 0.0} | shares),
+    )
+    return diagnose([point], gil_enabled=gil, culprit=culprit)
+
+
+def test_what_reaches_the_ceiling_scales() -> None:
+    assert told(1.9, private=1.9, gc_off=1.9).cause == Cause.SCALES
+
+
+def test_scaling_needs_a_machine_that_scales() -> None:
+    """Reaching a low ceiling is the machine's limit."""
+    assert told(1.2, control=1.2, processes=1.2).cause == Cause.MACHINE
+
+
+def test_the_gil_is_told_before_anything_else() -> None:
+    diagnosis = told(1.0, gil=True, culprit="module 'old'", off_cpu_share=0.5)
+
+    assert diagnosis.cause == Cause.GIL
+    assert "module 'old'" in diagnosis.what
+
+
+def test_memory_is_named_where_a_control_in_the_cache_scales() -> None:
+    diagnosis = told(1.3, control=1.95, processes=1.3)
+
+    assert diagnosis.cause == Cause.MACHINE
+    assert "memory" in diagnosis.what
+
+
+@pytest.mark.parametrize(
+    "shares", [{"waited_share": 0.3}, {"late_share": 0.2}, {"control": 1.2}]
+)
+def test_threads_without_their_cpus_are_disturbed(shares: dict[str, Any]) -> None:
+    assert told(1.2, off_cpu_share=0.5, **shares).cause == Cause.DISTURBED
+
+
+def test_blocked_threads_wait_for_a_lock() -> None:
+    diagnosis = told(0.6, private=0.6, gc_off=0.6, off_cpu_share=0.4)
+
+    assert diagnosis.cause == Cause.LOCK
+    assert "of the interpreter" in diagnosis.what
+
+
+def test_a_lock_of_the_module_is_told_by_its_copies() -> None:
+    diagnosis = told(0.6, private=1.9, gc_off=0.6, off_cpu_share=0.4)
+
+    assert diagnosis.cause == Cause.LOCK
+    assert "object of the module" in diagnosis.what
+
+
+def test_threads_that_do_more_on_copies_write_to_the_module() -> None:
+    assert told(0.4, private=1.9, gc_off=0.4).cause == Cause.OBJECT
+
+
+def test_the_collector_is_named_where_threads_scale_without_it() -> None:
+    assert (
+        told(1.1, private=1.1, gc_off=1.9, off_cpu_share=0.4).cause
+        == Cause.STOP_THE_WORLD
+    )
+
+
+def test_without_a_re_run_that_helps_nobody_can_tell() -> None:
+    diagnosis = told(0.6, private=0.62, gc_off=0.6)
+
+    assert diagnosis.cause == Cause.UNKNOWN
+    assert diagnosis.would_tell
+
+
+def test_a_wide_interval_is_no_cause() -> None:
+    diagnosis = told(mean(1.4, 0.5), private=1.9, gc_off=1.4, off_cpu_share=0.4)
+
+    assert diagnosis.cause == Cause.UNKNOWN
+
+
+def test_one_process_is_no_cause() -> None:
+    diagnosis = told(mean(0.5, None), private=1.9)
+
+    assert diagnosis.cause == Cause.UNKNOWN
+    assert "no interval" in diagnosis.what
+
+
+def test_one_cpu_is_no_cause() -> None:
+    assert diagnose([], gil_enabled=False).cause == Cause.UNKNOWN
