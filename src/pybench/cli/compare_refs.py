@@ -200,7 +200,8 @@ def ready_refs(
                 find_links=builds.find_links,
             )
         except (RefError, PrepareError, OSError) as error:
-            print_error(f"{name}: {error}")
+            # That of a build names the ref and the interpreter.
+            print_error(error if isinstance(error, RefError) else f"{name}: {error}")
             problems.append(f"{name} could not be prepared")
             continue
         if made.lacks:

@@ -212,7 +212,7 @@ def notes_of(repository: Repository, refs: Sequence[GitRef]) -> list[str]:
         if count := sum(bool(name) for name in changed):
             files = "one file" if count == 1 else f"{count} files"
             notes.append(
-                f"{at_head[0]} does not hold what is not committed ({files} of the "
+                f"{at_head[-1]} does not hold what is not committed ({files} of the "
                 f"tree): --ref {WORKTREE} does"
             )
     return notes
