@@ -117,6 +117,21 @@ def test_every_kind_is_a_row(pytester: pytest.Pytester, run: Run) -> None:
     }
 
 
+def test_row_is_profiled_where_that_is_asked_for(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    script(
+        pytester,
+        "def work():\n    for n in range(100_000):\n        str(n)\n"
+        "runner.bench_func('r', work)",
+    )
+
+    rows = run("--benchmark-cprofile=tottime", "bm_one.py")
+
+    functions = [entry["function_name"] for entry in rows["r"]["cprofile"]]
+    assert any("bm_one.py" in name and "work" in name for name in functions)
+
+
 def test_arguments_are_the_script_s_own(pytester: pytest.Pytester, run: Run) -> None:
     """One script under two names; its second folder of modules is behind its own."""
     path = script(

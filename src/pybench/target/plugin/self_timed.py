@@ -5,6 +5,7 @@ what they do and return its seconds. Under ``pybench compare`` each answer is a 
 elsewhere it is a round of pytest-benchmark.
 """
 
+import cProfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -104,10 +105,10 @@ def measure(config: pytest.Config, benchmark: Any, timed: Timed) -> None:
         elif benchmark.disabled:
             timed(1)
         else:
-            _add_rounds(benchmark, adapter)
+            _add_rounds(benchmark, adapter, timed)
 
 
-def _add_rounds(benchmark: Any, adapter: TimedAdapter) -> None:
+def _add_rounds(benchmark: Any, adapter: TimedAdapter, timed: Timed) -> None:
     """Run rounds as stock's options say: for so long, and at least so many."""
     until = clocks.wall_ns() + benchmark._max_time * 1e9
     numbers = adapter.size(ROUND_NS, COUNT_MOST)
@@ -115,3 +116,7 @@ def _add_rounds(benchmark: Any, adapter: TimedAdapter) -> None:
     while len(rounds) < benchmark._min_rounds or clocks.wall_ns() < until:
         rounds.append(adapter.run(numbers).wall_ns / 1e9)
     add_rounds(benchmark, rounds, numbers["count"])
+    if benchmark.cprofile:
+        profile = cProfile.Profile()
+        profile.runcall(timed, 1)
+        benchmark._save_cprofile(profile)

@@ -315,4 +315,5 @@ def _told(error: BaseException, script: Path) -> str:
     while frames is not None and frames.tb_frame.f_code.co_filename != str(script):
         frames = frames.tb_next
     lines = traceback.format_exception(type(error), error, frames)
-    return "".join(lines).rstrip()
+    before, line_end, last = "".join(lines).rstrip().rpartition("\n")
+    return f"{before}{line_end}E   {last}"  # as pytest marks what went wrong
