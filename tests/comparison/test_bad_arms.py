@@ -13,12 +13,10 @@ import json
 import os
 import platform
 import re
-import shlex
 import signal
 import struct
 import subprocess
 import sys
-import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -43,7 +41,6 @@ from pybench.comparison.worker import Worker, WorkerError
 from pybench.interpreters import prepare, probe, requests
 from pybench.records import run as record
 from pybench.records.documents import DocumentError
-from pybench.records.identity import identity_document
 from pybench.records.json_lines import JsonLines
 from pybench.records.messages import Ended
 from pybench.records.run import (
@@ -54,79 +51,12 @@ from pybench.records.run import (
     read_run,
 )
 from pybench.target.plugin import interleaving
-from pybench.target.process.identity import read_identity
+from tests.comparison.conftest import MakePython
 
-MakePython = Callable[..., Path]
 Go = Callable[..., Run]
 
 FIRST = "suite/test_rows.py::test_first"
 SECOND = "suite/test_rows.py::test_second"
-
-# `odd` is told where the session is ("start", "ready", "sample 3", "end"), which of its
-# side's it is (the first tries the rows out), and the row.
-SESSION = """
-import json, os, signal, socket, subprocess, sys, time
-from pathlib import Path
-from random import randrange
-
-class Ended(Exception):
-    pass
-
-def odd(at, start, row, hello):
-    ODD
-
-def resume_later(pid):
-    # Continued before it is stopped it would never go on.
-    is_stopped = f"ps -o stat= -p {pid} | grep -q T"
-    if Path("/proc/self/status").exists():
-        is_stopped = f"grep -q '^State:.T' /proc/{pid}/status"
-    line = f"until {is_stopped}; do sleep 0.01; done; kill -CONT {pid}"
-    subprocess.Popen(["sh", "-c", line], start_new_session=True)
-
-starts = Path(__file__).with_suffix(".starts")
-with starts.open("a") as file:
-    file.write("x")
-start = starts.stat().st_size
-channel = socket.socket(fileno=int(sys.argv[-1].partition("=")[2]))
-reader = channel.makefile("r")
-
-def say(**message):
-    channel.sendall(json.dumps(message).encode() + b"\\n")
-
-def hear():
-    line = reader.readline()
-    if not line:
-        sys.exit()
-    return json.loads(line)
-
-FACTS = {"alternate": ALTERNATE, "margin": None, "group": None}
-hello = {
-    "identity": json.loads(IDENTITY),
-    "gil_enabled": True,
-    "rows": {f"suite/test_rows.py::test_{name}": FACTS for name in ROWS},
-}
-odd("start", start, None, hello)
-say(say="hello", **hello)
-for row in hear()["rows"]:
-    outcome, reason, kind, turn = "measured", "", None, 0
-    try:
-        odd("ready", start, row, hello)
-        say(say="ready", row=row)
-        while (message := hear())["do"] != "stop":
-            if message["do"] == "size":
-                say(say="sized", numbers={"count": 20})
-                continue
-            odd(f"sample {turn}", start, row, hello)
-            turn += 1
-            ns = 5_000_000 + randrange(20_000)
-            say(say="sample", sample={"wall_ns": ns, "cpu_ns": ns, "waited_ns": 0})
-    except Ended as end:
-        outcome, reason, *kinds = end.args
-        kind = kinds[0] if kinds else None
-    say(say="ended", row=row, outcome=outcome, reason=reason, kind=kind, facts={})
-odd("end", start, None, hello)
-say(say="bye")
-"""
 
 # In the middle of the first pair, once for each row where a row is not asked for.
 STOP_ITSELF = """
@@ -139,29 +69,6 @@ TURN_THE_GIL_ON = """
 if at == "WHERE" and start == WHEN and row.endswith("second"):
     raise Ended("void", "GIL turned on by module 'old'", "gil turned on")
 """
-
-
-@pytest.fixture
-def python(tmp_path: Path) -> MakePython:
-    """Return what writes an interpreter whose sessions do as they are told."""
-
-    def make(name: str, odd: str = "", *, alternate: bool = False) -> Path:
-        path = tmp_path / f"python-{name}"
-        program = path.with_suffix(".py")
-        text = SESSION.replace("IDENTITY", repr(IDENTITY))
-        text = text.replace("ALTERNATE", repr(alternate))
-        text = text.replace("ROWS", repr(("first", "second")))
-        body = textwrap.indent(textwrap.dedent(odd).strip() or "pass", "    ").strip()
-        program.write_text(text.replace("ODD", body))
-        words = [sys.executable, "-IS", str(program)]
-        path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-        path.chmod(0o755)
-        return path
-
-    return make
-
-
-IDENTITY = json.dumps(identity_document(read_identity()))
 
 
 @pytest.fixture

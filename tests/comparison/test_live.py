@@ -26,13 +26,15 @@ Compare = Callable[..., Any]
 FIRST = "suite/test_rows.py::test_first"
 SECOND = "suite/test_rows.py::test_second"
 
-# A row that does something odd on the side that has ODD in its environment.
-ODD_ROW = """
-import os, signal, time
+# Rows that do something odd on the side that has them in its environment.
+ODD_ROWS = """
+import os, signal
 import pytest
 
-def test_odd(benchmark):
-    odd = os.environ.get("ODD")
+@pytest.mark.parametrize("odd", ["skip", "raise", "late", "die", "exit"])
+def test_odd(benchmark, odd):
+    if odd not in os.environ["ODD"].split():
+        odd = ""
     if odd == "skip":
         pytest.skip("n/a: not on this side")
     if odd == "raise":
@@ -44,11 +46,8 @@ def test_odd(benchmark):
     def work():
         if odd == "late":
             raise ValueError("in the middle")
-        if odd == "hang":
-            time.sleep(600)
     benchmark(work)
 """
-ODD = "suite/test_odd.py::test_odd"
 
 
 def pairs_of(run: Any, row: str) -> list[PairRecord]:
@@ -178,7 +177,7 @@ def test_a_clear_change_is_measured_on_with_fewer_samples(
     monkeypatch.setattr(
         live, "clear_changes", lambda run: {CellKey("b", FIRST)} if run.pairs else {}
     )
-    run, _ = compare(pairs=2)
+    run, _ = compare(odd="", pairs=2)
 
     lengths = {
         row: [len(pair.samples["b"][0]) - pairs.WARMUPS for pair in pairs_of(run, row)]
@@ -201,7 +200,7 @@ def test_a_pair_that_takes_too_long_ends_early_and_the_next_does_less(
     monkeypatch.setattr(
         live, "shortened", lambda numbers, ns: asked(numbers, 2 * pairs.SAMPLE_MOST_NS)
     )
-    run, _ = compare(pairs=2)
+    run, _ = compare(odd="", pairs=2)
 
     first, second = pairs_of(run, FIRST)
     least = pairs.WARMUPS + pairs.TIMED_LEAST
@@ -304,91 +303,68 @@ def test_who_waits_has_the_margin_of_that_and_nobody_else(
     assert margins[FIRST] == pytest.approx(0.03)
 
 
-@pytest.mark.parametrize(
-    ("odd", "outcome", "said"),
-    [
-        ("skip", "n/a", "not on this side"),
-        ("raise", "error", "of the row"),
-        ("late", "error", "in the middle"),
-        ("die", "error", "SIGSEGV"),
-        ("exit", "error", "exit status 3"),
-    ],
-)
 def test_row_that_fails_on_one_side_costs_only_itself(
-    compare: Compare, suite: Path, odd: str, outcome: str, said: str
+    compare: Compare, suite: Path
 ) -> None:
-    side = "a" if odd in ("skip", "die") else "b"
-    (suite / "test_odd.py").write_text(ODD_ROW)
-    run, judgement = compare(**{side: {"ODD": odd}})
+    (suite / "test_odd.py").write_text(ODD_ROWS)
+    run, judgement = compare(a={"ODD": "skip die"}, b={"ODD": "raise late exit"})
 
-    assert run.rows[ODD].outcomes[side] == outcome
-    cell = judgement.cell(ODD, "b")
-    assert cell.verdict is None
-    assert said in cell.reason
-    assert f"{side}: " in cell.reason
+    for odd, side, outcome, said in (
+        ("skip", "a", "n/a", "not on this side"),
+        ("raise", "b", "error", "of the row"),
+        ("late", "b", "error", "in the middle"),
+        ("die", "a", "error", "SIGSEGV"),
+        ("exit", "b", "error", "exit status 3"),
+    ):
+        row = f"suite/test_odd.py::test_odd[{odd}]"
+        assert run.rows[row].outcomes[side] == outcome
+        cell = judgement.cell(row, "b")
+        assert cell.verdict is None
+        assert said in cell.reason
+        assert f"{side}: " in cell.reason
     assert len(pairs_of(run, FIRST)) == len(pairs_of(run, SECOND)) == 1
 
 
 def test_row_that_hangs_is_ended(
-    compare: Compare, suite: Path, monkeypatch: pytest.MonkeyPatch
+    compare: Compare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receive_step = worker.Worker._receive_step
 
     def hurried(session: worker.Worker) -> dict[str, Any]:
         with monkeypatch.context() as hurry:
-            if (session.name, session._row) == ("b", ODD):
+            if (session.name, session._row) == ("b", FIRST):
                 hurry.setattr(worker, "PATIENCE_S", 0.1)
             return receive_step(session)
 
     monkeypatch.setattr(worker.Worker, "_receive_step", hurried)
-    (suite / "test_odd.py").write_text(ODD_ROW)
-    run, judgement = compare(b={"ODD": "hang"})
+    odd = "if at == 'sample 0' and row.endswith('first'): time.sleep(600)"
+    run, judgement = compare(odd=odd)
 
-    assert "silent for 0.1 s" in judgement.cell(ODD, "b").reason
-    assert len(pairs_of(run, FIRST)) == 1
-
-
-FLAKY_ROW = """
-import os
-from pathlib import Path
-
-def test_flaky(benchmark):
-    marks = Path(os.environ["MARKS"])
-    (marks / str(os.getpid())).touch()
-    dies_at = [int(word) for word in os.environ.get("DIES_AT", "").split()]
-    if len(list(marks.iterdir())) in dies_at:
-        os._exit(9)
-    benchmark(int)
-"""
-FLAKY = "suite/test_flaky.py::test_flaky"
+    assert "silent for 0.1 s" in judgement.cell(FIRST, "b").reason
+    assert len(pairs_of(run, SECOND)) == 1
 
 
 @pytest.mark.parametrize(
-    ("dies_at", "has_verdict"), [("3", True), ("3 4 5 6 7 8 9", False)]
+    ("when", "has_verdict"), [("start == 2", True), ("start > 1", False)]
 )
 def test_pair_that_dies_is_repeated_once_then_the_row_is_void(
-    compare: Compare, suite: Path, tmp_path: Path, dies_at: str, has_verdict: bool
+    compare: Compare, when: str, has_verdict: bool
 ) -> None:
     """The rows that shared the process are measured another time."""
-    (suite / "test_flaky.py").write_text(FLAKY_ROW)
-    marks = tmp_path / "marks"
-    marks.mkdir()
-    more = {"MARKS": str(marks), "DIES_AT": dies_at}
-    run, judgement = compare(a=more, b=more)
+    odd = f"if {when} and at == 'ready' and row.endswith('first'): os._exit(9)"
+    run, judgement = compare(odd=odd)
 
-    cell = judgement.cell(FLAKY, "b")
+    cell = judgement.cell(FIRST, "b")
     assert (cell.verdict is not None) is has_verdict
     assert has_verdict or "exit status 9" in cell.reason
-    assert {one.row for one in run.lost} == {FLAKY}
-    assert len(pairs_of(run, FIRST)) == len(pairs_of(run, SECOND)) == 1
+    assert {one.row for one in run.lost} == {FIRST}
+    assert len(pairs_of(run, FIRST)) == has_verdict
+    assert len(pairs_of(run, SECOND)) == 1
 
 
-def test_row_of_one_side_alone_is_named(compare: Compare, suite: Path) -> None:
-    (suite / "test_new.py").write_text(
-        "import os\nif os.environ.get('NEW'):\n"
-        "    def test_new(benchmark):\n        benchmark(int)\n"
-    )
-    run, judgement = compare(b={"NEW": "1"})
+def test_row_of_one_side_alone_is_named(compare: Compare) -> None:
+    odd = "if at == 'start': hello['rows']['suite/test_new.py::test_new'] = FACTS"
+    run, judgement = compare(odd=odd)
 
     cell = judgement.cell("suite/test_new.py::test_new", "b")
     assert cell.verdict is None
@@ -446,7 +422,7 @@ def test_side_that_changes_underneath_ends_the_run(
     compare: Compare, tmp_path: Path
 ) -> None:
     """What was measured before stays; the rest would be of another interpreter."""
-    compare()
+    compare(odd="")
     record = tmp_path / "out" / "run.jsonl"
     lines = record.read_text().splitlines(keepends=True)
     version = sys.version.split()[0]
@@ -457,12 +433,12 @@ def test_side_that_changes_underneath_ends_the_run(
     record.write_text("".join([lines[0], *sides, *rows]))
 
     with pytest.raises(ComparisonError, match="no longer what it was"):
-        compare()
+        compare(odd="")
 
 
 def test_budget_ends_a_run_with_what_there_is(compare: Compare) -> None:
     """Of one that is spent at once, with nothing: no row has a verdict."""
-    run, judgement = compare(pairs=None, budget_s=1e-6)
+    run, judgement = compare(odd="", pairs=None, budget_s=1e-6)
 
     assert run.pairs == {}
     assert {cell.reason for cell in judgement.cells} == {"not measured yet"}
@@ -470,7 +446,7 @@ def test_budget_ends_a_run_with_what_there_is(compare: Compare) -> None:
 
 def test_run_goes_on_where_it_was(compare: Compare, tmp_path: Path) -> None:
     """Also after a line that a kill left torn."""
-    compare(pairs=3)
+    compare(odd="", pairs=3)
     record = tmp_path / "out" / "run.jsonl"
     lines = record.read_bytes().splitlines(keepends=True)
     kept = lines[: len(lines) - 3]
@@ -478,7 +454,7 @@ def test_run_goes_on_where_it_was(compare: Compare, tmp_path: Path) -> None:
     before = read_run(tmp_path / "out")
     assert before.torn
 
-    run, _ = compare(pairs=3)
+    run, _ = compare(odd="", pairs=3)
     assert sum(map(len, before.pairs.values())) == 3
     assert sum(map(len, run.pairs.values())) == 6
     assert read_run(tmp_path / "out").pairs == run.pairs
@@ -486,7 +462,7 @@ def test_run_goes_on_where_it_was(compare: Compare, tmp_path: Path) -> None:
 
 def test_progress_is_told_between_lots(compare: Compare) -> None:
     told: list[Any] = []
-    compare(on_progress=told.append)
+    compare(odd="", on_progress=told.append)
 
     assert [one.stage for one in told[:2]] == ["calibrating interpreter"] * 2
     assert told[-1].rows == 2
