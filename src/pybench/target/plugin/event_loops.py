@@ -39,6 +39,10 @@ OPTION = "--benchmark-async-loop"
 MARKER = "async_loop"
 LOOPS = ("asyncio", "uvloop")
 
+# A short round is sized by the shortest of so many more.
+SIZED_BY = 10
+SIZED_NS = 100_000
+
 S = TypeVar("S")
 T = TypeVar("T")
 Function = Callable[..., Awaitable[Any]]
@@ -295,8 +299,16 @@ class AsyncFixture:
         __tracebackhide__ = True
         benchmark = self._benchmark
 
+        async def shortest_ns(calls: int) -> int:
+            # The first ones have the caches as entering the loop left them.
+            least = await awaits.window_ns(calls)
+            for _ in range(SIZED_BY):
+                if least < SIZED_NS:
+                    least = min(least, await awaits.window_ns(calls))
+            return least
+
         def run(loops: range) -> float:
-            return loop.run(awaits.window_ns(len(loops))) / 1e9
+            return loop.run(shortest_ns(len(loops))) / 1e9
 
         _, calls, _ = benchmark._calibrate_timer(run)
         taken = awaits.rounds_s(calls, benchmark._min_rounds, benchmark._max_time)
