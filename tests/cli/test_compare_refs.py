@@ -5,6 +5,7 @@ A wheel is a copy of the package's files, put into a folder instead of an enviro
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
@@ -12,10 +13,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,7 +28,7 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 import pybench.target.programs.start_pytest as starting
-from pybench.cli import status
+from pybench.cli import compare, compare_refs, status
 from pybench.comparison.live import Comparison
 from pybench.interpreters import prepare, refs
 from pybench.interpreters.prepare import Environment, PrepareError
@@ -44,6 +47,39 @@ ANOTHER_ROW = """
 def test_more(benchmark):
     benchmark(small.more)
 """
+
+
+def test_budget_is_of_measuring_and_not_of_building(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two interpreters share what is left of it; each takes 100 seconds to build."""
+    now_s, budgets = [0.0], []
+
+    def passes(seconds: float, answer: object) -> Any:
+        now_s[0] += seconds
+        return answer
+
+    def measured(*_: object, budget_s: float, **__: object) -> int:
+        budgets.append(budget_s)
+        return int(passes(10.0, status.OK))
+
+    requested = [SimpleNamespace(name=name) for name in ("3.14", "3.14t")]
+    sources = SimpleNamespace(folder=tmp_path, suite_text=str, notes=())
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(compare, "find_interpreters", lambda _: requested)
+    monkeypatch.setattr(compare, "begun", lambda *_: (None, None, ()))
+    monkeypatch.setattr(compare, "check_same_arms", lambda *_: None)
+    monkeypatch.setattr(compare, "take_turns", measured)
+    monkeypatch.setattr(compare_refs, "sources_of", lambda *_: nullcontext(sources))
+    monkeypatch.setattr(compare_refs, "names_of", lambda *_, **__: ["a", "b"])
+    monkeypatch.setattr(
+        compare_refs, "ready_refs", lambda *_: passes(100.0, ([1, 2], []))
+    )
+    options = argparse.Namespace(budget=60.0, suite="x", packages=[], resume=False)
+
+    compare.live_refs(["3.14", "3.14t"], options, tmp_path / "run", None)
+
+    assert budgets == [30.0, 50.0]
 
 
 def copied(

@@ -234,7 +234,6 @@ def live_refs(
     header: RunHeader | None,
 ) -> int:
     """Compare versions of a package, on one interpreter after the other."""
-    ends = time.monotonic() + (options.budget or 0.0)
     requested = find_interpreters(words or [sys.executable])
     alone = len(requested) == 1
     folders = [output if alone else output / python.name for python in requested]
@@ -243,7 +242,7 @@ def live_refs(
         raise UsageError(f"{output} has a run already: --resume, or another -o")
     if header and not any(runs):
         raise UsageError(f"{output} has no run of {' or '.join(words)}: name the same")
-    status = OK
+    status, spent_s = OK, 0.0  # by measuring: builds take as long as they take
     with compare_refs.sources_of(options, output, header) as sources:
         for number, (python, folder) in enumerate(zip(requested, folders, strict=True)):
             names = compare_refs.names_of(sources, python, alone=alone)
@@ -259,7 +258,8 @@ def live_refs(
             if len(arms) < 2:
                 status = FAILED
                 continue
-            left_s = max(ends - time.monotonic(), 1.0) / (len(requested) - number)
+            left_s = max((options.budget or 0.0) - spent_s, 1.0)
+            began = time.monotonic()
             ended = take_turns(
                 arms,
                 suite,
@@ -268,11 +268,12 @@ def live_refs(
                 options,
                 selecting=selecting,
                 folder=sources.folder,
-                budget_s=left_s if options.budget else None,
+                budget_s=left_s / (len(requested) - number) if options.budget else None,
                 problems=problems,
                 notes=sources.notes,
                 again=output,
             )
+            spent_s += time.monotonic() - began
             status = max(status, ended)
             if ended == INTERRUPTED:
                 break
