@@ -8,9 +8,13 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.comparison import calibration
+from pybench.comparison.beginning import new_run
 from pybench.comparison.calibration import Calibrated
+from pybench.comparison.judging import gil_turned_on
+from pybench.comparison.suites import Suite
 from pybench.records.messages import RowFacts
-from pybench.records.outcomes import ERROR, MEASURED, NOT_AVAILABLE, ReasonKind
+from pybench.records.outcomes import ERROR, MEASURED, NOT_AVAILABLE, VOID, ReasonKind
+from pybench.records.run import LostRecord, RowRecord
 
 
 def known(outcome: str, kind: ReasonKind | None = None) -> Calibrated:
@@ -49,3 +53,24 @@ def test_row_that_is_not_available_anywhere_stays_one() -> None:
     calibration._spread_reasons(by_arm)
 
     assert by_arm == {arm: {"a.pyperf::a": lacking} for arm in "ab"}
+
+
+@pytest.mark.parametrize("own_process", [True, False])
+def test_gil_that_a_row_turns_on_in_its_own_process_voids_it_alone(
+    own_process: bool,
+) -> None:
+    record = RowRecord(
+        row="a", group=None, apart=False, pinned=True, margin=None, metric=None,
+        operations=1, threads=1, numbers={}, per_sample_ns=0.0,
+        outcomes={"b": VOID}, reasons={"b": "void: GIL turned on by module 'old'"},
+        kinds={"b": ReasonKind.GIL_TURNED_ON}, own_process=own_process,
+    )  # fmt: skip
+    run = new_run((), Suite(text="", paths=()))
+    run.add(record)
+    run.add(
+        LostRecord(
+            row="a", pair=1, side="b", reason="why", kind=ReasonKind.GIL_TURNED_ON
+        )
+    )
+
+    assert bool(gil_turned_on(run)) is not own_process

@@ -230,17 +230,21 @@ def judge(run: Run) -> Judgement:
 
 
 def gil_turned_on(run: Run) -> str:
-    """Say which row of which arm found the GIL turned on, "" if none did."""
+    """Say which row of which arm found the GIL turned on, "" if none did.
+
+    A row that shares no process with others is void alone.
+    """
+    alone = {record.row for record in run.rows.values() if record.own_process}
     reasons = [
         (arm, record.row, reason)
         for record in run.rows.values()
         for arm, reason in record.reasons.items()
-        if record.kinds.get(arm) == ReasonKind.GIL_TURNED_ON
+        if record.kinds.get(arm) == ReasonKind.GIL_TURNED_ON and record.row not in alone
     ]
     reasons += [
         (lost.side, lost.row, lost.reason)
         for lost in run.lost
-        if lost.kind == ReasonKind.GIL_TURNED_ON
+        if lost.kind == ReasonKind.GIL_TURNED_ON and lost.row not in alone
     ]
     for arm, row, reason in reasons:
         return f"{arm}: {reason.removeprefix('void: ')} ({row})"

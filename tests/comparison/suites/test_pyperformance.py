@@ -227,6 +227,26 @@ def test_an_arm_gets_entries_of_its_own(
     assert read_entry(arm_entry(script, root, old)).folders == ()
 
 
+def test_versions_that_no_pin_holds_are_told_where_they_differ(
+    manifest: Path,
+    interpreter: Interpreter,
+    installed: list[tuple[str, ...]],
+    tmp_path: Path,
+) -> None:
+    suite = find_suite(f"pyperformance:{manifest}")
+    folder = tmp_path / "beta==1.0"
+    said: list[str] = []
+
+    for version in ("", "1.2", "1.2", "1.3"):
+        if version:
+            (folder / f"needed-{version}.dist-info").mkdir(parents=True, exist_ok=True)
+        suite.environ(interpreter, said.append)
+
+    assert [line for line in said if "other" in line] == [
+        "math/beta has other versions here: needed 1.3"
+    ]
+
+
 def test_packages_that_cannot_be_installed_leave_out_their_benchmarks(
     manifest: Path, interpreter: Interpreter, installed: list[tuple[str, ...]]
 ) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,12 +102,21 @@ def pyperformance_suite(text: str) -> Suite:
     if len(chosen) == len(entries):
         paths = [str(folder / "entries")]
 
+    installed: dict[str, set[str]] = {}  # what the first arm that has them got
+
     def prepare(
         interpreter: Interpreter, say: Callable[[str], None]
     ) -> Mapping[str, str]:
         arm = _Arm(interpreter, say)
+        own = {_place(one): arm.entry(one) for one in chosen}
+        for place, entry in own.items():
+            versions = {name for each in entry.folders for name in _versions(each)}
+            if versions and (
+                others := versions - installed.setdefault(place, versions)
+            ):
+                say(f"{place} has other versions here: {', '.join(sorted(others))}")
         into = folder / build_name(interpreter)
-        _write(into, {_place(one): arm.entry(one) for one in chosen})
+        _write(into, own)
         return {ARM_ENTRIES: str(into)}
 
     return Suite(
@@ -118,6 +127,15 @@ def pyperformance_suite(text: str) -> Suite:
     )
 
 
+def _versions(folder: str) -> Iterator[str]:
+    """Yield the names, each with its version, of what is installed in a folder.
+
+    Only the first pins are the suite's; what those need may differ between arms.
+    """
+    for path in Path(folder).glob("*.dist-info"):
+        yield path.stem.replace("-", " ")
+
+
 def _place(application: Application) -> str:
     """Return where its entry is: the tag is the category of its rows."""
     return f"{application.tag or UNTAGGED}/{application.name}"
@@ -126,7 +144,7 @@ def _place(application: Application) -> str:
 def _entry(application: Application) -> ScriptEntry:
     """Return how it is run where no arm says more."""
     packages = application.packages
-    lacks = f"needs {', '.join(packages)}, which compare installs" if packages else ""
+    lacks = f"needs {', '.join(packages)}: pybench compare and run install it"
     return ScriptEntry(
         script=str(application.script),
         arguments=application.arguments,
@@ -134,7 +152,7 @@ def _entry(application: Application) -> ScriptEntry:
         exclusive=application.name in EXCLUSIVE,
         own_process=bool(packages) or application.name in OWN_PROCESS,
         anew=ANEW.get(application.name, ()),
-        unavailable=application.problem or lacks,
+        unavailable=application.problem or lacks * bool(packages),
     )
 
 
