@@ -96,6 +96,11 @@ def test_clock_fits_what_the_row_does(samples: list[Sample], metric: str) -> Non
     assert choose_metric([samples]) == metric
 
 
+def test_a_row_whose_cpu_time_is_not_known_is_judged_by_wall_time() -> None:
+    """As one that times itself by a clock of its own, and gives no CPU up."""
+    assert choose_metric([[sample(1000, cpu=0, blocked=0)]] * 2) == WALL
+
+
 @pytest.mark.parametrize(
     ("counts", "answer"),
     [((3, 1), True), ((3, 0), False), ((None, 3), None), ((), None)],

@@ -73,6 +73,8 @@ def choose_metric(arms: Iterable[Sequence[Sample]]) -> str:
         if not ratios:
             continue
         known = True
+        if not any(s.cpu_ns for s in samples):
+            return WALL  # its CPU time is not known, or none
         # By the whole of the wall time: what a sample waited for the CPU is counted
         # from a little before it began, and less than nothing may be left of it.
         if max(s.cpu_ns / s.wall_ns for s in samples if s.wall_ns > 0) > _THREADS:

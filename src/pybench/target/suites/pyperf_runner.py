@@ -301,20 +301,23 @@ def _time_function(
             "which no work takes"
         )
     wall_ns = round(seconds * 1e9)
+    # Waits for the CPU are counted of the whole call alone. A CPU that was given up in
+    # what is timed was given up in it too.
+    is_all = wall_ns >= _MOSTLY * whole.wall_ns
     if not isinstance(seconds, Reading):
         clock.lose()
-        # What it took of the CPU is not known.
-        return Sample(wall_ns=wall_ns, cpu_ns=0, waited_ns=0, blocked=None)
-    # Waits for the CPU are counted of the whole call alone, and a CPU that was given up
-    # in what is timed was given up in it too.
-    is_all = wall_ns >= _MOSTLY * whole.wall_ns
-    given_up = math.ceil(seconds.beside.imag - _ROUNDING)
-    blocked = min(whole.blocked or 0, max(0, given_up))
+        is_known = is_all or whole.blocked == 0
+        blocked = whole.blocked if is_known else None
+        return Sample(wall_ns=wall_ns, cpu_ns=0, waited_ns=0, blocked=blocked)
+    blocked = whole.blocked
+    if blocked is not None:
+        given_up = math.ceil(seconds.beside.imag - _ROUNDING)
+        blocked = min(blocked, max(0, given_up))
     return Sample(
         wall_ns=wall_ns,
         cpu_ns=max(0, round(seconds.beside.real * 1e9)),
         waited_ns=whole.waited_ns if is_all else 0,
-        blocked=None if whole.blocked is None else blocked,
+        blocked=blocked,
     )
 
 
