@@ -43,6 +43,13 @@ def test_suite_that_cannot_be_collected_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ListingError, match="no_such_module_here"):
         list_rows(Path(sys.executable), find_suite(str(tmp_path)), [])
 
+    # One that can be is listed all the same.
+    (tmp_path / "test_even.py").write_text("def test_even(benchmark): pass\n")
+    listed = list_rows(Path(sys.executable), find_suite(str(tmp_path)), [])
+    assert [row.operation for row in listed.rows] == ["even"]
+    (why,) = listed.uncollected.values()
+    assert "no_such_module_here" in why
+
 
 def listed_row(operation: str, **facts: object) -> ListedRow:
     """Make a row of category gil and area locks."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.options import add_suite, find_suite
-from pybench.cli.output import print_lines, write_record
+from pybench.cli.output import print_lines, print_note, write_record
 from pybench.cli.status import OK, UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def list_benchmarks(options: argparse.Namespace) -> int:
         listed = list_rows(Path(sys.executable), suite, words)
     except ListingError as error:
         raise UsageError(str(error)) from None
+    for where, why in listed.uncollected.items():
+        print_note(f"{where} cannot be collected: {why}")
     if options.json:
         return write_record(asdict(listed), "-")
     print_lines(lines_of(listed))

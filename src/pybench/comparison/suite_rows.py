@@ -14,8 +14,8 @@ from pybench.records.row_list import Listed, parse_list
 # Collecting imports all files of a suite, and what they import.
 _TIMEOUT_S = 300.0
 
-# pytest's status if no test was collected.
-_NOTHING = 5
+# pytest's status if all was collected, some of it, or nothing.
+_COLLECTED = (0, 1, 2, 5)
 
 
 class ListingError(Exception):
@@ -28,7 +28,7 @@ def list_rows(python: Path, suite: Suite, words: Sequence[str]) -> Listed:
     Raises
     ------
     ListingError
-        If it cannot be collected, or the words choose nothing.
+        If nothing of it can be collected, or the words choose nothing.
     """
     with tempfile.TemporaryDirectory(prefix="pybench-list-") as folder:
         output = Path(folder) / "rows.json"
@@ -41,13 +41,16 @@ def list_rows(python: Path, suite: Suite, words: Sequence[str]) -> Listed:
         result = children.run(command, timeout_s=_TIMEOUT_S, merged=True)
         if result.status is None:
             raise ListingError(f"{suite.text} cannot be collected: {result.problem}")
-        if result.status not in (0, _NOTHING):
+        if result.status not in _COLLECTED or not output.exists():
             raise ListingError(_problem(result.stdout, result.status))
         try:
-            document = json.loads(output.read_text(encoding="utf-8"))
-            return parse_list(document)
+            listed = parse_list(json.loads(output.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError) as error:
             raise ListingError(f"pytest wrote no list of rows: {error}") from None
+        if listed.uncollected and not listed.rows:
+            where, why = next(iter(listed.uncollected.items()))
+            raise ListingError(f"{where} cannot be collected: {why}")
+        return listed
 
 
 def _problem(output: str, status: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pybench.records.documents import parse
@@ -35,10 +35,11 @@ class Alias:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """What a suite has."""
+    """What a suite has; `uncollected` says which parts it cannot tell of, and why."""
 
     rows: tuple[ListedRow, ...]
     aliases: Mapping[str, Alias]
+    uncollected: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_list(document: Mapping[str, Any]) -> Listed:
@@ -49,4 +50,5 @@ def parse_list(document: Mapping[str, Any]) -> Listed:
             name: parse(Alias, alias, f"the alias {name}")
             for name, alias in document["aliases"].items()
         },
+        uncollected=dict(document["uncollected"]),
     )

@@ -61,6 +61,7 @@ def find_asv(text: str) -> Suite:
         # The settings and conftest.py of its project are those of tests.
         options=(
             *("-p", PLUGIN, "-c", os.devnull, "--noconftest"),
+            "--continue-on-collection-errors",
             f"--rootdir={root.parent}",
             f"--pybench-asv-root={root}",
         ),

@@ -47,7 +47,7 @@ from pybench.target.plugin.interleaving_adapters import (
     PedanticAdapter,
 )
 from pybench.target.plugin.marking import OWN_PROCESS, is_exclusive, is_row, margin
-from pybench.target.plugin.outcomes import na_of, skip_reason
+from pybench.target.plugin.outcomes import na_of, skip_reason, uncollected_reason
 from pybench.target.plugin.overriding import overridden
 from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.session import Session
@@ -91,9 +91,7 @@ class Interleaving:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what cannot be collected, and why: other files can."""
         if report.failed:
-            lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
-            reason = lines[-1].removeprefix("E").strip() if lines else "no reason given"
-            self._uncollected[report.nodeid] = reason[:REASON_MOST]
+            self._uncollected[report.nodeid] = uncollected_reason(report)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(

@@ -55,6 +55,13 @@ def skip_reason(report: pytest.TestReport) -> str:
     return f"expected to fail: {getattr(report, 'wasxfail', '')}".rstrip(": ")
 
 
+def uncollected_reason(report: pytest.CollectReport) -> str:
+    """Return the last line of what pytest says of a file that cannot be collected."""
+    lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
+    reason = lines[-1].removeprefix("E").strip() if lines else "no reason given"
+    return reason[:_LONGEST_REASON]
+
+
 def error_reason(report: pytest.TestReport, error: BaseException) -> str:
     """Return the type of an exception and the first line of what it says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -136,7 +136,7 @@ class AsvFile(pytest.File):
 
 
 class AsvClass(pytest.Collector):
-    """A class of a suite; where one cannot be made, the others are left."""
+    """A class of a suite."""
 
     def __init__(self, *, module: ModuleType, owner: type, **more: Any) -> None:
         super().__init__(**more)
@@ -149,19 +149,20 @@ class AsvClass(pytest.Collector):
         for name, value in inspect.getmembers(self._owner):
             if inspect.isfunction(value) or inspect.ismethod(value):
                 source = Source(root, self._module, self._owner, name, value)
-                try:
-                    yield from _rows_of(self, source)
-                except Exception as error:
-                    raise self.CollectError(in_words(error)) from error
+                yield from _rows_of(self, source)
 
 
 def _rows_of(parent: pytest.Collector, source: Source) -> Iterator[pytest.Item]:
-    """Yield a row for each set of parameters of a benchmark."""
-    benchmark = source.benchmark()
+    """Yield a row for each set of parameters of a benchmark, or one that fails."""
+    try:
+        benchmark = source.benchmark()
+    except Exception as error:  # of its class, or for what it says of itself
+        yield _row(parent, source, "", 0, source.name, problem=in_words(error))
+        return
     if benchmark is None:
         lacks = "asv weighs objects by pympler, which is not installed"
         if _MEM.match(source.name) and "pympler" not in sys.modules:
-            yield _row(parent, source, "", 0, source.name, lacks)
+            yield _row(parent, source, "", 0, source.name, lacks=lacks)
         return
     seen: Counter[str] = Counter()
     for index, texts in enumerate(itertools.product(*benchmark.params)):
@@ -179,12 +180,19 @@ def _row(
     kind: str,
     index: int,
     name: str,
+    *,
     lacks: str = "",
+    problem: str = "",
 ) -> pytest.Item:
-    """Make a row: a test function that has the fixture `benchmark`."""
+    """Make a row: a test function that has the fixture `benchmark`.
+
+    One that `lacks` something is n/a, and one that has a `problem` fails.
+    """
 
     def run(benchmark: Any, request: pytest.FixtureRequest) -> None:
         __tracebackhide__ = True
+        if problem:
+            pytest.fail(problem, pytrace=False)
         run_row(kind, source, index, benchmark, request)
 
     run.__doc__ = source.function.__doc__

@@ -341,7 +341,10 @@ def _time_in_child(run: Run) -> tuple[int, int]:
     )
     if child.problem:
         pytest.fail(f"the child {child.problem}: {child.last_line}", pytrace=False)
-    wall_ns, cpu_ns = map(int, child.stdout.splitlines()[-1].split())
+    try:
+        wall_ns, cpu_ns = map(int, children.last_line(child.stdout).split())
+    except ValueError:
+        pytest.fail(f"the child wrote {child.last_line!r} last, and no time")
     return wall_ns, cpu_ns
 
 
