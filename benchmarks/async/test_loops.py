@@ -84,7 +84,9 @@ def test_benchmark_async_uvloop(benchmark_async: AsyncFixture) -> None:
     it does not need one.
     """
     if importlib.util.find_spec("uvloop") is None:
-        pytest.skip('n/a: uvloop is not installed: pip install -e ".[async]"')
+        pytest.skip(
+            "n/a: uvloop is not installed: pip install uvloop, or compare --with uvloop"
+        )
     gil_enabled: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
     if not gil_enabled():
         pytest.skip("n/a: uvloop may turn the GIL on, which would void later rows")

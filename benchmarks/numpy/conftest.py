@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-INSTALL = 'pip install -e ".[numpy]"'
+INSTALL = "pip install 'pybench-native[numpy]', or compare --with numpy"
 
 # What OpenBLAS, MKL, BLIS, Accelerate and a BLAS of OpenMP read when they are loaded.
 THREAD_VARIABLES = (

@@ -19,7 +19,9 @@ from types import ModuleType
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-NOT_INSTALLED = 'n/a: torch is not installed: pip install -e ".[torch]"'
+NOT_INSTALLED = (
+    "n/a: torch is not installed: pip install torch, or compare --with torch"
+)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

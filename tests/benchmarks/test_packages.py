@@ -53,7 +53,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_missing_package_is_told_with_the_command_that_installs_it() -> None:
     """A person who reads the reason knows what to type."""
-    with skipping('absent_package is not installed: pip install -e ".[numpy]"'):
+    how = "pip install 'pybench-native[numpy]', or compare --with numpy"
+    with skipping(f"absent_package is not installed: {how}"):
         numpy_rows.loaded("absent_package", "anything")
 
 

@@ -223,6 +223,8 @@ def made_ready(name: str, requested: Requested, packages: Sequence[str] = ()) ->
         )
     except (PrepareError, OSError) as error:  # OSError: of the cache itself
         raise UsageError(str(error)) from None
+    if made.lacks:
+        print_note(f"{name}: native rows are n/a: {made.lacks}")
     interpreter = replace(requested.interpreter, path=made.python)
     return Ready(interpreter=interpreter, start=made.start, beside=made.beside)
 

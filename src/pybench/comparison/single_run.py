@@ -61,7 +61,7 @@ def check_ready(interpreter: Interpreter) -> None:
         f"{interpreter.label} at {interpreter.path} cannot run the suite ({reason}). "
         f"In a checkout, `make setup PYTHON={path}` prepares an environment of it and "
         "prints the Python to give here; elsewhere install pybench for it: "
-        f"{path} -m pip install -e '.[dev]'"
+        f"{path} -m pip install pybench-native"
     )
 
 
