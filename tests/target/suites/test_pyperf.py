@@ -1,6 +1,7 @@
 """Scripts of pyperf as rows: what is measured of them, and what is said of bad ones."""
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -179,6 +180,25 @@ def test_modules_of_one_name_are_each_script_s_own(
 
     assert {"first", "second"} <= {*rows}
     assert before == (sys.argv, sys.path, sys.modules["__main__"], Path.cwd())
+
+
+def test_script_runs_as_without_pytest(pytester: pytest.Pytester, run: Run) -> None:
+    """Its logs are not kept, and what is deprecated costs no warning at each call."""
+    script(
+        pytester,
+        "import logging, warnings\nassert logging.getLogger().handlers == []\n"
+        "logging.basicConfig()\n"
+        "def old():\n"
+        "    warnings.warn_explicit('old', DeprecationWarning, 'lib.py', 1, 'lib')\n"
+        "runner.bench_func('row', old)",
+    )
+    handlers = logging.getLogger().handlers[:]
+
+    rows = run("bm_one.py")
+
+    assert "row" in rows
+    assert "warnings summary" not in rows["said"]
+    assert logging.getLogger().handlers == handlers
 
 
 def test_tests_and_other_files_stay_what_they_are(

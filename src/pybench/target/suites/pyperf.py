@@ -15,10 +15,12 @@ import builtins
 import contextlib
 import importlib
 import io
+import logging
 import os
 import site
 import sys
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,6 +51,15 @@ _PATH = "PYTHONPATH"
 
 # Of a row's values so many are saved: its times are per operation then.
 _DATA_LIMIT = 1000
+
+
+# What Python by itself does not show.
+_UNSEEN = (
+    DeprecationWarning,
+    PendingDeprecationWarning,
+    ImportWarning,
+    ResourceWarning,
+)
 
 
 class ScriptEndedError(Exception):
@@ -200,7 +211,11 @@ class Script(pytest.File):
 
     def _run(self, runner: type[Runner]) -> None:
         """Run the script as Python would; `ScriptEndedError` if it fails by itself."""
-        with _as_main(self._script, self._entry) as main, _in_place(runner):
+        with (
+            _as_main(self._script, self._entry) as main,
+            _in_place(runner),
+            _without_pytest(),
+        ):
             try:
                 exec(self._code, main.__dict__)
             except SystemExit as error:
@@ -300,6 +315,33 @@ def _in_place(runner: type[Runner]) -> Iterator[None]:
         yield
     finally:
         pyperf.Runner = kept
+
+
+@contextmanager
+def _without_pytest() -> Iterator[None]:
+    """Take away what pytest adds to each test: a handler of logs, filters of warnings.
+
+    What a script logs would be kept, and a warning at each call as well, so that what
+    newer Pythons deprecate would look slower there.
+    """
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers[:] = []
+    root.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            if not sys.warnoptions:
+                warnings.resetwarnings()
+                for category in _UNSEEN:
+                    warnings.simplefilter("ignore", category)
+                # As Python's own, which shows these to whoever wrote the program.
+                warnings.filterwarnings(
+                    "default", category=DeprecationWarning, module="__main__"
+                )
+            yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def _namespaces(script: Path) -> Iterator[dict[str, Any]]:
