@@ -118,6 +118,21 @@ def test_interpreter_with_packages_is_run_itself(
     assert upgraded.made
 
 
+def test_another_build_of_a_version_that_is_there_is_installed(
+    venv: Path, tmp_path: Path, asked_pip: list[tuple[list[str], dict[str, str]]]
+) -> None:
+    """One whose version is there is left out by pip, and may be of other sources."""
+    wheel = tmp_path / "some_package-1.5-py3-none-any.whl"
+    wheel.touch()
+    made = prepare.prepare(
+        probe(venv), packages=[str(wheel)], as_it_is=True, cache=tmp_path / "cache"
+    )
+
+    lines = [line for line, _ in asked_pip if str(made.folder / "with") in line]
+    assert [line[-1] for line in lines] == [str(wheel)]
+    assert made.asked == ("some-package",)
+
+
 @pytest.mark.parametrize(
     ("name", "version"),
     [("pytest", "6.2.5"), ("pytest-benchmark", "3.4.1"), ("pluggy", "0.13.1")],

@@ -142,8 +142,9 @@ class Sessions:
         module, file = next(iter(files.items()))
         raise RefusedError(
             f"{name} imports {module} from {file}, and not as it was built for it: "
-            f"leave that folder out of PYTHONPATH, of sys.path in conftest.py and of "
-            "pythonpath in pytest's settings"
+            "leave that folder out of PYTHONPATH, of sys.path in conftest.py and of "
+            "pythonpath in pytest's settings; if it is an editable installation, name "
+            "the interpreter by its version"
         )
 
     def _check_packages(self, name: str, packages: Mapping[str, str]) -> None:

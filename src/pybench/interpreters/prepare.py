@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from pybench import children
 from pybench.interpreters.making import (
     READY,
+    Found,
     Making,
     PrepareError,
     cache_folder,
@@ -315,6 +316,7 @@ def _put_beside(
     asked = making.resolve(
         pip, interpreter, words, f"{label}: finding {', '.join(words)}"
     )
+    asked += _other_builds(words, asked)
     making.install(pip, interpreter, asked, "with", f"{label}: installing")
     seen: dict[str, str] = {
         **has,
@@ -348,6 +350,21 @@ def _put_beside(
             canonicalize_name(package.name): package.version for package in lacks
         },
     }
+
+
+def _other_builds(words: Sequence[str], found: Sequence[Found]) -> Iterator[Found]:
+    """Yield the wheels that pip leaves out, since their version is there already.
+
+    Who names a file means that build of it.
+    """
+    names = {canonicalize_name(package.name) for package in found}
+    for word in words:
+        if word.endswith(".whl") and Path(word).is_file():
+            name, version, *_ = parse_wheel_filename(Path(word).name)
+            if name not in names:
+                yield Found(
+                    name=name, version=str(version), word=word, is_requested=True
+                )
 
 
 def _is_version(text: str) -> bool:
