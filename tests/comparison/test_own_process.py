@@ -15,20 +15,27 @@ from pybench.records.outcomes import MEASURED
 
 Compare = Callable[..., Any]
 
-# Leaves out the files of that name where others are collected as well, as a collector
-# does that imports nothing before it knows.
+# Has an item stand for a file of that name where others are collected as well, as a
+# collector does that imports nothing before it knows.
 CONFTEST = """
 import pytest
 from pybench.target.plugin.marking import OWN_PROCESS
 
-def pytest_ignore_collect(collection_path, config):
-    if not collection_path.name.startswith("test_own"):
+class Wanting(pytest.File):
+    def collect(self):
+        def stands_for_it(benchmark): ...
+        item = pytest.Function.from_parent(
+            self, name=self.path.stem, callobj=stands_for_it
+        )
+        item.stash[OWN_PROCESS] = True
+        yield item
+
+def pytest_pycollect_makemodule(module_path, parent):
+    if not module_path.name.startswith("test_own"):
         return None
-    if config.args == [str(collection_path)]:
+    if parent.config.args == [str(module_path)]:
         return None
-    name = collection_path.relative_to(config.rootpath).as_posix()
-    config.stash.setdefault(OWN_PROCESS, []).append(name)
-    return True
+    return Wanting.from_parent(parent, path=module_path)
 """
 
 # Fails where another file is in the process.
@@ -51,8 +58,9 @@ def test_files_get_processes_of_their_own(compare: Compare, suite: Path) -> None
         (suite / name).write_text(OWN)
     (suite / "test_own_c.py").write_text("import os\nos._exit(3)\n")
     (suite / "test_own_d.py").write_text("import no_such_module\n")
+    (suite / "test_own_not_selected.py").write_text(OWN)
 
-    run, _ = compare()
+    run, _ = compare(selecting=["-k", "not selected"])
 
     assert {row: record.own_process for row, record in run.rows.items()} == {
         "suite/test_rows.py::test_first": False,

@@ -38,6 +38,7 @@ from pybench.records.outcomes import (
     VOID,
     ReasonKind,
 )
+from pybench.records.row_names import row_name
 from pybench.target.plugin.controller import Controller, ControllerGoneError, plain
 from pybench.target.plugin.interleaving_adapters import (
     COUNT_MOST,
@@ -110,7 +111,8 @@ class Interleaving:
         # collector, every row's collections would walk through pytest.
         gc.collect()
         gc.freeze()
-        rows = [item for item in items if is_row(item)]
+        wanting = [item for item in items if OWN_PROCESS in item.stash]
+        rows = [item for item in items if is_row(item) and item not in wanting]
         names = Counter(item.nodeid for item in rows)
         self._controller.send(
             say="hello",
@@ -127,7 +129,7 @@ class Interleaving:
                 for item in rows
             },
             uncollected=self._uncollected,
-            own_process=config.stash.get(OWN_PROCESS, []),
+            own_process=[row_name(item.nodeid).path for item in wanting],
         )
         message = self._controller.receive()
         by_name = {item.nodeid: item for item in rows}

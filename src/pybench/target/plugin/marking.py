@@ -6,9 +6,9 @@ import pytest
 
 from pybench.target.process.identity import gil_enabled, is_free_threaded
 
-# Files, by node id, that a collector has left out since they want a process that has no
-# other file. Under `pybench compare` each of them gets one.
-OWN_PROCESS = pytest.StashKey[list[str]]()
+# In the stash of an item that stands for a file which wants a process that has no other
+# file. Under `pybench compare` the file gets one, if the item is selected.
+OWN_PROCESS = pytest.StashKey[bool]()
 
 MARKERS = (
     "kernel: a row measured by a native kernel (set by the fixture `kernel`)",

@@ -90,7 +90,9 @@ class Script(pytest.File):
                 yield self._row(self.path.stem, self._skip)
                 return
             if self._entry.own_process and not self._is_alone():
-                yield from self._leave_out()
+                stands_for_it = self._row(self.path.stem, _want_own_process)
+                stands_for_it.stash[OWN_PROCESS] = True
+                yield stands_for_it
                 return
             self._code = _compiled(self._script)
             names = self._list()
@@ -127,12 +129,6 @@ class Script(pytest.File):
         folder = self.config.invocation_params.dir
         words = [word.partition("::")[0] for word in self.config.args]
         return all(folder / word == self.path for word in words)
-
-    def _leave_out(self) -> Iterator[pytest.Item]:
-        """Leave it to a process of its own; n/a where nobody starts one."""
-        self.config.stash.setdefault(OWN_PROCESS, []).append(self.nodeid)
-        if self.config.getoption("pybench_turns") is None:
-            yield self._row(self.path.stem, _want_own_process)
 
     def _skip(self, benchmark: Any) -> None:
         pytest.skip(f"n/a: {self._entry.unavailable}")
