@@ -5,8 +5,10 @@ asked. So a session says what it has imported, once it is collected and after ea
 that imported more.
 """
 
+import csv
 import re
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 
 
@@ -34,8 +36,9 @@ class ImportedPackages:
 
     def _add(self, distribution: metadata.Distribution) -> None:
         # None where a file of metadata is empty, whatever its type says.
-        name: str | None = distribution.metadata["Name"]
-        version: str | None = distribution.version
+        headers = distribution.metadata  # parsed anew each time
+        name: str | None = headers["Name"]
+        version: str | None = headers["Version"]
         if name is None or version is None:
             return
         name = re.sub(r"[-_.]+", "-", name).lower()
@@ -70,9 +73,11 @@ class ImportedPackages:
 def _modules(distribution: metadata.Distribution) -> set[str]:
     """Return the names of a distribution's modules, of two parts at most."""
     found = set()
-    for path in distribution.files or ():
-        parts = path.parts
-        if path.suffix not in (".py", ".so", ".pyd") or ".." in parts:
+    for path in _files(distribution):
+        if not path.endswith((".py", ".so", ".pyd")):
+            continue
+        parts = path.split("/")
+        if ".." in parts:
             continue
         words = [*parts[:-1], parts[-1].partition(".")[0]]
         if words[-1] == "__init__":
@@ -82,3 +87,15 @@ def _modules(distribution: metadata.Distribution) -> set[str]:
     # Editable installations have their modules elsewhere; setuptools names the tops.
     tops = (distribution.read_text("top_level.txt") or "").split()
     return found | {top.replace("/", ".") for top in tops}
+
+
+def _files(distribution: metadata.Distribution) -> Iterable[str]:
+    """Return the paths of a distribution's files, with slashes.
+
+    `distribution.files` makes a Path of each and asks from 3.12 on whether it is there:
+    with a hundred distributions that was half of what a session takes to start.
+    """
+    record = distribution.read_text("RECORD")
+    if record is None:  # an .egg-info
+        return [path.as_posix() for path in distribution.files or ()]
+    return [row[0] for row in csv.reader(record.splitlines()) if row]
