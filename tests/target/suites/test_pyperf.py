@@ -1,5 +1,6 @@
 """Scripts of pyperf as rows: what is measured of them, and what is said of bad ones."""
 
+import gc
 import json
 import logging
 import os
@@ -199,6 +200,28 @@ def test_script_runs_as_without_pytest(pytester: pytest.Pytester, run: Run) -> N
     assert "row" in rows
     assert "warnings summary" not in rows["said"]
     assert logging.getLogger().handlers == handlers
+
+
+def test_nothing_of_a_script_is_left_to_the_collector(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second row sees what is left of the first one's run."""
+    monkeypatch.setattr(sys, "seen", [], raising=False)
+    script(
+        pytester,
+        "import weakref\nclass Data:\n    def of(self): pass\ndata = Data()\n"
+        "sys.seen = [ref for ref in sys.seen if ref()]\n"
+        "sys.seen.append(weakref.ref(data))\nlen(sys.seen) > 2 and 1 / 0\n"
+        "for name in 'abc':\n    runner.bench_func(name, int)",
+    )
+
+    gc.disable()  # so that nothing is collected by itself
+    try:
+        rows = run("bm_one.py")
+    finally:
+        gc.enable()
+
+    assert {*rows} == {"said", "a", "b", "c"}
 
 
 def test_tests_and_other_files_stay_what_they_are(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import gc
 import importlib
 import io
 import logging
@@ -110,7 +111,12 @@ class Script(pytest.File):
 
     def _row(self, name: str, run: Callable[..., None]) -> pytest.Item:
         def row(benchmark: Any) -> None:
-            run(benchmark)
+            try:
+                run(benchmark)
+            finally:
+                # What the script leaves is in circles, and would lie in the way of the
+                # collections of the rows after it.
+                gc.collect()
 
         item = pytest.Function.from_parent(self, name=name, callobj=row)
         item.add_marker(pytest.mark.benchmark(group=self._entry.group or self._group()))
