@@ -69,11 +69,11 @@ def words_of(
             for name, mean in named_means(comparison)
         ],
         value_heads=("value, no verdict", *(arm.name for arm in comparison.sides)),
-        values=_values(comparison),
+        values=value_rows(comparison),
     )
 
 
-def _values(summary: Summary) -> list[Sequence[str]]:
+def value_rows(summary: Summary) -> list[Sequence[str]]:
     """Return a line per row that is no time: its name and what it is on each arm."""
     names = short_names(row.row for row in summary.values)
     arms = [arm.name for arm in summary.sides]

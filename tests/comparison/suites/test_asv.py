@@ -150,6 +150,8 @@ def test_a_suite_is_compared(
     """Its times have verdicts, its values stand beside each other."""
     pytest.importorskip("asv_runner", reason="n/a: asv_runner is not installed here")
     from pybench.comparison.summary import summarise
+    from pybench.records.contents import Contents
+    from pybench.report.charts.comparison import comparison_charts
     from pybench.report.markdown import markdown
 
     log = tmp_path / "log-"
@@ -186,3 +188,9 @@ def test_a_suite_is_compared(
     assert {arm: of.value for arm, of in value.values.items()} == {"a": 17, "b": 17}
     assert "| `track_pid` | 17 things | 17 things |" in markdown(summary)
     assert "`time_some[2]`" in markdown(summary)
+    (values,) = [
+        chart
+        for chart in comparison_charts(Contents(title="", summary=summary))
+        if chart.title.startswith("Values")
+    ]
+    assert values.rows == [("track_pid", "17 things", "17 things")]

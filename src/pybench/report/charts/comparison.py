@@ -31,7 +31,7 @@ from pybench.report.labels import (
     interval,
 )
 from pybench.report.row_names import short_names
-from pybench.report.words import named_means
+from pybench.report.words import named_means, value_rows
 
 _MEANS = "Where it changed: geometric means"
 
@@ -84,6 +84,15 @@ def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
             spec=forest_spec(looks[1:], summary.margin, baseline, points),
             columns=("rows about", "side", "ratio", "interval", "rows"),
             rows=rows,
+        )
+    if summary.values:
+        yield Chart(
+            view="parts",
+            title="Values that are no times",
+            description="One of each side, beside each other: they have no verdict.",
+            spec=None,
+            columns=("row", *(side.name for side in summary.sides)),
+            rows=value_rows(summary),
         )
     if contents.gains:
         yield scaling_chart(looks, contents.gains)
