@@ -23,7 +23,7 @@ from github_runner import (
     set_output,
     variable,
 )
-from inputs import Inputs, command, read_inputs, versions
+from inputs import Inputs, command, extras, read_inputs, versions
 from plan import Plan, write_plan
 
 # They run with rights to write, and code of a pull request would have them.
@@ -132,6 +132,7 @@ def check() -> int:
     write_plan(
         Plan(
             command=tuple(command(inputs, base)),
+            extras=tuple(extras(inputs)),
             versions=tuple(versions(inputs)),
             base=base[:10],
             head=head[:10] if is_merge else inputs.head,

@@ -117,6 +117,12 @@ def versions(inputs: Inputs) -> list[str]:
     return [*dict.fromkeys(found)]
 
 
+def extras(inputs: Inputs) -> list[str]:
+    """Return the extras of pybench that the comparison needs."""
+    is_pyperformance = inputs.suite.partition(":")[0] == "pyperformance"
+    return ["compare", "charts", *(["pyperformance"] if is_pyperformance else [])]
+
+
 def command(inputs: Inputs, base: str) -> list[str]:
     """Return the words of `pybench compare` but for the folder of the run."""
     # With `=`, so that no value is taken for an option.

@@ -17,6 +17,7 @@ class Plan:
     """One comparison."""
 
     command: tuple[str, ...]  # of pybench, without the folder of the run
+    extras: tuple[str, ...]  # of pybench, that are installed
     versions: tuple[str, ...]  # that uv installs
     base: str  # as a reader is told of it
     head: str
@@ -36,6 +37,7 @@ def read_plan(folder: Path) -> Plan:
     try:
         return Plan(
             command=tuple(document["command"]),
+            extras=tuple(document["extras"]),
             versions=tuple(document["versions"]),
             base=document["base"],
             head=document["head"],

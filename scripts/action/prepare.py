@@ -19,12 +19,14 @@ from plan import read_plan
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def commands(folder: Path, versions: Sequence[str]) -> list[list[str]]:
+def commands(
+    folder: Path, extras: Sequence[str], versions: Sequence[str]
+) -> list[list[str]]:
     """Return the commands, in order."""
     environment = folder / "environment"
     tools = environment / "bin"
     pip = [str(tools / "python"), "-m", "pip", "install", "--quiet"]
-    needs = [f"{ROOT}[compare,charts]", *(["uv"] if versions else [])]
+    needs = [f"{ROOT}[{','.join(extras)}]", *(["uv"] if versions else [])]
     line = [
         [sys.executable, "-m", "venv", str(environment)],
         [*pip, "--disable-pip-version-check", *needs],
@@ -36,7 +38,8 @@ def commands(folder: Path, versions: Sequence[str]) -> list[list[str]]:
 
 def prepare(folder: Path) -> int:
     """Run them; the first that fails ends the step."""
-    for command in commands(folder, read_plan(folder).versions):
+    plan = read_plan(folder)
+    for command in commands(folder, plan.extras, plan.versions):
         print(shlex.join(command), flush=True)
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL)

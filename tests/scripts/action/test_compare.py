@@ -19,6 +19,7 @@ def folder_with(tmp_path: Path, program: str) -> Path:
     """Return the folder of a plan whose pybench is a small program."""
     plan = Plan(
         command=("compare", "3.14", "--ref=a", "--suite=$(x) y"),
+        extras=(),
         versions=(),
         base="a",
         head="HEAD",

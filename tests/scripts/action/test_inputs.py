@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 from github_runner import StepError
-from inputs import FAIL_ON, command, name_of, read_inputs, versions
+from inputs import FAIL_ON, command, extras, name_of, read_inputs, versions
 
 pytestmark = pytest.mark.once
 
@@ -133,6 +133,12 @@ def test_shell_words_stay_words() -> None:
 
     assert "--suite=$(touch x); `y` && z" in command(inputs, "base")
     assert "--with=a; rm b" in command(inputs, "base")
+
+
+def test_suite_brings_the_extra_that_it_needs() -> None:
+    assert extras(read_inputs(given(SUITE="tests/bench"))) == ["compare", "charts"]
+    for suite in ("pyperformance", "pyperformance:nbody"):
+        assert extras(read_inputs(given(SUITE=suite)))[-1] == "pyperformance"
 
 
 def test_versions_are_those_that_uv_installs() -> None:

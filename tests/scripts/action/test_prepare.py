@@ -12,7 +12,9 @@ pytestmark = pytest.mark.once
 
 
 def test_environment_is_in_the_folder(tmp_path: Path) -> None:
-    made, installed, fetched = prepare.commands(tmp_path, ["3.14", "3.14t"])
+    made, installed, fetched = prepare.commands(
+        tmp_path, ["compare", "charts"], ["3.14", "3.14t"]
+    )
 
     assert made == [sys.executable, "-m", "venv", str(tmp_path / "environment")]
     assert installed[0] == str(tmp_path / "environment" / "bin" / "python")
@@ -22,8 +24,8 @@ def test_environment_is_in_the_folder(tmp_path: Path) -> None:
 
 
 def test_uv_is_not_installed_for_paths() -> None:
-    assert len(prepare.commands(Path("x"), [])) == 2
-    assert "uv" not in prepare.commands(Path("x"), [])[1]
+    assert len(prepare.commands(Path("x"), ["compare"], [])) == 2
+    assert "uv" not in prepare.commands(Path("x"), ["compare"], [])[1]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ def test_uv_is_not_installed_for_paths() -> None:
 def test_command_that_fails_is_named(
     command: list[str], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = Plan(command=(), versions=(), base="a", head="b", number=None)
+    plan = Plan(command=(), extras=(), versions=(), base="a", head="b", number=None)
     write_plan(plan, tmp_path)
     monkeypatch.setattr(prepare, "commands", lambda *_: [command])
 

@@ -31,7 +31,9 @@ def folder_with(
 ) -> Path:
     """Return the folder of a comparison with a run."""
     folder = tmp_path / "comparison"
-    plan = Plan(command=(), versions=(), base="0123abc", head="feed", number=number)
+    plan = Plan(
+        command=(), extras=(), versions=(), base="0123abc", head="feed", number=number
+    )
     write_plan(plan, folder)
     path = pybench(folder)
     path.parent.mkdir(parents=True)
