@@ -102,6 +102,20 @@ def test_wheel_is_compiled_once(here: Interpreter, pip: Pip, tmp_path: Path) -> 
     assert pip.built == [{}]
 
 
+def test_wheel_of_older_sources_is_not_taken_from_the_cache(
+    here: Interpreter, pip: Pip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one version too: that of a checkout stays the same for long."""
+    old = wheels.find_wheel(here, tmp_path)
+    changed = tmp_path / "changed.py"
+    changed.touch()
+    files = {**wheels._contents(), "src/pybench/children.py": changed}
+    monkeypatch.setattr(wheels, "_contents", lambda: files)
+
+    assert wheels.find_wheel(here, tmp_path).key != old.key
+    assert pip.built == [{}, {}]
+
+
 @pytest.mark.usefixtures("installed")
 def test_matching_wheel_is_taken(here: Interpreter, pip: Pip, tmp_path: Path) -> None:
     pip.offered = write_wheel(tmp_path / "offered.whl")

@@ -42,14 +42,14 @@ def extension_of(interpreter: Interpreter, *, build: bool = False) -> Path:
             f"the extension is not built for {interpreter.label}"
         )
     try:
-        python = prepare(interpreter).python
+        made = prepare(interpreter)
     except PrepareError as error:
         raise ExtensionMissingError(
             f"the extension cannot be built for {interpreter.label}: {error}"
         ) from None
-    own, _ = _asked(python)
+    own, _ = _asked(made.python)
     if not own:
-        raise ExtensionMissingError(f"{python} has no extension")
+        raise ExtensionMissingError(made.lacks or f"{made.python} has no extension")
     return Path(own)
 
 
