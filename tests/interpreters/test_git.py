@@ -73,7 +73,7 @@ def test_a_shallow_clone_says_how_to_get_the_rest(tree: Path, tmp_path: Path) ->
 def test_no_repository_no_commit_no_git(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(RefError, match="is in no tree of git"):
+    with pytest.raises(RefError, match="not a git repository"):
         find_repository(tmp_path)
     git(tmp_path, "init", "-q")
     with pytest.raises(RefError, match="has no commit yet"):
@@ -81,6 +81,14 @@ def test_no_repository_no_commit_no_git(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RefError, match="needs git, which is not on PATH"):
         find_repository(tmp_path)
+
+
+def test_a_tree_of_somebody_else_says_what_git_advises(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(RefError, match=r"dubious ownership.*safe\.directory"):
+        find_repository(tree)
 
 
 def test_a_variable_of_a_hook_means_no_other_repository(
@@ -107,6 +115,9 @@ def test_the_tree_as_it_is(tree: Path, tmp_path: Path) -> None:
     (tree / "backend.py").unlink()
     (tree / ".benchmarks").mkdir()
     (tree / ".benchmarks" / "run").write_text("")
+    for made in ("env/pyvenv.cfg", "env/lib/x.py", "build/lib/x.py", "a.egg-info/x"):
+        (tree / made).parent.mkdir(parents=True, exist_ok=True)
+        (tree / made).touch()
     (tree / "out").mkdir()
     (tree / "out" / "run").write_text("")
     (ref,) = read_refs(repository, ["WORKTREE"], without=[tree / "out"])

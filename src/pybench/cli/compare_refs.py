@@ -95,8 +95,9 @@ def sources_of(
     try:
         repository = find_repository(Path.cwd())
         refs, notes = _refs(repository, words, output, header)
-        notes += notes_of(repository, refs)
         suite_from = _suite_from(options.suite_from, refs, header)
+        notes += notes_of(repository, refs)
+        notes.append(f"the suite is that of {suite_from.name} ({suite_from.short})")
         for note in notes:
             print_note(note)
         with (

@@ -17,20 +17,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pybench import children
+from pybench.interpreters.packages import is_made
 from pybench.records.refs import GitRef
 
 # The tree as it is. A branch of that name is refs/heads/WORKTREE.
 WORKTREE = "WORKTREE"
 
 _TIMEOUT_S = 600.0
+_MOST_SAID = 400
 # Set by a hook, for one, these would mean another repository than the folder's.
 _PLACES = {
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX",
     "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE",
 }  # fmt: skip
-# Never a part of a package, wherever it is ignored or not.
-_LEFT_OUT = {".benchmarks", "__pycache__"}
 _SUBMODULE = "160000"
+_ENVIRONMENT = "pyvenv.cfg"
 # What a name of an arm may have in tables; longer refs are called by their commit.
 _LONGEST = 31
 
@@ -66,8 +67,8 @@ def find_repository(folder: Path) -> Repository:
         top, own = _git(folder, *words, "--git-common-dir").splitlines()[:2]
     except RefError as error:
         raise RefError(
-            f"--ref compares versions of a package that git has, and {folder} is in no "
-            f"tree of git: {error}"
+            f"--ref compares versions of a package that git has, and of {folder} it "
+            f"says: {error}"
         ) from None
     here = Path(os.path.relpath(folder.resolve(), Path(top).resolve()))
     around = [here, *here.parents]
@@ -98,7 +99,8 @@ def _git(folder: Path, *words: str) -> str:
         command, env=environ, errors="surrogateescape", timeout_s=_TIMEOUT_S
     )
     if done.problem:
-        said = done.last_line if done.status is not None else done.problem
+        # Advice is in its other lines.
+        said = " ".join(done.stderr.split())[:_MOST_SAID] or done.problem
         raise RefError(said.removeprefix("fatal: "))
     return done.stdout
 
@@ -231,17 +233,21 @@ class _Changes:
         self.top = repository.top
         git = repository.git
         changed = git("diff", "--name-only", "--no-renames", "-z", "HEAD")
-        untracked = git("ls-files", "-z", "-o", "--exclude-standard")
+        listed = git("ls-files", "-z", "-o", "--exclude-standard").split("\0")
         left_out = [*map(os.path.realpath, without)]
-        names = [name for name in changed.split("\0") if name]
-        names += [
+        # Virtual environments, which not all have in their .gitignore.
+        left_out += [
+            os.path.realpath(self.top / name.removesuffix(_ENVIRONMENT))
+            for name in listed
+            if Path(name).name == _ENVIRONMENT
+        ]
+        untracked = [
             name
-            for name in untracked.split("\0")
-            if name
-            and not _LEFT_OUT & {*Path(name).parts}
+            for name in listed
+            if not is_made(name)
             and not any(_is_inside(self.top / name, folder) for folder in left_out)
         ]
-        self.names = sorted({*names})
+        self.names = sorted({*changed.split("\0"), *untracked} - {""})
 
     def digest(self) -> str:
         """Return a digest of names and contents."""

@@ -13,7 +13,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from pybench.children import run
@@ -90,6 +90,14 @@ def read_packages(
             if "://" not in file:
                 found.add_requirements(_path(file).absolute())
     return Packages(words=tuple(done), content=found.digest())
+
+
+def is_made(name: str) -> bool:
+    """Tell whether tools have made a file, by its path in the folder of a package."""
+    path = PurePosixPath(name)
+    return bool(_NO_SOURCES & {*path.parts}) or any(
+        _BUILT.fullmatch(str(parent)) for parent in path.parents
+    )
 
 
 def _path(text: str) -> Path:
