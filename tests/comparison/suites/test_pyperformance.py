@@ -149,6 +149,24 @@ def test_manifest_that_cannot_be_read_is_named(
     assert str(path) in str(error.value)
 
 
+def test_manifest_without_a_slash_is_taken_for_a_name(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(manifest.parent)
+
+    with pytest.raises(SuiteError, match=r"^MANIFEST: no benchmark.*: \./MANIFEST\?"):
+        find_suite("pyperformance:MANIFEST")
+
+
+def test_cache_that_cannot_be_written_is_named(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(manifest))
+
+    with pytest.raises(SuiteError, match=r"MANIFEST.*: Not a directory: .* XDG_CACHE"):
+        find_suite(f"pyperformance:{manifest}")
+
+
 def test_without_pyperformance_the_extra_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -95,9 +95,15 @@ def pyperformance_suite(text: str) -> Suite:
     entries = {_place(one): _entry(one) for one in manifest.applications.values()}
     name = f"{NAME}-{_digest(entries)}"
     folder = cache_folder() / "suites" / name
-    _write(folder / "entries", entries)
-    # Rows are named from there on, and no settings of a folder above are theirs.
-    write_file(folder / "entries" / "pytest.ini", b"[pytest]\n")
+    try:
+        _write(folder / "entries", entries)
+        # Rows are named from there on, and no settings of a folder above are theirs.
+        write_file(folder / "entries" / "pytest.ini", b"[pytest]\n")
+    except OSError as error:
+        raise SuiteError(
+            f"{error.filename or folder}: {error.strerror or error}: its entries are "
+            "kept in the cache, so let XDG_CACHE_HOME name a folder that can be written"
+        ) from None
     paths = [str(folder / "entries" / f"{_place(one)}.pyperf") for one in chosen]
     if len(chosen) == len(entries):
         paths = [str(folder / "entries")]

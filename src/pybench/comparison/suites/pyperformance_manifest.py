@@ -107,6 +107,8 @@ class Manifest:
         near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
         # What begins alike is meant as often as what is spelled alike.
         near += [name for name in known if word and name.startswith(word)][:3]
+        if word and Path(word).is_file():
+            near.insert(0, f"./{word}")  # a manifest, which a slash tells from names
         is_near = f": {', '.join(dict.fromkeys(near))}?" if near else ""
         groups = ", ".join(sorted(self._groups))
         raise SuiteError(
