@@ -29,7 +29,7 @@ def run_child(code: str, *options: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-X", "faulthandler", *options, "-c", textwrap.dedent(code)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -39,8 +39,8 @@ INTERRUPTED = """
     import os, signal, threading, time, _pybench
     own = 1 + (_pybench.BUILD["flavour"] == "tsan")  # it has one itself
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
     try:
+        timer.start()
         _pybench.{call}
     except KeyboardInterrupt:
         print("interrupted")

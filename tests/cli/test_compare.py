@@ -254,7 +254,7 @@ def test_interrupted_comparison_is_resumed(live: list[str], tmp_path: Path) -> N
         assert child.poll() is None
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=60)
+    _, said = child.communicate(timeout=300)
 
     assert child.returncode == status.INTERRUPTED, said
     assert "--resume" in said

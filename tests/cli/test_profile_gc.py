@@ -133,7 +133,7 @@ def test_interrupt_of_the_command_ends_its_processes(tmp_path: Path) -> None:
     assert "pybench: " in child.stdout.readline()
     assert "process 0 of" in child.stderr.readline()
     os.kill(child.pid, signal.SIGINT)
-    _, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=300)
 
     assert child.returncode == status.INTERRUPTED, err
     assert json.loads(path.read_text())["complete"] is False

@@ -124,7 +124,7 @@ def test_interruption_shows_and_saves_whole_repeats(tmp_path: Path) -> None:
             assert child.poll() is None
             time.sleep(0.05)
         os.killpg(child.pid, signal.SIGINT)
-        output, _ = child.communicate(timeout=60)
+        output, _ = child.communicate(timeout=300)
 
     assert child.returncode == status.INTERRUPTED, output
     assert "of 1000 repeats were done" in output

@@ -194,7 +194,7 @@ def test_interrupted_run_saves_what_it_has(
             os.killpg(child.pid, number)
         else:
             child.send_signal(number)
-        output, _ = child.communicate(timeout=60)
+        output, _ = child.communicate(timeout=300)
 
     assert child.returncode == status.INTERRUPTED, output
     assert f"{LABEL:<12} INTERRUPTED: 4 rows measured, 1 not run -> " in output

@@ -94,7 +94,7 @@ def test_signal_to_the_command_saves_what_there_is(
         while "scenario: round" not in child.stderr.readline():
             assert child.poll() is None
         child.send_signal(number)
-        output, errors = child.communicate(timeout=60)
+        output, errors = child.communicate(timeout=300)
 
     assert child.returncode == status.INTERRUPTED, output + errors
     assert "=== result ===" in output
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_a_comparison_with_its_pairs(tmp_path: Path) -> None:
         while "pair 2 of 9999" not in child.stderr.readline():
             assert child.poll() is None
         child.send_signal(signal.SIGINT)
-        output, errors = child.communicate(timeout=60)
+        output, errors = child.communicate(timeout=300)
 
     assert child.returncode == status.INTERRUPTED, output + errors
     assert "verdict: threads#2 is " in output

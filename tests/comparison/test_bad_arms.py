@@ -502,7 +502,7 @@ def test_pair_in_which_the_controller_was_stopped_is_repeated(
     """As by Ctrl-Z and fg: the sessions went on meanwhile, and waited."""
     pythons = [str(python("a")), str(python("b", STOP_THE_CONTROLLER))]
     child = start_command(tmp_path, pythons, "--pairs", "2")
-    _, said = child.communicate(timeout=60)
+    _, said = child.communicate(timeout=300)
 
     assert child.returncode in (status.OK, status.NO_VERDICT), said
     run = read_run(tmp_path / "out")
@@ -565,7 +565,7 @@ def test_nothing_is_left_running(tmp_path: Path, signum: signal.Signals) -> None
     wait_until(lambda: path.exists() and '"record":"pair"' in path.read_text())
     wait_until(lambda: any(line.startswith("sleep") for line in marked(tmp_path)))
     child.send_signal(signum)
-    _, said = child.communicate(timeout=60)
+    _, said = child.communicate(timeout=300)
     wait_until(lambda: not marked(tmp_path))
 
     assert marked(tmp_path) == []

@@ -455,7 +455,7 @@ def test_ctrl_c_prints_and_saves_what_there_is(tmp_path: Path, mode: str) -> Non
         while "scenario: round" not in child.stderr.readline():
             assert child.poll() is None
         os.killpg(child.pid, signal.SIGINT)
-        output, errors = child.communicate(timeout=60)
+        output, errors = child.communicate(timeout=300)
 
     assert child.returncode == 130, output + errors
     assert "=== result ===" in output

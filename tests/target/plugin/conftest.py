@@ -51,7 +51,7 @@ def interrupt_waiting_child(folder: Path, *options: str) -> tuple[int, str]:
     while not pid.exists() and session.poll() is None:
         time.sleep(0.01)
     session.send_signal(signal.SIGINT)
-    output, _ = session.communicate(timeout=60)
+    output, _ = session.communicate(timeout=300)
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
     return session.returncode, output
