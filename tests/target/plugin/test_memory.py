@@ -59,10 +59,13 @@ def log(folder: Path) -> list[list[str]]:
 
 
 def test_columns_are_printed_and_saved(pytester: pytest.Pytester, run: Run) -> None:
-    """Of the rows that were measured, also under --benchmark-only."""
+    """Of the rows that were measured, by processes that time nothing.
+
+    Each row runs timed, then once for what is resident, then once traced.
+    """
     pytester.makepyfile(test_suite=SUITE)
 
-    result = run("--pybench-memory", "--benchmark-only", "--benchmark-json=out.json")
+    result = run("--pybench-memory", "--benchmark-json=out.json")
 
     assert result.ret == 0
     result.stdout.fnmatch_lines(
@@ -83,17 +86,6 @@ def test_columns_are_printed_and_saved(pytester: pytest.Pytester, run: Run) -> N
     assert rows["test_big"]["rss_peak_bytes"] == pytest.approx(SIZE, rel=0.3)
     assert rows["test_small"]["traced_peak_bytes"] < SIZE / 10
     assert abs(rows["test_small"]["blocks_grown"]) < 60  # pytest's are taken off
-
-
-@pytest.mark.once
-def test_timed_process_is_not_observed_and_the_others_are_not_timed(
-    pytester: pytest.Pytester, run: Run
-) -> None:
-    """Each row: timed, then once for what is resident, then once traced."""
-    pytester.makepyfile(test_suite=SUITE)
-
-    run("--pybench-memory")
-
     lines = log(pytester.path)
     assert [line[0] for line in lines] == ["big", "small"] * 3
     assert [line[2:] for line in lines[::2]] == [
@@ -109,11 +101,14 @@ def test_timed_process_is_not_observed_and_the_others_are_not_timed(
 def test_further_processes_are_timed_before(
     pytester: pytest.Pytester, run: Run
 ) -> None:
-    """And words of the ini file reach those processes, and do nothing there."""
+    """And words of the ini file reach those processes, and do nothing there.
+
+    Under --benchmark-only too, which is turned off where nothing is timed.
+    """
     pytester.makepyfile(test_suite=SUITE)
     pytester.makeini(
         "[pytest]\naddopts = --pybench-memory --pybench-processes=2 "
-        "--benchmark-save=base"
+        "--benchmark-save=base --benchmark-only"
     )
 
     result = run()
@@ -143,12 +138,16 @@ def test_nothing_is_looked_at_where_nothing_is_measured(
 
 
 @pytest.mark.once
-def test_process_that_dies_costs_its_columns_alone(
+def test_process_that_dies_costs_its_columns_alone_and_a_row_that_fails_nothing(
     pytester: pytest.Pytester, run: Run
 ) -> None:
+    """What fails in those processes is told; what another row took counts."""
     death = """
     if not tracemalloc.is_tracing():
         os.abort()
+
+    def test_small(benchmark):
+        raise ValueError("not here")
 """
     pytester.makepyfile(test_suite=SUITE + IN_PASS + death)
 
@@ -156,26 +155,13 @@ def test_process_that_dies_costs_its_columns_alone(
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
-        ["big * n/a * n/a * MiB * n/a", "*the process for resident memory*SIGABRT*"]
+        [
+            "big * n/a * n/a * MiB * n/a",
+            "*the process for resident memory*SIGABRT*",
+            "*the process for allocated memory ended with exit status 1: 1 failed*",
+        ]
     )
     assert {*saved(pytester.path / "out.json")["test_big"]} == {"traced_peak_bytes"}
-
-
-@pytest.mark.once
-def test_row_that_fails_untimed_is_told(pytester: pytest.Pytester, run: Run) -> None:
-    failing = """
-    def test_small(benchmark):
-        raise ValueError("not here")
-"""
-    pytester.makepyfile(test_suite=SUITE + IN_PASS + failing)
-
-    result = run("--pybench-memory", "--benchmark-json=out.json")
-
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(
-        ["*note: the process for resident memory ended with exit status 1: 1 failed*"]
-    )
-    assert saved(pytester.path / "out.json")["test_big"]
 
 
 @pytest.mark.once
