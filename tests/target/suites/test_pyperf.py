@@ -389,6 +389,23 @@ def test_script_that_wants_a_process_gets_what_it_asks_for(
     assert "n/a: no other script may run in its process" in rows["said"]
 
 
+def test_list_says_what_cannot_be_run_here(pytester: pytest.Pytester) -> None:
+    """What can be is listed as well."""
+    script(pytester, "runner.bench_func('good', int)")
+    script(pytester, "import no_such_module", "lacks")
+    write_entry(pytester.path, "away", ScriptEntry(script="x", unavailable="no wheel"))
+
+    pytester.runpytest_inprocess(*PLUGIN, "--collect-only", "--pybench-list-to=list")
+
+    rows = json.loads((pytester.path / "list").read_text())["rows"]
+    assert {row["operation"]: row["lacks"] for row in rows} == {
+        "good": None,
+        "away": "no wheel",
+        "lacks": "cannot be collected: ModuleNotFoundError: No module named "
+        "'no_such_module'",
+    }
+
+
 def test_time_whose_cpu_time_is_lost_is_said(
     pytester: pytest.Pytester, run: Run
 ) -> None:

@@ -84,11 +84,22 @@ class Script(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield a test for each benchmark."""
+        self._entry = ScriptEntry(script=self.path.name)
+        try:
+            yield from self._rows()
+        except self.CollectError as error:
+            if self.config.getoption("pybench_list_to") is None:
+                raise
+            # A list is of what there is, also if a part of it cannot be run here.
+            last = children.last_line(str(error)).removeprefix("E").strip()
+            yield self._lacking(f"cannot be collected: {last}")
+
+    def _rows(self) -> Iterator[pytest.Item]:
         try:
             self._entry = self._read_entry()
             self._script = (self.path.parent / self._entry.script).absolute()
             if self._entry.unavailable:
-                yield self._row(self.path.stem, self._skip)
+                yield self._lacking(self._entry.unavailable)
                 return
             if self._entry.own_process and not self._is_alone():
                 stands_for_it = self._row(self.path.stem, _want_own_process)
@@ -125,6 +136,12 @@ class Script(pytest.File):
         )
         return item
 
+    def _lacking(self, reason: str) -> pytest.Item:
+        """Return a row that stands for all of the script, and is n/a."""
+        row = self._row(self.path.stem, lambda benchmark: None)
+        row.add_marker(pytest.mark.skip(reason=f"n/a: {reason}"))
+        return row
+
     def _group(self) -> str:
         """Name the script's rows: a benchmark of pyperformance has a folder for it."""
         stem = self.path.stem
@@ -135,9 +152,6 @@ class Script(pytest.File):
         folder = self.config.invocation_params.dir
         words = [word.partition("::")[0] for word in self.config.args]
         return all(folder / word == self.path for word in words)
-
-    def _skip(self, benchmark: Any) -> None:
-        pytest.skip(f"n/a: {self._entry.unavailable}")
 
     # Runs of the script
 
