@@ -116,6 +116,20 @@ def test_interval_of_processes_takes_the_place_of_the_spread() -> None:
 
 
 @pytest.mark.once
+@pytest.mark.parametrize(
+    ("taken", "text"), [((110, 120), "110 ns:"), ((112, 508), "112 to 508 ns:")]
+)
+def test_distance_of_the_cpus_is_told(taken: tuple[float, float], text: str) -> None:
+    """By it what threads share costs, and it may change between two rows."""
+    rows = [
+        row(f"test_{index}", scaling={"speedup": 1.5, "low": 1, "message_ns": ns})
+        for index, ns in enumerate(taken)
+    ]
+
+    assert f"between two of the CPUs and back took {text}" in scaling_lines(rows)[-1]
+
+
+@pytest.mark.once
 def test_speedups_fit_the_terminal() -> None:
     """With the longest name, and more facts than a line holds."""
     facts = {"threads": 64, "speedup": 61.25, "per_second": 123456789.0} | {

@@ -12,6 +12,7 @@ import pytest
 from pybench.comparison.worker import RowEndedError, Worker
 from pybench.target.plugin.threads import Calls, made_calls, own_function
 from pybench.target.process.identity import gil_enabled
+from pybench.target.process.thread_team import cpus_for
 
 Run = Callable[..., pytest.RunResult]
 
@@ -78,6 +79,12 @@ def test_skipped(benchmark_threads):
 """
 
 
+# Where threads can be kept to CPUs, and there are two.
+MESSAGE = ["a message between two of the CPUs and back took *"] * (
+    None not in cpus_for(2)
+)
+
+
 def rows_of(folder: Path) -> dict[str, dict[str, Any]]:
     """Read the saved rows by their names."""
     document = json.loads((folder / "out.json").read_text())
@@ -109,6 +116,7 @@ def test_rows_have_their_time_and_their_speed_up(
             "*threads*speedup*spread*control*fairness*",
             "many *64 *",
             "one process: no interval*",
+            *MESSAGE,
             "*1 oversubscribed*",
         ]
     )

@@ -57,7 +57,7 @@ def test_neighbours_are_compared() -> None:
     """A machine that gets slower while the row runs changes no ratio."""
     turns = [turn(one, one * 5 // 4) for one in (100, 200, 400, 800)]
 
-    found = summarise(turns, operations=10, gil_enabled=False)
+    found = summarise(turns, operations=10, gil_enabled=False, message_ns=[110, 130])
 
     assert found["speedup"] == 1.6
     assert found["spread"] == 0
@@ -66,6 +66,7 @@ def test_neighbours_are_compared() -> None:
     assert (found["threads"], found["rounds"]) == (2, 4)
     assert found["one_thread_ns"] == 30.0
     assert found["per_second"] == pytest.approx(2 * 10 * 1e9 / 375)
+    assert found["message_ns"] == 120
     assert found["gil_enabled"] is False
 
 
@@ -132,8 +133,10 @@ def test_one_mode_is_not_split(speed_ups: list[float]) -> None:
 
 
 def test_processes_give_the_median_and_an_interval() -> None:
-    facts = {"speedup": 1.5, "control": 1.9, "spread": 0.1, "threads": 2}
-    others = [{"speedup": 1.0 + at / 10, "control": 2.0} for at in range(6)]
+    facts = {"speedup": 1.5, "control": 1.9, "spread": 0.1, "message_ns": 100}
+    others = [
+        {"speedup": 1.0 + at / 10, "control": 2.0, "message_ns": 500} for at in range(6)
+    ]
 
     known = over_processes(facts, others)
 
@@ -142,6 +145,7 @@ def test_processes_give_the_median_and_an_interval() -> None:
     assert known["control"] == 2.0
     assert known["processes"] == len(known["process_speedups"]) == 7
     assert known["spread"] == 0.1
+    assert known["process_message_ns"] == [100] + [500] * 6
     assert not {"low", "high"} & over_processes(facts, others[:2]).keys()
 
 

@@ -29,7 +29,7 @@ _COLUMNS = ("threads", "speedup", "spread", "control", "fairness", "per_second")
 _INTERVAL_COLUMNS = ("threads", "speedup", "low", "high", "control", "fairness")
 _HEADS = {"per_second": "per s"}
 # What files have besides.
-_FILED = {"one_thread_ns", "rounds", "processes"}
+_FILED = {"one_thread_ns", "rounds", "processes", "message_ns"}
 _MEMORY_COLUMNS = {
     "rss_peak_bytes": "rss peak",
     "rss_grown_bytes": "rss left",
@@ -85,7 +85,20 @@ def scaling_lines(rows: Iterable[JournalRow]) -> list[str]:
     if lacking:
         most = max(facts.get("processes", 1) for _, facts in found)
         lines.append(NO_INTERVAL if most == 1 else _few_processes_text(most))
-    return lines
+    return lines + _message_lines([facts for _, facts in found])
+
+
+def _message_lines(found: list[Mapping[str, float]]) -> list[str]:
+    """Say how far the CPUs were apart, on which the cost of what is shared depends."""
+    known = [facts["message_ns"] for facts in found if "message_ns" in facts]
+    if not known:
+        return []
+    low, high = min(known), max(known)
+    took = f"{low:.0f} ns" if high < 1.5 * low else f"{low:.0f} to {high:.0f} ns"
+    return [
+        f"a message between two of the CPUs and back took {took}: what threads share "
+        "costs by it"
+    ]
 
 
 def _few_processes_text(processes: float) -> str:

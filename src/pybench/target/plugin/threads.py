@@ -12,6 +12,7 @@ GIL: hashing of private bytes. Where the control loses too, the machine is the r
 
 import inspect
 import os
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -39,7 +40,8 @@ from pybench.target.plugin.stock_rows import (
 )
 from pybench.target.process import clocks
 from pybench.target.process import iterations as sizing
-from pybench.target.process.identity import gil_enabled
+from pybench.target.process.identity import extension, gil_enabled
+from pybench.target.process.rounds import KernelResult
 from pybench.target.process.speed_up import (
     Stamps,
     Turn,
@@ -64,6 +66,10 @@ _LEAD_EACH_NS = 20_000
 _CONTROL_BYTES = 64 * 1024
 
 T = TypeVar("T")
+# Some hundred microseconds to a millisecond each.
+_MESSAGES = 2_000
+_MESSAGE_ROUNDS = 3
+
 Setup = Callable[[], tuple[Sequence[Any], Mapping[str, Any]] | None]
 
 
@@ -313,13 +319,16 @@ class ThreadsFixture:
         calls = crowd.size(WINDOW_NS)
         windows: list[Window] = []
         turns: list[Turn] = []
+        messages: list[float | None] = []
         if threads == 1:
             windows = [*budgeted(benchmark, lambda _: crowd.window(1, calls))]
         else:
             control = Crowd(team, made_control)
             take = partial(turn, crowd, calls, control, control.size(WINDOW_NS))
             take(threads, 0)  # the threads warm their own code
+            messages.append(message_ns(team))
             turns = [*budgeted(benchmark, partial(take, threads))]
+            messages.append(message_ns(team))
             windows = [one.together for one in turns]
         add_rounds(benchmark, (one.wall_ns / 1e9 for one in windows), calls)
         if turns:
@@ -329,6 +338,7 @@ class ThreadsFixture:
                 turns,
                 operations=calls * (operations if is_count else 1),
                 gil_enabled=gil_enabled(),
+                message_ns=[ns for ns in messages if ns is not None],
             )
         # Too few CPUs are told already.
         if turns and not self.extra_info["oversubscribed"]:
@@ -338,6 +348,19 @@ class ThreadsFixture:
         record = self.extra_info["pybench"]
         if disturbance and isinstance(record, dict):
             record |= {"disturbed": True, "disturbances": [disturbance]}
+
+
+def message_ns(team: ThreadTeam) -> float | None:
+    """Return what a message between two of the CPUs and back takes; None if unknown.
+
+    What threads share costs by it. Where a hypervisor places the CPUs it may become
+    four times as much from one second to the next, in a process that stays as it is.
+    """
+    message = getattr(extension(), "ordering_message", None)
+    if message is None or not team.is_pinned:
+        return None
+    results: list[KernelResult] = message(_MESSAGES, rounds=_MESSAGE_ROUNDS)
+    return statistics.median(result.ns_per_operation for result in results)
 
 
 @contextmanager

@@ -98,12 +98,17 @@ def disturbance(turns: Sequence[Turn]) -> str:
 
 
 def summarise(
-    turns: Sequence[Turn], *, operations: int, gil_enabled: bool
+    turns: Sequence[Turn],
+    *,
+    operations: int,
+    gil_enabled: bool,
+    message_ns: Sequence[float] = (),
 ) -> dict[str, float]:
     """Return what ``extra_info["scaling"]`` holds of turns in one process.
 
-    `operations` are those of one thread in a window. The spread is that of the turns;
-    it says how steady this process was, and not what the next one gives.
+    `operations` are those of one thread in a window; `message_ns` is what a message
+    between two of the CPUs took, before the turns and after them. The spread is that
+    of the turns; it says how steady this process was, and not what the next one gives.
     """
     found = [speed_up(turn.alone, turn.together) for turn in turns]
     middle = statistics.median(found)
@@ -116,6 +121,7 @@ def summarise(
     one_ns = statistics.median(turn.alone.wall_ns for turn in turns) / operations
     together_ns = statistics.median(turn.together.wall_ns for turn in turns)
     threads = len(turns[0].together.ends_ns)
+    distance = {"message_ns": statistics.median(message_ns)} if message_ns else {}
     return {
         "threads": threads,
         "speedup": round(middle, 3),
@@ -126,6 +132,7 @@ def summarise(
         "per_second": threads * operations * 1e9 / together_ns,
         "rounds": len(turns),
         "gil_enabled": gil_enabled,
+        **distance,
     }
 
 
@@ -196,6 +203,8 @@ def over_processes(
         "processes": len(every),
         "process_speedups": found,
     }
+    if all("message_ns" in one for one in every):
+        known["process_message_ns"] = [one["message_ns"] for one in every]
     known |= modes(found)
     between = interval(found)
     if between is not None:
