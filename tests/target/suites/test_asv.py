@@ -121,6 +121,11 @@ timeraw_statement.repeat = 1
 def peakmem_list():
     return [0] * 1000
 
+def track_endless():
+    while True:
+        pass
+track_endless.timeout = 0.5
+
 def track_nan():
     return float("nan")
 
@@ -254,16 +259,20 @@ def test_what_is_skipped_says_why(run: Run) -> None:
 
 def test_values_and_children(run: Run) -> None:
     """Rows that are no calls in this process; a value has to be a number."""
-    rows = run("asv_suite", "-k", "once or statement or peakmem or track_text")
+    rows = run(
+        "asv_suite", "-k", "once or statement or peakmem or endless or track_text"
+    )
 
     found = {name.rpartition("::")[2]: row for name, row in rows.items()}
     assert {name: row["status"] for name, row in found.items()} == {
         "time_once": "measured",
         "timeraw_statement": "measured",
         "peakmem_list": "value",
+        "track_endless": "error",
         "track_text": "error",
     }
     assert found["peakmem_list"]["reason"].endswith(" MiB")
+    assert "did not end within 0.5 s" in found["track_endless"]["reason"]
     assert "'a text' is no number" in found["track_text"]["reason"]
 
 

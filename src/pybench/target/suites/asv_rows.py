@@ -31,13 +31,18 @@ from pybench.target.suites.asv_caches import CACHES
 
 # asv's own limit of what runs in a child, where the suite says none.
 TIMEOUT_S = 60.0
+# Under ``pybench compare`` no step may take a minute: then the child alone is ended.
+STEP_S = 50.0
 # asv warms up for so long where the suite does not say.
 WARMUP_S = 0.1
 # What a child runs, with the path of this process: a row imports what others import.
+# The alarm ends one that outlives this process.
 _CHILD = """
-import json, sys
-path, function, words = json.loads(sys.stdin.read())
+import json, signal, sys
+path, limit_s, function, words = json.loads(sys.stdin.read())
 sys.path[:] = path
+if hasattr(signal, "alarm"):
+    signal.alarm(limit_s)
 if function == "run":
     from asv_runner.run import _run as function
 else:
@@ -49,9 +54,11 @@ function(words)
 _BETWEEN = "import os, sys; sys.exit(os.spawnv(os.P_WAIT, sys.argv[1], sys.argv[1:]))"
 # The child of a timeraw_ row; its clocks are read where asv reads them, by timeit.
 _RAW_CHILD = """
-import json, sys, time, timeit
-path, stmt, setup, number = json.loads(sys.stdin.read())
+import json, signal, sys, time, timeit
+path, limit_s, stmt, setup, number = json.loads(sys.stdin.read())
 sys.path[:] = path
+if hasattr(signal, "alarm"):
+    signal.alarm(limit_s)
 read = []
 def clock():
     read.append((time.process_time_ns(), time.perf_counter_ns()))
@@ -122,14 +129,20 @@ class Run:
         self, function: str, words: Sequence[str], folder: Path, timeout_s: float | None
     ) -> children.ChildResult:
         """Let asv_runner do something for this row in a child."""
+        limit_s = self.limit_s(timeout_s)
         identity = f"{self.asv.name}-{self.index}" if self.asv.params else self.asv.name
         arguments = [str(self.source.root), identity, "{}", *words]
         return children.run(
             [sys.executable, "-IS", "-c", _BETWEEN, sys.executable, "-P", "-c", _CHILD],
-            text=json.dumps([sys.path, function, arguments]),
+            text=json.dumps([sys.path, math.ceil(limit_s) + 1, function, arguments]),
             cwd=folder,
-            timeout_s=timeout_s or TIMEOUT_S,
+            timeout_s=limit_s,
         )
+
+    def limit_s(self, timeout_s: float | None) -> float:
+        """Return how long a child may take, by what the suite says."""
+        limit_s = timeout_s or TIMEOUT_S
+        return limit_s if self.interleaving is None else min(limit_s, STEP_S)
 
     def set_up_cache(self, folder: Path) -> str:
         """Run `setup_cache` in a child, in a folder; return its problem."""
@@ -224,7 +237,7 @@ def _run_time(run: Run) -> None:
             return
         if number == 0:
             number = 1 if run.fixture.disabled else _number(run, call)
-        _pedantic(run, _calls(call, number), number)
+        _pedantic(run, _calls(call, number), number, again=run.asv.redo_setup)
 
 
 def _run_raw(run: Run) -> None:
@@ -235,16 +248,15 @@ def _run_raw(run: Run) -> None:
         if run.interleaving is not None:
             run.fixture._mode = "asv"
             run.fixture.extra_info["operations"] = number
-            samples = ChildSamples(
-                run.fixture, child, setup=run.asv.redo_setup, rounds=2
-            )
+            samples = ChildSamples(run.fixture, child, setup=_nothing, rounds=2)
             run.interleaving.serve(run.fixture, samples)
             return
 
         def timed() -> None:
             CHILD_CLOCK.now_s += child()[0] / 1e9
 
-        _pedantic(run, timed, number)
+        # What a child does leaves nothing behind: asv sets up once.
+        _pedantic(run, timed, number, again=_nothing)
 
 
 def _run_value(run: Run) -> None:
@@ -292,7 +304,13 @@ def _number(run: Run, call: Callable[[], object]) -> int:
         number = max(number + 1, int(min(10.0, wanted_ns / taken_ns) * number))
 
 
-def _pedantic(run: Run, target: Callable[[], None], number: int) -> None:
+def _nothing() -> None:
+    """Set nothing up."""
+
+
+def _pedantic(
+    run: Run, target: Callable[[], None], number: int, *, again: Callable[[], None]
+) -> None:
     """Measure rounds of so many calls, each behind a set-up.
 
     A row that asks for one call and no more gets one in each process.
@@ -306,14 +324,14 @@ def _pedantic(run: Run, target: Callable[[], None], number: int) -> None:
     elif is_interleaved:
         rounds = max(2, most)  # no limit: a set-up is behind each
     elif not run.fixture.disabled:
-        asv.redo_setup()
+        again()
         began_ns = clocks.wall_ns()
         target()
         taken_s = max(clocks.wall_ns() - began_ns, 1) / 1e9
         enough = max(int(max_s / taken_s), math.ceil(asv.min_run_count / number))
         rounds = max(least, min(most, enough))
     run.fixture.extra_info["operations"] = number
-    run.fixture.pedantic(target, setup=asv.redo_setup, rounds=rounds, iterations=1)
+    run.fixture.pedantic(target, setup=again, rounds=rounds, iterations=1)
 
 
 def _repeats(asv: Any) -> tuple[int, int, float]:
@@ -333,11 +351,14 @@ def _time_in_child(run: Run) -> tuple[int, int]:
     statement = run.asv.func(*run.asv._build_params())
     parts = (statement, "") if isinstance(statement, str) else statement
     stmt, setup = map(textwrap.dedent, parts)
+    limit_s = run.limit_s(run.asv.timeout)
     child = children.run(
         [sys.executable, "-P", "-c", _RAW_CHILD],
-        text=json.dumps([sys.path, stmt, setup, run.asv.number]),
+        text=json.dumps(
+            [sys.path, math.ceil(limit_s) + 1, stmt, setup, run.asv.number]
+        ),
         env={**os.environ, **(getattr(run.asv, "_timeraw_env", None) or {})},
-        timeout_s=run.asv.timeout or TIMEOUT_S,
+        timeout_s=limit_s,
     )
     if child.problem:
         pytest.fail(f"the child {child.problem}: {child.last_line}", pytrace=False)
