@@ -99,6 +99,7 @@ class Making:
     folder: Path
     lock: int
     find_links: Sequence[Path] = ()
+    timeout_s: float = TIMEOUT_S
 
     @property
     def links(self) -> list[str]:
@@ -180,7 +181,7 @@ class Making:
             tool = children.run(
                 command,
                 merged=True,
-                timeout_s=TIMEOUT_S,
+                timeout_s=self.timeout_s,
                 env=os.environ | settings | {"TMPDIR": str(scratch)} | variables,
                 pass_fds=[self.lock],
             )

@@ -13,7 +13,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from packaging.utils import canonicalize_name
@@ -41,6 +41,8 @@ _VARIABLES = re.compile(
     r"SOURCE_DATE_EPOCH|PIP_CONFIG_SETTINGS|PIP_NO_BUILD_ISOLATION"
 )
 _ANSWER_S = 30.0
+# Of a large package with extensions, on few CPUs.
+_BUILD_S = 2 * 3600.0
 # Where packages lie in a tree, relative to the folder of pyproject.toml.
 _LAYOUTS = ("", "src", "lib", "python")
 # The folder of the suite's checkout; no repository is called so.
@@ -224,7 +226,7 @@ def build_wheel(
         sweep(folder.parent, "*.whl")
         python = builder(interpreter, cache, find_links)
         with checkout as source:
-            making.run(
+            replace(making, timeout_s=_BUILD_S).run(
                 [
                     str(python), "-I", "-m", "pip", "wheel", "-q", "--no-deps",
                     "--disable-pip-version-check", *making.links, "-w", str(folder),
