@@ -3,8 +3,8 @@
 A row says it in ``extra_info``: ``bytes`` is a mapping of what was weighed to its
 size, ``scaling`` one with ``threads``, ``speedup`` and more of `benchmark_threads`; an
 interval ``low`` to ``high`` is over processes. What the columns do not have is listed
-behind. What memory it takes is not the row's
-to say: `pybench.target.plugin.memory` looks at that.
+behind. What memory it takes is not the row's to say: `pybench.target.plugin.memory`
+looks at that.
 """
 
 import textwrap

@@ -65,11 +65,11 @@ _LEAD_EACH_NS = 20_000
 # What the control hashes at once: long enough to drop the GIL, and within a cache.
 _CONTROL_BYTES = 64 * 1024
 
-T = TypeVar("T")
-# Some hundred microseconds to a millisecond each.
+# Rounds of some hundred microseconds to a millisecond.
 _MESSAGES = 2_000
 _MESSAGE_ROUNDS = 3
 
+T = TypeVar("T")
 Setup = Callable[[], tuple[Sequence[Any], Mapping[str, Any]] | None]
 
 
@@ -344,10 +344,10 @@ class ThreadsFixture:
         if turns and not self.extra_info["oversubscribed"]:
             self._tell(disturbance(turns))
 
-    def _tell(self, disturbance: str) -> None:
+    def _tell(self, reason: str) -> None:
         record = self.extra_info["pybench"]
-        if disturbance and isinstance(record, dict):
-            record |= {"disturbed": True, "disturbances": [disturbance]}
+        if reason and isinstance(record, dict):
+            record |= {"disturbed": True, "disturbances": [reason]}
 
 
 def message_ns(team: ThreadTeam) -> float | None:
