@@ -340,6 +340,29 @@ def of_profile(kind: str) -> dict[str, Any]:
             "row": "avg_iter_s", "pairs": [[0.01, 0.02], [0.01, 0.021]],
             "verdict": {"word": "slower", "ratio": 2.05, "low": 2.0, "high": 2.1},
         },
+        "scaling": {
+            "profiles": [
+                {"target": "a.py:run", "interpreter": {"label": "3.14t"},
+                 "processes": 3,
+                 "points": [{"threads": 2, "processes": mean,
+                             "by_work": {"shared": mean, "control": mean}}],
+                 "diagnosis": {"cause": "contended lock", "what": "a lock",
+                               "evidence": ["half of the time"]}}
+            ],
+        },
+        "machine": {
+            "topology": {
+                "model": "a CPU", "cpus": [0, 1], "cores": [[0], [1]],
+                "caches": [{"level": 1, "kind": "Data", "size_bytes": 2**15,
+                            "line_bytes": 64, "cpus": [0]}],
+            },
+            "processes": 3, "clock_cost_ns": 20.0, "clock_step_ns": 1.0,
+            "latencies": [{"kib": 16, "fits": "L1", "ns": mean}],
+            "bandwidths": [{"operation": "read", "threads": 2, "gb_per_s": mean}],
+            "neighbours": [{"distance_bytes": 64, "ns": mean}],
+            "distances": [{"cpus": [0, 1], "ns": mean}],
+            "contention": [{"threads": 2, "private_ns": mean, "shared_ns": None}],
+        },
         "doctor": {
             "fit": False,
             "findings": [
