@@ -64,8 +64,11 @@ def waited_ns(path: str | None) -> int:
     """Read such a file: ns in which the thread could have run and did not."""
     if path is None:
         return 0
-    with open(path) as file:  # noqa: PTH123 - a str, read often
-        return run_queue_ns(file.read()) or 0
+    try:
+        with open(path) as file:  # noqa: PTH123 - a str, read often
+            return run_queue_ns(file.read()) or 0
+    except OSError:  # it is there, and may not be read
+        return 0
 
 
 def blocked() -> int | None:
