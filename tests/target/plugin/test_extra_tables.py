@@ -128,6 +128,10 @@ def test_distance_of_the_cpus_is_told(taken: tuple[float, float], text: str) -> 
 
     assert f"between two of the CPUs and back took {text}" in scaling_lines(rows)[-1]
 
+    found = {"speedup": 1.5, "message_ns": 111.0, "message_most_ns": 520.0}
+    last = scaling_lines([row("test_a", scaling=found)])[-1]
+    assert "and back took 111 to 520 ns" in last
+
 
 @pytest.mark.once
 def test_speedups_fit_the_terminal() -> None:

@@ -146,6 +146,7 @@ def test_processes_give_the_median_and_an_interval() -> None:
     assert known["processes"] == len(known["process_speedups"]) == 7
     assert known["spread"] == 0.1
     assert known["process_message_ns"] == [100] + [500] * 6
+    assert (known["message_least_ns"], known["message_most_ns"]) == (100, 500)
     assert not {"low", "high"} & over_processes(facts, others[:2]).keys()
 
 

@@ -29,7 +29,8 @@ _COLUMNS = ("threads", "speedup", "spread", "control", "fairness", "per_second")
 _INTERVAL_COLUMNS = ("threads", "speedup", "low", "high", "control", "fairness")
 _HEADS = {"per_second": "per s"}
 # What files have besides.
-_FILED = {"one_thread_ns", "rounds", "processes", "message_ns"}
+_MESSAGES = ("message_ns", "message_least_ns", "message_most_ns")
+_FILED = {"one_thread_ns", "rounds", "processes", *_MESSAGES}
 _MEMORY_COLUMNS = {
     "rss_peak_bytes": "rss peak",
     "rss_grown_bytes": "rss left",
@@ -90,7 +91,7 @@ def scaling_lines(rows: Iterable[JournalRow]) -> list[str]:
 
 def _message_lines(found: list[Mapping[str, float]]) -> list[str]:
     """Say how far the CPUs were apart, on which the cost of what is shared depends."""
-    known = [facts["message_ns"] for facts in found if "message_ns" in facts]
+    known = [facts[what] for facts in found for what in _MESSAGES if what in facts]
     if not known:
         return []
     low, high = min(known), max(known)

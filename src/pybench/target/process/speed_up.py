@@ -204,7 +204,12 @@ def over_processes(
         "process_speedups": found,
     }
     if all("message_ns" in one for one in every):
-        known["process_message_ns"] = [one["message_ns"] for one in every]
+        messages = [one["message_ns"] for one in every]
+        known["process_message_ns"] = messages
+        known["message_least_ns"], known["message_most_ns"] = (
+            min(messages),
+            max(messages),
+        )
     known |= modes(found)
     between = interval(found)
     if between is not None:
