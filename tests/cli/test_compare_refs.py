@@ -85,6 +85,26 @@ def test_budget_is_of_measuring_and_not_of_building(
     assert budgets == [30.0, 50.0]
 
 
+def test_extensions_of_different_days_are_noted() -> None:
+    def run(*days: str) -> Any:
+        arms = {
+            name: SimpleNamespace(
+                name=name,
+                ref=name,
+                asked=("small",),
+                packages={"small": "1"},
+                build={"compiled on": day} if day else {},
+            )
+            for name, day in zip(("old", "new"), days, strict=True)
+        }
+        return SimpleNamespace(sides=arms)
+
+    (note,) = compare_refs.notes_of_arms(run("2026-01-01", "2026-02-01"))
+    assert "old on 2026-01-01, new on 2026-02-01" in note
+    assert compare_refs.notes_of_arms(run("2026-01-01", "2026-01-01")) == []
+    assert compare_refs.notes_of_arms(run("", "2026-01-01")) == []
+
+
 def copied(
     interpreter: Interpreter,
     checkout: AbstractContextManager[Path],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -103,7 +104,10 @@ def test_an_extension_is_compiled_and_its_error_shown(
     (tree / "small_c.c").write_text(EXTENSION)
     good, bad = read_refs(builds.repository, ["HEAD", "WORKTREE"])
 
-    assert builds.build(good, interpreter).modules == {"small", "small_c"}
+    built = builds.build(good, interpreter)
+    assert built.modules == {"small", "small_c"}
+    os.utime(built.wheel, (0, 0))
+    assert builds.build(good, interpreter).compiled == "1970-01-01"
     with pytest.raises(RefError, match=r"LIMIT.*undeclared"):
         builds.build(bad, interpreter)
 

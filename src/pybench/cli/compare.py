@@ -317,7 +317,7 @@ def take_turns(
     status = OK
     # What was measured before it failed or was interrupted is shown all the same.
     if run.pairs or not failure:
-        notes = [*problems, *notes, *comparison.notes, *compare_refs.unused(run)]
+        notes = [*problems, *notes, *comparison.notes, *compare_refs.notes_of_arms(run)]
         status, is_written = finish(run, output, notes, options)
         if not is_written and failure != INTERRUPTED:
             failure = FAILED

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from pybench.records.run import Run, RunHeader
 
 
+# What a side's build says besides: the day on which its extension was compiled.
+_COMPILED = "compiled on"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """The refs of a comparison, and a checkout of the one that its suite comes from.
@@ -209,7 +213,9 @@ def ready_refs(
             print_note(f"{name}: native rows are n/a: {made.lacks}")
         modules |= built.modules
         asked = arm.asked if differ else (built.package,)
-        arm = replace(arm, asked=asked, ref=ref, build=builds.settings)
+        day = {_COMPILED: built.compiled} if built.compiled else {}
+        build = {**builds.settings, **day}
+        arm = replace(arm, asked=asked, ref=ref, build=build)
         prepared.append((arm, made.folder))
     own = take_away(
         builds.package_in(sources.folder),
@@ -223,11 +229,27 @@ def ready_refs(
     return arms, problems
 
 
-def unused(run: Run) -> list[str]:
-    """Say which package no row of a comparison of refs has imported."""
-    return [
+def notes_of_arms(run: Run) -> list[str]:
+    """Say which package no row of a comparison of refs has imported; how old arms are.
+
+    A build takes what is the newest then of what it requires and does not pin.
+    """
+    arms = [side for side in run.sides.values() if side.ref]
+    notes = [
         f"no row has imported {', '.join(side.asked)} in {side.name}, so the refs make "
         "no difference but in processes that rows start"
-        for side in run.sides.values()
-        if side.ref and not {*side.asked} & {*side.packages}
+        for side in arms
+        if not {*side.asked} & {*side.packages}
     ]
+    days = {side.build.get(_COMPILED, "") for side in arms}
+    if len(days - {""}) > 1:
+        each = ", ".join(
+            f"{arm.name} on {arm.build[_COMPILED]}"
+            for arm in arms
+            if _COMPILED in arm.build
+        )
+        notes.append(
+            f"compiled on different days, {each}: what the builds require and do not "
+            "pin, such as Cython, may differ"
+        )
+    return notes

@@ -14,6 +14,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from packaging.utils import canonicalize_name
@@ -53,11 +54,15 @@ _KEPT = "conftest.py"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """A wheel; `package` is its normal name, `modules` are its top-level names."""
+    """A wheel; `package` is its normal name, `modules` are its top-level names.
+
+    `compiled` is the day on which it was, "" if nothing was.
+    """
 
     wheel: Path
     package: str
     modules: frozenset[str]
+    compiled: str = ""
 
 
 def build_settings(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -110,7 +115,12 @@ class Builds:
         except PrepareError as error:
             raise RefError(f"{ref.name} ({ref.short}): {error}") from None
         name = canonicalize_name(wheel.name.partition("-")[0])
-        return Built(wheel=wheel, package=name, modules=_modules_of(wheel))
+        return Built(
+            wheel=wheel,
+            package=name,
+            modules=_modules_of(wheel),
+            compiled=_compiled(wheel),
+        )
 
     @contextlib.contextmanager
     def _source(self, ref: GitRef) -> Iterator[Path]:
@@ -258,6 +268,12 @@ def _modules_of(wheel: Path) -> frozenset[str]:
         if path.suffix in (".py", ".so", ".pyd")
     }
     return frozenset(name for name in names if name.isidentifier())
+
+
+def _compiled(wheel: Path) -> str:
+    if not any(path.suffix in (".so", ".pyd") for path in _entries(wheel)):
+        return ""
+    return datetime.fromtimestamp(wheel.stat().st_mtime, UTC).date().isoformat()
 
 
 def take_away(
