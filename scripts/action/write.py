@@ -119,8 +119,10 @@ def write(folder: Path, status: int | None) -> int:
         (comment / "comment.md").write_text(text, encoding="utf-8")
         number = json.dumps({"number": plan.number})
         (comment / "pull-request.json").write_text(f"{number}\n", encoding="utf-8")
-    if runs := runs_of(folder):
-        said(folder, "report", *runs, "-o", str(folder / "report.html"))
+    runs = runs_of(folder)
+    for run in runs:
+        page = f"report-{Path(run).name}.html" if len(runs) > 1 else "report.html"
+        said(folder, "report", run, "-o", str(folder / page))
     return OK
 
 
