@@ -24,15 +24,18 @@ pytestmark = pytest.mark.benchmark(group="profilers", max_time=0.15)
 StartChild = Callable[..., Any]
 
 RATE_HZ = 1000
-START_S = 0.6  # until the sampler has started and attached, on a slow day
+ATTACH_S = 0.5  # until the sampler, which is ready then, has attached and sampled
 END_S = 30.0  # until it has written what it found
 # Far fewer than it takes in the row's time, and more than it could by mistake.
 LEAST_SAMPLES = 50
 # The sampler ends at SIGINT. A shell's background jobs inherit that it is ignored, and
-# one that ignores it would never end.
+# one that ignores it would never end. It says when it has imported what it needs: on a
+# busy machine that takes seconds, and a signal in the middle would end it there.
 SAMPLER = """\
 import runpy, signal
+import profiling.sampling.cli
 signal.signal(signal.SIGINT, signal.default_int_handler)
+print("ready", flush=True)
 runpy.run_module("profiling.sampling", run_name="__main__", alter_sys=True)
 """
 
@@ -54,8 +57,9 @@ def sampled(pid: int, collected: Path) -> Iterator[None]:
         argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as sampler:
         try:
-            time.sleep(START_S)
-            if sampler.poll() is None:
+            assert sampler.stdout is not None
+            if sampler.stdout.readline().strip() == "ready":
+                time.sleep(ATTACH_S)
                 yield
                 sampler.send_signal(signal.SIGINT)
             said, _ = sampler.communicate(timeout=END_S)
