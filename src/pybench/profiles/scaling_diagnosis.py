@@ -157,12 +157,14 @@ def _contended(
             evidence=tuple(shown),
             ruled_out=tuple(ruled_out),
         )
-    ruled_out.append("a lock that is waited for: the threads have their CPUs")
+    # Not a lock that is held briefly: free-threaded builds spin for it, on their CPUs.
+    ruled_out.append("a lock that is held for long: the threads have their CPUs")
     if is_private_better:
         return Diagnosis(
             cause=Cause.OBJECT,
-            what="the threads write to objects of the module: their reference counts, "
-            "their values, or what lies in one cache line with them",
+            what="the threads write to the same objects of the module: a reference "
+            "count, a value, a lock that is held briefly, or a cache line that two "
+            "objects share",
             evidence=tuple(shown),
             ruled_out=tuple(ruled_out),
         )
