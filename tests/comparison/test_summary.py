@@ -54,7 +54,7 @@ MISSING = row("none", None, ReasonKind.NOT_AVAILABLE)
 LOST = row("none", None, ReasonKind.LOST)
 ERROR = row("none", None, ReasonKind.ERROR)
 VOID = row("none", None, ReasonKind.GIL_TURNED_ON)
-WITHHELD = {"cpu": "a copy of the baseline came out slower"}
+WITHHELD = {"cpu": "an A/A control came out slower"}
 
 
 @pytest.mark.parametrize(

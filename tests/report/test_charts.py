@@ -330,7 +330,7 @@ def test_opened_row_is_drawn_from_its_pairs(recorded: Callable[..., Any]) -> Non
     spec = row_spec(side, base, 0.03, pairs=pairs, warm_up=warm_up)
 
     assert {*spec["datasets"]} == {PAIRS, WARM_UP, AROUND}
-    assert "copy of the baseline" in texts(svg_of(valid(spec)))
+    assert "A/A control" in texts(svg_of(valid(spec)))
 
 
 @pytest.mark.once

@@ -113,9 +113,9 @@ def facts(summary: Summary) -> list[str]:
     parts = [
         f"margin {summary.margin:.1%}" + (f" ({others})" if others else ""),
         f"seed {summary.seed}",
-        "noise floor unknown: no copy of the baseline ran"
+        "noise floor unknown: no A/A control ran"
         if summary.noise_floor is None
-        else f"noise floor {summary.noise_floor:.1%} (copy of the baseline)",
+        else f"noise floor {summary.noise_floor:.1%} (A/A control)",
     ]
     if summary.smallest_visible is not None:
         parts.append(f"smallest visible change {summary.smallest_visible:.1%} (median)")

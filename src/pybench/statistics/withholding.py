@@ -42,7 +42,7 @@ def withheld_classes(controls: Iterable[Control]) -> dict[str, str]:
         moved = verdict.word in (SLOWER, FASTER)
         change = f"{verdict.ratio - 1:+.1%}"
         if control.kind == TWIN and moved:
-            said = f"a copy of the baseline came out {verdict.word} ({change})"
+            said = f"an A/A control came out {verdict.word} ({change})"
         elif control.kind == YARDSTICK and moved and verdict.is_beyond_margin:
             said = f"a kernel without Python in it came out {verdict.word} ({change})"
         else:

@@ -10,7 +10,7 @@ from pybench.report.charts.looks import MUTED, OTHER_HUE, Look
 # The datasets that a page fills in.
 PAIRS, WARM_UP, AROUND = "pairs", "warm_up", "around"
 
-COPY = "copy of the baseline"
+COPY = "A/A control"
 _WHOLE_NUMBERS = {"tickMinStep": 1}
 
 

@@ -269,7 +269,7 @@
     const pairs = [];
     found.pair.forEach((pair, at) => {
       const copy = found.sides[""] && found.sides[""].r[at];
-      if (copy) pairs.push({ series: "copy of the baseline", pair, ratio: copy, first: found.first[at] });
+      if (copy) pairs.push({ series: "A/A control", pair, ratio: copy, first: found.first[at] });
       const ratio = own.r[at];
       if (!ratio) return;
       pairs.push({ series: side, pair, ratio, first: found.first[at] });
