@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pybench.cli.options import add_timeout, whole
 from pybench.cli.output import add_json, beside, print_error, print_lines, write_record
-from pybench.cli.status import FAILED, INTERRUPTED, OK
+from pybench.cli.profile_steps import collect
+from pybench.cli.status import FAILED
 from pybench.progress import Meter
 
 if TYPE_CHECKING:
@@ -52,18 +53,14 @@ def machine(options: argparse.Namespace) -> int:
     topology = read_topology()
     print_lines(topology_lines(topology), out)
     measured: list[dict[str, Any]] = []
-    status = OK
+    meter = Meter()
+    meter.update("process", 0, options.processes)
+    steps = answers(topology, options.processes, options.timeout)
     try:
-        with Meter() as meter:
-            meter.update("process", 0, options.processes)
-            for answer in answers(topology, options.processes, options.timeout):
-                measured.append(answer)
-                meter.update("process", len(measured), options.processes)
+        status = collect(steps, measured, options.processes, meter, stage="process")
     except ChildError as error:
         print_error(error)
         status = FAILED
-    except KeyboardInterrupt:
-        status = INTERRUPTED
     if not measured:
         return status
     profile = machine_profile(topology, measured)

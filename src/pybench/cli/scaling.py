@@ -160,8 +160,6 @@ def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
 
 def speed_up(mean: Mean | None) -> str:
     """Return a speed-up with its interval over processes; n/a without any."""
-    if mean is None:
-        return "n/a"
-    if mean.low is None or mean.high is None:
-        return f"{mean.value:.2f}"
-    return f"{mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]"
+    from pybench.profiles.scaling_diagnosis import words
+
+    return "n/a" if mean is None else words(mean)

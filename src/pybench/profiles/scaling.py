@@ -27,6 +27,7 @@ from pybench.profiles.scaling_diagnosis import diagnose
 from pybench.profiles.targets import PROGRAMS
 from pybench.records.documents import DocumentError, convert, decode
 from pybench.records.scaling import (
+    RUN,
     ScalingOrder,
     ScalingPoint,
     ScalingProfile,
@@ -39,7 +40,6 @@ WINDOW_NS = 8_000_000
 # All windows of one process; of its group of processes about half as much.
 BUDGET_NS = 1_500_000_000
 GROUP_WINDOWS = 9
-RUN = "run"  # as in the program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

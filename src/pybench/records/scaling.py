@@ -15,6 +15,9 @@ from pybench.records.means import Mean, ProfiledPython
 
 SCHEMA = 1
 
+# The word of a line that tells a child of a group to run windows.
+RUN = "run"
+
 
 class Work(StrEnum):
     """What the threads of a window do; a key of a report."""

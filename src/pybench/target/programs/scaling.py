@@ -24,8 +24,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pybench.records.proc import run_queue_ns
 from pybench.records.scaling import (
+    RUN,
     ScalingOrder,
     ScalingReport,
     ScalingWindow,
@@ -36,6 +36,7 @@ from pybench.target.process.gil import watch_for_process
 from pybench.target.process.identity import gil_enabled
 from pybench.target.process.speed_up import Stamps, window
 from pybench.target.process.thread_team import TeamError, ThreadTeam, cpus_for
+from pybench.target.programs.profile_observers import queued_ns
 from pybench.target.programs.target_calls import TargetError, function
 
 Call = Callable[[], object]
@@ -45,8 +46,6 @@ TURNS_LEAST, TURNS_MOST = 3, 25
 LEAD_NS = 100_000
 # What the control hashes at once: long enough to drop the GIL, and within a cache.
 CONTROL_BYTES = 64 * 1024
-# A line that tells a child of a group to run windows.
-RUN = "run"
 
 
 def main() -> None:
@@ -244,13 +243,6 @@ def timed(call: Call, calls: int, begin_ns: int) -> tuple[int, int, int, int | N
     after_ns = queued_ns()
     known = waited_ns is not None and after_ns is not None
     return start, end, cpu_ns, (after_ns or 0) - (waited_ns or 0) if known else None
-
-
-def queued_ns() -> int | None:
-    """Return how long this thread was ready and had no CPU, where Linux tells."""
-    with suppress(OSError):
-        return run_queue_ns(Path("/proc/thread-self/schedstat").read_text())
-    return None
 
 
 def serve(order: ScalingOrder, answers: Any) -> None:
