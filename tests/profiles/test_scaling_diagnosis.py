@@ -21,7 +21,7 @@ def mean(value: float, half: float | None = 0.05) -> Mean:
 def told(
     shared: float | Mean,
     *,
-    private: float | None = None,
+    private: float | Mean | None = None,
     gc_off: float | None = None,
     control: float = 1.95,
     processes: float | None = 1.95,
@@ -35,7 +35,9 @@ def told(
         Work.CONTROL: mean(control),
     }
     if private is not None:
-        speed_ups[Work.PRIVATE] = mean(private)
+        speed_ups[Work.PRIVATE] = (
+            private if isinstance(private, Mean) else mean(private)
+        )
     if gc_off is not None:
         speed_ups[Work.GC_OFF] = mean(gc_off)
     point = ScalingPoint(
@@ -111,6 +113,17 @@ def test_without_a_re_run_that_helps_nobody_can_tell() -> None:
 
     assert diagnosis.cause == Cause.UNKNOWN
     assert diagnosis.would_tell
+
+
+@pytest.mark.parametrize("blocked", [0.0, 0.4])
+def test_nothing_is_said_of_the_module_where_its_copies_are_undecided(
+    blocked: float,
+) -> None:
+    diagnosis = told(0.5, private=mean(1.5, 1.2), gc_off=0.5, off_cpu_share=blocked)
+
+    assert diagnosis.cause == (Cause.LOCK if blocked else Cause.UNKNOWN)
+    assert "of the module" not in diagnosis.what.replace("copies of the module", "")
+    assert "of the interpreter" not in diagnosis.what
 
 
 def test_a_wide_interval_is_no_cause() -> None:

@@ -139,6 +139,7 @@ def _contended(
         ruled_out.append("the collector: without it the threads do no more")
     private = point.by_work.get(Work.PRIVATE)
     is_private_better = private is not None and _parts(private, shared)
+    is_private_as_bad = private is not None and _is_below(private, ENOUGH * possible)
     if private is not None:
         shown.append(
             f"with a copy of the module for each thread {words(private)} times"
@@ -146,14 +147,14 @@ def _contended(
     blocked = point.off_cpu_share or 0.0
     shown.append(f"a thread was blocked for {blocked:.0%} of its time")
     if blocked > BLOCKED_SHARE:
-        where = (
-            "of an object of the module"
-            if is_private_better
-            else "of the interpreter, of a module that is imported, or of a file"
-        )
+        where = "; whose it is cannot be told"
+        if is_private_better:
+            where = " of an object of the module"
+        elif is_private_as_bad:
+            where = " of the interpreter, of a module that is imported, or of a file"
         return Diagnosis(
             cause=Cause.LOCK,
-            what=f"threads wait for a lock {where}",
+            what=f"threads wait for a lock{where}",
             evidence=tuple(shown),
             ruled_out=tuple(ruled_out),
         )
@@ -167,6 +168,14 @@ def _contended(
             "objects share",
             evidence=tuple(shown),
             ruled_out=tuple(ruled_out),
+        )
+    if not is_private_as_bad:
+        return Diagnosis(
+            cause=Cause.UNKNOWN,
+            what="the intervals do not say whether copies of the module help",
+            evidence=tuple(shown),
+            ruled_out=tuple(ruled_out),
+            would_tell="more processes: --processes; copies need a module in Python",
         )
     return Diagnosis(
         cause=Cause.UNKNOWN,
