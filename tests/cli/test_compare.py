@@ -104,7 +104,10 @@ def test_a_recorded_run_is_judged_again(pybench: Pybench, recorded: Path) -> Non
     assert done.returncode == status.OK, done.stderr
     first, *rest = done.stdout.splitlines()
     verdict, _, mean = f"{first.rstrip()} {rest[0]}".partition(" (")
-    assert verdict == "b against a: 1 slower, 1 equivalent, 1 without a verdict"
+    assert verdict == (
+        "b against a: 1 slower, 1 equivalent, 1 without a verdict of 3 rows; a is "
+        "ahead: b takes 4.9% more time"
+    )
     assert mean == "geometric mean 1.049 of 2 single-threaded rows of Python)"
     table = "\n".join(rest)
     assert "▲ 1.10" in table
@@ -112,6 +115,28 @@ def test_a_recorded_run_is_judged_again(pybench: Pybench, recorded: Path) -> Non
     assert "n/a: no such thing" in table
     assert "25 µs" in table
     assert max(map(len, rest)) <= 130
+
+
+def test_rows_are_sorted_where_they_are_shown(
+    pybench: Pybench, recorded: Path, tmp_path: Path
+) -> None:
+    order = ["--sort", "name", "--group", "none"]
+    run = str(recorded)
+
+    table = pybench("compare", run, "--all", *order).stdout
+    text = pybench("report", run, "--format", "md", *order).stdout
+    file = pybench("export", run, "--to", "csv", *order, "-o", "-").stdout
+    refused = [
+        pybench("compare", run, "--format", "json", *order),
+        pybench("export", run, "--to", "pyperf", *order, "-o", "-"),
+    ]
+
+    assert table.index("≈ 1.0") < table.index("▲ 1.1")
+    assert file.index("_equal") < file.index("_slow")
+    assert text.index("slow` |") < text.index("equal` |")  # what is equal is folded
+    for done in refused:
+        assert done.returncode == status.USAGE
+        assert "--sort" in done.stderr
 
 
 def test_markdown_and_json_say_the_same(pybench: Pybench, recorded: Path) -> None:

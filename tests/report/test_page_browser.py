@@ -31,7 +31,7 @@ ROWS = {
     f"benchmarks/{folder}/test_a.py::test_benchmark_{folder}_{name}": ratio
     for folder in ("interpreter", "memory", "startup")
     for name, ratio in (("rises", 1.25), ("falls", 0.8), ("stays", 1.0))
-} | dict.fromkeys(HOSTILE, 1.1)
+} | dict.fromkeys((*HOSTILE, "benchmarks/memory/test_a.py::test_missing"), 1.1)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def browser() -> Iterator[Any]:
 def file(
     reported: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Write a page of twelve rows and two contenders."""
+    """Write a page of thirteen rows, one n/a, and two contenders."""
     contents = reported(ROWS, contenders={"3.14t": True, "3.15": False})
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page_of(contents), encoding="utf-8")
@@ -98,7 +98,7 @@ def visit(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
 
 def names(page: Any) -> list[str]:
     """Return the rows that are seen, in their order."""
-    found: list[str] = page.locator("#rows tbody tr:visible th").all_inner_texts()
+    found: list[str] = page.locator("#rows tr.line:visible th").all_inner_texts()
     return found
 
 
@@ -108,8 +108,23 @@ def test_search_finds_words_in_any_order(visit: Callable[..., Any]) -> None:
     page.fill("#f-q", "rises memory")
 
     assert names(page) == ["memory_rises"]
-    assert page.inner_text("#shown") == "1 of 12 rows"
+    assert page.inner_text("#shown") == "1 of 13 rows"
     assert "q=rises+memory" in page.url
+
+
+def test_rows_without_a_ratio_are_a_line_that_unfolds(
+    visit: Callable[..., Any],
+) -> None:
+    page = visit()
+    assert "missing" not in names(page)
+
+    page.click("#rows tr.group button")
+
+    assert names(page)[-1] == "missing"
+    page.click("#rows tr.group button")
+    assert "missing" not in names(page)
+    page.fill("#f-q", "missing")
+    assert names(page) == ["missing"]
 
 
 def test_filters_and_the_sides_they_are_about(visit: Callable[..., Any]) -> None:
@@ -168,7 +183,7 @@ def test_a_row_is_opened_by_keyboard_and_gives_the_focus_back(
     visit: Callable[..., Any],
 ) -> None:
     page = visit()
-    button = page.locator("#rows tbody tr", has_text="memory_rises").locator("button")
+    button = page.locator("#rows tr.line", has_text="memory_rises").locator("button")
 
     button.focus()
     page.keyboard.press("Enter")
@@ -220,7 +235,7 @@ def test_themes_follow_the_system_and_the_button(
 def test_without_scripts_tables_and_charts_remain(visit: Callable[..., Any]) -> None:
     page = visit(ready=False, java_script_enabled=False)
 
-    assert page.locator("#rows tbody tr").count() == 12
+    assert page.locator("#rows tr.line").count() == 13
     assert page.locator("#forest svg").count() == 1
     assert page.locator("#forest svg").is_visible()
     assert not page.locator("#filter").is_visible()
@@ -239,7 +254,7 @@ def test_hostile_names_run_no_script(visit: Callable[..., Any]) -> None:
     page = visit()
     page.wait_for_selector("#forest .vega-embed svg")
 
-    for number, button in enumerate(page.locator("#rows tbody button").all()):
+    for number, button in enumerate(page.locator("#rows tr.line button").all()):
         if "odd" in button.inner_text():
             button.click()
             page.wait_for_selector("#opened-chart svg")

@@ -77,6 +77,11 @@ def check_length(options: argparse.Namespace) -> None:
     """Refuse a length that no Markdown fits, while nothing is measured yet."""
     from pybench.report.markdown import LEAST_CHARACTERS, MOST_CHARACTERS
 
+    if options.format == "json" and (options.sort or options.group):
+        raise UsageError(
+            "--sort and --group are of tables and Markdown; --format json has the "
+            "order of the suite: sort it where it is read"
+        )
     if options.max_chars is None:
         options.max_chars = MOST_CHARACTERS
     elif options.format != "md":
@@ -162,12 +167,24 @@ def show_result(result: Summary | SavedComparison, options: argparse.Namespace) 
     from pybench.report import markdown, show
 
     if options.format == "md":
-        print(markdown(result, most_characters=options.max_chars), end="")
+        text = markdown(
+            result,
+            most_characters=options.max_chars,
+            sort=options.sort,
+            group=options.group,
+        )
+        print(text, end="")
     elif options.format == "json":
         print(msgspec.json.encode(result).decode())
     else:
         console = Console(width=None if sys.stdout.isatty() else 100)
-        show(result, console, everything=options.all)
+        show(
+            result,
+            console,
+            everything=options.all,
+            sort=options.sort,
+            group=options.group,
+        )
     return exit_code(result, fail_on=options.fail_on, strict=options.strict)
 
 

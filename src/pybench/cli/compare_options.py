@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pybench.cli.options import SUITE_HELP, seconds, share
+from pybench.cli.options import ORDER, SUITE_HELP, seconds, share
 from pybench.cli.status import UsageError
 
 if TYPE_CHECKING:
@@ -121,7 +121,9 @@ OPTIONS = (
         "--format", "format", choices=["table", "md", "json"], default="table",
         help="of stdout",
     ),
-    _showing("--all", "all", action="store_true", help="list equivalent rows too"),
+    _showing("--all", "all", action="store_true", help="list all rows"),
+    _showing("--sort", "sort", **ORDER["--sort"]),
+    _showing("--group", "group", **ORDER["--group"]),
     _showing(
         "--max-chars", "max_chars", metavar="N", type=int,
         help="the most characters of --format md (default: what a comment on GitHub "

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.options import host_needs
+from pybench.cli.options import add_order, host_needs
 from pybench.cli.output import place, print_note, write_whole
 from pybench.cli.status import OK, UsageError, for_terminal
 
@@ -27,6 +27,8 @@ FORMATS = {
     "speedscope": "an import tree, of `pybench profile imports --json`",
 }
 OF_A_SIDE = ("pytest-benchmark", "pyperf")
+# Those with a line per row, which may be sorted; they begin as the suite has them.
+OF_ROWS = ("csv", "parquet", "github-action")
 
 
 def add_export(subcommands: Any) -> None:
@@ -53,6 +55,7 @@ def add_export(subcommands: Any) -> None:
         "--side", metavar="NAME",
         help="whose times, for the formats of one side",
     )  # fmt: skip
+    add_order(parser)
     parser.set_defaults(command=export)
 
 
@@ -82,6 +85,11 @@ def export(options: argparse.Namespace) -> int:
 
 
 def _written(contents: Contents, options: argparse.Namespace) -> Written:
+    if (options.sort or options.group) and options.to not in OF_ROWS:
+        raise UsageError(
+            f"--sort and --group mean nothing to {options.to}; only to "
+            f"{', '.join(OF_ROWS)}"
+        )
     if options.to in OF_A_SIDE:
         return _of_a_side(contents, options)
     if options.side is not None:
@@ -105,14 +113,19 @@ def _written(contents: Contents, options: argparse.Namespace) -> Written:
             f"--to {options.to} is of a comparison, and {options.results} is none: "
             "give the folder of a run or its summary.json"
         )
+    from pybench.report.sections import in_order
+
+    summary = contents.summary
+    if options.sort or options.group:
+        summary = in_order(summary, options.sort, options.group or "none")
     if options.to == "github-action":
         from pybench.report.exports.github_action import github_action_json
 
-        return github_action_json(contents.summary)
+        return github_action_json(summary)
     from pybench.report.exports.frames import to_csv, to_parquet
 
     is_csv = options.to == "csv"
-    return (to_csv if is_csv else to_parquet)(contents.summary), {}
+    return (to_csv if is_csv else to_parquet)(summary), {}
 
 
 def _of_a_side(contents: Contents, options: argparse.Namespace) -> Written:

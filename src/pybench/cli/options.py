@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.status import UsageError
@@ -81,6 +81,26 @@ SUITE_HELP = (
     "which is installed (default: ./benchmarks where there is one, else pybench). "
     "docs/other-suites.md has an example of each"
 )
+
+
+# In which order rows are shown: what argparse is told, which imports no report for it.
+ORDER: Mapping[str, Mapping[str, Any]] = {
+    "--sort": {
+        "choices": ("change", "ratio", "time", "name", "suite"),
+        "help": "rows by the size of their change (default), by ratio, by the "
+        "baseline's time, by name, or as the suite has them",
+    },
+    "--group": {
+        "choices": ("verdict", "category", "area", "none"),
+        "help": "rows under their verdict (default), category or area, or under none",
+    },
+}
+
+
+def add_order(parser: argparse.ArgumentParser) -> None:
+    """Add ``--sort`` and ``--group``."""
+    for flag, settings in ORDER.items():
+        parser.add_argument(flag, **settings)
 
 
 def add_suite(parser: argparse.ArgumentParser) -> None:

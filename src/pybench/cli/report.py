@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 import webbrowser
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.options import host_needs, share
+from pybench.cli.options import add_order, host_needs, share
 from pybench.cli.output import place, print_note, write_whole
 from pybench.cli.status import FAILED, OK, UsageError
 from pybench.records.run import MARGIN
@@ -49,6 +50,7 @@ def add_report(subcommands: Any) -> None:
     parser.add_argument(
         "--index", metavar="DIR", type=Path, help="make a site of all runs in a folder"
     )
+    add_order(parser)
     parser.add_argument("--open", action="store_true", help="in the browser, when done")
     parser.set_defaults(command=report)
 
@@ -61,7 +63,7 @@ def report(options: argparse.Namespace) -> int:
         return _index(options)
     contents = _contents(options)
     is_markdown = options.format == "md"
-    text = _markdown(contents, options) if is_markdown else _page(contents)
+    text = _markdown(contents, options) if is_markdown else _page(contents, options)
     where = _place(options)
     try:
         write_whole(text, place(where), "-o")
@@ -107,6 +109,12 @@ def _contents(options: argparse.Namespace) -> Contents:
         contents = read_contents(options.results, title=options.title, margin=margin)
     except DocumentError as error:
         raise UsageError(str(error)) from None
+    has_rows = contents.summary or (contents.saved and options.format == "md")
+    if (options.sort or options.group) and not has_rows:
+        raise UsageError(
+            f"--sort and --group are of the rows of a run, and {contents.title} has "
+            "none on this page: leave them out"
+        )
     if options.margin is not None and contents.saved is None:
         raise UsageError(
             f"--margin {options.margin:g}: of a comparison of saved files, and none is "
@@ -115,11 +123,11 @@ def _contents(options: argparse.Namespace) -> Contents:
     return contents
 
 
-def _page(contents: Contents) -> str:
+def _page(contents: Contents, options: argparse.Namespace) -> str:
     try:
         from pybench.report.page import page
 
-        return page(contents)
+        return page(contents, sort=options.sort, group=options.group)
     except ImportError as error:
         raise UsageError(
             f"a page needs {error.name}, which is not installed for {sys.executable}: "
@@ -142,7 +150,12 @@ def _markdown(contents: Contents, options: argparse.Namespace) -> str:
     try:
         compared = contents.summary or contents.saved
         if compared is not None:
-            return markdown(compared, most_characters=most)
+            return markdown(
+                compared,
+                most_characters=most,
+                sort=options.sort,
+                group=options.group,
+            )
     except ValueError as error:
         raise UsageError(f"--max-chars: {error}") from None
     raise UsageError(
@@ -167,7 +180,7 @@ def _index(options: argparse.Namespace) -> int:
 
     folder = Path(options.output or SITE)
     try:
-        site = read_site(options.index, _page)
+        site = read_site(options.index, partial(_page, options=options))
         write_site(site_files(site), folder)
     except (DocumentError, SiteError) as error:
         raise UsageError(str(error)) from None

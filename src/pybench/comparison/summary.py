@@ -30,6 +30,7 @@ from pybench.records.summary import (
 )
 from pybench.statistics.decision import FASTER, INCONCLUSIVE, SLOWER, VERDICTS
 from pybench.statistics.differences import timed_ns
+from pybench.statistics.suite import GeometricMean
 from pybench.statistics.withholding import TWIN, Control
 
 # Rows that a note lists by name.
@@ -232,10 +233,24 @@ def _sentence(run: Run, rows: Sequence[RowSummary], judgement: Judgement) -> str
         if without := counts[NO_VERDICT]:
             words.append(f"{without} without a verdict")
         text = f"{side.name} against {run.baseline.name}: {', '.join(words)}"
+        text += f" of {sum(counts.values())} rows" * (len(words) > 1)
         if mean := judgement.means.get(side.name, {}).get(""):
+            if not judgement.withheld:
+                text += _ahead(mean, run.baseline.name, side.name)
             text += f" ({mean_in_words(mean.ratio, mean.rows)})"
         parts.append(text)
     return "; ".join(parts)
+
+
+def _ahead(mean: GeometricMean, baseline: str, side: str) -> str:
+    """Say which build takes less time over all rows, if the interval says so."""
+    if not math.isfinite(mean.high):
+        return ""
+    if mean.low <= 1 <= mean.high:
+        return "; neither is ahead"
+    if mean.ratio > 1:
+        return f"; {baseline} is ahead: {side} takes {mean.ratio - 1:.1%} more time"
+    return f"; {side} is ahead: it takes {1 - mean.ratio:.1%} less time"
 
 
 def mean_in_words(ratio: float, rows: int) -> str:

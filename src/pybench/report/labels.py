@@ -26,7 +26,7 @@ BEYOND = "!"
 LEGEND = (
     "▲ more time  ▼ less time  ≈ same within the margin  ? cannot tell  - no verdict; "
     "ratio of times to the baseline, below 1 is less; a side's time is the baseline's "
-    "times the ratio; * below the margin"
+    "times the ratio; * below the margin; pairs 20 of 80: it has 20, and takes about 80"
 )
 
 SAVED_LEGEND = (

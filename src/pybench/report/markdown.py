@@ -7,16 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pybench.records.saved_comparison import SavedComparison
-from pybench.records.summary import (
-    EQUIVALENT,
-    FASTER,
-    INCONCLUSIVE,
-    NO_VERDICT,
-    SLOWER,
-    Summary,
-)
+from pybench.records.summary import EQUIVALENT, Summary
 from pybench.records.texts import printable
 from pybench.report.labels import shortened
+from pybench.report.sections import sections_of
 from pybench.report.tables import Line, lines_of
 from pybench.report.words import counted, means_lines, words_of
 
@@ -25,10 +19,11 @@ MOST_CHARACTERS = 65_000
 # Below it a verdict, a legend and one row of each kind would not fit.
 LEAST_CHARACTERS = 1_000
 
-_ORDER = {SLOWER: 0, FASTER: 1, INCONCLUSIVE: 2, NO_VERDICT: 3, EQUIVALENT: 4}
 # Long enough for any row of the suite; parameters of others may be of any length.
 _CELL = 160
 _LINE = 300
+# Rows without a ratio that a line of their reason names.
+_NAMED = 6
 _ELSEWHERE = "do not fit here: --format json"
 _ROOM_FOR_MORE = 60
 
@@ -44,11 +39,16 @@ class _Section:
 
 
 def markdown(
-    comparison: Summary | SavedComparison, *, most_characters: int = MOST_CHARACTERS
+    comparison: Summary | SavedComparison,
+    *,
+    most_characters: int = MOST_CHARACTERS,
+    sort: str | None = None,
+    group: str | None = None,
 ) -> str:
     """Return a comparison as Markdown of at most so many characters.
 
-    The verdict comes first, then what qualifies it, tables, and what signs mean.
+    The verdict comes first, then what qualifies it, tables, and what signs mean. Rows
+    are sorted and grouped as by `sections_of`.
 
     Raises
     ------
@@ -63,10 +63,10 @@ def markdown(
     words = words_of(comparison)
     lines = [*words.head, *words.alone, *words.marks, *filter(None, [words.command])]
     if isinstance(comparison, SavedComparison):
-        sections = _of_saved(comparison, words.mean_heads, words.means)
+        sections = _of_saved(comparison, words.mean_heads, words.means, sort, group)
     else:
         lines += means_lines(comparison)
-        sections = _of_run(comparison)
+        sections = _of_run(comparison, sort, group)
         rights = range(1, len(words.value_heads))
         sections.append(
             _Section(
@@ -100,26 +100,38 @@ def markdown(
     return "\n".join([*text, *tail])
 
 
-def _of_run(summary: Summary) -> list[_Section]:
-    """Return a line for each row and contender, changes first, equals folded."""
+def _of_run(summary: Summary, sort: str | None, group: str | None) -> list[_Section]:
+    """Return a line for each row and contender, equals folded, a line per reason."""
     baseline = summary.sides[0].name
     head = _head(["row", "side", baseline, "side's time", "time ratio"], right=(2, 3))
-    cells = [
-        (cell, arm, line)
-        for line in lines_of(summary)
-        for arm, cell in line.cells.items()
-    ]
-    cells.sort(key=lambda of: (_ORDER[of[0].verdict], of[2].row))
-    changed: list[str] = []
+    tables: list[_Section] = []
     same: list[str] = []
-    for cell, arm, line in cells:
-        ratio = f"{cell.text('point', 'around')} {cell.verdict}"
-        ratio += f": {cell.reason}" if cell.reason else ""
-        row = _line([arm, line.baseline, cell.time, ratio], name=line.name)
-        (same if cell.verdict == EQUIVALENT else changed).append(row)
+    without: list[str] = []
+    for section in sections_of(lines_of(summary), sort=sort, group=group):
+        if section.why:
+            names = [code(line.name) for line in section.lines[:_NAMED]]
+            if more := len(section.lines) - len(names):
+                names.append(f"{more} more")
+            cells = [str(len(section.lines)), plain(shortened(section.why, _LINE))]
+            without.append(f"| {' | '.join([*cells, ', '.join(names)])} |")
+            continue
+        changed: list[str] = []
+        for line in section.lines:
+            for arm, cell in line.cells.items():
+                ratio = f"{cell.text('point', 'around')} {cell.verdict}"
+                ratio += f": {cell.reason}" if cell.reason else ""
+                row = _line([arm, line.baseline, cell.time, ratio], name=line.name)
+                (same if cell.verdict == EQUIVALENT else changed).append(row)
+        title = [f"**{plain(section.heading)}**", ""] if section.title else []
+        tables.append(_Section(before=["", *title, *head], rows=changed))
     count = f"<details><summary>{counted(len(same))} equivalent</summary>"
     return [
-        _Section(before=["", *head], rows=changed),
+        *tables,
+        _Section(
+            before=["", *_head(["rows", "without a ratio", "which"], right=(0,))],
+            rows=without,
+            called="reasons",
+        ),
         _Section(
             before=["", count, "", *head],
             rows=same,
@@ -133,9 +145,12 @@ def _of_saved(
     comparison: SavedComparison,
     mean_heads: Sequence[str],
     means: Sequence[Sequence[str]],
+    sort: str | None,
+    group: str | None,
 ) -> list[_Section]:
     """Return the means, then a line for each row."""
     files = [file.name for file in comparison.files]
+    lines = lines_of(comparison)
 
     def of(line: Line) -> str:
         texts = (
@@ -143,15 +158,23 @@ def _of_saved(
         )
         return _line([line.baseline, *texts], name=line.name)
 
+    head = _head(["row", *files], right=(1,))
     return [
         _Section(
             before=["", *_head(mean_heads, right=(2,))],
             rows=[_line(cells) for cells in means],
             called="means",
         ),
-        _Section(
-            before=["", *_head(["row", *files], right=(1,))],
-            rows=[of(line) for line in lines_of(comparison)],
+        *(
+            _Section(
+                before=[
+                    "",
+                    *([f"**{plain(one.heading)}**", ""] * bool(one.title)),
+                    *head,
+                ],
+                rows=[*map(of, one.lines)],
+            )
+            for one in sections_of(lines, sort=sort, group=group or "none")
         ),
     ]
 

@@ -1,8 +1,11 @@
-"""The terminal: verdict first, then tables of at most 100 columns."""
+"""The terminal: verdict first, then tables of at most 100 columns, changes first.
+
+A long table is cut where not all is asked for: what is read in a minute is its top.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from rich.cells import cell_len
@@ -15,8 +18,9 @@ from pybench.records.summary import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Su
 from pybench.records.texts import printable
 from pybench.report.labels import shortened
 from pybench.report.row_names import distinct
+from pybench.report.sections import Section, of_arms, sections_of
 from pybench.report.tables import Cell, Line, lines_of
-from pybench.report.words import words_of
+from pybench.report.words import counted, words_of
 
 WIDTH = 100
 _STYLES = {SLOWER: "bold red", FASTER: "bold green", INCONCLUSIVE: "dim"}
@@ -27,15 +31,24 @@ _NAME, _TIME, _GAP = 22, 8, 2
 _HEAD = 12
 # What names of rows get beside the columns of saved files, where they are so long.
 _MOST_NAME = 40
+# Rows of one table where not all are asked for, shared among its sections.
+_MOST_ROWS, _LEAST_OF_SECTION = 80, 5
+# Rows that a reason names.
+_NAMED = 3
 
 
 def show(
-    comparison: Summary | SavedComparison, console: Console, *, everything: bool = False
+    comparison: Summary | SavedComparison,
+    console: Console,
+    *,
+    everything: bool = False,
+    sort: str | None = None,
+    group: str | None = None,
 ) -> None:
-    """Print a comparison.
+    """Print a comparison, its rows as `sections_of` sorts and groups them.
 
-    Rows that are equivalent, and those that one of two files has alone, are only
-    counted unless `everything` is asked for.
+    Rows that are equivalent, those that one of two files has alone, and the smaller
+    changes of a long table are only counted unless `everything` is asked for.
     """
     words = words_of(comparison, everything=everything)
     lines = lines_of(comparison)
@@ -45,9 +58,13 @@ def show(
         _say(console, text)
     if isinstance(comparison, SavedComparison):
         console.print()
-        console.print(_saved_table(comparison, lines))
+        if sort or group:
+            sections = sections_of(lines, sort=sort, group=group or "none")
+        else:
+            sections = [Section(title="", lines=lines)]  # ranked already
+        console.print(_saved_table(comparison, sections))
     else:
-        _show_rows(console, comparison, lines, width, all_=everything)
+        _show_rows(console, comparison, lines, width, (sort, group), all_=everything)
     for heads, rows in (
         (words.mean_heads, words.means),
         (words.value_heads, words.values),
@@ -69,36 +86,76 @@ def _say(console: Console, text: str, *, style: str = "") -> None:
 
 
 def _show_rows(
-    console: Console, summary: Summary, lines: Sequence[Line], width: int, *, all_: bool
+    console: Console,
+    summary: Summary,
+    lines: Sequence[Line],
+    width: int,
+    order: tuple[str | None, str | None],
+    *,
+    all_: bool,
 ) -> None:
     """Print all contenders beside each other if there is room, or each by itself."""
     arms = [*summary.counts]
     between = _that_fits(lines, len(arms), width) if len(arms) > 1 else None
-    for group in [arms] if between else [[arm] for arm in arms]:
-        known = [line for line in lines if not line.cells.keys().isdisjoint(group)]
-        shown = [line for line in known if all_ or _is_telling(line, group)]
+    there = [line for line in lines if not line.why]
+    baseline = summary.sides[0].name
+    for of_group in [arms] if between else [[arm] for arm in arms]:
+        known = of_arms(there, of_group)
+        shown = [line for line in known if all_ or _is_telling(line)]
+        sections = sections_of(shown, sort=order[0], group=order[1])
+        most = max(_LEAST_OF_SECTION, _MOST_ROWS // max(1, len(sections)))
+        if all_ or len(shown) <= most:
+            most = len(shown)
         if shown:
             console.print()
-            baseline = summary.sides[0].name
-            if between is None:
-                console.print(_alone(baseline, group[0], shown, width))
-            else:
-                room = _widest(lines, between)
-                console.print(_beside(baseline, group, shown, room, between, width))
-                for line in shown:
-                    for arm, cell in line.cells.items():
-                        for note in cell.notes:
-                            text = note.removeprefix(f"{arm}: ")
-                            _say(console, f"{line.name}, {arm}: {text}", style="dim")
+            console.print(_table(baseline, of_group, sections, most, between, width))
         hidden = len(known) - len(shown)
         if hidden:
             are = "1 row is" if hidden == 1 else f"{hidden} rows are"
             _say(console, f"{are} equivalent (to see all: --all)")
+        for text in _reasons(shown):
+            _say(console, text, style="dim")
+    _show_without(console, [line for line in lines if line.why], width, all_=all_)
 
 
-def _is_telling(line: Line, arms: Sequence[str]) -> bool:
-    cells = (line.cells[arm] for arm in arms if arm in line.cells)
-    return any(cell.verdict != EQUIVALENT for cell in cells)
+def _show_without(
+    console: Console, lines: Sequence[Line], width: int, *, all_: bool
+) -> None:
+    """Print the rows that have no ratio on any arm, a line for each reason."""
+    if not lines:
+        return
+    console.print()
+    _say(console, f"without a ratio: {counted(len(lines))}", style="bold")
+    for section in sections_of(lines):
+        text = f"{len(section.lines):4}  {section.why}"
+        if all_ or section.lines[0].is_failed:
+            _say(console, f"{text}: {_named(section.lines, all_=all_)}")
+        else:
+            # What to install stands at the end of a reason, and is kept.
+            _say(console, shortened(text, width))
+
+
+def _reasons(lines: Sequence[Line]) -> Iterator[str]:
+    """Say once for all cells why they have no verdict, or no ratio."""
+    by_reason: dict[str, list[Line]] = {}
+    for line in lines:
+        for arm, cell in line.cells.items():
+            if cell.reason:
+                reason = cell.reason.removeprefix(f"{arm}: ")
+                about = "" if cell.is_withheld or len(line.cells) == 1 else f"{arm}: "
+                by_reason.setdefault(f"{about}{reason}", []).append(line)
+    for reason, of in by_reason.items():
+        yield f"{counted(len(of))}: {reason}: {_named(of)}"
+
+
+def _named(lines: Sequence[Line], *, all_: bool = False) -> str:
+    names = [line.name for line in (lines if all_ else lines[:_NAMED])]
+    more = len(lines) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _is_telling(line: Line) -> bool:
+    return any(cell.verdict != EQUIVALENT for cell in line.cells.values())
 
 
 def _that_fits(lines: Sequence[Line], arms: int, width: int) -> str | None:
@@ -132,47 +189,78 @@ def _ratio(cell: Cell, between: str = " ") -> Text:
     return Text(text, style=_STYLES.get(cell.verdict, ""))
 
 
-def _alone(baseline: str, arm: str, lines: Sequence[Line], width: int) -> Table:
-    """Lay out one arm: its time, its ratio, and what is to be said of a row."""
-    heads = distinct([baseline, arm], _HEAD)
-    columns = (heads[baseline], heads[arm], "time ratio", "pairs")
-    table = _grid(width, columns, right=(1, 2, 4))
-    for line in lines:
-        cell = line.cells[arm]
-        # Texts: brackets are markup otherwise.
-        name, then, now, pairs = map(
-            Text, (line.name, line.baseline, cell.time, cell.pairs)
-        )
-        table.add_row(name, then, now, _ratio(cell), pairs)
-        for note in cell.notes:
-            table.add_row(Text(f"  {note}", style="dim"))
-    return table
-
-
-def _beside(
+def _table(
     baseline: str,
     arms: Sequence[str],
-    lines: Sequence[Line],
-    room: int,
-    between: str,
+    sections: Sequence[Section],
+    most: int,
+    between: str | None,
     width: int,
 ) -> Table:
-    """Lay out the ratios of several arms, whose names are no wider than their cells."""
-    heads = distinct(arms, room)
-    of_baseline = shortened(printable(baseline), _TIME)
-    table = _grid(width, [of_baseline, *(heads[arm] for arm in arms)], right=(1,))
-    for line in lines:
-        ratios = (_ratio(line.cells[arm], between) for arm in arms)
-        table.add_row(Text(line.name), Text(line.baseline), *ratios)
+    """Lay out one arm with its time and its pairs, or the ratios of several.
+
+    Of each section so many rows are shown; names of rows are cut to what is left.
+    """
+    lines = [line for section in sections for line in section.lines[:most]]
+    if between is None:
+        heads = distinct([baseline, arms[0]], _HEAD)
+        columns = [heads[baseline], heads[arms[0]], "time ratio", "pairs"]
+        cells = [_alone(line, line.cells[arms[0]]) for line in lines]
+        right: tuple[int, ...] = (1, 2, 4)
+    else:
+        names = distinct(arms, _widest(lines, between))
+        columns = [shortened(printable(baseline), _TIME), *(names[arm] for arm in arms)]
+        cells = [_beside(line, arms, between) for line in lines]
+        right = (1,)
+    table = _grid(width, columns, right)
+    room = _room(width, columns, cells)
+    short = distinct({line.row: line.name for line in lines}, room)
+    rest = iter(cells)
+    for section in sections:
+        if section is not sections[0]:
+            table.add_row()
+        if section.title:
+            table.add_row(Text(section.heading, style="bold"))
+        for line in section.lines[:most]:
+            table.add_row(Text(short[line.row]), *next(rest))
+        if (more := len(section.lines) - most) > 0:
+            table.add_row(Text(f"  and {more} more: --all", style="dim"))
     return table
 
 
-def _saved_table(comparison: SavedComparison, lines: Sequence[Line]) -> Table:
+def _alone(line: Line, cell: Cell) -> list[Text]:
+    # Texts: brackets are markup otherwise.
+    return [Text(line.baseline), Text(cell.time), _ratio(cell), Text(cell.pairs)]
+
+
+def _beside(line: Line, arms: Sequence[str], between: str) -> list[Text]:
+    ratios = (
+        _ratio(line.cells[arm], between) if arm in line.cells else Text("")
+        for arm in arms
+    )
+    return [Text(line.baseline), *ratios]
+
+
+def _room(width: int, heads: Sequence[str], body: Iterable[Sequence[Text]]) -> int:
+    """Return how many columns of a table are left for the names of its rows."""
+    columns = zip(map(Text, heads), *body, strict=True)
+    taken = sum(
+        max(
+            cell_len(part) for text in column for part in str(text).splitlines() or [""]
+        )
+        + _GAP
+        for column in columns
+    )
+    return max(12, width - taken)
+
+
+def _saved_table(comparison: SavedComparison, sections: Sequence[Section]) -> Table:
     """Lay the rows out, a column per file, as much in it as there is room for.
 
     Heads are never cut: where the names have no room, the columns have the numbers
     that the head lines give to the files.
     """
+    lines = [line for section in sections for line in section.lines]
     names = [file.name for file in comparison.files]
     numbers = [f"[{number}]" for number in range(1, len(names) + 1)]
     room = WIDTH - min(max(cell_len(line.name) for line in lines), _MOST_NAME)
@@ -196,8 +284,12 @@ def _saved_table(comparison: SavedComparison, lines: Sequence[Line]) -> Table:
     # Nothing is coloured: most cells are of one process an arm.
     # One that has still no room is wider than the others.
     table = _grid(max(WIDTH, taken + WIDTH - room), heads, right=(1,))
-    for line, texts in zip(lines, body, strict=True):
-        table.add_row(*map(Text, (line.name, *texts)))
+    rest = iter(body)
+    for section in sections:
+        if section.title:
+            table.add_row(Text(section.heading, style="bold"))
+        for line in section.lines:
+            table.add_row(*map(Text, (line.name, *next(rest))))
     return table
 
 

@@ -19,18 +19,25 @@ from pybench.report.page.building import (
     figures_of,
     script_data,
 )
+from pybench.report.sections import sections_of
 from pybench.report.tables import lines_of
 from pybench.report.templates import inert_json, packed, templates_in
 from pybench.report.words import facts
 
 
-def page(contents: Contents) -> str:
-    """Return a report as one HTML document; `ImportError` without jinja2."""
+def page(
+    contents: Contents, *, sort: str | None = None, group: str | None = None
+) -> str:
+    """Return a report as one HTML document; `ImportError` without jinja2.
+
+    Rows begin sorted and grouped as by `sections_of`.
+    """
     here = Path(__file__).parent
     template = templates_in(here).get_template("page.html")
     views, specs = figures_of(charts_of(contents))
     summary = contents.summary
-    lines = lines_of(summary) if summary else []
+    sections = sections_of(lines_of(summary), sort=sort, group=group) if summary else []
+    lines = [line for section in sections for line in section.lines]
     # Without a chart library there is nothing to show in them but the tables.
     data = {"specs": specs, "missing": "" if is_here() else MISSING}
     if summary is not None:
@@ -45,6 +52,7 @@ def page(contents: Contents) -> str:
         counts=summary.counts if summary else {},
         signs=SIGNS,
         lines=lines,
+        sections=sections,
         categories=sorted({line.category for line in lines}),
         views={view: views.get(view, []) for view in HEADINGS},
         headings=HEADINGS,

@@ -7,7 +7,10 @@
   const DRAWN = 40;
   const all = data.rows || [];
   const table = $("rows");
-  const lines = table ? [...table.tBodies[0].rows] : [];
+  const lines = table ? [...table.querySelectorAll("tr.line")] : [];
+  // Each row begins in the group that it is read in.
+  const homes = lines.map((line) => line.parentNode);
+  const isReason = new Set(document.querySelectorAll("tbody.folded"));
   const AT = { RATIO: 1, LOW: 2, HIGH: 3, NS: 4, MARGIN: 5, VISIBLE: 6, SETTLE: 7, CLOCK: 8, BELOW: 9 };
 
   // ---- theme ---------------------------------------------------------------------
@@ -115,7 +118,7 @@
     if (name === "cat") return row.c;
     if (name === "base") return row.b;
     if (name === "time") return row.s[0][AT.NS];
-    if (name === "pairs") return Number(line.cells[line.cells.length - 1].textContent);
+    if (name === "pairs") return parseInt(line.cells[line.cells.length - 1].textContent) || null;
     return row.s[data.sides.indexOf(name)][AT.RATIO];
   };
   let order = all.map((_, place) => place);
@@ -138,7 +141,10 @@
         return down ? -which : which;
       });
     }
-    table.tBodies[0].append(...order.map((place) => lines[place]));
+    for (const place of order) {
+      const body = name && !isReason.has(homes[place]) ? table.tBodies[0] : homes[place];
+      body.append(lines[place]);
+    }
     for (const head of table.tHead.rows[0].cells) {
       if (head.dataset.sort === name && name) head.setAttribute("aria-sort", down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
@@ -149,8 +155,16 @@
     sortLines();
     shown = [];
     const fit = all.map(fits);
-    fit.forEach((is, place) => { if (lines[place].hidden === is) lines[place].hidden = !is; });
+    // Rows of one reason, without a ratio, are one line until they are asked for.
+    const isAsked = Boolean(state.q || state.cat || state.verdict || state.side);
+    const isFolded = (place) => !isAsked && homes[place].classList.contains("folded");
+    fit.forEach((is, place) => { lines[place].hidden = !is || isFolded(place); });
     shown = order.filter((place) => fit[place]);
+    const seen = new Set(shown.map((place) => homes[place]));
+    for (const body of table.tBodies) {
+      const head = body.querySelector("tr.group");
+      if (head) head.hidden = !seen.has(body) || (Boolean(state.sort) && !isReason.has(body));
+    }
     $("shown").textContent = `${shown.length} of ${all.length} rows`;
     for (const name of ["q", "cat", "verdict", "side"]) {
       if ($(`f-${name}`).value !== state[name]) $(`f-${name}`).value = state[name];
@@ -184,6 +198,7 @@
         if (cell[AT.RATIO] && (sideIndex() < 0 || side === sideIndex())) values.push(point(all[place], cell, side));
       });
     }
+    if (!values.length) return where.replaceChildren();
     draw(where, { ...data.forest, data: { name: data.cells, values } }).then(clickable);
   };
   const point = (row, cell, side) => ({
@@ -331,6 +346,17 @@
       button.addEventListener("click", () => {
         state.sort = state.sort === name ? `-${name}` : state.sort === `-${name}` ? "" : name;
         write();
+        show();
+      });
+      head.replaceChildren(button);
+    }
+    for (const head of table.querySelectorAll(".folded > .group > th")) {
+      const button = Object.assign(element("button", head.textContent), { type: "button" });
+      button.setAttribute("aria-expanded", "false");
+      button.addEventListener("click", () => {
+        const body = head.closest("tbody");
+        button.setAttribute("aria-expanded", String(body.classList.contains("folded")));
+        body.classList.toggle("folded");
         show();
       });
       head.replaceChildren(button);
