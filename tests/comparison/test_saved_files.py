@@ -496,3 +496,34 @@ def test_rows_of_threads_and_kernels_have_means_of_their_own(tmp_path: Path) -> 
     assert {mean.part: mean.ratio for mean in means} == pytest.approx(
         {MEMORY: 2.0, STARTUP: 3.0, CONTENDED: 92.0, NATIVE: 1.0}
     )
+
+
+def test_a_baseline_of_another_day_says_its_age_and_the_drift(tmp_path: Path) -> None:
+    """Refused where the machine moved by the margin; told where the margin is wider."""
+    then = repeated({CHURN: STEADY, ALU: STEADY})
+    now = repeated({CHURN: [2 * t for t in STEADY], ALU: [1.05 * t for t in STEADY]})
+    then["datetime"], now["datetime"] = "2026-11-20T10:00:00+00:00", "2026-11-30T12:00"
+    files = sides(tmp_path, then, now)
+    refused, told = compare_saved(files), compare_saved(files, 0.15)
+
+    assert refused.notes == (
+        "when f1 was measured, the baseline was 10 days old",
+        "f1: the machine moved by 5.0%, and the margin is 3.0%: measure both sides "
+        "again, or take a wider margin",
+    )
+    assert row(refused, CHURN).word == INCONCLUSIVE
+    assert row(refused, CHURN).reason in refused.reasons["f1"]
+    assert row(told, CHURN).word == SLOWER
+    assert told.files[0].spread == pytest.approx(0.0085, abs=0.001)
+
+
+def test_another_kernel_is_another_machine(tmp_path: Path) -> None:
+    """The kernel of an operating system makes other times."""
+    then = repeated({CHURN: STEADY, ALU: STEADY})
+    now = repeated({CHURN: [2 * t for t in STEADY], ALU: STEADY})
+    then["machine_info"] = {**INFO, "release": "6.1"}
+    now["machine_info"] = {**INFO, "release": "6.12"}
+    comparison = compare_saved(sides(tmp_path, then, now))
+
+    assert row(comparison, CHURN).word == INCONCLUSIVE
+    assert "kernel '6.12' there, '6.1' here" in comparison.notes[0]

@@ -12,25 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.status import UsageError
-from pybench.records.texts import duration_s
+from pybench.records import texts
 
 if TYPE_CHECKING:
     from pybench.comparison.suites import Suite
     from pybench.interpreters import Interpreter, Requested
 
-# Scenarios read it as well, which run in any interpreter.
-seconds = duration_s
-
-
-def share(text: str) -> float:
-    """Read ``3%`` or ``0.03``."""
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share: say 3% or 0.03")
-    return value
+# What runs in any interpreter reads them as well.
+seconds = texts.duration_s
+share = texts.share
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:

@@ -38,13 +38,16 @@ from pybench.records.saved_comparison import (
     size,
 )
 from pybench.records.saved_files import PYPERF, Saved, SavedRow
+from pybench.records.texts import age, moment
 from pybench.statistics.unpaired import (
     FASTER,
     INCONCLUSIVE,
     SLOWER,
     Change,
+    advice,
     changes,
     drift_of,
+    spread_of,
 )
 
 LIMITS = (
@@ -80,11 +83,12 @@ def compare_saved(
     for other, name in zip(files[1:], names[1:], strict=True):
         common = _common(baseline, other)
         controls = _machine_controls(baseline, other, common)
-        drift = drift_of(controls)
-        facts.append(_file(other, name, drift=drift, controls=len(controls)))
+        threaded = {row for row in common if other.rows[row].threads > 1}
+        alone = {row: both for row, both in controls.items() if row not in threaded}
+        drift = drift_of(alone)
+        facts.append(_file(other, name, drift=drift, controls=len(alone)))
         unlike = _unlike(baseline, other)
-        if unlike:
-            notes.append(f"{name} was measured on another machine: {unlike}")
+        notes += _notes(baseline, other, name, unlike, advice(drift, margin))
         judged = changes(
             {
                 row: (baseline.rows[row].times_s, other.rows[row].times_s)
@@ -94,6 +98,7 @@ def compare_saved(
             drift,
             margin,
             contenders=len(files) - 1,
+            threaded=threaded,
         )
         rows += [
             _row(baseline, other, name, row, judged.get(row), unlike, extreme)
@@ -176,6 +181,20 @@ def _time_s(row: SavedRow) -> float:
     return statistics.median(row.times_s)
 
 
+def _notes(
+    baseline: Saved, other: Saved, name: str, unlike: str, again: str
+) -> Iterator[str]:
+    """Say what of a file stands in the way of a verdict: machine, age, drift."""
+    if unlike:
+        yield f"{name} was measured on another machine: {unlike}"
+    measured = moment(other.made)
+    old = age(baseline.made, measured) if measured else ""
+    if old:
+        yield f"when {name} was measured, the baseline was {old}"
+    if again:
+        yield f"{name}: {again}"
+
+
 def _file(
     saved: Saved, name: str, *, drift: float | None = None, controls: int = 0
 ) -> SavedFile:
@@ -187,6 +206,8 @@ def _file(
         rows=len(saved.rows),
         drift=None if drift is None else math.expm1(drift),
         yardsticks=controls,
+        spread=spread_of({n: row.times_s for n, row in saved.rows.items()}),
+        made=saved.made,
     )
 
 

@@ -20,7 +20,9 @@ class SavedFile:
     """One file.
 
     `drift` is the largest relative change of a row without Python since the first
-    file, of `yardsticks` such rows; None where there are none, and for the first.
+    file, of `yardsticks` such rows of one thread; None where there are none, and for
+    the first. `spread` is that of the processes of the middle row. `made` is when the
+    file was made, as it says.
     """
 
     name: str
@@ -30,6 +32,8 @@ class SavedFile:
     rows: int
     drift: float | None
     yardsticks: int
+    spread: float | None = None
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

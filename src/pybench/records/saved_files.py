@@ -80,7 +80,7 @@ class Saved:
     "CPython 3.13.0 free-threaded, GIL off"; `identity` is that of a file that was
     written with our plugin. `machine` has what is known of the machine, `rows` are by
     full name in the order of the file, and `left_out` has those that cannot be compared
-    with the reason.
+    with the reason. `made` is when, as the file says it, "" where it does not.
     """
 
     path: Path
@@ -90,6 +90,7 @@ class Saved:
     machine: Mapping[str, str]
     rows: Mapping[str, SavedRow]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    made: str = ""
 
 
 def holds_run(path: Path) -> bool:
@@ -236,6 +237,7 @@ def _pytest_benchmark(path: Path, document: dict[str, Any]) -> Saved:
         machine=_machine(identity, info),
         rows=_unique(path, rows, left_out),
         left_out=left_out,
+        made=str(document.get("datetime") or ""),
     )
 
 
@@ -298,10 +300,12 @@ def _interpreter(identity: Identity | None, info: dict[str, Any]) -> str:
 
 
 def _machine(identity: Identity | None, info: dict[str, Any]) -> dict[str, str]:
+    kernel = {"kernel": info.get("release")}
     if identity is not None:
-        return _known(identity.machine_facts)
+        return _known(identity.machine_facts | kernel)
     return _known(
-        {
+        kernel
+        | {
             "CPU": _object(info.get("cpu")).get("brand_raw"),
             "architecture": info.get("machine"),
             "system": info.get("system"),

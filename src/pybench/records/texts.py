@@ -6,6 +6,7 @@ character. Both planes use this, and it imports only the standard library.
 
 import argparse
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
@@ -53,6 +54,37 @@ def duration_s(text: str) -> float:
             f"{text!r} is no time: say 90s, 10m or 1h, below 23 days"
         )
     return value
+
+
+def share(text: str) -> float:
+    """Read an option: ``3%`` or ``0.03``."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: say 3% or 0.03")
+    return value
+
+
+def moment(text: str) -> datetime | None:
+    """Read a time of ISO 8601, in UTC where it names no zone; None if it is none."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def age(then: str, now: datetime) -> str:
+    """Say how old something is that was made `then`; empty where that says no time."""
+    made = moment(then)
+    if made is None:
+        return ""
+    if made > now + timedelta(hours=1):
+        return "from the future, so a clock was wrong"
+    days = max(0, (now - made).days)
+    return f"{days} day{'s' * (days > 1)} old" if days else "less than a day old"
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -176,6 +176,8 @@ def _file(number: int, file: SavedFile) -> str:
         f"[{number}] {role} {file.name}: {file.interpreter}, {file.tool}, "
         f"{counted(file.rows)}"
     )
+    if file.spread is not None:
+        line += f", its processes spread by {file.spread:.1%}"
     if number == 1:
         return line
     drift = "unknown" if file.drift is None else f"{file.drift:.1%}"

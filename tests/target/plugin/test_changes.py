@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pybench.records.documents import DocumentError
 from pybench.records.journal import JournalRow
+from pybench.target.plugin import processes
 from pybench.target.plugin.changes import (
     Judgement,
     Times,
@@ -92,10 +94,20 @@ def compare(
         (pytester.path / name).parent.mkdir(parents=True, exist_ok=True)
         (pytester.path / name).write_text(text)
 
+    def again(self: Any, name: str) -> dict[str, Any]:
+        """Give what a further process would, without one."""
+        factor = STEADY[int(name.split()[1]) - 1]
+        medians = self._session.measured_medians()
+        return {
+            "medians": {row: factor * median for row, median in medians.items()},
+            "scaling": {},
+        }
+
     def compared(*options: str, **factors: str) -> pytest.RunResult:
         for word, factor in factors.items():
             monkeypatch.setenv(word, factor)
-        return run("--benchmark-compare=base", *options)
+        monkeypatch.setattr(processes.Processes, "_run", again)
+        return run("--benchmark-compare=base", "--pybench-processes=4", *options)
 
     return compared
 
@@ -109,9 +121,9 @@ def times(*yardsticks: str, **rows: Iterable[float]) -> Times:
 
 
 def suite(**now: float) -> Judgement:
-    """Judge rows of one process against steady ones of five."""
+    """Judge rows of four processes against steady ones of five."""
     then = dict.fromkeys([*now, "yard"], STEADY)
-    rows = {name: [value] for name, value in now.items()}
+    rows = {name: [value] * 4 for name, value in now.items()}
     return judge(times("yard", **then), times("yard", yard=[1.0], **rows))
 
 
@@ -129,8 +141,8 @@ def test_a_planted_row_is_named_and_fails_on_request(compare: Run) -> None:
         [
             "test_row (NOW)*",
             TITLE,
-            "baseline: 5 processes, here: 1; the machine drifted by up to *"
-            "(1 yardstick row)",
+            "baseline: 5 processes, less than a day old, here: 4; its processes spread "
+            "by 0.2%; the machine drifted by up to *(1 yardstick row)",
             "rows that differ by more than spread and drift explain: 1 of 2",
             "  verdict *ratio  explained  row",
             "  slower   *x *%  *::test_row",
@@ -167,19 +179,28 @@ def test_nothing_changed_is_no_change(pytester: pytest.Pytester, run: Run) -> No
     pytester.makepyfile(SUITE)
     run("--benchmark-save=base", "--pybench-processes=4")
 
-    for processes in (1, 3):
+    ends = {
+        1: [
+            "no verdict is possible: this session has 1 process*--pybench-processes 8",
+            "--pybench-fail-on=different: nothing was judged*",
+        ],
+        4: [
+            "rows that differ*: 0 of 2",
+            "--pybench-fail-on=different: no row is different",
+        ],
+    }
+    for count, end in ends.items():
         result = run(
             "--benchmark-compare=base",
             "--pybench-fail-on=different",
-            f"--pybench-processes={processes}",
+            f"--pybench-processes={count}",
         )
 
         assert result.ret == 0
         result.stdout.fnmatch_lines(
             [
-                f"baseline: 4 processes, here: {processes}*; the machine drifted by *",
-                "rows that differ*: 0 of 2",
-                "--pybench-fail-on=different: no row is different",
+                f"baseline: 4 processes*, here: {count}*; the machine drifted by *",
+                *end,
             ]
         )
 
@@ -190,7 +211,22 @@ def test_a_slower_machine_is_no_slower_row(compare: Run) -> None:
     result = compare("--pybench-fail-on=slower", CHANGE="1.5", DRIFT="1.52")
 
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["rows that differ*: 0 of 2"])
+    result.stdout.fnmatch_lines(
+        [
+            "no verdict is possible: the machine moved by 5*%, and the margin is 3.0%: "
+            "measure both sides again*",
+            "--pybench-fail-on=slower: nothing was judged*",
+        ]
+    )
+    assert "  slower " not in result.stdout.str()
+
+
+@pytest.mark.once
+def test_a_wider_margin_tells_what_is_wider_than_the_drift(compare: Run) -> None:
+    """The machine moved by a twentieth, a row by three times."""
+    result = compare("--pybench-margin=15%", CHANGE="3", DRIFT="1.05")
+
+    result.stdout.fnmatch_lines(["rows that differ*: 1 of 2", "  slower *::test_row"])
 
 
 @pytest.mark.once
@@ -277,6 +313,7 @@ def test_unlike_builds_are_said_to_be(pytester: pytest.Pytester, compare: Run) -
     [
         ({"cpu_model": "slow"}, "of another machine: cpu_model: *, 'slow' there"),
         ({"affinity": 999}, "of another machine: usable_cpus: *, 999 there"),
+        ({"release": "5.0"}, "of another machine: release: *, '5.0' there"),
         ({"schema": 99}, "identity cannot be read: its machine is unknown"),
         (None, "written without pybench: its machine is unknown"),
     ],
@@ -292,8 +329,11 @@ def test_foreign_baseline_has_no_verdict_and_one_reason(
         if changes is None:
             del document["machine_info"]["pybench"]
         else:
-            document["machine_info"]["pybench"] |= changes
-            document["machine_info"]["pybench"]["quota"] = None
+            info = document["machine_info"]
+            if "release" in changes:
+                info |= changes
+            else:
+                info["pybench"] |= {**changes, "quota": None}
 
     result = compare("--pybench-fail-on=slower", CHANGE="3")
 
@@ -409,7 +449,7 @@ def test_rows_of_one_side_alone_are_counted() -> None:
 @pytest.mark.once
 def test_a_change_below_the_margin_has_its_own_reason() -> None:
     judgement = judge(
-        times("y", y=[1.0] * 5, a=[1.0] * 5), times("y", y=[1.0], a=[1.02])
+        times("y", y=[1.0] * 5, a=[1.0] * 5), times("y", y=[1.0], a=[1.02] * 4)
     )
 
     assert "inconclusive: 1 row: below the margin of 3.0%" in text(judgement)
@@ -455,3 +495,28 @@ def test_a_file_with_times_that_are_none_is_refused(wrong: Any) -> None:
 
     with pytest.raises(DocumentError, match="process_medians_s of a must be"):
         saved_times({"benchmarks": [], "pybench": {"rows": rows}})
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("2020-01-01T00:00:00+00:00", "days old, here"),
+        ("2999-01-01T00:00:00", "from the future, so a clock was wrong, here"),
+        ("yesterday", "5 processes, here"),
+    ],
+)
+def test_a_baseline_says_its_age(made: str, said: str) -> None:
+    then = replace(times("y", y=STEADY, a=STEADY), made=made)
+
+    assert said in text(judge(then, times("y", y=STEADY, a=STEADY)))
+
+
+@pytest.mark.once
+def test_a_drift_of_half_the_margin_asks_for_new_sides_soon() -> None:
+    now = times("y", y=[1.02], a=[2.0, 2.01, 1.99, 2.0])
+
+    said = text(judge(times("y", y=STEADY, a=STEADY), now))
+
+    assert "measure both sides again soon" in said
+    assert "  slower " in said

@@ -22,8 +22,9 @@ _SAVE = re.compile(r"(\d{4})_(.+)\.json")
 # Fields of an identity that are the machine's; the others are the build's.
 _OF_MACHINE = ("cpu_model", "machine", "system", "usable_cpus")
 
-# What the stock JSON says of a machine beside the identity, and what of it is stable.
-_MACHINE_FIELDS = ("node", "release", "python_compiler")
+# What the stock JSON says of a machine beside the identity, and what of it is stable;
+# the first is of the machine, as another kernel makes other times.
+_MACHINE_FIELDS = ("release", "node", "python_compiler")
 
 
 def storage_folder(option: str) -> Path | None:
@@ -194,5 +195,7 @@ def unlikeness(
         for name in _OF_MACHINE
         if getattr(identity, name) != getattr(other, name)
     ]
+    release = _MACHINE_FIELDS[0]
+    machine += [line for line in fields if line.startswith(f"{release}: ")]
     foreign = f"the baseline is of another machine: {', '.join(machine)}"
     return Unlikeness(fields, foreign if machine else "")

@@ -8,19 +8,24 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pybench.records.documents import DocumentError
 from pybench.records.journal import JournalRow
 from pybench.records.outcomes import MEASURED
+from pybench.records.texts import age
 from pybench.statistics.unpaired import (
     FASTER,
     INCONCLUSIVE,
     PROCESSES_LEAST,
     SLOWER,
     Change,
+    advice,
     changes,
     drift_of,
+    is_swallowed,
+    spread_of,
 )
 
 TITLE = "pybench: what the baseline explains"
@@ -42,11 +47,14 @@ class Times:
     """The times of one session.
 
     `rows` has per row the median of each process, in seconds; `yardsticks` are those
-    of the rows that no interpreter takes part in.
+    of the rows that no interpreter takes part in, `threaded` those of several threads.
+    `made` is when a saved file was, as it says.
     """
 
     rows: Mapping[str, tuple[float, ...]]
     yardsticks: frozenset[str]
+    threaded: frozenset[str] = frozenset()
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +63,12 @@ class Judgement:
 
     # The rows that both measured, yardsticks left out.
     changes: Mapping[str, Change]
-    # Largest relative change of a yardstick; None without any on both sides.
+    # Largest move of a yardstick as a logarithm; None without any on both sides.
     drift: float | None
     yardsticks: int  # on both sides
+    spread: float | None  # of the baseline's processes, in the middle row
+    margin: float
+    age: str  # of the baseline, in words
     processes: tuple[int, int]  # the most of a row, in the baseline and here
     alone: tuple[int, int]  # rows that the baseline alone has, and this session alone
     unusable: int  # rows with a time of zero, which has no ratio
@@ -84,17 +95,30 @@ class Judgement:
                 "--pybench-processes 8"
             ]
         missing = []
-        if self.processes[0] < PROCESSES_LEAST:
+        then, now = self.processes
+        if then < PROCESSES_LEAST:
             missing.append(
-                f"the baseline has {_processes(self.processes[0])}, which shows no "
-                "spread; make one with --benchmark-save=NAME --pybench-processes 8"
+                f"the baseline has {_processes(then)}, which shows no spread; make one "
+                "with --benchmark-save=NAME --pybench-processes 8"
             )
+        if now < PROCESSES_LEAST:
+            missing.append(
+                f"this session has {_processes(now)}, which shows no spread; add "
+                "--pybench-processes 8"
+            )
+        if self.drift is not None and is_swallowed(self.drift, self.margin):
+            missing.append(f"{self.advice} (--pybench-margin)")
         if self.drift is None:
             missing.append(
                 "no rows of the group yardstick on both sides, so the drift of the "
                 "machine is unknown; let them run along, there and here"
             )
         return missing
+
+    @property
+    def advice(self) -> str:
+        """Whether both sides have to be measured again; empty as long as not."""
+        return advice(self.drift, self.margin)
 
 
 def session_times(
@@ -104,9 +128,13 @@ def session_times(
 
     `medians` are those of each process of a row, where there were several.
     """
-    measured = [row for row in rows if row.outcome == MEASURED]
     return _times(
-        [(row.fullname, row.stats["median"], row.group) for row in measured], medians
+        [
+            (row.fullname, row.stats["median"], row.group, row.extra_info)
+            for row in rows
+            if row.outcome == MEASURED
+        ],
+        medians,
     )
 
 
@@ -130,21 +158,35 @@ def saved_times(document: Mapping[str, Any]) -> Times:
         medians[str(name)] = tuple(map(float, times))
     return _times(
         [
-            (row["fullname"], row["stats"]["median"], row.get("group"))
+            (
+                row["fullname"],
+                row["stats"]["median"],
+                row.get("group"),
+                row.get("extra_info"),
+            )
             for row in document["benchmarks"]
         ],
         medians,
+        str(document.get("datetime") or ""),
     )
 
 
 def _times(
-    rows: Sequence[tuple[str, Any, str | None]],
+    rows: Sequence[tuple[str, Any, str | None, object]],
     medians: Mapping[str, tuple[float, ...]],
+    made: str = "",
 ) -> Times:
     return Times(
-        rows={name: medians.get(name) or (float(median),) for name, median, _ in rows},
-        yardsticks=frozenset(name for name, _, group in rows if group == _YARDSTICK),
+        rows={name: medians.get(name) or (float(median),) for name, median, *_ in rows},
+        yardsticks=frozenset(name for name, _, group, _ in rows if group == _YARDSTICK),
+        threaded=frozenset(name for name, *_, extra in rows if _threads(extra) > 1),
+        made=made,
     )
+
+
+def _threads(extra: object) -> int:
+    threads = extra.get("threads") if isinstance(extra, Mapping) else None
+    return threads if type(threads) is int else 1
 
 
 def _is_time(value: object) -> bool:
@@ -152,7 +194,9 @@ def _is_time(value: object) -> bool:
     return is_number and 0 <= value < math.inf  # type: ignore[operator]
 
 
-def judge(then: Times, now: Times, foreign: str = "") -> Judgement:
+def judge(
+    then: Times, now: Times, foreign: str = "", margin: float = MARGIN
+) -> Judgement:
     """Judge the rows of a baseline and of this session.
 
     `foreign` says why the baseline is not of this machine: then there is no verdict.
@@ -171,10 +215,10 @@ def judge(then: Times, now: Times, foreign: str = "") -> Judgement:
                 statistics.median(usable[name][0]),
                 statistics.median(usable[name][1]),
             )
-            for name in controls
+            for name in controls - now.threaded
         }
     )
-    judged = changes(rows, drift, MARGIN)
+    judged = changes(rows, drift, margin, threaded=now.threaded)
     if foreign:
         judged = {
             name: replace(row, word=INCONCLUSIVE, reason=foreign, explained=math.inf)
@@ -182,8 +226,11 @@ def judge(then: Times, now: Times, foreign: str = "") -> Judgement:
         }
     return Judgement(
         changes=judged,
-        drift=None if drift is None else math.expm1(drift),
-        yardsticks=len(controls),
+        drift=drift,
+        yardsticks=len(controls - now.threaded),
+        spread=spread_of(then.rows),
+        margin=margin,
+        age=age(then.made, datetime.now(UTC)),
         processes=(
             max((len(times) for times, _ in rows.values()), default=0),
             max((len(times) for _, times in rows.values()), default=0),
@@ -201,14 +248,19 @@ def section_lines(judgement: Judgement, unlike: Sequence[str]) -> list[str]:
     compared.
     """
     then, now = judgement.processes
-    conditions = f"baseline: {_processes(then)}, here: {now}"
+    old = f", {judgement.age}" * bool(judgement.age)
+    conditions = f"baseline: {_processes(then)}{old}, here: {now}"
+    if judgement.spread is not None:
+        conditions += f"; its processes spread by {judgement.spread:.1%}"
     if judgement.drift is not None:
         number = judgement.yardsticks
         conditions += (
-            f"; the machine drifted by up to {judgement.drift:.1%} "
+            f"; the machine drifted by up to {math.expm1(judgement.drift):.1%} "
             f"({number} yardstick row{'s' * (number > 1)})"
         )
     lines = [conditions]
+    if judgement.advice and not judgement.missing:
+        lines.append(judgement.advice)
     if unlike and not judgement.foreign:
         lines.append(
             "the baseline is of another build (see the note): the code is not the "

@@ -125,7 +125,8 @@ class Comparison:
             return None
         session = self._session
         now = session_times(session.rows.values(), session.process_medians)
-        return judge(self._baselines[0], now, self._foreign)
+        margin = session.config.getoption("pybench_margin")
+        return judge(self._baselines[0], now, self._foreign, margin)
 
     # More inside than the session's: after the stock tables, before its summary.
     @pytest.hookimpl(wrapper=True, trylast=True)

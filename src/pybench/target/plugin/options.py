@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pybench.records.texts import share
 from pybench.target.plugin import (
     event_loops,
     interleaving,
@@ -16,7 +17,7 @@ from pybench.target.plugin import (
     processes,
     selection,
 )
-from pybench.target.plugin.changes import FAIL_ON
+from pybench.target.plugin.changes import FAIL_ON, MARGIN
 
 _FLAG: dict[str, Any] = {"action": "store_true", "default": False}
 
@@ -65,6 +66,13 @@ _PUBLIC: Mapping[str, Mapping[str, Any]] = {
         "choices": [*FAIL_ON],
         "help": "End with exit status 10 if a row changed so against the baseline of "
         "--benchmark-compare, by more than its spread and the machine's drift explain.",
+    },
+    "--pybench-margin": {
+        "metavar": "SHARE",
+        "type": share,
+        "default": MARGIN,
+        "help": "Changes against a baseline that are smaller are not told, and none is "
+        "where the machine has drifted by as much (default 3%%).",
     },
 }
 # Those for sessions that pybench starts.
