@@ -117,6 +117,20 @@ def test_a_recorded_run_is_judged_again(pybench: Pybench, recorded: Path) -> Non
     assert max(map(len, rest)) <= 130
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["3.13", "-k", "a b"],
+        ["3.13", "-o", "x", "--resume", "-k", "a b"],
+        ["3.13", "-ox", "-k", "a b"],
+    ],
+)
+def test_the_command_that_goes_on_names_the_folder_once(words: list[str]) -> None:
+    said = comparing.going_on(words, Path("out"))
+
+    assert said == "pybench compare 3.13 -k 'a b' -o out --resume"
+
+
 def test_rows_are_sorted_where_they_are_shown(
     pybench: Pybench, recorded: Path, tmp_path: Path
 ) -> None:

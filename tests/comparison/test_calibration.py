@@ -9,9 +9,9 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.comparison import calibration
 from pybench.comparison.beginning import new_run
-from pybench.comparison.calibration import Calibrated
 from pybench.comparison.judging import gil_turned_on
 from pybench.comparison.suites import Suite
+from pybench.records.calibration import Calibrated
 from pybench.records.messages import RowFacts
 from pybench.records.outcomes import ERROR, MEASURED, NOT_AVAILABLE, VOID, ReasonKind
 from pybench.records.run import LostRecord, RowRecord

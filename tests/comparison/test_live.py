@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from pybench.comparison.summary import summarise
 from pybench.records.outcomes import MEASURED
 from pybench.records.row_names import CellKey
 from pybench.records.run import PairRecord, read_run
+from pybench.records.spent import ALL, COLLECTION, FUNCTIONS, JUDGING, PHASES, START
 
 Compare = Callable[..., Any]
 
@@ -449,8 +451,8 @@ def test_run_goes_on_where_it_was(compare: Compare, tmp_path: Path) -> None:
     compare(odd="", pairs=3)
     record = tmp_path / "out" / "run.jsonl"
     lines = record.read_bytes().splitlines(keepends=True)
-    kept = lines[: len(lines) - 3]
-    record.write_bytes(b"".join(kept) + lines[-3][:40])
+    # Each round is two pairs and what they took.
+    record.write_bytes(b"".join(lines[:-5]) + lines[-5][:40])
     before = read_run(tmp_path / "out")
     assert before.torn
 
@@ -458,6 +460,46 @@ def test_run_goes_on_where_it_was(compare: Compare, tmp_path: Path) -> None:
     assert sum(map(len, before.pairs.values())) == 3
     assert sum(map(len, run.pairs.values())) == 6
     assert read_run(tmp_path / "out").pairs == run.pairs
+
+
+def test_calibration_that_was_interrupted_goes_on_with_the_next_arm(
+    compare: Compare, tmp_path: Path
+) -> None:
+    def interrupt(progress: Any) -> None:
+        if progress.done == 2:
+            raise KeyboardInterrupt
+
+    def starts(arm: str) -> int:
+        return len((tmp_path / f"python-{arm}.starts").read_text())
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(odd="", on_progress=interrupt)
+    assert [*read_run(tmp_path / "out").arms] == ["a"]
+    assert not read_run(tmp_path / "out").rows
+
+    told: list[Any] = []
+    run, _ = compare(odd="", on_progress=told.append)
+
+    assert [one.done for one in told if one.stage.startswith("calibrating")] == [2]
+    assert {len(pairs) for pairs in run.pairs.values()} == {1}
+    assert starts("a") == starts("b") == 2
+    assert read_run(tmp_path / "out").arms == run.arms
+
+
+def test_a_run_says_where_its_time_went(compare: Compare, tmp_path: Path) -> None:
+    began = time.monotonic()
+    run, judgement = compare(pairs=2)
+    elapsed_s = time.monotonic() - began
+
+    spent = run.spent.seconds
+    assert {*spent} == {FUNCTIONS, ALL}
+    assert {*spent[ALL]} == {START, COLLECTION, JUDGING}
+    assert {*spent[FUNCTIONS]} == {*PHASES} - {JUDGING}
+    assert all(value > 0 for phases in spent.values() for value in phases.values())
+    assert sum(sum(phases.values()) for phases in spent.values()) <= elapsed_s
+    for pairs_of_row in run.pairs.values():
+        assert all(pair.took_s > 0 for pair in pairs_of_row.values())
+    assert summarise(read_run(tmp_path / "out"), judgement).spent == spent
 
 
 def test_progress_is_told_between_lots(compare: Compare) -> None:

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli import main
 from pybench.comparison.contents import read_contents
-from pybench.records.summary import Summary, write_summary
+from pybench.records.summary import Summary, ValueSummary, write_summary
+from pybench.records.values import RowValue
 from pybench.report.exports import frames
 
 Export = Callable[..., str]
@@ -185,6 +187,28 @@ def test_a_sample_of_no_time_is_no_time(
 
     assert "a sample took no time by the cpu clock" in capsys.readouterr().err
     assert SLOWER not in Path(files[0]).read_text()
+
+
+def test_rows_that_are_no_times_are_exported_with_their_values(
+    summary: Summary,
+) -> None:
+    both = {
+        "3.13": RowValue(value=7, unit="bytes"),
+        "3.14t": RowValue(value=9, unit="bytes"),
+    }
+    values = (
+        ValueSummary(row="memory/test_a.py::test_new", values=both),
+        ValueSummary(row=summary.rows[0].row, values={"3.13": both["3.13"]}),
+    )
+
+    first, *_, last = frames.row_records(replace(summary, values=values))
+
+    assert (first["baseline_value"], first["side_value"]) == (7.0, None)
+    assert first["ratio"] == summary.rows[0].ratio
+    assert (last["row"], last["verdict"]) == ("memory/test_a.py::test_new", "none")
+    assert (last["baseline_value"], last["side_value"]) == (7.0, 9.0)
+    assert (last["unit"], last["interpreter"]) == ("bytes", first["interpreter"])
+    assert {*last} == {*frames.COLUMNS}
 
 
 def test_csv_has_every_number_of_the_summary(

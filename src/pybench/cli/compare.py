@@ -184,6 +184,7 @@ def show_result(result: Summary | SavedComparison, options: argparse.Namespace) 
             everything=options.all,
             sort=options.sort,
             group=options.group,
+            verbose=options.verbose,
         )
     return exit_code(result, fail_on=options.fail_on, strict=options.strict)
 
@@ -339,10 +340,20 @@ def take_turns(
         if not is_written and failure != INTERRUPTED:
             failure = FAILED
     if failure == INTERRUPTED:
-        named = str(again or output)
-        command = ["pybench", "compare", *sys.argv[2:], "-o", named, "--resume"]
-        print_note(f"interrupted; go on: {shlex.join(command)}")
+        print_note(f"interrupted; go on: {going_on(sys.argv[2:], again or output)}")
     return failure or (max(status, FAILED) if problems else status)
+
+
+def going_on(words: Sequence[str], output: Path) -> str:
+    """Return the command that goes on with a run which these words began."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "-o":
+            next(rest, None)
+        elif not word.startswith("-o") and word != "--resume":
+            kept.append(word)
+    return shlex.join(["pybench", "compare", *kept, "-o", str(output), "--resume"])
 
 
 def begun(

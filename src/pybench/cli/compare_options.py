@@ -122,6 +122,10 @@ OPTIONS = (
         help="of stdout",
     ),
     _showing("--all", "all", action="store_true", help="list all rows"),
+    Option(
+        "--verbose", "verbose", USED, USED, REFUSED,
+        {"action": "store_true", "help": "say where the time went, by kind of row"},
+    ),
     _showing("--sort", "sort", **ORDER["--sort"]),
     _showing("--group", "group", **ORDER["--group"]),
     _showing(

@@ -11,7 +11,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pybench.comparison.pairs import (
@@ -23,10 +23,10 @@ from pybench.comparison.pairs import (
 from pybench.comparison.sessions import ComparisonError, Sessions, is_odd_path
 from pybench.comparison.worker import RowEndedError, StartError, Worker, WorkerError
 from pybench.interpreters.missing_packages import advice
-from pybench.records.messages import COUNTS, RowFacts
+from pybench.records.calibration import ArmRecord, Calibrated
+from pybench.records.messages import RowFacts
 from pybench.records.outcomes import (
     ERROR,
-    MEASURED,
     MISSING,
     NOT_AVAILABLE,
     VALUE,
@@ -35,7 +35,6 @@ from pybench.records.outcomes import (
 from pybench.records.row_names import row_name
 from pybench.records.run import RowRecord
 from pybench.records.samples import CPU, WALL, Sample
-from pybench.records.values import RowValue
 from pybench.statistics.differences import DifferenceError, choose_metric, waits
 
 # A sample of each arm, about as long as a time slice of the scheduler.
@@ -51,52 +50,31 @@ UNSTABLE = (
 Numbers = Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibrated:
-    """What became of one row on one arm.
-
-    `kind` is that of a reason which is more than the outcome. `sample_ns` is the
-    shortest sample, had it been of `numbers`, and `turn_ns` the same with all that is
-    prepared for it. `session` counts the sessions of this arm that share no files, and
-    `own_process` says that this one has no other file by the suite's wish.
-    """
-
-    outcome: str
-    reason: str
-    facts: RowFacts
-    kind: ReasonKind | None = None
-    counts: Mapping[str, int] = field(default_factory=lambda: COUNTS)
-    rounds: int | None = None  # the most in one process
-    numbers: Numbers
-    samples: tuple[Sample, ...] = ()
-    sample_ns: float = 0.0
-    turn_ns: float = 0.0
-    session: int = 0
-    own_process: bool = False
-    value: RowValue | None = None
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether pairs can be taken of it."""
-        return self.outcome == MEASURED
-
-
 Rows = dict[str, Calibrated]
 
 
 def calibrate(
-    sessions: Sessions, on_arm: Callable[[int], None] = lambda number: None
-) -> Iterator[RowRecord]:
-    """Run every row of every arm once; yields them in the order of the baseline.
+    sessions: Sessions,
+    known_arms: Mapping[str, ArmRecord],
+    on_arm: Callable[[int], None] = lambda number: None,
+) -> Iterator[ArmRecord | RowRecord]:
+    """Run every row of every arm once; yields each arm, then the rows.
 
-    `on_arm` is given the number of each arm when it begins. Raises `ComparisonError` if
-    an arm cannot be started, or has no benchmarks.
+    Rows come in the order of the baseline; arms that are known already are not run
+    again. `on_arm` is given the number of each arm when it begins. Raises
+    `ComparisonError` if an arm cannot be started, or has no benchmarks.
     """
     by_arm: dict[str, Rows] = {}
     numbers: dict[str, Numbers] = {}
     for seed, name in enumerate(sessions.arms):
-        on_arm(seed + 1)
-        by_arm[name] = dict(_calibrate_arm(sessions, name, numbers, seed))
+        if arm := known_arms.get(name):
+            sessions.root = sessions.root or arm.root
+        else:
+            on_arm(seed + 1)
+            rows = dict(_calibrate_arm(sessions, name, numbers, seed))
+            arm = ArmRecord(arm=name, rows=rows, root=sessions.root)
+            yield arm
+        by_arm[name] = dict(arm.rows)
         for row, known in by_arm[name].items():
             if known.is_measured:
                 numbers.setdefault(row, known.numbers)
@@ -239,6 +217,7 @@ def _calibrate_row(worker: Worker, row: str, numbers: Numbers) -> Calibrated:
     samples: list[Sample] = []
     sample_ns = turn_ns = math.inf
     rounds: int | None = None
+    started = time.perf_counter()
     try:
         rounds = worker.await_row(row)
         numbers = numbers or worker.size(TARGET_NS, fitting_count(rounds))
@@ -268,6 +247,8 @@ def _calibrate_row(worker: Worker, row: str, numbers: Numbers) -> Calibrated:
         sample_ns=sample_ns if samples else 0.0,
         turn_ns=turn_ns if samples else 0.0,
         value=how.value,
+        native=how.native,
+        took_s=time.perf_counter() - started,
     )
 
 
@@ -395,6 +376,7 @@ def _row_record(row: str, by_arm: Mapping[str, Calibrated | None]) -> RowRecord:
         session=max(known.session for known in each),
         own_process=any(known.own_process for known in each),
         values={name: known.value for name, known in there.items() if known.value},
+        native=any(known.native for known in each),
     )
 
 

@@ -25,6 +25,7 @@ from pybench.records.refs import newest
 from pybench.records.row_names import CellKey
 from pybench.records.run import PairRecord, RowRecord, Run
 from pybench.records.samples import CPU, WALL
+from pybench.records.spent import EXCLUSIVE, FUNCTIONS, NATIVE
 from pybench.statistics.decision import Verdict, decide
 from pybench.statistics.differences import (
     DifferenceError,
@@ -120,6 +121,16 @@ def class_of(record: RowRecord) -> str:
         return THREADS
     computes = record.metric == CPU or record.waits is False
     return COMPUTING if computes and not record.apart else WAITING
+
+
+def spent_kind(record: RowRecord) -> str:
+    """Return what the time of a row is counted under."""
+    if record.apart:
+        return EXCLUSIVE
+    kind = class_of(record)
+    if kind == COMPUTING:
+        return NATIVE if record.native else FUNCTIONS
+    return kind
 
 
 def margin_of(record: RowRecord, plan: Plan) -> float:

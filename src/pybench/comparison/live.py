@@ -23,6 +23,7 @@ from pybench.comparison.judging import (
     gil_turned_on,
     judge,
     plan_of,
+    spent_kind,
     suspicion,
 )
 from pybench.comparison.pairs import (
@@ -37,9 +38,26 @@ from pybench.comparison.sessions import Arm, ComparisonError, RefusedError, Sess
 from pybench.comparison.suites import Suite
 from pybench.comparison.suspension import Suspension
 from pybench.comparison.worker import StartError, Worker
+from pybench.records.calibration import ArmRecord
 from pybench.records.outcomes import ReasonKind
 from pybench.records.row_names import CellKey
-from pybench.records.run import PairRecord, Record, RecordWriter, Run, SideRecord
+from pybench.records.run import (
+    PairRecord,
+    Record,
+    RecordWriter,
+    RowRecord,
+    Run,
+    SideRecord,
+)
+from pybench.records.spent import (
+    ALL,
+    COLLECTION,
+    JUDGING,
+    SIZING,
+    START,
+    Spent,
+    SpentRecord,
+)
 
 COPY = "(copy)"
 
@@ -126,6 +144,7 @@ class Comparison:
         self._seed = record.header.seed
         self._started = time.monotonic()
         self._row_pair_s = 0.0  # what a row of the last round took
+        self._spent = Spent()  # and is not in the record yet
         self._starts_failed = 0
         self._suspension = Suspension()
         usable = getattr(os, "sched_getaffinity", lambda pid: ())(0)
@@ -151,7 +170,8 @@ class Comparison:
             If the disk refuses; what was measured is on it.
         """
         with self._suspension:
-            # Who was interrupted before a pair may have noted some of the rows only.
+            # Who was interrupted before a pair may have noted some of the rows only;
+            # arms that were calibrated whole are not run again.
             if not self._record.pairs and not self._record.lost:
                 self.calibrate()
             self._refuse_the_gil()
@@ -165,8 +185,18 @@ class Comparison:
         def on_arm(number: int) -> None:
             self._report("calibrating interpreter", number, whole, settled=0)
 
-        for row in calibrate(self._sessions, on_arm):
-            self._note(row)
+        sessions, took_s, spent = self._sessions, dict[str, float](), Spent()
+        for record in calibrate(sessions, self._record.arms, on_arm):
+            self._note(record)
+            if isinstance(record, ArmRecord):
+                for row, known in record.rows.items():
+                    took_s[row] = took_s.get(row, 0.0) + known.took_s
+            elif isinstance(record, RowRecord):
+                kind = spent_kind(record)
+                spent.add(kind, SIZING, took_s.get(record.row, 0.0))
+        spent.add(ALL, START, sessions.start_s)
+        spent.add(ALL, COLLECTION, sessions.collection_s)
+        self._note(spent.taken())
         if self._control and self._open_rows():
             baseline = self._record.baseline
             self._note(
@@ -205,7 +235,9 @@ class Comparison:
 
     def _open_rows(self) -> OpenRows:
         """Return the undecided rows, each with the arms that still need pairs."""
+        began_s = time.perf_counter()
         judgement = judge(self._record)
+        self._spent.add(ALL, JUDGING, time.perf_counter() - began_s)
         wanted: dict[str, list[str]] = {}
         for cell in judgement.cells:
             if not self._can_run(cell.row, cell.side):
@@ -272,6 +304,9 @@ class Comparison:
                 for record in measure(
                     batch, self._start, self._sessions.check, self._suspension
                 ):
+                    if isinstance(record, SpentRecord):
+                        self._spent.add_all(record.seconds)
+                        record = self._spent.taken()
                     self._note(record)
                 self._starts_failed = 0
                 self._refuse_the_gil()
@@ -343,6 +378,7 @@ class Comparison:
             numbers=numbers,
             warmups=warmups,
             timed=timed,
+            kind=spent_kind(record),
         )
 
     def _numbers(self, row: str, arms: Sequence[str]) -> dict[str, Mapping[str, int]]:

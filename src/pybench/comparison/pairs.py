@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 
 from pybench.comparison.suspension import Suspension
 from pybench.comparison.worker import RowEndedError, StartError, Worker, WorkerError
+from pybench.records import spent as phase
 from pybench.records.messages import Ended
 from pybench.records.outcomes import MEASURED, ReasonKind
 from pybench.records.run import LostRecord, PairRecord
 from pybench.records.samples import Sample
+from pybench.records.spent import FUNCTIONS, Spent, SpentRecord
 
 # One warm-up and ten timed. With five, two thirds of a pair's variance came from within
 # the processes, and a pair costs more than its samples; above ten little is gained.
@@ -61,7 +63,10 @@ Samples = dict[str, list[tuple[Sample, ...]]]  # per arm its processes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRow:
-    """One row of a batch; `order` says which arm takes the first sample."""
+    """One row of a batch; `order` says which arm takes the first sample.
+
+    `kind` is what its time is counted under.
+    """
 
     row: str
     pair: int
@@ -69,6 +74,7 @@ class BatchRow:
     numbers: Mapping[str, Mapping[str, int]]  # per arm
     warmups: int
     timed: int  # samples that count, in one process
+    kind: str = FUNCTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +123,10 @@ def shortened(numbers: Mapping[str, int], sample_ns: float) -> Mapping[str, int]
 
 def measure(
     batch: Batch, start: Start, check: Check, suspension: Suspension | None = None
-) -> Iterator[PairRecord | LostRecord]:
+) -> Iterator[PairRecord | LostRecord | SpentRecord]:
     """Measure a batch; yields one record per row, as soon as it is complete.
 
+    The last record is of what was spent.
     A row that takes its session with it is reported lost, with the reason. The rows
     after it have no record: they did nothing wrong and are measured another time.
     A row in whose pair something was suspended is lost as well, whatever it measured.
@@ -147,6 +154,7 @@ def measure(
         raise
     except WorkerError as error:
         yield _lost(measurement.current, error.arm, error.reason)
+    yield measurement.spent.taken()
 
 
 @dataclass(slots=True)
@@ -156,12 +164,14 @@ class _Measurement:
     check: Check
     suspension: Suspension
     current: BatchRow = field(init=False)
+    spent: Spent = field(default_factory=Spent)
 
     def __post_init__(self) -> None:
         self.current = self.batch.rows[0]
 
     def interleaved(self) -> Iterator[PairRecord | LostRecord]:
         """Measure row by row, with all processes alive together."""
+        ended_s = 0.0
         with ExitStack() as stack:
             # Started at once, so that both cores have something to do.
             workers = {
@@ -171,6 +181,8 @@ class _Measurement:
             for arm, worker in workers.items():
                 worker.await_hello()
                 self.check(arm, worker)
+            # They start side by side: what the last one took.
+            self._started(max(workers.values(), key=lambda one: one.ready_s))
             absent = {
                 row.row: _lost(row, arm, ABSENT)
                 for arm, worker in workers.items()
@@ -187,8 +199,30 @@ class _Measurement:
                 for worker in workers.values():
                     worker.was_stopped()  # asked only to be forgotten
                 yield self._interleave(row, workers)
+            ended_s = time.perf_counter()
             for worker in workers.values():
                 worker.hang_up()  # so that they end at once, not one after the other
+        self._share(phase.END, time.perf_counter() - ended_s)
+
+    def _started(self, worker: Worker) -> None:
+        self._share(phase.START, worker.start_s)
+        self._share(phase.COLLECTION, worker.collection_s)
+
+    def _share(self, name: str, seconds: float) -> None:
+        self.spent.share([row.kind for row in self.batch.rows], name, seconds)
+
+    def _sample(self, row: BatchRow, arm: str, worker: Worker, number: int) -> Sample:
+        """Take one sample, and note what it took."""
+        began = time.perf_counter()
+        sample = worker.sample(row.numbers[arm])
+        taken_s = time.perf_counter() - began
+        if number < row.warmups:
+            self.spent.add(row.kind, phase.WARM_UP, taken_s)
+        else:
+            timed_s = min(sample.wall_ns / 1e9, taken_s)
+            self.spent.add(row.kind, phase.TIMED, timed_s)
+            self.spent.add(row.kind, phase.AROUND, taken_s - timed_s)
+        return sample
 
     def _start(self, arm: str) -> Worker:
         rows = [row.row for row in self.batch.rows]
@@ -201,11 +235,13 @@ class _Measurement:
         self, row: BatchRow, workers: Mapping[str, Worker]
     ) -> PairRecord | LostRecord:
         ended: dict[str, Ended] = {}
+        began_s = time.perf_counter()
         for arm in row.order:
             try:
                 workers[arm].await_row(row.row)
             except RowEndedError as error:
                 ended[arm] = error.how
+        ready_s = time.perf_counter()
         samples: dict[str, list[Sample]] = {arm: [] for arm in row.order}
         latest_ns = time.perf_counter_ns() + len(row.order) * ROW_MOST_NS
         for number in range(row.warmups + row.timed):
@@ -215,10 +251,11 @@ class _Measurement:
             # A B B A: whichever arm was first is last the next time.
             for arm in row.order if number % 2 == 0 else row.order[::-1]:
                 try:
-                    samples[arm].append(workers[arm].sample(row.numbers[arm]))
+                    samples[arm].append(self._sample(row, arm, workers[arm], number))
                 except RowEndedError as error:
                     ended[arm] = error.how
                     break
+        sampled_s = time.perf_counter()
         # Asked before the row ends: a process that has ended after its last row no
         # longer tells whether it was stopped.
         stopped = [arm for arm in workers if workers[arm].was_stopped()]
@@ -227,11 +264,14 @@ class _Measurement:
                 how = workers[arm].stop_row(row.row)
                 if how.outcome != MEASURED:
                     ended[arm] = how
+        over_s = time.perf_counter()
+        self.spent.add(row.kind, phase.ROW, ready_s - began_s + over_s - sampled_s)
         if self.suspension.happened or stopped:
             return _suspended(row, stopped)
         if ended:
             return _lost_by(row, ended)
-        return self._pair(row, {arm: [tuple(samples[arm])] for arm in row.order})
+        processes = {arm: [tuple(samples[arm])] for arm in row.order}
+        return self._pair(row, processes, over_s - began_s)
 
     def exclusive(self) -> Iterator[PairRecord | LostRecord]:
         """Measure process by process, with no two alive together."""
@@ -242,23 +282,29 @@ class _Measurement:
         ended: dict[str, dict[str, Ended]] = {row.row: {} for row in batch.rows}
         absent: dict[str, LostRecord] = {}
         stopped: list[str] = []
+        took_s = dict.fromkeys(samples, 0.0)
         self.suspension.forget()
         for arm in (*batch.start_order, *reversed(batch.start_order)):
             with self._start(arm) as worker:
                 worker.await_hello()
                 self.check(arm, worker)
+                self._started(worker)
                 for row in self._absent(worker):
                     absent[row.row] = _lost(row, arm, ABSENT)
                 rows = [row for row in batch.rows if row.row not in absent]
                 worker.choose([row.row for row in rows])
                 for row in rows:
                     self.current = row
-                    process, was_stopped, how = _alone(row, arm, worker)
+                    began_s = time.perf_counter()
+                    process, was_stopped, how = self._alone(row, arm, worker)
+                    took_s[row.row] += time.perf_counter() - began_s
                     samples[row.row][arm].append(process)
                     if how.outcome != MEASURED:
                         ended[row.row][arm] = how
                     if was_stopped:
                         stopped.append(arm)
+                ended_s = time.perf_counter()
+            self._share(phase.END, time.perf_counter() - ended_s)
         for row in batch.rows:
             # What lay between two processes has moved them apart: of all rows.
             if row.row in absent:
@@ -268,9 +314,9 @@ class _Measurement:
             elif ended[row.row]:
                 yield _lost_by(row, ended[row.row])
             else:
-                yield self._pair(row, samples[row.row])
+                yield self._pair(row, samples[row.row], took_s[row.row])
 
-    def _pair(self, row: BatchRow, samples: Samples) -> PairRecord:
+    def _pair(self, row: BatchRow, samples: Samples, took_s: float) -> PairRecord:
         return PairRecord(
             row=row.row,
             pair=row.pair,
@@ -281,21 +327,27 @@ class _Measurement:
             numbers=row.numbers[self.batch.arms[0]],
             samples={arm: tuple(processes) for arm, processes in samples.items()},
             warmups=row.warmups,
+            took_s=round(took_s, 4),
         )
 
-
-def _alone(
-    row: BatchRow, arm: str, worker: Worker
-) -> tuple[tuple[Sample, ...], bool, Ended]:
-    """Return the samples of a row, whether its process was stopped, how it ended."""
-    try:
-        worker.await_row(row.row)
-        count = row.warmups + row.timed
-        samples = tuple(worker.sample(row.numbers[arm]) for _ in range(count))
-    except RowEndedError as error:
-        return (), worker.was_stopped(), error.how
-    # Asked before the row ends, as in `_interleave`.
-    return samples, worker.was_stopped(), worker.stop_row(row.row)
+    def _alone(
+        self, row: BatchRow, arm: str, worker: Worker
+    ) -> tuple[tuple[Sample, ...], bool, Ended]:
+        """Return the samples, whether the process was stopped, how the row ended."""
+        began_s = time.perf_counter()
+        try:
+            worker.await_row(row.row)
+            ready_s = time.perf_counter()
+            count = row.warmups + row.timed
+            samples = tuple(self._sample(row, arm, worker, n) for n in range(count))
+        except RowEndedError as error:
+            return (), worker.was_stopped(), error.how
+        sampled_s = time.perf_counter()
+        # Asked before the row ends, as in `_interleave`.
+        stopped, how = worker.was_stopped(), worker.stop_row(row.row)
+        over_s = time.perf_counter()
+        self.spent.add(row.kind, phase.ROW, ready_s - began_s + over_s - sampled_s)
+        return samples, stopped, how
 
 
 def _lost(

@@ -64,6 +64,7 @@ class Sessions:
         self.arms = {arm.name: arm for arm in arms}
         self.root = ""
         self.overridden: list[str] = []
+        self.start_s = self.collection_s = 0.0  # of all sessions, added up
         self._configuration = ""  # pytest's file of settings
         self._suite = suite
         self._selecting = selecting
@@ -115,6 +116,8 @@ class Sessions:
         """Note who an arm is; refuse one that has become another."""
         if worker.identity is None:
             return
+        self.start_s += worker.start_s
+        self.collection_s += worker.collection_s
         self.root, self._configuration = worker.root, worker.configuration
         self.overridden += [o for o in worker.overridden if o not in self.overridden]
         known = self._record.sides.get(name)

@@ -73,6 +73,7 @@ def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> S
             for row, record in run.rows.items()
             if record.values
         ),
+        spent={kind: dict(of) for kind, of in run.spent.seconds.items()},
         noise_floor=max(floor, default=None),
         smallest_visible=statistics.median(visible) if visible else None,
         margin=judgement.plan.margin,

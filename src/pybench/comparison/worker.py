@@ -106,6 +106,8 @@ class Worker:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self.start_s = self.collection_s = 0.0  # known with its rows
+        self._began_s = time.monotonic()
         self._row = ""
         self._row_s = ROW_S if row_s is None else row_s
         self._spent_s = 0.0  # of it
@@ -141,6 +143,11 @@ class Worker:
         finally:
             theirs.close()
 
+    @property
+    def ready_s(self) -> float:
+        """What it took until its rows were known."""
+        return self.start_s + self.collection_s
+
     def __enter__(self) -> Self:
         """Return it, to be ended at the end."""
         return self
@@ -155,6 +162,12 @@ class Worker:
             message = self.receive(START_PATIENCE_S, step="its collection")
         except WorkerError as error:
             raise StartError(self.name, error.reason) from None
+        told_s = time.monotonic() - self._began_s
+        configured_s = message.get("configured_s")
+        # Its clock is ours where the system has one for all processes.
+        if isinstance(configured_s, float):
+            self.start_s = min(max(configured_s - self._began_s, 0.0), told_s)
+        self.collection_s = told_s - self.start_s
         if message.get("say") != "hello":
             self.await_end()  # only then it has said why
             raise StartError(self.name, f"collected nothing{self.last_lines()}")

@@ -52,7 +52,7 @@ class Ended:
     """How a row ended: its outcome, the reason, and its counts by name.
 
     `kind` is that of a reason which is more than its outcome, None otherwise; `value`
-    is that of a row which came to one that is no time.
+    is that of a row which came to one that is no time; `native` is a kernel in C.
     """
 
     outcome: str
@@ -60,6 +60,7 @@ class Ended:
     kind: ReasonKind | None = None
     counts: Mapping[str, int] = field(default_factory=lambda: dict(COUNTS))
     value: RowValue | None = None
+    native: bool = False
 
 
 def read_facts(facts: object) -> RowFacts:
@@ -113,6 +114,7 @@ def read_ended(message: Mapping[str, Any]) -> Ended:
         kind=next((kind for kind in ReasonKind if kind == message.get("kind")), None),
         counts=counts,
         value=value,
+        native=facts.get("native") is True,
     )
 
 

@@ -8,8 +8,9 @@ Schema history
 --------------
 1. Header, side, row, pair, lost. Fields that came later have defaults: `per_turn_ns`,
    `waits`, `rounds`, `file`, `session`, `packages`, `asked`, `warmups`, `blocked`,
-   `values`, `refs`, `suite_from`, `ref`, `build`, and `kind` and `kinds`, which are
-   read from the reasons where a record lacks them.
+   `values`, `refs`, `suite_from`, `ref`, `build`, `native`, `took_s`, and `kind` and
+   `kinds`, which are read from the reasons where a record lacks them. Lines of arms
+   and of what was spent came later; a record without them is read.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from pybench.records.calibration import ArmRecord
 from pybench.records.documents import DocumentError, convert, decode
 from pybench.records.identity import Identity
 from pybench.records.json_lines import JsonLines, split_lines
 from pybench.records.outcomes import MEASURED, VOID, Outcome, ReasonKind
 from pybench.records.refs import GitRef
 from pybench.records.samples import CPU, WALL, Sample
+from pybench.records.spent import Spent, SpentRecord
 from pybench.records.values import RowValue
 
 SCHEMA = 1
@@ -99,7 +102,8 @@ class RowRecord:
     is where it was found, "" if that is not known. Rows with different numbers of
     `session` have files that no process can import together, such as two of one name;
     with `own_process` the file wants a process that has no other. `values` has per arm
-    what a row came to that is no time: it is compared with nothing.
+    what a row came to that is no time: it is compared with nothing. `native` is a
+    kernel in C.
     """
 
     row: str
@@ -122,6 +126,7 @@ class RowRecord:
     own_process: bool = False
     kinds: Mapping[str, ReasonKind] = field(default_factory=dict)
     values: Mapping[str, RowValue] = field(default_factory=dict)
+    native: bool = False
 
     @property
     def clock(self) -> str:
@@ -148,7 +153,7 @@ class PairRecord:
 
     `samples` has per arm its processes (two of an exclusive row), each with its samples
     in order, `warmups` warm-ups first: one, or none in a row that a process can run
-    once only.
+    once only. `took_s` is what all of it took, without what rows of a process share.
     """
 
     row: str
@@ -160,6 +165,7 @@ class PairRecord:
     numbers: Mapping[str, int]  # "count" of calls, and a kernel's "iterations"
     samples: Mapping[str, tuple[tuple[Sample, ...], ...]]
     warmups: int = 1
+    took_s: float = 0.0
 
     def timed(self, arm: str) -> tuple[tuple[Sample, ...], ...]:
         """Return the samples of an arm that count, process by process."""
@@ -182,13 +188,15 @@ class LostRecord:
     kind: ReasonKind = ReasonKind.LOST
 
 
-Record = SideRecord | RowRecord | PairRecord | LostRecord
+Record = SideRecord | ArmRecord | RowRecord | PairRecord | LostRecord | SpentRecord
 
 _FORMS: dict[str, type[Any]] = {
     "side": SideRecord,
+    "arm": ArmRecord,
     "row": RowRecord,
     "pair": PairRecord,
     "lost": LostRecord,
+    "spent": SpentRecord,
 }
 _NAMES = {form: name for name, form in _FORMS.items()}
 
@@ -202,6 +210,8 @@ class Run:
     rows: dict[str, RowRecord] = field(default_factory=dict)
     pairs: dict[str, dict[int, PairRecord]] = field(default_factory=dict)
     lost: list[LostRecord] = field(default_factory=list)
+    arms: dict[str, ArmRecord] = field(default_factory=dict)
+    spent: Spent = field(default_factory=Spent)
     torn: bool = False
 
     def add(self, record: Record) -> None:
@@ -215,6 +225,10 @@ class Run:
                 self.pairs.setdefault(record.row, {})[record.pair] = record
             case LostRecord():
                 self.lost.append(record)
+            case ArmRecord():
+                self.arms[record.arm] = record
+            case SpentRecord():
+                self.spent.add_all(record.seconds)
 
     @property
     def baseline(self) -> SideRecord:

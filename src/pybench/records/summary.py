@@ -5,15 +5,15 @@ The record of the run is the evidence; this is what other programs read.
 Schema history
 --------------
 1. Fields that came later have defaults: `notes`, `parts`, `controls`, `apart`, `kind`,
-   `side_median_ns`, `values`, `ref`, `commit`, and `reasons`, read from `reason` where
-   a file has none.
+   `side_median_ns`, `values`, `ref`, `commit`, `spent`, and `reasons`, read from
+   `reason` where a file has none.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,7 @@ class Summary:
 
     `verdict` is one sentence; `regressions` counts the rows slower by the margin or
     more; `noise_floor` is the largest change that a copy of the baseline showed.
+    `spent` has the seconds of the run by kind of row and by phase.
     """
 
     verdict: str
@@ -168,6 +169,7 @@ class Summary:
     controls: tuple[ControlSummary, ...] = ()
     apart: tuple[MeanSummary, ...] = ()
     values: tuple[ValueSummary, ...] = ()
+    spent: dict[str, dict[str, float]] = field(default_factory=dict)
     pybench: str = "summary"
     schema: int = SCHEMA
 

@@ -20,7 +20,7 @@ from pybench.report.labels import shortened
 from pybench.report.row_names import distinct
 from pybench.report.sections import Section, of_arms, sections_of
 from pybench.report.tables import Cell, Line, lines_of
-from pybench.report.words import counted, words_of
+from pybench.report.words import SPENT_HEADS, counted, spent_rows, words_of
 
 WIDTH = 100
 _STYLES = {SLOWER: "bold red", FASTER: "bold green", INCONCLUSIVE: "dim"}
@@ -44,11 +44,13 @@ def show(
     everything: bool = False,
     sort: str | None = None,
     group: str | None = None,
+    verbose: bool = False,
 ) -> None:
     """Print a comparison, its rows as `sections_of` sorts and groups them.
 
     Rows that are equivalent, those that one of two files has alone, and the smaller
-    changes of a long table are only counted unless `everything` is asked for.
+    changes of a long table are only counted unless `everything` is asked for. With
+    `verbose` there is a table of where the time of a run went.
     """
     words = words_of(comparison, everything=everything)
     lines = lines_of(comparison)
@@ -72,6 +74,11 @@ def show(
         if rows:
             console.print()
             console.print(_small_table(heads, rows), width=width)
+    if verbose and isinstance(comparison, Summary):
+        rows = spent_rows(comparison)
+        _say(console, "" if rows else "where the time went: not recorded in this run")
+        if rows:
+            console.print(_small_table(SPENT_HEADS, rows), width=width)
     for text in [*words.alone, words.legend, *words.marks]:
         _say(console, text)
     if words.command:

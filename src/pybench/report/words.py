@@ -13,6 +13,7 @@ from pybench.records.saved_comparison import (
     SavedComparison,
     SavedFile,
 )
+from pybench.records.spent import ALL, KINDS, PHASES, TIMED
 from pybench.records.summary import MeanSummary, SideSummary, Summary
 from pybench.records.values import value_text
 from pybench.report.labels import LEGEND, SAVED_LEGEND, UNREPLICATED, interval
@@ -71,6 +72,32 @@ def words_of(
         value_heads=("value, no verdict", *(arm.name for arm in comparison.sides)),
         values=value_rows(comparison),
     )
+
+
+SPENT_HEADS = ("seconds", *PHASES, "all", "timed share")
+
+
+def spent_rows(summary: Summary) -> list[Sequence[str]]:
+    """Return where the time went: a line per kind of rows, and one of all."""
+    spent = {kind: summary.spent[kind] for kind in KINDS if kind in summary.spent}
+    if not spent:
+        return []
+    total: dict[str, float] = {}
+    for phases in spent.values():
+        for phase, seconds in phases.items():
+            total[phase] = total.get(phase, 0.0) + seconds
+    lines = [
+        (kind if kind != ALL else "no row's own", of) for kind, of in spent.items()
+    ]
+    return [
+        (
+            kind,
+            *(f"{of[phase]:.1f}" if phase in of else "" for phase in PHASES),
+            f"{sum(of.values()):.1f}",
+            f"{of[TIMED] / sum(of.values()):.0%}" if of.get(TIMED) else "",
+        )
+        for kind, of in [*lines, ("together", total)]
+    ]
 
 
 def value_rows(summary: Summary) -> list[Sequence[str]]:

@@ -31,7 +31,7 @@ from pybench.report.labels import (
     interval,
 )
 from pybench.report.row_names import short_names
-from pybench.report.words import named_means, value_rows
+from pybench.report.words import SPENT_HEADS, named_means, spent_rows, value_rows
 
 _MEANS = "Where it changed: geometric means"
 
@@ -103,6 +103,18 @@ def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
         controls = [control for control in summary.controls if control.kind == kind]
         if controls:
             yield _of_controls(summary, controls, says)
+    if spent := spent_rows(summary):
+        yield Chart(
+            view="method",
+            title="Where the time went",
+            description="Seconds by kind of rows and by phase. What rows of a process "
+            "share is counted for each alike. Around samples is what was prepared for "
+            "them, such as threads and memory; judging and the sessions that tried the "
+            "rows out are of no row.",
+            spec=None,
+            columns=SPENT_HEADS,
+            rows=spent,
+        )
 
 
 def _of_controls(summary: Summary, controls: list[ControlSummary], says: str) -> Chart:

@@ -10,7 +10,8 @@ import io
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from pybench.records.summary import RowSummary, Summary
+from pybench.records.row_names import row_name
+from pybench.records.summary import NO_VERDICT, RowSummary, Summary
 from pybench.report.exports.cells import cell
 
 if TYPE_CHECKING:
@@ -27,32 +28,52 @@ _ROW_TYPES = {
     if (kind := str(field.type).removesuffix(" | None")) in _ARROW
 }
 ROW_COLUMNS = (*_ROW_TYPES,)
-# The columns: all that a summary knows of a row, then what is known of the arm.
+# The columns: all that a summary knows of a row, then what is known of the arm, then
+# what a row came to that is no time.
 _TYPES = _ROW_TYPES | {
     "baseline": "string",
     "interpreter": "string",
     "free_threaded": "bool",
     "gil_enabled": "bool",
+    "baseline_value": "float64",
+    "side_value": "float64",
+    "unit": "string",
 }
 COLUMNS = (*_TYPES,)
 
 
 def row_records(summary: Summary) -> list[dict[str, Any]]:
-    """Return a mapping per row and arm, in the summary's order.
+    """Return a mapping per row and arm, in the summary's order, values at the end.
 
     Its keys are `COLUMNS`; times are in ns. What is not known is None.
     """
-    arms = {arm.name: arm for arm in summary.sides}
-    return [
-        {name: getattr(row, name) for name in ROW_COLUMNS}
-        | {
-            "baseline": summary.sides[0].name,
-            "interpreter": arms[row.side].interpreter,
-            "free_threaded": arms[row.side].free_threaded,
-            "gil_enabled": arms[row.side].gil_enabled,
-        }
+    baseline, *contenders = summary.sides
+    records = {
+        (row.row, row.side): {name: getattr(row, name) for name in ROW_COLUMNS}
         for row in summary.rows
-    ]
+    }
+    for of in summary.values:
+        for arm in contenders:
+            known = {name: of.values.get(name) for name in (baseline.name, arm.name)}
+            there = [value for value in known.values() if value]
+            if not there:
+                continue
+            record = records.setdefault(
+                (of.row, arm.name),
+                {"row": of.row, "category": row_name(of.row).category,
+                 "side": arm.name, "verdict": NO_VERDICT},
+            )  # fmt: skip
+            ours, theirs = known.values()
+            record["baseline_value"] = ours and float(ours.value)
+            record["side_value"] = theirs and float(theirs.value)
+            record["unit"] = there[0].unit
+    arms = {arm.name: arm for arm in contenders}
+    for record in records.values():
+        arm = arms[record["side"]]
+        record["baseline"] = baseline.name
+        for name in ("interpreter", "free_threaded", "gil_enabled"):
+            record[name] = getattr(arm, name)
+    return [{name: of.get(name) for name in COLUMNS} for of in records.values()]
 
 
 def to_csv(summary: Summary) -> str:

@@ -21,6 +21,7 @@ import inspect
 import math
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -75,6 +76,7 @@ class Interleaving:
     def __init__(
         self, session: Session, descriptor: int, refused: Mapping[str, str]
     ) -> None:
+        self._configured_s = time.monotonic()
         self._session = session
         self._controller = Controller(descriptor)
         self._current = ""  # the row whose call phase is on
@@ -117,6 +119,7 @@ class Interleaving:
         self._controller.send(
             say="hello",
             pid=os.getpid(),
+            configured_s=self._configured_s,
             root=str(config.rootpath),
             configuration=str(config.inipath or ""),
             identity=identity_document(self._session.identity),
@@ -235,7 +238,7 @@ class Interleaving:
         adapter = KernelAdapter(benchmark, name, arguments, iterations)
         with collector_off():
             kept: list[KernelResult] = self.serve(
-                benchmark, adapter, threads=arguments.get("threads", 1)
+                benchmark, adapter, threads=arguments.get("threads", 1), native=True
             )
         return kept
 
