@@ -44,7 +44,11 @@ from pybench.interpreters import SUPPORTED, Interpreter, Search, find, probe
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "tests" / "rows.json"
-TOUCH_THE_EXTENSION: tuple[str, ...] = ("tests/_pybench",)
+# What depends on each build, and takes little: its C, and how it lays objects out.
+OF_EACH_BUILD: tuple[str, ...] = (
+    "tests/_pybench",
+    "tests/target/programs/test_scaling_suspects.py",
+)
 # Python alone: what holds on the oldest and on the newest build holds between them, and
 # the rows that each build measures go through it too.
 PLUGIN: tuple[str, ...] = ("tests/target/plugin", "tests/test_installed.py")
@@ -53,7 +57,7 @@ NOT_COUNTED = "--ignore=tests/_pybench/test_honesty.py"
 NOT_ONCE = ("-m", "not once")
 # The default runs everything, in three legs that may run beside each other: what
 # depends on the build and is measured, whole commands and profiles, and the rest.
-BUILD: tuple[str, ...] = (*TOUCH_THE_EXTENSION, *PLUGIN, "tests/benchmarks")
+BUILD: tuple[str, ...] = (*OF_EACH_BUILD, *PLUGIN, "tests/benchmarks")
 COMMANDS: tuple[str, ...] = ("tests/cli", "tests/profiles")
 REST: tuple[str, ...] = (
     "tests",
@@ -478,7 +482,7 @@ class Matrix:
 
     def _leg(self, interpreter: Interpreter) -> Leg:
         more = PLUGIN if interpreter in self.with_plugin else (NOT_COUNTED,)
-        where = (*TOUCH_THE_EXTENSION, *more, *NOT_ONCE)
+        where = (*OF_EACH_BUILD, *more, *NOT_ONCE)
         rows = SMALL_BUDGET if interpreter.free_threaded else UNMEASURED
         return Leg(interpreter=interpreter, where=where, rows=rows)
 

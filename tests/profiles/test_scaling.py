@@ -79,13 +79,17 @@ def test_every_work_is_measured_on_both_numbers_of_threads(
     repeat = one(python, f"{module}:counts")
 
     assert not repeat.problem
-    for turn in repeat.threads.turns:
-        assert {*turn} == {*Work}
+    turns = repeat.threads.turns
+    # What is not there has its reason: a function of one's own that nobody counts.
+    missing = {*(repeat.threads.unavailable or {})}
+    assert missing <= {Work.IMMORTAL}
+    for turn in turns:
+        assert {*turn} | missing == {*Work}
         assert all({*of_work} == {"1", "2"} for of_work in turn.values())
     assert repeat.processes[2] > 0
     profile = scaling_profile(python, "target", [1, 2], [repeat])
     assert [point.threads for point in profile.points] == [2]
-    assert {*profile.points[0].by_work} == {str(work) for work in Work}
+    assert {*profile.points[0].by_work} == {str(work) for work in Work} - missing
     assert "no interval" in profile.notes[-1]
     expected = Cause.GIL if python.gil_enabled else Cause.UNKNOWN
     assert profile.diagnosis.cause == expected

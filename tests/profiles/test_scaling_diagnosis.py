@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from pybench.profiles.scaling_diagnosis import diagnose
 from pybench.records.means import Mean
-from pybench.records.scaling import Cause, Diagnosis, ScalingPoint, Work
+from pybench.records.scaling import (
+    Cause,
+    Diagnosis,
+    ScalingPoint,
+    Suspect,
+    SuspectKind,
+    Work,
+)
 
 
 def mean(value: float, half: float | None = 0.05) -> Mean:
@@ -23,6 +31,8 @@ def told(
     *,
     private: float | Mean | None = None,
     gc_off: float | None = None,
+    immortal: float | None = None,
+    suspects: Sequence[Suspect] = (),
     control: float = 1.95,
     processes: float | None = 1.95,
     gil: bool = False,
@@ -40,13 +50,15 @@ def told(
         )
     if gc_off is not None:
         speed_ups[Work.GC_OFF] = mean(gc_off)
+    if immortal is not None:
+        speed_ups[Work.IMMORTAL] = mean(immortal)
     point = ScalingPoint(
         threads=2,
         by_work={str(work): of for work, of in speed_ups.items()},
         processes=None if processes is None else mean(processes),
         **({"off_cpu_share": 0.0, "waited_share": 0.0} | shares),
     )
-    return diagnose([point], gil_enabled=gil, culprit=culprit)
+    return diagnose([point], gil_enabled=gil, culprit=culprit, suspects=suspects)
 
 
 def test_what_reaches_the_ceiling_scales() -> None:
@@ -141,3 +153,56 @@ def test_one_process_is_no_cause() -> None:
 
 def test_one_cpu_is_no_cause() -> None:
     assert diagnose([], gil_enabled=False).cause == Cause.UNKNOWN
+
+
+def suspect(
+    kind: SuspectKind = SuspectKind.INSTANCE, *, changes: int = 500, locked: int = 0
+) -> Suspect:
+    """Return an object as it was seen in a thousand readings."""
+    return Suspect(
+        name="account",
+        kind=kind,
+        type_name="Account",
+        samples=1000,
+        count_changes=changes,
+        locked=locked,
+    )
+
+
+def test_a_count_is_named_where_threads_scale_without_it() -> None:
+    diagnosis = told(0.3, private=1.9, gc_off=0.3, immortal=1.9, suspects=[suspect()])
+
+    assert diagnosis.cause == Cause.REFCOUNT
+    assert "instance account (Account)" in diagnosis.what
+
+
+def test_a_count_that_changes_is_no_cause_by_itself() -> None:
+    diagnosis = told(0.3, private=1.9, gc_off=0.3, immortal=0.3, suspects=[suspect()])
+
+    assert diagnosis.cause == Cause.OBJECT
+    assert any("counts of references" in line for line in diagnosis.ruled_out)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [suspect(SuspectKind.CONTAINER, locked=300), suspect(SuspectKind.LOCK)],
+)
+def test_a_lock_that_is_held_briefly_is_named(seen: Suspect) -> None:
+    diagnosis = told(0.4, private=1.9, gc_off=0.4, immortal=0.5, suspects=[seen])
+
+    assert diagnosis.cause == Cause.LOCK
+    assert f"{seen.kind} account" in diagnosis.what
+
+
+def test_a_lock_that_is_seldom_held_is_not_named() -> None:
+    diagnosis = told(
+        0.4, private=1.9, gc_off=0.4, immortal=0.4, suspects=[suspect(locked=3)]
+    )
+
+    assert diagnosis.cause == Cause.OBJECT
+
+
+def test_many_objects_are_not_all_named() -> None:
+    diagnosis = told(0.3, private=1.9, immortal=1.9, suspects=[suspect()] * 5)
+
+    assert diagnosis.what.endswith("and 2 more")

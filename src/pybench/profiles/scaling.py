@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from typing import Self
 
 from pybench import children
@@ -33,6 +34,7 @@ from pybench.records.scaling import (
     ScalingProfile,
     ScalingReport,
     ScalingWindow,
+    Suspect,
     Work,
 )
 
@@ -40,6 +42,11 @@ WINDOW_NS = 8_000_000
 # All windows of one process; of its group of processes about half as much.
 BUDGET_NS = 1_500_000_000
 GROUP_WINDOWS = 9
+# What a note says of a work that was not run.
+_WITHOUT = {
+    Work.PRIVATE: "no copy of the module for each thread",
+    Work.IMMORTAL: "nothing was made immortal",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,12 +159,14 @@ def scaling_profile(
     reports = [repeat.threads for repeat in repeats]
     points = tuple(_point(count, repeats) for count in counts if count > 1)
     notes = [
-        f"no copy of the module for each thread: {why}"
-        for why in dict.fromkeys(
-            (report.unavailable or {}).get(Work.PRIVATE, "") for report in reports
+        f"{_WITHOUT[Work(work)]}: {why}"
+        for work, why in dict.fromkeys(
+            chain.from_iterable(
+                (report.unavailable or {}).items() for report in reports
+            )
         )
-        if why
     ]
+    suspects = merged(reports)
     on = [report for report in reports if report.gil_enabled]
     if len(repeats) == 1:
         notes.append("one process: no interval; --processes 2 or more for one")
@@ -170,8 +179,30 @@ def scaling_profile(
             points,
             gil_enabled=bool(on),
             culprit=next((report.culprit for report in on), ""),
+            suspects=suspects,
         ),
+        suspects=suspects,
         notes=tuple(notes),
+    )
+
+
+def merged(reports: Sequence[ScalingReport]) -> tuple[Suspect, ...]:
+    """Add up what was seen of each object; the most counted one comes first."""
+    of_object: dict[tuple[str, str], Suspect] = {}
+    for each in chain.from_iterable(report.suspects for report in reports):
+        before = of_object.get((each.name, each.kind))
+        of_object[each.name, each.kind] = (
+            each
+            if before is None
+            else replace(
+                each,
+                samples=each.samples + before.samples,
+                count_changes=each.count_changes + before.count_changes,
+                locked=each.locked + before.locked,
+            )
+        )
+    return tuple(
+        sorted(of_object.values(), key=lambda each: (-each.count_changes, -each.locked))
     )
 
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pybench.records.means import Mean
-from pybench.records.scaling import Cause, Diagnosis, ScalingPoint, Work
+from pybench.records.scaling import (
+    Cause,
+    Diagnosis,
+    ScalingPoint,
+    Suspect,
+    SuspectKind,
+    Work,
+)
 
 # What counts as scaling, of what the machine can give.
 ENOUGH = 0.8
@@ -17,10 +24,18 @@ ENOUGH = 0.8
 BLOCKED_SHARE = 0.15
 # From this one on, a thread that is ready did not get its CPU.
 WAITED_SHARE = 0.1
+# From this share of the readings on, the lock of an object is what threads wait for.
+LOCKED_SHARE = 0.02
+# So many objects are named.
+SHOWN = 3
 
 
 def diagnose(
-    points: Sequence[ScalingPoint], *, gil_enabled: bool, culprit: str = ""
+    points: Sequence[ScalingPoint],
+    *,
+    gil_enabled: bool,
+    culprit: str = "",
+    suspects: Sequence[Suspect] = (),
 ) -> Diagnosis:
     """Say what the largest number of threads shows.
 
@@ -32,6 +47,8 @@ def diagnose(
         Whether the GIL was on when a process had ended.
     culprit : str
         What turned it on, where it was off before.
+    suspects : sequence of Suspect
+        The objects that the threads write to, the most counted one first.
     """
     if not points:
         return Diagnosis(
@@ -76,7 +93,7 @@ def diagnose(
     if is_bounded and ceiling is not None and shared.high >= (ceiling.low or 0.0):
         return _machine(point, tuple(shown))
     if shared.high < ENOUGH * possible:
-        return _contended(point, shared, possible, shown)
+        return _contended(point, shared, possible, shown, suspects)
     return Diagnosis(
         cause=Cause.UNKNOWN,
         what=f"the interval holds {ENOUGH:.0%} of what is possible, {possible:.3g}",
@@ -122,7 +139,11 @@ def _machine(point: ScalingPoint, shown: tuple[str, ...]) -> Diagnosis:
 
 
 def _contended(
-    point: ScalingPoint, shared: Mean, possible: float, shown: list[str]
+    point: ScalingPoint,
+    shared: Mean,
+    possible: float,
+    shown: list[str],
+    suspects: Sequence[Suspect],
 ) -> Diagnosis:
     ruled_out = [f"this machine: it gives {possible:.3g} times"]
     idle = point.by_work.get(Work.GC_OFF)
@@ -137,6 +158,23 @@ def _contended(
                 would_tell="pybench profile gc says how long and how often",
             )
         ruled_out.append("the collector: without it the threads do no more")
+    immortal = point.by_work.get(Work.IMMORTAL)
+    if immortal is not None:
+        counted = [each for each in suspects if each.count_changes]
+        shown.append(
+            f"with no references to {_listed(counted)} counted {words(immortal)} times"
+        )
+        if _parts(immortal, shared) and _is_above(immortal, ENOUGH * possible):
+            return Diagnosis(
+                cause=Cause.REFCOUNT,
+                what=f"threads count references to {_listed(counted)}",
+                evidence=tuple(shown),
+                ruled_out=tuple(ruled_out),
+            )
+        if _is_below(immortal, ENOUGH * possible):
+            ruled_out.append(
+                "counts of references alone: without them it is too little"
+            )
     private = point.by_work.get(Work.PRIVATE)
     is_private_better = private is not None and _parts(private, shared)
     is_private_as_bad = private is not None and _is_below(private, ENOUGH * possible)
@@ -155,6 +193,14 @@ def _contended(
         return Diagnosis(
             cause=Cause.LOCK,
             what=f"threads wait for a lock{where}",
+            evidence=tuple(shown),
+            ruled_out=tuple(ruled_out),
+        )
+    if locked := [each for each in suspects if _is_lock(each)]:
+        shown.append(_lock_evidence(locked))
+        return Diagnosis(
+            cause=Cause.LOCK,
+            what=f"threads take the lock of {_listed(locked)}; they spin for it",
             evidence=tuple(shown),
             ruled_out=tuple(ruled_out),
         )
@@ -184,6 +230,31 @@ def _contended(
         ruled_out=tuple(ruled_out),
         would_tell="smaller functions: each of them by itself",
     )
+
+
+def _is_lock(suspect: Suspect) -> bool:
+    if suspect.kind == SuspectKind.LOCK:
+        return suspect.count_changes > 0
+    return suspect.locked >= LOCKED_SHARE * suspect.samples
+
+
+def _lock_evidence(locked: Sequence[Suspect]) -> str:
+    shares = [
+        "a function uses it"
+        if each.kind == SuspectKind.LOCK
+        else f"held in {each.locked / each.samples:.0%} of readings"
+        for each in locked
+    ]
+    return "; ".join(
+        f"{each.name}: {share}" for each, share in zip(locked, shares, strict=True)
+    )
+
+
+def _listed(suspects: Sequence[Suspect]) -> str:
+    """Name objects, those that were seen most often first."""
+    named = [f"{each.kind} {each.name} ({each.type_name})" for each in suspects[:SHOWN]]
+    more = len(suspects) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
 
 
 def words(mean: Mean) -> str:

@@ -25,6 +25,7 @@ class Work(StrEnum):
     SHARED = "shared"  # the function, one for all threads
     PRIVATE = "private"  # of a module that each thread has executed for itself
     GC_OFF = "gc_off"  # the function, with the collector off
+    IMMORTAL = "immortal"  # the function, no references to its objects being counted
     CONTROL = "control"  # hashing of private bytes, without the GIL
 
 
@@ -34,11 +35,41 @@ class Cause(StrEnum):
     SCALES = "scales"
     MACHINE = "limited by this machine"
     GIL = "the GIL is on"
+    REFCOUNT = "contended reference count"
     LOCK = "contended lock"
     OBJECT = "contended object"
     STOP_THE_WORLD = "stop-the-world"
     DISTURBED = "disturbed"
     UNKNOWN = "cannot tell"
+
+
+class SuspectKind(StrEnum):
+    """What kind of object it is; the text is what users read."""
+
+    INSTANCE = "instance"
+    CLASS = "class"
+    FUNCTION = "function"
+    METHOD = "method"
+    MODULE = "module"
+    CONSTANT = "constant"
+    CONTAINER = "container"
+    LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """An object that threads of a function write to, as its header shows.
+
+    Of `samples` readings of the header, `count_changes` had another count of references
+    by other threads than the owner than the one before, and `locked` had its lock held.
+    """
+
+    name: str  # as the function reaches it
+    kind: SuspectKind
+    type_name: str
+    samples: int
+    count_changes: int
+    locked: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +123,8 @@ class ScalingReport:
     """What one child answers; `problem` if it could not, and the rest is empty.
 
     `turns` has, for each turn, the window of each work and number of threads.
-    `unavailable` says of a work why it was not run.
+    `unavailable` says of a work why it was not run. `suspects` are the objects that the
+    threads write to, the one whose count of references changes most first.
     """
 
     problem: str = ""
@@ -101,6 +133,7 @@ class ScalingReport:
     calls: int = 0  # of each thread in a window
     turns: tuple[Mapping[str, Mapping[str, ScalingWindow]], ...] = ()
     unavailable: Mapping[str, str] | None = None
+    suspects: tuple[Suspect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +172,7 @@ class ScalingProfile:
     processes: int
     points: tuple[ScalingPoint, ...]
     diagnosis: Diagnosis
+    suspects: tuple[Suspect, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
+from functools import partial, reduce
 from itertools import repeat
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +29,7 @@ from pybench.records.scaling import (
     ScalingOrder,
     ScalingReport,
     ScalingWindow,
+    Suspect,
     Work,
 )
 from pybench.target.process import iterations as sizing
@@ -37,11 +38,19 @@ from pybench.target.process.identity import gil_enabled
 from pybench.target.process.speed_up import Stamps, window
 from pybench.target.process.thread_team import TeamError, ThreadTeam, cpus_for
 from pybench.target.programs.profile_observers import queued_ns
+from pybench.target.programs.scaling_suspects import (
+    headers_problem,
+    kind_of,
+    make_immortal,
+    observe,
+    reachable,
+)
 from pybench.target.programs.target_calls import TargetError, function
 
 Call = Callable[[], object]
 
 TURNS_LEAST, TURNS_MOST = 3, 25
+NOTHING_COUNTED = "no count of references that threads share changes"
 # So long before a window threads are let go: they begin together.
 LEAD_NS = 100_000
 # What the control hashes at once: long enough to drop the GIL, and within a cache.
@@ -79,6 +88,9 @@ def measure(order: ScalingOrder) -> ScalingReport:
         team = ThreadTeam(cpus_for(most))
         works, unavailable = works_of(order.target, call, team)
         calls, turns = run_turns(order, team, works)
+        suspects, immortal = run_immortal(order, team, call, calls, unavailable)
+        for turn, taken in zip(turns, immortal, strict=False):
+            turn |= taken
         team.dismiss()
     except TeamError as error:
         return ScalingReport(problem=str(error))
@@ -93,6 +105,7 @@ def measure(order: ScalingOrder) -> ScalingReport:
         calls=calls,
         turns=tuple(turns),
         unavailable=unavailable,
+        suspects=tuple(suspects),
     )
 
 
@@ -136,8 +149,7 @@ def private_call(target: str, number: int) -> Call:
     All that the module makes is another then: functions, classes, globals, constants.
     What it imports is the same.
     """
-    name, _, path = target.rpartition(":")
-    stem = Path(name).stem if name.endswith(".py") else name
+    name, stem, path = parted(target)
     origin = getattr(sys.modules.get(stem), "__file__", None)
     if origin is None or not str(origin).endswith(".py"):
         raise ImportError(f"{name} is not written in Python")
@@ -149,11 +161,20 @@ def private_call(target: str, number: int) -> Call:
         module.__package__ = sys.modules[stem].__package__
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    called: Any = module
-    for word in path.split("."):
-        called = getattr(called, word)
+    called = attribute(module, path)
     takes = "threads" in inspect.signature(called).parameters
     return partial(called, threads=1) if takes else called
+
+
+def parted(target: str) -> tuple[str, str, str]:
+    """Return a target's module or file, the name of its module, and the function."""
+    name, _, path = target.rpartition(":")
+    return name, Path(name).stem if name.endswith(".py") else name, path
+
+
+def attribute(module: ModuleType, path: str) -> Any:
+    """Return what a dotted path names in a module."""
+    return reduce(getattr, path.split("."), module)
 
 
 def run_turns(
@@ -163,6 +184,16 @@ def run_turns(
     calls = size(order, team, works[Work.SHARED])
     of_work = dict.fromkeys(works, calls)
     of_work[Work.CONTROL] = size(order, team, works[Work.CONTROL])
+    return calls, take_turns(order, team, works, of_work)
+
+
+def take_turns(
+    order: ScalingOrder,
+    team: ThreadTeam,
+    works: Mapping[Work, Sequence[Call]],
+    of_work: Mapping[Work, int],
+) -> list[dict[str, dict[str, ScalingWindow]]]:
+    """Take turns of works and numbers of threads; drop the first one."""
     turns: list[dict[str, dict[str, ScalingWindow]]] = []
     until_ns = time.perf_counter_ns() + order.budget_ns
     # One more at the beginning: the threads warm their own code.
@@ -177,7 +208,35 @@ def run_turns(
         turns.append(taken)
         if len(turns) > TURNS_LEAST and time.perf_counter_ns() > until_ns:
             break
-    return calls, turns[1:]
+    return turns[1:]
+
+
+def run_immortal(
+    order: ScalingOrder,
+    team: ThreadTeam,
+    call: Call,
+    calls: int,
+    unavailable: dict[str, str],
+) -> tuple[list[Suspect], list[dict[str, dict[str, ScalingWindow]]]]:
+    """Look which objects the threads write to; take turns again without their counts.
+
+    This comes last: what is immortal stays so until the process ends.
+    """
+    if problem := headers_problem():
+        unavailable[Work.IMMORTAL] = problem
+        return [], []
+    _, stem, path = parted(order.target)
+    objects = reachable(attribute(sys.modules[stem], path), path)
+    suspects = observe(team, call, objects)
+    counted = {(each.name, each.kind) for each in suspects if each.count_changes}
+    for name, value in objects:
+        if (name, kind_of(value)) in counted:
+            make_immortal(value)
+    if not counted:
+        unavailable[Work.IMMORTAL] = NOTHING_COUNTED
+        return suspects, []
+    works = {Work.IMMORTAL: [call] * len(team)}
+    return suspects, take_turns(order, team, works, {Work.IMMORTAL: calls})
 
 
 def size(order: ScalingOrder, team: ThreadTeam, calls: Sequence[Call]) -> int:
