@@ -8,6 +8,7 @@ beside a control that shares nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 
 import pytest
 
@@ -44,7 +45,7 @@ def scale(benchmark_threads: ThreadsFixture) -> Scale:
         pytest.skip(f"n/a: scaling needs {THREADS} CPUs, this process may use {usable}")
 
     def measure(first: Task, second: Task | None = None, *, operations: int) -> None:
-        tasks = iter((first, second or first))
+        tasks = cycle((first, second or first))  # pybench scaling has more threads
         benchmark_threads.extra_info["operations"] = operations
         benchmark_threads(do, threads=THREADS, setup=lambda: ((next(tasks),), {}))
 

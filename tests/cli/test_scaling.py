@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,15 +117,43 @@ def test_what_was_measured_before_the_end_is_shown(
     assert "speed-up over one thread" in capsys.readouterr().out
 
 
+def test_several_interpreters_are_in_one_table(
+    measured: list[Repeat | BaseException],
+    module: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    del measured[1:]
+    record = tmp_path / "scaling.json"
+    pythons = [f"--python={name}={sys.executable}" for name in ("old", "new")]
+
+    run(module, *pythons, "--json", str(record))
+
+    shown = capsys.readouterr().out
+    assert shown.count("speed-up over one thread") == 1
+    assert len(json.loads(record.read_text())["profiles"]) == 2
+
+
+def test_a_row_that_cannot_run_here_is_no_failure(
+    measured: list[Repeat | BaseException],
+    module: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measured[:] = [ScalingError("n/a: needs two CPUs")]
+
+    assert run(module) == status.OK
+    assert "n/a: needs two CPUs" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("target", "text"),
     [
         ("nowhere.py:count", "does not exist"),
-        (__file__, "name a function of it"),
-        (f"{__file__}::test_row", "name a function of it"),
+        ("nowhere.py", "does not exist"),
+        ("nowhere/test_x.py::test_row", "no benchmarks at"),
     ],
 )
-def test_a_target_that_is_no_function_is_refused(
+def test_a_target_that_is_not_there_is_refused(
     target: str, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(target) == status.USAGE
@@ -136,7 +165,7 @@ def test_a_function_that_fails_is_an_error(
     module: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    measured[0] = Repeat(threads=ScalingReport(problem="it raised"), processes={})
+    measured[0] = ScalingError("it raised")
 
     assert run(module) == status.FAILED
     assert "it raised" in capsys.readouterr().err

@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from pybench.interpreters import Interpreter, probe
+from pybench.interpreters import probe
 from pybench.profiles import scaling
-from pybench.profiles.scaling import Repeat, ScalingError, measure, scaling_profile
-from pybench.records.scaling import Cause, Work
+from pybench.profiles.scaling import (
+    Place,
+    Repeat,
+    ScalingError,
+    measure,
+    rows,
+    scaling_profile,
+)
+from pybench.profiles.scaling_targets import ScalingTarget, scaling_target
+from pybench.records.scaling import Cause, Kind, Work
 
 MODULE = """
 import gc, os, threading
@@ -51,9 +59,9 @@ def needs(argument):
 
 
 @pytest.fixture(scope="module")
-def python() -> Interpreter:
+def python() -> Place:
     """Return this interpreter."""
-    return probe(sys.executable)
+    return Place(interpreter=probe(sys.executable))
 
 
 @pytest.fixture
@@ -66,19 +74,19 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(path)
 
 
-def one(python: Interpreter, target: str, timeout_s: float = 60.0) -> Repeat:
+def one(python: Place, target: str, timeout_s: float = 60.0) -> Repeat:
     """Measure one repeat of two threads."""
-    (repeat,) = measure(python, target, [1, 2], 1, timeout_s)
+    wanted = ScalingTarget(name=target, kind=Kind.FUNCTION)
+    (repeat,) = measure(python, wanted, [1, 2], 1, timeout_s)
     return repeat
 
 
 def test_every_work_is_measured_on_both_numbers_of_threads(
-    python: Interpreter, module: str
+    python: Place, module: str
 ) -> None:
     """Also by a target that prints, and one whose module is large for a collection."""
     repeat = one(python, f"{module}:counts")
 
-    assert not repeat.problem
     turns = repeat.threads.turns
     # What is not there has its reason: a function of one's own that nobody counts.
     missing = {*(repeat.threads.unavailable or {})}
@@ -87,19 +95,20 @@ def test_every_work_is_measured_on_both_numbers_of_threads(
         assert {*turn} | missing == {*Work}
         assert all({*of_work} == {"1", "2"} for of_work in turn.values())
     assert repeat.processes[2] > 0
-    profile = scaling_profile(python, "target", [1, 2], [repeat])
+    target = ScalingTarget(name="target", kind=Kind.FUNCTION)
+    profile = scaling_profile(python, target, [1, 2], [repeat])
     assert [point.threads for point in profile.points] == [2]
     assert {*profile.points[0].by_work} == {str(work) for work in Work} - missing
     assert "no interval" in profile.notes[-1]
-    expected = Cause.GIL if python.gil_enabled else Cause.UNKNOWN
+    expected = Cause.GIL if python.interpreter.gil_enabled else Cause.UNKNOWN
     assert profile.diagnosis.cause == expected
 
 
 def test_a_target_that_collects_does_not_lose_the_program(
-    python: Interpreter, module: str
+    python: Place, module: str
 ) -> None:
     """Free-threaded 3.14 collected the program's own functions, which it had hidden."""
-    assert not one(python, f"{module}:collects").problem
+    assert one(python, f"{module}:collects").threads.turns
 
 
 @pytest.mark.parametrize(
@@ -113,18 +122,51 @@ def test_a_target_that_collects_does_not_lose_the_program(
     ],
 )
 def test_a_function_that_cannot_be_measured_is_told(
-    python: Interpreter, module: str, function: str, text: str
+    python: Place, module: str, function: str, text: str
 ) -> None:
-    assert text in one(python, f"{module}:{function}").problem
+    with pytest.raises(ScalingError, match=text):
+        one(python, f"{module}:{function}")
 
 
-def test_a_function_that_ends_its_process_is_told(
-    python: Interpreter, module: str
-) -> None:
+def test_a_function_that_ends_its_process_is_told(python: Place, module: str) -> None:
     with pytest.raises(ScalingError, match="7"):
         one(python, f"{module}:ends")
 
 
-def test_a_function_that_never_ends_is_ended(python: Interpreter, module: str) -> None:
+def test_a_function_that_never_ends_is_ended(python: Place, module: str) -> None:
     with pytest.raises(ScalingError, match=r"no answer within 0\.1 seconds"):
         one(python, f"{module}:waits", timeout_s=0.1)
+
+
+ROWS = """
+import pytest
+print("no answer")
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_row(benchmark_threads, threads):
+    benchmark_threads(sum, [1, 2], threads=threads)
+"""
+
+
+@pytest.mark.usefixtures("module")
+def test_a_row_and_a_script_are_measured_as_a_function_is(
+    python: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("test_row.py").write_text(ROWS)
+    Path("script.py").write_text("import sys\nprint(sum(range(99)))\nsys.exit()\n")
+
+    targets = [
+        *rows(python, scaling_target("test_row.py"), 300.0),
+        *rows(python, scaling_target("script.py"), 300.0),
+    ]
+
+    assert [target.name for target in targets] == [
+        "test_row.py::test_row[2]",
+        "script.py",
+    ]
+    for target in targets:
+        (repeat,) = measure(python, target, [1], 1, 300.0)
+        missing = {*(repeat.threads.unavailable or {})}
+        assert missing >= {Work.PRIVATE}
+        assert {*repeat.threads.turns[0]} | missing == {*Work}

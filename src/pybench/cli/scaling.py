@@ -1,4 +1,4 @@
-"""``pybench scaling``: how a function scales with threads, and what is in the way."""
+"""``pybench scaling``: how a target scales with threads, and what is in the way."""
 
 from __future__ import annotations
 
@@ -8,14 +8,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.options import add_timeout, find_interpreters, host_needs, whole
-from pybench.cli.output import add_json, beside, print_error, print_lines, write_record
+from pybench.cli.options import (
+    add_suite,
+    add_timeout,
+    find_interpreters,
+    host_needs,
+    whole,
+)
+from pybench.cli.output import (
+    add_json,
+    beside,
+    print_error,
+    print_lines,
+    print_note,
+    write_record,
+)
+from pybench.cli.profile_steps import collect
 from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
 from pybench.progress import Meter
 
 if TYPE_CHECKING:
-    from pybench.interpreters import Requested
-    from pybench.profiles.scaling import Repeat
+    from pybench.profiles.scaling import Place, Repeat
+    from pybench.profiles.scaling_targets import ScalingTarget
     from pybench.records.means import Mean
     from pybench.records.scaling import Diagnosis, ScalingProfile
 
@@ -28,21 +42,25 @@ def add_scaling(subcommands: Any) -> None:
     """Add ``pybench scaling``."""
     parser = subcommands.add_parser(
         "scaling",
-        help="how a function scales with threads, and what is in the way",
-        description="Run a function on 1, 2, 4, ... threads in fresh processes, beside "
+        help="how a target scales with threads, and what is in the way",
+        description="Run a target on 1, 2, 4, ... threads in fresh processes, beside "
         "as many processes, a control that shares nothing, a copy of its module for "
         "each thread, and with the collector off; say what keeps threads from more.",
         epilog="Exit status: 0 it scales or the cause is told, 2 usage, 3 it cannot be "
         "told, 4 the target failed, 130 interrupted (what was measured is shown).",
     )
     parser.add_argument(
-        "target", metavar="TARGET",
-        help="module:function or path.py:function, without arguments",
+        "target", metavar="TARGET", nargs="?",
+        help="module:function or path.py:function, without arguments; a script; "
+        "path::test or a folder of tests, for the rows that use benchmark_threads or "
+        "are functions of a pyperf script; or category/area/operation of the suite "
+        "(default: all such rows of the suite)",
     )  # fmt: skip
+    add_suite(parser)
     parser.add_argument(
         "--python", metavar="PY", action="append", default=[],
-        help="what runs it, as for pybench compare; several times for several "
-        "(default: the Python of pybench)",
+        help="what runs it, as for pybench compare; several times for several in one "
+        "table (default: the Python of pybench)",
     )  # fmt: skip
     parser.add_argument(
         "--threads", metavar="N", type=whole(2, _MOST_THREADS),
@@ -59,22 +77,20 @@ def add_scaling(subcommands: Any) -> None:
 
 
 def scaling(options: argparse.Namespace) -> int:
-    """Measure on each interpreter; show, save."""
-    from pybench.profiles.targets import TargetMissingError, parse_target
+    """Measure each target on each interpreter; show, save."""
+    from pybench.comparison.suites import SuiteError
+    from pybench.profiles.scaling import ScalingError, rows
+    from pybench.profiles.scaling_targets import scaling_target
+    from pybench.profiles.targets import TargetMissingError
     from pybench.profiles.topology import read_topology, thread_counts, usable_at_once
     from pybench.records.scaling import Cause, ScalingRecord
 
     try:
-        target = parse_target(options.target)
-    except TargetMissingError as error:
+        target = scaling_target(options.target, options.suite)
+    except (TargetMissingError, SuiteError) as error:
         raise UsageError(str(error)) from None
-    if target.kind != "function":
-        raise UsageError(
-            f"{options.target} is a {target.kind}: name a function of it, as "
-            "module:function or path.py:function"
-        )
     host_needs()
-    requested = find_interpreters(options.python or [sys.executable])
+    arms, status = places(options.python, target)
     usable = usable_at_once(read_topology())
     counts = thread_counts(options.threads or usable)
     out = beside(options.json)
@@ -84,78 +100,109 @@ def scaling(options: argparse.Namespace) -> int:
             out,
         )
     profiles: list[ScalingProfile] = []
-    status = OK
-    for arm in requested:
-        profile, came = measured(arm, target.name, counts, options)
-        status = max(status, came)
-        if profile is not None:
-            profiles.append(profile)
-            print_lines(profile_lines(profile), out)
-            if profile.diagnosis.cause in (Cause.UNKNOWN, Cause.DISTURBED):
-                status = max(status, NO_VERDICT)
-        if came == INTERRUPTED:
+    try:
+        targets = rows(arms[0], target, options.timeout)
+    except ScalingError as error:
+        raise UsageError(f"{options.target or target.suite}: {error}") from None
+    for each in targets:
+        shown: list[ScalingProfile] = []
+        for place in arms:
+            profile, came = measured(place, each, counts, options)
+            status = max(status, came)
+            shown += [profile] if profile is not None else []
+            if came == INTERRUPTED:
+                break
+        print_lines(target_lines(shown), out)
+        profiles += shown
+        if status == INTERRUPTED:
             break
+    if any(of.diagnosis.cause in (Cause.UNKNOWN, Cause.DISTURBED) for of in profiles):
+        status = max(status, NO_VERDICT)
     record = ScalingRecord(profiles=tuple(profiles))
     return max(status, write_record(asdict(record), options.json))
 
 
+def places(words: Sequence[str], target: ScalingTarget) -> tuple[list[Place], int]:
+    """Find the interpreters, and for rows what they need to run them; and a status."""
+    from pybench.cli.run import interpreters
+    from pybench.interpreters.prepare import START
+    from pybench.profiles.scaling import Place
+
+    if target.suite is None:
+        found = find_interpreters(words or [sys.executable])
+        return [Place(name=of.name, interpreter=of.interpreter) for of in found], OK
+    ready, problems = interpreters(words, to_run=target.suite)
+    return [
+        Place(
+            name=name,
+            interpreter=of.interpreter,
+            packages="" if of.start == START else of.start[-1],
+            environ=of.environ,
+        )
+        for name, of in ready.items()
+    ], FAILED if problems else OK
+
+
 def measured(
-    arm: Requested, target: str, counts: Sequence[int], options: argparse.Namespace
+    place: Place,
+    target: ScalingTarget,
+    counts: Sequence[int],
+    options: argparse.Namespace,
 ) -> tuple[ScalingProfile | None, int]:
     """Measure one interpreter; return what came of it, and the exit status it means."""
     from pybench.profiles.scaling import ScalingError, measure, scaling_profile
+    from pybench.records.scaling import NA
 
     repeats: list[Repeat] = []
-    status = OK
+    number = options.processes
     try:
-        with Meter() as meter:
-            meter.update("process", 0, options.processes, more=arm.name)
-            for repeat in measure(
-                arm.interpreter, target, counts, options.processes, options.timeout
-            ):
-                if repeat.problem:
-                    raise ScalingError(repeat.problem)
-                repeats.append(repeat)
-                meter.update("process", len(repeats), options.processes, more=arm.name)
+        steps = measure(place, target, counts, number, options.timeout)
+        status = collect(
+            steps, repeats, number, Meter(), stage=f"{place.name}: process"
+        )
     except ScalingError as error:
-        print_error(f"{arm.name}: {target}: {error}")
-        status = FAILED
-    except KeyboardInterrupt:
-        status = INTERRUPTED
+        is_na = str(error).startswith(NA)
+        (print_note if is_na else print_error)(f"{place.name}: {target.name}: {error}")
+        status = OK if is_na else FAILED
     if not repeats:
         return None, status
-    return scaling_profile(arm.interpreter, target, counts, repeats), status
+    return scaling_profile(place, target, counts, repeats), status
 
 
-def profile_lines(profile: ScalingProfile) -> Iterator[str]:
-    """Lay the curve out, then what it shows."""
+def target_lines(profiles: Sequence[ScalingProfile]) -> Iterator[str]:
+    """Lay the curves of one target out, then what each shows."""
     from pybench.records.scaling import Work
 
+    if not profiles:
+        return
     yield ""
-    yield (
-        f"{profile.target} on {profile.interpreter.label}: speed-up over one thread, "
-        f"{profile.processes} processes"
-    )
-    titles = ("threads", "function", "copies", "GC off", "processes", "control")
-    yield "  " + " ".join(f"{title:<17}" for title in titles).rstrip()
+    yield f"{profiles[0].target}: speed-up over one thread"
+    titles = ("function", "copies", "GC off", "processes", "control")
+    width = max(len(profile.arm) for profile in profiles)
+    head = f"  {'threads':<8}{'':<{width}}  "
+    yield head + " ".join(f"{title:<17}" for title in titles).rstrip()
     works = (Work.SHARED, Work.PRIVATE, Work.GC_OFF)
-    for point in profile.points:
-        cells = [str(point.threads)]
-        cells += [speed_up(point.by_work.get(work)) for work in works]
+    points = [(point, of.arm) for of in profiles for point in of.points]
+    for point, arm in sorted(points, key=lambda of: of[0].threads):
+        cells = [speed_up(point.by_work.get(work)) for work in works]
         cells += [speed_up(point.processes), speed_up(point.by_work.get(Work.CONTROL))]
-        yield "  " + " ".join(f"{cell:<17}" for cell in cells).rstrip()
-    yield from diagnosis_lines(profile.diagnosis)
-    yield from (f"  note: {note}" for note in profile.notes)
+        line = f"  {point.threads:<8}{arm:<{width}}  "
+        yield line + " ".join(f"{cell:<17}" for cell in cells).rstrip()
+    for profile in profiles:
+        python = profile.interpreter.label
+        yield f"  {profile.arm} ({python}), {profile.processes} processes:"
+        yield from diagnosis_lines(profile.diagnosis)
+        yield from (f"    note: {note}" for note in profile.notes)
 
 
 def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
     """Say what it is, and why."""
     what = f": {diagnosis.what}" if diagnosis.what else ""
-    yield f"  {diagnosis.cause}{what}"
-    yield from (f"    shown by: {line}" for line in diagnosis.evidence)
-    yield from (f"    ruled out: {line}" for line in diagnosis.ruled_out)
+    yield f"    {diagnosis.cause}{what}"
+    yield from (f"      shown by: {line}" for line in diagnosis.evidence)
+    yield from (f"      ruled out: {line}" for line in diagnosis.ruled_out)
     if diagnosis.would_tell:
-        yield f"    would tell: {diagnosis.would_tell}"
+        yield f"      would tell: {diagnosis.would_tell}"
 
 
 def speed_up(mean: Mean | None) -> str:

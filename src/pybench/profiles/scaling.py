@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from typing import Self
 
@@ -25,10 +25,12 @@ from pybench.children import Child
 from pybench.interpreters import Interpreter
 from pybench.profiles.means import mean_of, profiled
 from pybench.profiles.scaling_diagnosis import diagnose
+from pybench.profiles.scaling_targets import ScalingTarget
 from pybench.profiles.targets import PROGRAMS
 from pybench.records.documents import DocumentError, convert, decode
 from pybench.records.scaling import (
     RUN,
+    Kind,
     ScalingOrder,
     ScalingPoint,
     ScalingProfile,
@@ -57,10 +59,18 @@ class Repeat:
     # Calls of all processes together, over those of one alone, by their number.
     processes: Mapping[int, float]
 
-    @property
-    def problem(self) -> str:
-        """Why there is nothing of the threads; empty if there is."""
-        return self.threads.problem
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """An interpreter with its name, and what its processes need to run rows.
+
+    `packages` is the folder of `start_pytest`, for one that lacks pybench.
+    """
+
+    interpreter: Interpreter
+    name: str = ""
+    packages: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class ScalingError(Exception):
@@ -68,8 +78,8 @@ class ScalingError(Exception):
 
 
 def measure(
-    interpreter: Interpreter,
-    target: str,
+    place: Place,
+    target: ScalingTarget,
     counts: Sequence[int],
     repeats: int,
     timeout_s: float,
@@ -79,25 +89,48 @@ def measure(
     Raises
     ------
     ScalingError
-        If a process gives no answer.
+        If a process gives no answer, or the target fails.
     """
-    order = ScalingOrder(
-        target=target,
+    order = _order(place, target, counts)
+    for _ in range(repeats):
+        threads = _asked(place, order, timeout_s)
+        groups = group_speed_ups(place, order, timeout_s)
+        yield Repeat(threads=threads, processes=groups)
+
+
+def rows(place: Place, target: ScalingTarget, timeout_s: float) -> list[ScalingTarget]:
+    """Return the rows that a target means, each a target; others are one by itself.
+
+    Raises
+    ------
+    ScalingError
+        If there are none.
+    """
+    if target.kind != Kind.ROWS:
+        return [target]
+    report = _asked(place, _order(place, target, ()), timeout_s)
+    return [target.row(name) for name in report.rows]
+
+
+def _order(place: Place, target: ScalingTarget, counts: Sequence[int]) -> ScalingOrder:
+    return ScalingOrder(
+        target=target.name,
+        kind=target.kind,
+        options=target.options,
+        packages=place.packages,
         threads=tuple(counts),
         window_ns=WINDOW_NS,
         budget_ns=BUDGET_NS,
     )
-    for _ in range(repeats):
-        with _Session(interpreter, order, timeout_s) as session:
-            threads = session.answer()
-        groups = {}
-        if not threads.problem:
-            groups = group_speed_ups(interpreter, order, timeout_s)
-        yield Repeat(threads=threads, processes=groups)
+
+
+def _asked(place: Place, order: ScalingOrder, timeout_s: float) -> ScalingReport:
+    with _Session(place, order, timeout_s) as session:
+        return session.answer()
 
 
 def group_speed_ups(
-    interpreter: Interpreter, order: ScalingOrder, timeout_s: float
+    place: Place, order: ScalingOrder, timeout_s: float
 ) -> dict[int, float]:
     """Return what processes of one thread each do, over what one of them does alone.
 
@@ -111,7 +144,7 @@ def group_speed_ups(
         members = [
             stack.enter_context(
                 _Session(
-                    interpreter,
+                    place,
                     replace(
                         order,
                         threads=(),
@@ -123,9 +156,6 @@ def group_speed_ups(
             for number in range(most)
         ]
         ready = [member.answer() for member in members]
-        for report in ready:
-            if report.problem:
-                raise ScalingError(report.problem)
         calls = ready[0].calls
         alone_ns: list[float] = []
         together: dict[int, list[float]] = {}
@@ -150,8 +180,8 @@ def _middle(report: ScalingReport) -> float:
 
 
 def scaling_profile(
-    interpreter: Interpreter,
-    target: str,
+    place: Place,
+    target: ScalingTarget,
     counts: Sequence[int],
     repeats: Sequence[Repeat],
 ) -> ScalingProfile:
@@ -168,11 +198,17 @@ def scaling_profile(
     ]
     suspects = merged(reports)
     on = [report for report in reports if report.gil_enabled]
+    if target.kind == Kind.SCRIPT:
+        notes.append(
+            "a call runs the whole script; threads share what it imports, sys.argv and "
+            "its files"
+        )
     if len(repeats) == 1:
         notes.append("one process: no interval; --processes 2 or more for one")
     return ScalingProfile(
-        target=target,
-        interpreter=profiled(interpreter),
+        target=target.name,
+        arm=place.name,
+        interpreter=profiled(place.interpreter),
         processes=len(repeats),
         points=points,
         diagnosis=diagnose(
@@ -255,18 +291,17 @@ def _blocked_share(of: ScalingWindow) -> float:
 class _Session:
     """A child of `scaling`: told lines, answers lines; ended with all it started."""
 
-    def __init__(
-        self, interpreter: Interpreter, order: ScalingOrder, timeout_s: float
-    ) -> None:
+    def __init__(self, place: Place, order: ScalingOrder, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end
         self._rest = b""
         command = [
-            str(interpreter.path), "-P", str(PROGRAMS / "start_program.py"),
+            str(place.interpreter.path), "-P", str(PROGRAMS / "start_program.py"),
             "scaling", json.dumps(asdict(order)),
         ]  # fmt: skip
         self._child: Child = children.start(
             command,
+            env=os.environ | place.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -294,12 +329,14 @@ class _Session:
             raise self._ended() from None
 
     def answer(self) -> ScalingReport:
-        """Wait for a line, and read it."""
+        """Wait for a line, and read it; `ScalingError` if it says what failed."""
         line = self._line()
         try:
             report: ScalingReport = convert(decode(line), ScalingReport)
         except DocumentError as error:
             raise ScalingError(f"a child answered something odd: {error}") from None
+        if report.problem:
+            raise ScalingError(report.problem)
         return report
 
     def _line(self) -> bytes:

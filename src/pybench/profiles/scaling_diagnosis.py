@@ -215,13 +215,21 @@ def _contended(
             evidence=tuple(shown),
             ruled_out=tuple(ruled_out),
         )
+    if private is None:
+        return Diagnosis(
+            cause=Cause.UNKNOWN,
+            what="the threads share something, and there were no copies of it to try",
+            evidence=tuple(shown),
+            ruled_out=tuple(ruled_out),
+            would_tell="the function by itself, in a module in Python: module:function",
+        )
     if not is_private_as_bad:
         return Diagnosis(
             cause=Cause.UNKNOWN,
             what="the intervals do not say whether copies of the module help",
             evidence=tuple(shown),
             ruled_out=tuple(ruled_out),
-            would_tell="more processes: --processes; copies need a module in Python",
+            would_tell="more processes: --processes",
         )
     return Diagnosis(
         cause=Cause.UNKNOWN,

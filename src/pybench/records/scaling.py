@@ -17,6 +17,8 @@ SCHEMA = 1
 
 # The word of a line that tells a child of a group to run windows.
 RUN = "run"
+# What a problem begins with that is none: a row cannot run there.
+NA = "n/a: "
 
 
 class Work(StrEnum):
@@ -27,6 +29,15 @@ class Work(StrEnum):
     GC_OFF = "gc_off"  # the function, with the collector off
     IMMORTAL = "immortal"  # the function, no references to its objects being counted
     CONTROL = "control"  # hashing of private bytes, without the GIL
+
+
+class Kind(StrEnum):
+    """What a target is."""
+
+    FUNCTION = "function"  # module:function, or a path in place of the module
+    SCRIPT = "script"  # a call runs all of it, in a module of its own
+    ROW = "row"  # path::test, which gives `benchmark_threads` a function, or pyperf
+    ROWS = "rows"  # no call: what is asked for is which rows there are
 
 
 class Cause(StrEnum):
@@ -79,7 +90,13 @@ class ScalingOrder:
     Parameters
     ----------
     target : str
-        ``module:function``, or a path in place of the module.
+        As its kind is written; of rows how their names begin.
+    kind : Kind
+        What that is.
+    options : tuple of str
+        Of pytest, for rows.
+    packages : str
+        The folder of `start_pytest` for an interpreter that lacks pybench, for rows.
     threads : tuple of int
         Numbers of threads, 1 among them; empty for a child that takes part in a group
         of processes, which runs windows of one thread when it is told to.
@@ -90,6 +107,9 @@ class ScalingOrder:
     """
 
     target: str
+    kind: str = Kind.FUNCTION
+    options: tuple[str, ...] = ()
+    packages: str = ""
     threads: tuple[int, ...]
     cpu: int | None = None
     window_ns: int
@@ -124,7 +144,8 @@ class ScalingReport:
 
     `turns` has, for each turn, the window of each work and number of threads.
     `unavailable` says of a work why it was not run. `suspects` are the objects that the
-    threads write to, the one whose count of references changes most first.
+    threads write to, the one whose count of references changes most first. `rows` are
+    those that there are.
     """
 
     problem: str = ""
@@ -134,6 +155,7 @@ class ScalingReport:
     turns: tuple[Mapping[str, Mapping[str, ScalingWindow]], ...] = ()
     unavailable: Mapping[str, str] | None = None
     suspects: tuple[Suspect, ...] = ()
+    rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +187,10 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalingProfile:
-    """One target on one interpreter."""
+    """One target on one interpreter; `arm` is what that is called beside others."""
 
     target: str
+    arm: str = ""
     interpreter: ProfiledPython
     processes: int
     points: tuple[ScalingPoint, ...]

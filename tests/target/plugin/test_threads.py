@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pybench.comparison.worker import RowEndedError, Worker
-from pybench.target.plugin.threads import Calls, made_calls, own_function
+from pybench.target.plugin.threads import Calls, made_calls
 from pybench.target.process.identity import gil_enabled
+from pybench.target.process.thread_calls import own_function
 from pybench.target.process.thread_team import cpus_for
 
 Run = Callable[..., pytest.RunResult]

@@ -175,7 +175,7 @@ def test_the_object_that_threads_count_is_seen(
     objects = [(name, names(call)[name])]
     team = ThreadTeam([None, None])
 
-    seen = observe(team, call, objects)
+    seen = observe(team, [call] * 2, objects)
 
     team.dismiss()
     assert [each.name for each in seen] == [name]
@@ -193,7 +193,7 @@ def test_nobody_counts_what_is_immortal() -> None:
 
     assert "made" not in names(call)
     team = ThreadTeam([None, None])
-    assert observe(team, call, [("made", made)]) == []
+    assert observe(team, [call] * 2, [("made", made)]) == []
     team.dismiss()
 
 
@@ -201,7 +201,7 @@ def test_nobody_counts_what_is_immortal() -> None:
 def test_nothing_is_seen_of_threads_that_share_nothing() -> None:
     team = ThreadTeam([None, None])
 
-    seen = observe(team, of_nothing, reachable(of_nothing, "call"))
+    seen = observe(team, [of_nothing] * 2, reachable(of_nothing, "call"))
 
     team.dismiss()
     assert [each for each in seen if each.kind == SuspectKind.INSTANCE] == []

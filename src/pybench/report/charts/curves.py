@@ -1,8 +1,8 @@
-"""Speed-ups over one thread of one function, beside what they are held against."""
+"""Speed-ups over one thread of one target, beside what they are held against."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pybench.records.means import Mean
 from pybench.records.scaling import ScalingPoint, ScalingProfile, ScalingRecord, Work
@@ -18,25 +18,30 @@ _CALLED = {
 
 
 def curve_charts(label: str, record: ScalingRecord) -> Iterator[Chart]:
-    """Return a chart and the diagnosis of each interpreter."""
+    """Return a chart of each target, with the diagnosis on each interpreter."""
+    by_target: dict[str, list[ScalingProfile]] = {}
     for profile in record.profiles:
-        yield _curve(label, profile)
+        by_target.setdefault(profile.target, []).append(profile)
+    for target, profiles in by_target.items():
+        yield _curve(label, target, profiles)
 
 
-def _curve(label: str, profile: ScalingProfile) -> Chart:
+def _curve(label: str, target: str, profiles: Sequence[ScalingProfile]) -> Chart:
+    is_one = len(profiles) == 1
     named = [
-        (f"{point.threads} threads", kind, mean)
-        for point in profile.points
+        (f"{point.threads} threads", kind if is_one else f"{kind}, {_arm(of)}", mean)
+        for of in profiles
+        for point in of.points
         for kind, mean in _means(point)
     ]
-    diagnosis = profile.diagnosis
-    shown = "; ".join(diagnosis.evidence)
+    verdicts = ", ".join(f"{of.diagnosis.cause} on {_arm(of)}" for of in profiles)
+    told = "; ".join(f"{_arm(of)}: {_told(of)}" for of in profiles)
+    processes = " and ".join(dict.fromkeys(str(of.processes) for of in profiles))
     return Chart(
         view="scaling",
-        title=f"{profile.target} on {profile.interpreter.label}: {diagnosis.cause} "
-        f"({label})",
-        description=f"Speed-up over one thread, with the interval over "
-        f"{profile.processes} processes. {diagnosis.what}. {shown}",
+        title=f"{target}: {verdicts} ({label})",
+        description=f"Speed-up over one thread, with the interval over {processes} "
+        f"processes. {told}",
         spec=vega.dots(
             [
                 vega.spread(mean, threads=threads, work=kind)
@@ -62,6 +67,15 @@ def _curve(label: str, profile: ScalingProfile) -> Chart:
         ]
         or [["1", "function", "1.00", "", ""]],
     )
+
+
+def _arm(profile: ScalingProfile) -> str:
+    return profile.arm or profile.interpreter.label
+
+
+def _told(profile: ScalingProfile) -> str:
+    diagnosis = profile.diagnosis
+    return ", ".join(filter(None, (diagnosis.what, *diagnosis.evidence)))
 
 
 def _means(point: ScalingPoint) -> Iterator[tuple[str, Mean]]:

@@ -10,7 +10,6 @@ thread on the same objects; and beside both a control that shares nothing and ho
 GIL: hashing of private bytes. Where the control loses too, the machine is the reason.
 """
 
-import inspect
 import os
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +18,6 @@ from functools import partial
 from itertools import count as numbers_from
 from itertools import repeat
 from time import monotonic
-from types import FunctionType
 from typing import Any, TypeVar
 
 from pybench.records.samples import Sample
@@ -50,6 +48,12 @@ from pybench.target.process.speed_up import (
     summarise,
     window,
 )
+from pybench.target.process.thread_calls import (
+    Setup,
+    made_by_each,
+    own_arguments,
+    own_function,
+)
 from pybench.target.process.thread_team import ThreadTeam, cpus_for
 
 NAME = THREADS
@@ -70,7 +74,6 @@ _MESSAGES = 2_000
 _MESSAGE_ROUNDS = 3
 
 T = TypeVar("T")
-Setup = Callable[[], tuple[Sequence[Any], Mapping[str, Any]] | None]
 
 
 class Calls:
@@ -83,8 +86,8 @@ class Calls:
         kwargs: Mapping[str, Any],
     ) -> None:
         self._function = own_function(function)
-        self._args = (*args,)  # another one: its count is the thread's own
-        self._kwargs = dict(kwargs)
+        self._args = args
+        self._kwargs = kwargs
         self._schedstat = schedstat()
 
     def once(self) -> Any:
@@ -107,29 +110,6 @@ class Calls:
         return Stamps(start, end, waited_ns(self._schedstat) - waited)
 
 
-def own_function(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function for one thread alone where its count would be contended.
-
-    A free-threaded build counts a nested function at each call, in one word for all
-    threads; functions of a module it does not. A thread of a program calls one that it
-    loops in, once. The copy shares code, cells and defaults.
-    """
-    if type(function) is not FunctionType:
-        return function
-    if not function.__code__.co_flags & inspect.CO_NESTED:
-        return function
-    copy = FunctionType(
-        function.__code__,
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    copy.__kwdefaults__ = function.__kwdefaults__
-    copy.__dict__.update(function.__dict__)
-    return copy
-
-
 def made_calls(
     function: Callable[..., Any],
     args: Sequence[Any],
@@ -137,20 +117,7 @@ def made_calls(
     setup: Setup | None,
 ) -> Calls:
     """Make a thread's calls, in that thread: what `setup` makes is its own."""
-    given: Any = setup() if setup is not None else None
-    if given is None:
-        return Calls(function, args, kwargs)
-    if args or kwargs:
-        raise TypeError(
-            "Can't use `args` or `kwargs` if `setup` returns the arguments."
-        )
-    is_pair = isinstance(given, tuple) and len(given) == 2
-    if not is_pair or not isinstance(given[1], Mapping):
-        raise TypeError(
-            f"setup of {NAME} gives None or (args, kwargs), as that of "
-            f"benchmark.pedantic; not {given!r}"
-        )
-    return Calls(function, *given)
+    return Calls(function, *own_arguments(args, kwargs, setup, NAME))
 
 
 def made_control() -> Calls:
@@ -166,10 +133,7 @@ class Crowd:
 
     def __init__(self, team: ThreadTeam, make: Callable[[], Calls]) -> None:
         self._team = team
-        # One after the other: a `setup` need not be safe for threads.
-        self._calls: list[Calls] = [
-            team.run([*repeat(None, index), make])[index] for index in range(len(team))
-        ]
+        self._calls = made_by_each(team, make)
 
     def window(self, threads: int, calls: int) -> Window:
         """Let the first threads do so many calls each, together."""

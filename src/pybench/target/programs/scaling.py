@@ -1,4 +1,4 @@
-"""What runs inside a child of ``pybench scaling``: one function, on some threads.
+"""What runs inside a child of ``pybench scaling``: one target, on some threads.
 
 `start_program` starts it in any CPython from 3.11 on, so it imports the standard
 library alone besides files of pybench that do the same. A child of threads measures
@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial, reduce
 from itertools import repeat
 from pathlib import Path
@@ -26,6 +26,7 @@ from typing import Any
 
 from pybench.records.scaling import (
     RUN,
+    Kind,
     ScalingOrder,
     ScalingReport,
     ScalingWindow,
@@ -33,11 +34,13 @@ from pybench.records.scaling import (
     Work,
 )
 from pybench.target.process import iterations as sizing
-from pybench.target.process.gil import watch_for_process
+from pybench.target.process.gil import GilWatch, watch_for_process
 from pybench.target.process.identity import gil_enabled
 from pybench.target.process.speed_up import Stamps, window
+from pybench.target.process.thread_calls import made_by_each, own_function
 from pybench.target.process.thread_team import TeamError, ThreadTeam, cpus_for
 from pybench.target.programs.profile_observers import queued_ns
+from pybench.target.programs.scaling_rows import rows_of, use_row
 from pybench.target.programs.scaling_suspects import (
     headers_problem,
     kind_of,
@@ -45,7 +48,7 @@ from pybench.target.programs.scaling_suspects import (
     observe,
     reachable,
 )
-from pybench.target.programs.target_calls import TargetError, function
+from pybench.target.programs.target_calls import TargetError, function, script
 
 Call = Callable[[], object]
 
@@ -57,17 +60,52 @@ LEAD_NS = 100_000
 CONTROL_BYTES = 64 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What makes the call of a thread, and what copies it uses; why there are none.
+
+    `roots` are the objects with their names from which all it uses can be reached;
+    without any those of the call.
+    """
+
+    make: Callable[[], Call]
+    private: Callable[[int], Call] | None = None
+    why: str = ""
+    roots: Sequence[tuple[str, Any]] = ()
+
+
 def main() -> None:
     """Do as ordered; the answer alone is written where standard output went."""
     order = ScalingOrder(**json.loads(sys.argv[1]))
-    # What the target prints is no answer.
-    answers = os.fdopen(os.dup(1), "w")
+    # What the target prints is no answer, and pytest puts both elsewhere.
+    answers, orders = os.fdopen(os.dup(1), "w"), os.fdopen(os.dup(0))
     os.dup2(2, 1)
     sys.argv[1:] = []
-    if order.threads:
-        answer(answers, measure(order))
-    else:
-        serve(order, answers)
+    watch = watch_for_process()
+    watch.start()
+
+    def use(subject: Subject) -> None:
+        try:
+            if order.threads:
+                answer(answers, measure(order, subject, watch))
+            else:
+                serve(order, subject, orders, answers)
+        except Exception as error:
+            answer(answers, ScalingReport(problem=problem_of(error)))
+
+    try:
+        if order.kind == Kind.ROWS:
+            answer(answers, ScalingReport(rows=rows_of(order)))
+        elif order.kind == Kind.ROW:
+            why = "a row may make its function anywhere"
+            use_row(order, lambda make: use(Subject(make, why=why)))
+        elif order.kind == Kind.SCRIPT:
+            call = script(order.target, ())
+            use(Subject(lambda: call, why="each run of a script has its own"))
+        else:
+            use(function_subject(order.target))
+    except Exception as error:
+        answer(answers, ScalingReport(problem=problem_of(error)))
     # Threads that hang in the target shall not keep the process.
     os._exit(0)
 
@@ -78,29 +116,26 @@ def answer(answers: Any, report: ScalingReport) -> None:
     answers.flush()
 
 
-def measure(order: ScalingOrder) -> ScalingReport:
+def problem_of(error: Exception) -> str:
+    """Return what an error says; its type as well, where it is the target's."""
+    if isinstance(error, TeamError | TargetError):
+        return str(error)
+    return f"it raised {type(error).__name__}: {error}"
+
+
+def measure(order: ScalingOrder, subject: Subject, watch: GilWatch) -> ScalingReport:
     """Measure all works on all numbers of threads, in turns."""
-    watch = watch_for_process()
-    watch.start()
-    try:
-        call = loaded(order.target)
-        most = max(order.threads)
-        team = ThreadTeam(cpus_for(most))
-        works, unavailable = works_of(order.target, call, team)
-        calls, turns = run_turns(order, team, works)
-        suspects, immortal = run_immortal(order, team, call, calls, unavailable)
-        for turn, taken in zip(turns, immortal, strict=False):
-            turn |= taken
-        team.dismiss()
-    except TeamError as error:
-        return ScalingReport(problem=str(error))
-    except TargetError as error:
-        return ScalingReport(problem=str(error))
-    except Exception as error:
-        return ScalingReport(problem=f"it raised {type(error).__name__}: {error}")
-    on = gil_enabled()
+    team = ThreadTeam(cpus_for(max(order.threads)))
+    works, unavailable = works_of(subject, team)
+    calls, turns = run_turns(order, team, works)
+    suspects, immortal = run_immortal(
+        order, team, works[Work.SHARED], calls, subject, unavailable
+    )
+    for turn, taken in zip(turns, immortal, strict=False):
+        turn |= taken
+    team.dismiss()
     return ScalingReport(
-        gil_enabled=on,
+        gil_enabled=gil_enabled(),
         culprit=watch.culprit() if watch.is_broken else "",
         calls=calls,
         turns=tuple(turns),
@@ -109,8 +144,8 @@ def measure(order: ScalingOrder) -> ScalingReport:
     )
 
 
-def loaded(target: str) -> Call:
-    """Return the call of a function that takes no arguments."""
+def function_subject(target: str) -> Subject:
+    """Return a function that takes no arguments, and copies of its module."""
     call, _ = function(target, 1)
     result = call()
     if inspect.isawaitable(result) or inspect.isgenerator(result):
@@ -120,22 +155,29 @@ def loaded(target: str) -> Call:
             f"a call makes {type(result).__name__} and runs nothing: name a function "
             "that does its work when it is called"
         )
-    return call
+    # What is nested is counted at each call, so each thread has one.
+    _, stem, path = parted(target)
+    roots = [(path, attribute(sys.modules[stem], path))]
+    make = partial(own_function, call)
+    return Subject(make, partial(private_call, target), roots=roots)
 
 
 def works_of(
-    target: str, call: Call, team: ThreadTeam
+    subject: Subject, team: ThreadTeam
 ) -> tuple[dict[Work, list[Call]], dict[str, str]]:
     """Return what each thread calls, by work; and why a work is not there."""
-    works = {Work.SHARED: [call] * len(team), Work.GC_OFF: [call] * len(team)}
+    shared = made_by_each(team, subject.make)
+    works = {Work.SHARED: shared, Work.GC_OFF: shared}
     unavailable: dict[str, str] = {}
     try:
-        private = [private_call(target, number) for number in range(len(team))]
+        if subject.private is None:
+            raise ValueError(subject.why)
+        private = [subject.private(number) for number in range(len(team))]
         for each in private:
             each()
         works[Work.PRIVATE] = private
     except Exception as error:
-        unavailable[Work.PRIVATE] = f"{type(error).__name__}: {error}"
+        unavailable[Work.PRIVATE] = subject.why or f"{type(error).__name__}: {error}"
     works[Work.CONTROL] = [
         partial(hashlib.sha256(usedforsecurity=False).update, bytes(CONTROL_BYTES))
         for _ in range(len(team))
@@ -214,8 +256,9 @@ def take_turns(
 def run_immortal(
     order: ScalingOrder,
     team: ThreadTeam,
-    call: Call,
+    shared: Sequence[Call],
     calls: int,
+    subject: Subject,
     unavailable: dict[str, str],
 ) -> tuple[list[Suspect], list[dict[str, dict[str, ScalingWindow]]]]:
     """Look which objects the threads write to; take turns again without their counts.
@@ -225,9 +268,13 @@ def run_immortal(
     if problem := headers_problem():
         unavailable[Work.IMMORTAL] = problem
         return [], []
-    _, stem, path = parted(order.target)
-    objects = reachable(attribute(sys.modules[stem], path), path)
-    suspects = observe(team, call, objects)
+    found = {
+        id(value): (label, value)
+        for name, root in subject.roots or roots_of(shared[0])
+        for label, value in reachable(root, name)
+    }
+    objects = [*found.values()]
+    suspects = observe(team, shared, objects)
     counted = {(each.name, each.kind) for each in suspects if each.count_changes}
     for name, value in objects:
         if (name, kind_of(value)) in counted:
@@ -235,8 +282,17 @@ def run_immortal(
     if not counted:
         unavailable[Work.IMMORTAL] = NOTHING_COUNTED
         return suspects, []
-    works = {Work.IMMORTAL: [call] * len(team)}
+    works = {Work.IMMORTAL: shared}
     return suspects, take_turns(order, team, works, {Work.IMMORTAL: calls})
+
+
+def roots_of(call: Call) -> list[tuple[str, Any]]:
+    """Return the function of a row, and its arguments."""
+    if not isinstance(call, partial):
+        return []
+    arguments = [(f"argument {at}", of) for at, of in enumerate(call.args, start=1)]
+    name = getattr(call.func, "__qualname__", "the function")
+    return [(name, call.func), *arguments, *call.keywords.items()]
 
 
 def size(order: ScalingOrder, team: ThreadTeam, calls: Sequence[Call]) -> int:
@@ -304,25 +360,20 @@ def timed(call: Call, calls: int, begin_ns: int) -> tuple[int, int, int, int | N
     return start, end, cpu_ns, (after_ns or 0) - (waited_ns or 0) if known else None
 
 
-def serve(order: ScalingOrder, answers: Any) -> None:
+def serve(order: ScalingOrder, subject: Subject, orders: Any, answers: Any) -> None:
     """Take part in a group of processes: run windows each time a line comes."""
     if order.cpu is not None and hasattr(os, "sched_setaffinity"):
         with suppress(OSError):  # a CPU may have been taken away
             os.sched_setaffinity(0, {order.cpu})
-    try:
-        call = loaded(order.target)
-        team = ThreadTeam([order.cpu])
-        calls = size(order, team, [call])
-    except Exception as error:
-        answer(answers, ScalingReport(problem=f"{type(error).__name__}: {error}"))
-        return
-    answer(answers, ScalingReport(calls=calls))
-    for line in sys.stdin:
+    team = ThreadTeam([order.cpu])
+    shared = made_by_each(team, subject.make)
+    answer(answers, ScalingReport(calls=size(order, team, shared)))
+    for line in orders:
         word, windows, count = line.split()
         if word != RUN:
             return
         turns: list[dict[str, dict[str, ScalingWindow]]] = [
-            {Work.SHARED: {"1": one_window(team, [call], int(count), Work.SHARED)}}
+            {Work.SHARED: {"1": one_window(team, shared, int(count), Work.SHARED)}}
             for _ in range(int(windows))
         ]
         answer(answers, ScalingReport(calls=int(count), turns=tuple(turns)))

@@ -16,6 +16,7 @@ import types
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from pybench.records.scaling import Suspect, SuspectKind
@@ -164,16 +165,18 @@ def headers_problem() -> str:
 
 
 def observe(
-    team: ThreadTeam, call: Callable[[], object], objects: Sequence[tuple[str, Any]]
+    team: ThreadTeam,
+    calls: Sequence[Callable[[], object]],
+    objects: Sequence[tuple[str, Any]],
 ) -> list[Suspect]:
-    """Let a team run the function; return the objects whose headers change.
+    """Let each of a team run its call; return the objects whose headers change.
 
     Those whose count changes most come first.
     """
     is_over = threading.Event()
     seen: list[Suspect] = []
 
-    def work() -> None:
+    def work(call: Callable[[], object]) -> None:
         while not is_over.is_set():
             call()
 
@@ -185,7 +188,7 @@ def observe(
 
     observer = threading.Thread(target=look)
     observer.start()
-    team.run([work] * len(team))
+    team.run([partial(work, call) for call in calls])
     observer.join()
     return sorted(seen, key=lambda each: (-each.count_changes, -each.locked))
 

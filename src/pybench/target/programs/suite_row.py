@@ -6,6 +6,7 @@ row is chosen among what it collects: on its command line a name with ``//``, ``
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,14 @@ class GivenRow:
         raise pytest.UsageError(self.problem)
 
 
-def run_row(given: GivenRow) -> int:
+def run_row(
+    given: GivenRow, options: Sequence[str] = (), plugins: Sequence[object] = ()
+) -> int:
     """Run the row once, and nothing is timed; return pytest's status."""
     import pytest
 
     words = [given.file, "--benchmark-disable", "-q", "-p", "no:cacheprovider"]
-    return int(pytest.main(words, plugins=[given]))
+    return int(pytest.main([*words, *options], plugins=[given, *plugins]))
 
 
 if __name__ == "__main__":
