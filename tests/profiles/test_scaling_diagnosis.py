@@ -80,8 +80,8 @@ def test_the_gil_is_told_before_anything_else() -> None:
 def test_memory_is_named_where_a_control_in_the_cache_scales() -> None:
     diagnosis = told(1.3, control=1.95, processes=1.3)
 
-    assert diagnosis.cause == Cause.MACHINE
-    assert "memory" in diagnosis.what
+    assert diagnosis.cause == Cause.MEMORY
+    assert "bandwidth" in diagnosis.what
 
 
 @pytest.mark.parametrize(
@@ -206,3 +206,15 @@ def test_many_objects_are_not_all_named() -> None:
     diagnosis = told(0.3, private=1.9, immortal=1.9, suspects=[suspect()] * 5)
 
     assert diagnosis.what.endswith("and 2 more")
+
+
+def test_memory_of_the_system_is_named_where_calls_ask_for_pages() -> None:
+    of_system: dict[str, Any] = {
+        "system_share": 0.9,
+        "faults": 64.0,
+        "off_cpu_share": 0.4,
+    }
+
+    assert told(0.6, private=0.6, gc_off=0.6, **of_system).cause == Cause.MEMORY
+    # A lock that copies of the module do not have is no lock of the system.
+    assert told(0.6, private=1.9, gc_off=0.6, **of_system).cause == Cause.LOCK

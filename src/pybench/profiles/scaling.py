@@ -248,6 +248,8 @@ def _point(count: int, repeats: Sequence[Repeat]) -> ScalingPoint:
     off_cpu: list[float] = []
     waited: list[float] = []
     late: list[float] = []
+    shared: list[ScalingWindow] = []
+    calls = 0  # of one thread
     for repeat in repeats:
         turns = repeat.threads.turns
         for work in Work:
@@ -259,6 +261,8 @@ def _point(count: int, repeats: Sequence[Repeat]) -> ScalingPoint:
             if of_turns:
                 speed_ups.setdefault(work, []).append(statistics.median(of_turns))
         windows = [turn[Work.SHARED][key] for turn in turns]
+        shared += windows
+        calls += len(windows) * repeat.threads.calls
         late.append(statistics.median(of.late_ns / sum(of.ends_ns) for of in windows))
         off_cpu.append(statistics.median(map(_blocked_share, windows)))
         known = [
@@ -276,6 +280,10 @@ def _point(count: int, repeats: Sequence[Repeat]) -> ScalingPoint:
         off_cpu_share=statistics.median(off_cpu),
         waited_share=statistics.median(waited) if waited else None,
         late_share=statistics.median(late),
+        # Sums: the system counts its time by ticks, more than a window is long.
+        system_share=sum(of.system_ns for of in shared)
+        / max(sum(of.cpu_ns for of in shared), 1),
+        faults=sum(of.faults for of in shared) / max(count * calls, 1),
     )
 
 

@@ -26,6 +26,8 @@ BLOCKED_SHARE = 0.15
 WAITED_SHARE = 0.1
 # From this share of the readings on, the lock of an object is what threads wait for.
 LOCKED_SHARE = 0.02
+# From this share of its CPU time on, the system's part counts.
+SYSTEM_SHARE = 0.3
 # So many objects are named.
 SHOWN = 3
 
@@ -119,8 +121,8 @@ def _machine(point: ScalingPoint, shown: tuple[str, ...]) -> Diagnosis:
     control = point.by_work.get(Work.CONTROL)
     if control is not None and _is_above(control, ENOUGH * point.threads):
         return Diagnosis(
-            cause=Cause.MACHINE,
-            what="memory: bandwidth or a cache that the CPUs share",
+            cause=Cause.MEMORY,
+            what="the bandwidth of memory, or a cache that the CPUs share",
             evidence=(
                 *shown,
                 f"hashing in a cache of one's own does {words(control)} times",
@@ -181,6 +183,19 @@ def _contended(
     if private is not None:
         shown.append(
             f"with a copy of the module for each thread {words(private)} times"
+        )
+    if not is_private_better and point.system_share > SYSTEM_SHARE and point.faults > 1:
+        shown.append(
+            f"a call asks the system for {point.faults:.3g} pages of memory; "
+            f"{point.system_share:.0%} of the CPU time is the system's"
+        )
+        return Diagnosis(
+            cause=Cause.MEMORY,
+            what="threads take memory from the system and give it back; the map of a "
+            "process's memory has one lock",
+            evidence=tuple(shown),
+            ruled_out=tuple(ruled_out),
+            would_tell="the same with memory that is kept and used again",
         )
     blocked = point.off_cpu_share or 0.0
     shown.append(f"a thread was blocked for {blocked:.0%} of its time")

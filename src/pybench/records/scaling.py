@@ -49,6 +49,7 @@ class Cause(StrEnum):
     REFCOUNT = "contended reference count"
     LOCK = "contended lock"
     OBJECT = "contended object"
+    MEMORY = "allocator or memory bandwidth"
     STOP_THE_WORLD = "stop-the-world"
     DISTURBED = "disturbed"
     UNKNOWN = "cannot tell"
@@ -130,12 +131,17 @@ class ScalingWindow:
         CPU time of all threads.
     waited_ns : int or None
         How long threads were ready and had no CPU, summed; None where nobody counts.
+    system_ns, faults : int
+        How much of `cpu_ns` the system had, and for how many pages of memory it was
+        asked; zeros where nobody counts.
     """
 
     ends_ns: tuple[int, ...]
     late_ns: int
     cpu_ns: int
     waited_ns: int | None
+    system_ns: int = 0
+    faults: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +178,8 @@ class ScalingPoint:
     off_cpu_share: float | None = None  # of a thread's time: blocked
     waited_share: float | None = None  # of it: ready, and without a CPU
     late_share: float = 0.0  # of it: before the thread began
+    system_share: float = 0.0  # of its CPU time: in the system
+    faults: float = 0.0  # pages of memory that a call asks the system for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,11 @@ import importlib.util
 import inspect
 import json
 import os
+import resource
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from functools import partial, reduce
 from itertools import repeat
@@ -72,6 +73,18 @@ class Subject:
     private: Callable[[int], Call] | None = None
     why: str = ""
     roots: Sequence[tuple[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a thread read around its calls; as in a `ScalingWindow`, of one thread."""
+
+    start_ns: int
+    end_ns: int
+    cpu_ns: int
+    waited_ns: int | None  # None where nobody counts
+    system_ns: int
+    faults: int
 
 
 def main() -> None:
@@ -314,50 +327,80 @@ def one_window(
     team: ThreadTeam, each: Sequence[Call], calls: int, work: Work
 ) -> ScalingWindow:
     """Let threads do so many calls each, together."""
-    was_enabled = gc.isenabled()
-    if work == Work.GC_OFF:
-        gc.disable()
-    try:
+    with without_collector() if work == Work.GC_OFF else nullcontext():
         begin_ns = 0 if gil_enabled() else time.perf_counter_ns() + LEAD_NS * len(each)
-        stamps = team.run([partial(timed, call, calls, begin_ns) for call in each])
+        readings = team.run([partial(timed, call, calls, begin_ns) for call in each])
+    return made_window(readings)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Let nothing be collected, not even where the target asks for it."""
+    was_enabled, collect = gc.isenabled(), gc.collect
+    gc.disable()
+    gc.collect = lambda generation=2: 0
+    try:
+        yield
     finally:
+        gc.collect = collect
         if was_enabled:
             gc.enable()
-    return made_window(stamps)
 
 
-def made_window(stamps: Sequence[tuple[int, int, int, int | None]]) -> ScalingWindow:
+def made_window(readings: Sequence[Reading]) -> ScalingWindow:
     """Make a window of what each thread has read."""
-    waits = [waited for _, _, _, waited in stamps]
+    waits = [each.waited_ns for each in readings]
     known = [waited for waited in waits if waited is not None]
-    began_ns = [start for start, *_ in stamps]
+    began_ns = [each.start_ns for each in readings]
     return ScalingWindow(
-        ends_ns=window([Stamps(start, end) for start, end, *_ in stamps]).ends_ns,
+        ends_ns=window(
+            [Stamps(each.start_ns, each.end_ns) for each in readings]
+        ).ends_ns,
         late_ns=sum(began_ns) - len(began_ns) * min(began_ns),
-        cpu_ns=sum(cpu for _, _, cpu, _ in stamps),
+        cpu_ns=sum(each.cpu_ns for each in readings),
         waited_ns=sum(known) if len(known) == len(waits) else None,
+        system_ns=sum(each.system_ns for each in readings),
+        faults=sum(each.faults for each in readings),
     )
 
 
-def timed(call: Call, calls: int, begin_ns: int) -> tuple[int, int, int, int | None]:
-    """Call it so often from that moment on.
-
-    Returns when it began and ended, the thread's CPU time, and how long it had no CPU.
-    """
+def timed(call: Call, calls: int, begin_ns: int) -> Reading:
+    """Call it so often from that moment on."""
     clock = time.perf_counter_ns
     give_way: Callable[[], object] = getattr(os, "sched_yield", int)
     while clock() < begin_ns:
         give_way()
     waited_ns = queued_ns()
+    system_ns, faults = system_use()
     cpu_ns = time.thread_time_ns()
-    start = clock()
+    start_ns = clock()
     for _ in repeat(None, calls):
         call()
-    end = clock()
+    end_ns = clock()
     cpu_ns = time.thread_time_ns() - cpu_ns
+    after_system_ns, after_faults = system_use()
     after_ns = queued_ns()
     known = waited_ns is not None and after_ns is not None
-    return start, end, cpu_ns, (after_ns or 0) - (waited_ns or 0) if known else None
+    return Reading(
+        start_ns=start_ns,
+        end_ns=end_ns,
+        cpu_ns=cpu_ns,
+        waited_ns=(after_ns or 0) - (waited_ns or 0) if known else None,
+        system_ns=after_system_ns - system_ns,
+        faults=after_faults - faults,
+    )
+
+
+def system_use() -> tuple[int, int]:
+    """Return the calling thread's time in the system in ns, and its page faults.
+
+    Zeros where the system has no counts of a thread.
+    """
+    who = getattr(resource, "RUSAGE_THREAD", None)
+    if who is None:
+        return 0, 0
+    used = resource.getrusage(who)
+    return round(used.ru_stime * 1e9), used.ru_minflt + used.ru_majflt
 
 
 def serve(order: ScalingOrder, subject: Subject, orders: Any, answers: Any) -> None:
