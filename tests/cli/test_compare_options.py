@@ -41,6 +41,7 @@ VALUES = {
     "--with": "numpy", "--suite": "elsewhere", "--benchmarks": "memory", "-k": "word",
     "--margin": "10%", "--budget": "5s", "--pairs": "7", "--seed": "0", "-o": "out",
     "--find-links": "wheels", "--ref": "main", "--suite-from": "main",
+    "--plan": "plan.json", "--shard": "1/2",
 }  # fmt: skip
 HEADER = RunHeader(
     version="1", started="now", command=("x",), seed=11, margin=0.05, pairs=12,

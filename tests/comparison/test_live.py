@@ -510,3 +510,10 @@ def test_progress_is_told_between_lots(compare: Compare) -> None:
     assert told[-1].rows == 2
     assert told[-1].left_s is not None
     assert all(one.elapsed_s >= 0 for one in told)
+
+
+def test_rows_that_are_not_wanted_are_left_to_others(compare: Compare) -> None:
+    run, judgement = compare(odd="", pairs=1, wants=lambda row: row == FIRST)
+
+    assert [*run.rows] == [*run.pairs] == [FIRST]
+    assert [cell.row for cell in judgement.cells] == [FIRST]

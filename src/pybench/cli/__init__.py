@@ -17,8 +17,10 @@ from pybench.cli.doctor import add_doctor
 from pybench.cli.export import add_export
 from pybench.cli.list import add_list
 from pybench.cli.machine import add_machine
+from pybench.cli.merge import add_merge
 from pybench.cli.options import Parser
 from pybench.cli.output import print_error, print_note
+from pybench.cli.plan import add_plan
 from pybench.cli.profile import add_profile
 from pybench.cli.pythons import add_pythons
 from pybench.cli.report import add_report
@@ -50,6 +52,8 @@ def make_parser() -> Parser:
     subcommands = parser.add_subparsers(title="commands", required=True)
     for add in (
         add_compare,
+        add_plan,
+        add_merge,
         add_run,
         add_scaling,
         add_scenario,

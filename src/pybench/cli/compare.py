@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli import compare_options, compare_refs
+from pybench.cli import compare_options, compare_refs, compare_shard
 from pybench.cli.options import find_interpreters, find_suite, host_needs
 from pybench.cli.output import print_error, print_note
 from pybench.cli.status import FAILED, INTERRUPTED, NO_VERDICT, OK, UsageError
@@ -54,7 +54,7 @@ def add_compare(subcommands: Any) -> None:
         "old.json new.json ...",
     )
     compare_options.add_options(parser)
-    parser.set_defaults(command=compare)
+    parser.set_defaults(command=compare, planned=None, selecting=None)
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -200,6 +200,9 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
     """Measure and decide."""
     from pybench.records.run import new_folder
 
+    if options.plan is not None or options.shard is not None:
+        compare_shard.take_over(options)
+        words = [*options.what, *options.python]
     if options.resume and options.output is None:
         raise UsageError("--resume goes on with a run: say which one, -o DIR")
     output = options.output or new_folder()
@@ -242,6 +245,7 @@ def live_interpreters(
         budget_s=options.budget,
         problems=problems,
         notes=unlike([arm.interpreter for arm in requested]),
+        wants=compare_shard.wants(options),
     )
 
 
@@ -311,6 +315,7 @@ def take_turns(
     problems: Sequence[str],
     notes: Sequence[str],
     again: Path | None = None,
+    wants: Callable[[str], bool] = lambda row: True,
 ) -> int:
     """Measure, write the run into `output`, show it; return the exit status.
 
@@ -330,6 +335,7 @@ def take_turns(
             writer=writer,
             on_progress=shown(meter),
             budget_s=budget_s,
+            wants=wants,
         )
         failure = measured(comparison, meter)
     status = OK
@@ -373,6 +379,7 @@ def begun(
     if options.resume:
         is_begun = header is None or is_run(str(output))
         run = read_run(output) if is_begun or header is None else Run(header=header)
+        compare_shard.check_resumed(run, output, options)
         return (run, *resumed(options, run.header))
     suite, selecting = suite_of(options), selection_of(options)
     try:
@@ -389,6 +396,7 @@ def begun(
         )
     except PlanError as error:
         raise UsageError(str(error)) from None
+    run.header = compare_shard.header_of(run.header, options)
     return run, suite, selecting
 
 
@@ -433,7 +441,10 @@ def finish(
         if not output.exists():
             why = "the folder was deleted or moved while the run went on"
         where = f"pybench: error: {output}: no summary: {why}"
-    status = show_result(summary, options)
+    if run.header.shard:
+        status = compare_shard.told(summary, run)
+    else:
+        status = show_result(summary, options)
     print(where, file=sys.stderr)
     return status, is_written
 
@@ -476,6 +487,8 @@ def selection_of(options: argparse.Namespace) -> list[str]:
     """Return the options of pytest that choose the rows."""
     from pybench.comparison.beginning import selection
 
+    if options.selecting is not None:
+        return [*options.selecting]
     return selection(options.benchmarks, quick=options.quick, keyword=options.keyword)
 
 

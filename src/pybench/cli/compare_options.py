@@ -105,6 +105,13 @@ OPTIONS = (
     _measuring(
         "--seed", "seed", SAME, type=int, help="repeat the draws of another run"
     ),
+    _measuring(
+        "--plan", "plan", USED, metavar="FILE", type=Path,
+        help="what pybench plan wrote: measure a shard of it",
+    ),
+    _measuring(
+        "--shard", "shard", USED, metavar="K/N", help="which of the plan's shards: 3/8"
+    ),
     _measuring("-o", "output", USED, metavar="DIR", type=Path, help="the run"),
     _measuring(
         "--resume", "resume", USED, action="store_true", help="go on with the run in -o"
@@ -135,6 +142,12 @@ OPTIONS = (
     ),
 )  # fmt: skip
 
+# What shows verdicts; a form that measures a part of a run has none.
+SHOWING = (
+    "--fail-on", "--strict", "--format", "--all", "--verbose", "--sort", "--group",
+    "--max-chars",
+)  # fmt: skip
+
 _WHY = {
     RECORDED: ": a recorded run is judged by what was fixed before its first pair, and "
     "nothing is measured: leave it out, or measure again",
@@ -142,10 +155,13 @@ _WHY = {
 }
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add them all."""
+def add_options(
+    parser: argparse.ArgumentParser, wanted: Sequence[str] | None = None
+) -> None:
+    """Add them, all or those of some flags."""
     for option in OPTIONS:
-        parser.add_argument(option.flag, dest=option.place, **option.settings)
+        if wanted is None or option.flag in wanted:
+            parser.add_argument(option.flag, dest=option.place, **option.settings)
 
 
 def is_given(options: argparse.Namespace, place: str) -> bool:
@@ -166,7 +182,10 @@ def refuse(options: argparse.Namespace, form: str) -> None:
 
 
 def same_as_begun(
-    options: argparse.Namespace, header: RunHeader, selecting: Sequence[str]
+    options: argparse.Namespace,
+    header: RunHeader,
+    selecting: Sequence[str],
+    begun_as: str = "the run was begun",
 ) -> None:
     """Refuse to resume a run under other options, and take over what was left out.
 
@@ -193,7 +212,7 @@ def same_as_begun(
         now, then = begun[option.place]
         if not _is_same(option.place, now, then):
             raise UsageError(
-                f"{option.flag}: the run was begun with {_in_words(then)}, and this "
+                f"{option.flag}: {begun_as} with {_in_words(then)}, and this "
                 f"asks for {_in_words(now)}: leave {option.flag} out to go on with it, "
                 "or begin another with -o"
             )
@@ -215,3 +234,8 @@ def _in_words(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def selects(options: argparse.Namespace) -> bool:
+    """Tell whether an option chooses rows."""
+    return any(is_given(options, name) for name in ("benchmarks", "keyword", "quick"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ def new_run(
     suite_from: str = "",
 ) -> Run:
     """Begin a record; `PlanError` for a margin or pairs out of range."""
+    host, boot = this_host()
     run = Run(
         header=RunHeader(
             version=__version__,
@@ -53,10 +55,28 @@ def new_run(
             packages=tuple(packages),
             refs=tuple(refs),
             suite_from=suite_from,
+            content=suite.content(),
+            host=host,
+            boot=boot,
         )
     )
     plan_of(run)
     return run
+
+
+def this_host() -> tuple[str, str]:
+    """Return the name of this machine, and what tells it from others of that name.
+
+    A name in `PYBENCH_HOST` is taken as it is. Else two containers of one system are
+    one host, and two virtual machines of one image are two.
+    """
+    if name := os.environ.get("PYBENCH_HOST", "").strip():
+        return name, ""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        boot = ""
+    return platform.node() or "unnamed", boot
 
 
 def prepare_arm(

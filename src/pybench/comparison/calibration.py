@@ -125,6 +125,8 @@ def _calibrate_arm(
         except StartError as error:
             left[file] = error.reason
     for file, why in left.items():
+        if not sessions.wants(file):
+            continue
         reason = f"cannot be collected: {why}{advice(why)}"
         facts = RowFacts(file=file, refused=reason)
         yield file, _refused(facts, ReasonKind.UNCOLLECTED)
@@ -156,7 +158,9 @@ def _calibrate_files(
         try:
             with sessions.start(name, files, seed) as worker:
                 try:
-                    for row, known in _calibrate_rows(worker, rows, numbers):
+                    for row, known in _calibrate_rows(
+                        worker, rows, numbers, sessions.wants
+                    ):
                         seen.add(row)
                         yield (
                             row,
@@ -188,11 +192,15 @@ def _calibrate_files(
 
 
 def _calibrate_rows(
-    worker: Worker, rows: Sequence[str] | None, numbers: Mapping[str, Numbers]
+    worker: Worker,
+    rows: Sequence[str] | None,
+    numbers: Mapping[str, Numbers],
+    wants: Callable[[str], bool],
 ) -> Iterator[tuple[str, Calibrated]]:
-    """Run rows of a session, all that it collects if `rows` is None."""
+    """Run rows of a session, all that are wanted if `rows` is None."""
     worker.await_hello()
-    known = [*worker.rows] if rows is None else [r for r in rows if r in worker.rows]
+    known = [r for r in (worker.rows if rows is None else rows) if r in worker.rows]
+    known = [row for row in known if wants(row)]
     worker.choose([row for row in known if not worker.rows[row].refused])
     if not worker.rows and not worker.own_process:
         worker.await_end()

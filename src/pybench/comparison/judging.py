@@ -10,8 +10,14 @@ import contextlib
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pybench.comparison.hosts import (
+    Decided,
+    SeveralRuns,
+    several_runs,
+    verdicts_of_several,
+)
 from pybench.comparison.mean_groups import (
     KINDS_APART,
     PYTHON,
@@ -32,6 +38,7 @@ from pybench.statistics.differences import (
     adjacent_difference,
     exclusive_difference,
 )
+from pybench.statistics.hosts import Joined
 from pybench.statistics.plan import Plan
 from pybench.statistics.suite import GeometricMean, geometric_mean
 from pybench.statistics.withholding import TWIN, YARDSTICK, Control, withheld_classes
@@ -50,6 +57,8 @@ CLASS_MARGINS = {COMPUTING: 0.0, THREADS: 0.1, WAITING: 0.2}
 CLEAR_SPREADS = 8.0
 CLEAR_FROM = 3
 
+SHARD = "shard {} of a plan is not judged by itself: pybench merge judges all of them"
+
 # The parts that improvements break down into; a category is in one of them.
 MEMORY = "memory"
 STARTUP = "start-up"
@@ -58,17 +67,24 @@ PARTS = (MEMORY, STARTUP, COMPUTATION)
 _PART_OF = {"memory": MEMORY, "startup": STARTUP}
 
 Differences = Mapping[str, Sequence[float]]  # per row the numbers of its pairs
+Numbers = Mapping[CellKey, Mapping[int, Sequence[float]]]  # by the run they are of
 Means = Mapping[str, GeometricMean]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One row of one contender; without a verdict, `reasons` say why."""
+    """One row of one contender; without a verdict, `reasons` say why.
+
+    `numbers` are those of its pairs, by the run that they are of; `joined` is what
+    several hosts say together.
+    """
 
     row: str
     side: str
     verdict: Verdict | None
     reasons: tuple[Reason, ...] = ()
+    numbers: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    joined: Joined | None = None
 
     @property
     def reason(self) -> str:
@@ -88,7 +104,8 @@ class Judgement:
     `means` are geometric ones per contender and category, over rows of one thread in
     which Python computes; "" is all of these. `apart` are those over the rows of each
     of `KINDS_APART`, `parts` those of each of `PARTS`; start-up has the rows of that
-    kind, the others have those of `means`.
+    kind, the others have those of `means`. `several` are the rows that more than one
+    of the runs measured that were joined.
     """
 
     plan: Plan
@@ -99,6 +116,7 @@ class Judgement:
     means: Mapping[str, Means]
     apart: Mapping[str, Means]
     parts: Mapping[str, Means]
+    several: Mapping[CellKey, SeveralRuns] = field(default_factory=dict)
 
     def cell(self, row: str, side: str) -> Cell:
         """Return one cell."""
@@ -161,13 +179,39 @@ def pair_numbers(
                 yield pair, difference(pair, row.clock, run.baseline.name, side)
 
 
+def numbers_by_source(run: Run, side: str) -> dict[str, dict[int, list[float]]]:
+    """Return the numbers of all rows of one arm, by the run that they are of.
+
+    A run that was not joined is the only one, with the number 0.
+    """
+    by_row: dict[str, dict[int, list[float]]] = {}
+    for record in run.comparable(side):
+        for pair, number in pair_numbers(run, record, side):
+            of_row = by_row.setdefault(record.row, {})
+            of_row.setdefault(pair.source, []).append(number)
+    return by_row
+
+
 def differences(run: Run, side: str) -> dict[str, list[float]]:
     """Return the numbers of all rows of one arm, in the order of their pairs."""
-    by_row = {
-        record.row: [number for _, number in pair_numbers(run, record, side)]
-        for record in run.comparable(side)
-    }
-    return {row: numbers for row, numbers in by_row.items() if numbers}
+    return _series(run, numbers_by_source(run, side))
+
+
+def _series(
+    run: Run, rows: Mapping[str, Mapping[int, Sequence[float]]]
+) -> dict[str, list[float]]:
+    """Return one series of numbers a row: of several hosts the mean, pair by pair."""
+    series = {}
+    for row, by_source in rows.items():
+        by_host: dict[str, list[float]] = {}
+        for number, values in by_source.items():
+            host = run.sources[number].host if run.sources else ""
+            by_host.setdefault(host, []).extend(values)
+        alone = [*by_host.values()]
+        series[row] = alone[0]
+        if len(alone) > 1:
+            series[row] = [*map(statistics.fmean, zip(*alone, strict=False))]
+    return series
 
 
 def suspicion(run: Run) -> dict[str, float]:
@@ -209,23 +253,49 @@ def is_clear(values: Sequence[float]) -> bool:
 def judge(run: Run) -> Judgement:
     """Decide everything that the record of a run lets decide."""
     plan = plan_of(run)
-    by_arm = {side.name: differences(run, side.name) for side in run.contenders}
+    by_arm = {side.name: numbers_by_source(run, side.name) for side in run.contenders}
     # All contenders are one family: whoever compares six has six times the chances.
     family = {
-        CellKey(arm, row): values
+        CellKey(arm, row): by_source
         for arm, rows in by_arm.items()
-        for row, values in rows.items()
+        for row, by_source in rows.items()
     }
     margins = {row: margin_of(record, plan) for row, record in run.rows.items()}
-    decided = decide(family, plan, {key: margins[key.row] for key in family})
-    controls = (*_same_controls(run, plan, margins), *_machine_controls(run, decided))
+    several = several_runs(run, family, margins, plan)
+    alone = {
+        key: values
+        for key, by_source in family.items()
+        if key not in several
+        for values in by_source.values()
+    }
+    decided = decide(
+        alone,
+        plan,
+        {key: margins[key.row] for key in alone},
+        given={key: row.p for key, row in several.items()},
+    )
+    p = {key: verdict.p for key, verdict in decided.items()}
+    of_hosts = verdicts_of_several(several, margins, plan, p)
+    decided |= {key: row.verdict for key, row in of_hosts.items()}
+    machine = _machine_controls(run, plan, margins, family, decided)
+    controls = (*_same_controls(run, plan, margins), *machine)
     withheld = withheld_classes(controls)
+    if run.header.shard and not run.sources:
+        withheld = dict.fromkeys((CPU, WALL), SHARD.format(run.header.shard))
     if culprit := gil_turned_on(run):
         withheld = dict.fromkeys((CPU, WALL), culprit)
+    series = {arm: _series(run, rows) for arm, rows in by_arm.items()}
     return Judgement(
         plan=plan,
         cells=tuple(
-            _cell(run, key, decided.get(key), withheld)
+            _cell(
+                run,
+                key,
+                decided.get(key),
+                withheld,
+                numbers=family.get(key, {}),
+                of_hosts=of_hosts.get(key),
+            )
             for side in run.contenders
             for key in (CellKey(side.name, row) for row in run.rows)
             # What is no time has no verdict; with a reason on an arm it has a cell.
@@ -234,9 +304,10 @@ def judge(run: Run) -> Judgement:
         withheld=withheld,
         gil_turned_on=culprit,
         controls=controls,
-        means={arm: _means(run, rows) for arm, rows in by_arm.items()},
-        apart={arm: _means_apart(run, rows) for arm, rows in by_arm.items()},
-        parts={arm: _means_of_parts(run, rows) for arm, rows in by_arm.items()},
+        means={arm: _means(run, rows) for arm, rows in series.items()},
+        apart={arm: _means_apart(run, rows) for arm, rows in series.items()},
+        parts={arm: _means_of_parts(run, rows) for arm, rows in series.items()},
+        several=several,
     )
 
 
@@ -266,37 +337,76 @@ def _same_controls(
     run: Run, plan: Plan, margins: Mapping[str, float]
 ) -> Iterator[Control]:
     """Yield the rows of the A/A control."""
-    if run.twin is None:
-        return
-    own = decide(differences(run, run.twin.name), plan, margins)
-    for row, verdict in own.items():
-        metric = run.rows[row].clock
-        yield Control(row=row, kind=TWIN, metric=metric, verdict=verdict)
+    if run.twin is not None:
+        rows = numbers_by_source(run, run.twin.name)
+        keyed = {CellKey("", row): of for row, of in rows.items()}
+        yield from _controls(run, TWIN, plan, margins, keyed)
 
 
 def _machine_controls(
-    run: Run, decided: Mapping[CellKey, Verdict]
+    run: Run,
+    plan: Plan,
+    margins: Mapping[str, float],
+    family: Numbers,
+    decided: Mapping[CellKey, Verdict],
 ) -> Iterator[Control]:
     """Yield the rows that no interpreter takes part in."""
-    for side in run.contenders:
-        for row, record in run.rows.items():
-            verdict = decided.get(CellKey(side.name, row))
-            if record.group == YARDSTICK_GROUP and verdict is not None:
-                metric = record.clock
-                yield Control(row=row, kind=YARDSTICK, metric=metric, verdict=verdict)
+    rows = {
+        key: of for key, of in family.items()
+        if run.rows[key.row].group == YARDSTICK_GROUP
+    }  # fmt: skip
+    if run.sources:
+        yield from _controls(run, YARDSTICK, plan, margins, rows)
+        return
+    for key in rows:
+        metric = run.rows[key.row].clock
+        yield Control(row=key.row, kind=YARDSTICK, metric=metric, verdict=decided[key])
+
+
+def _controls(
+    run: Run, kind: str, plan: Plan, margins: Mapping[str, float], rows: Numbers
+) -> Iterator[Control]:
+    """Decide controls by themselves: those of each run for that run."""
+    each = {(key, n): values for key, of in rows.items() for n, values in of.items()}
+    decided = decide(each, plan, {(key, n): margins[key.row] for key, n in each})
+    for (key, number), verdict in decided.items():
+        yield Control(
+            row=key.row,
+            kind=kind,
+            metric=run.rows[key.row].clock,
+            verdict=verdict,
+            source=run.sources[number].name if run.sources else "",
+        )
 
 
 def _cell(
-    run: Run, key: CellKey, verdict: Verdict | None, withheld: Mapping[str, str]
+    run: Run,
+    key: CellKey,
+    verdict: Verdict | None,
+    withheld: Mapping[str, str],
+    numbers: Mapping[int, Sequence[float]],
+    of_hosts: Decided | None,
 ) -> Cell:
     reasons: tuple[Reason, ...] = ()
-    why = withheld.get(run.rows[key.row].clock)
+    clock = run.rows[key.row].clock
+    names = [run.sources[number].name for number in numbers if run.sources]
+    classes = [clock, *(f"{clock} rows of {name}" for name in names)]
+    why = next((withheld[of] for of in classes if of in withheld), None)
     if verdict is None:
         reasons = _why_none(run, key)
     elif why is not None:
         text = f"withheld: {why}"
         reasons = (Reason(kind=ReasonKind.WITHHELD, culprit="", text=text),)
-    return Cell(row=key.row, side=key.arm, verdict=verdict, reasons=reasons)
+    elif of_hosts is not None and of_hosts.why:
+        reasons = (Reason(kind=ReasonKind.HOSTS, culprit="", text=of_hosts.why),)
+    return Cell(
+        row=key.row,
+        side=key.arm,
+        verdict=verdict,
+        reasons=reasons,
+        numbers=numbers,
+        joined=of_hosts.joined if of_hosts else None,
+    )
 
 
 def _why_none(run: Run, key: CellKey) -> tuple[Reason, ...]:

@@ -106,6 +106,8 @@ class Comparison:
         Stop when it is spent; what is undecided then stays so.
     control : bool
         Whether some rows are measured on a second copy of the baseline as well.
+    wants : callable
+        Tells of each row that is selected whether it is of this run.
 
     Attributes
     ----------
@@ -126,6 +128,7 @@ class Comparison:
         on_progress: Callable[[Progress], None] = lambda progress: None,
         budget_s: float | None = None,
         control: bool = True,
+        wants: Callable[[str], bool] = lambda row: True,
     ) -> None:
         self.injected: Mapping[str, tuple[int, int]] = {}
         self._record = record
@@ -137,6 +140,7 @@ class Comparison:
             folder=folder,
             record=record,
             note=self._note,
+            wants=wants,
         )
         self._on_progress = on_progress
         self._budget_s = budget_s

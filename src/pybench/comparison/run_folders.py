@@ -13,6 +13,7 @@ from pybench.records.contents import Contents
 from pybench.records.documents import DocumentError
 from pybench.records.identity import Identity
 from pybench.records.run import NAME as RUN_NAME
+from pybench.records.run import Run
 from pybench.records.site import Machine, Problem, Site, SiteRun
 from pybench.records.summary import NAME as SUMMARY_NAME
 
@@ -115,13 +116,21 @@ def _site_run(name: str, path: Path, render: Callable[[Contents], str]) -> SiteR
         name=name,
         slug=slug(name),
         summary=contents.summary,
-        machine=None if run is None else _machine(run.baseline.identity),
+        machine=None if run is None else _machine(run),
         unfinished=unfinished,
         page=render(contents),
     )
 
 
-def _machine(identity: Identity) -> Machine:
+def _machine(run: Run) -> Machine | None:
+    """Return the machine of a run, None of one that unlike machines measured."""
+    baseline = run.baseline
+    sides = [source.sides[baseline.name] for source in run.sources] or [baseline]
+    machines = {_machine_of(side.identity) for side in sides}
+    return machines.pop() if len(machines) == 1 else None
+
+
+def _machine_of(identity: Identity) -> Machine:
     return Machine(
         cpu_model=identity.cpu_model,
         affinity=identity.affinity,

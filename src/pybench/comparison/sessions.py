@@ -48,7 +48,8 @@ class Sessions:
     """Starts sessions of the arms, and notes in the record who they are.
 
     `root` is the folder that the names of the rows begin in, as sessions tell it;
-    `overridden` are the suite's own options of pytest that had to be overridden.
+    `overridden` are the suite's own options of pytest that had to be overridden;
+    `wants` tells which of its rows are measured.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class Sessions:
         folder: Path,
         record: Run,
         note: Callable[[Record], None],
+        wants: Callable[[str], bool],
     ) -> None:
         self.arms = {arm.name: arm for arm in arms}
+        self.wants = wants
         self.root = ""
         self.overridden: list[str] = []
         self.start_s = self.collection_s = 0.0  # of all sessions, added up

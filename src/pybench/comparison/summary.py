@@ -10,6 +10,7 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from pybench.comparison.hosts import host_rows, host_summaries, notes_of_hosts
 from pybench.comparison.judging import Cell, Judgement, Means, kind_in
 from pybench.comparison.mean_groups import category
 from pybench.interpreters.package_differences import (
@@ -18,6 +19,7 @@ from pybench.interpreters.package_differences import (
 )
 from pybench.records.outcomes import FAILURES, MEASURED, Reason, ReasonKind
 from pybench.records.run import PairRecord, RowRecord, Run, SideRecord
+from pybench.records.samples import CPU
 from pybench.records.saved_comparison import SavedComparison
 from pybench.records.summary import (
     NO_VERDICT,
@@ -74,6 +76,7 @@ def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> S
             if record.values
         ),
         spent={kind: dict(of) for kind, of in run.spent.seconds.items()},
+        hosts=host_summaries(run),
         noise_floor=max(floor, default=None),
         smallest_visible=statistics.median(visible) if visible else None,
         margin=judgement.plan.margin,
@@ -86,6 +89,7 @@ def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> S
                 [
                     *package_differences(run),
                     *extension_differences(run),
+                    *notes_of_hosts(run, judgement.several),
                     *notes,
                     *_once_notes(run),
                 ]
@@ -159,8 +163,8 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
     verdict = cell.verdict
     metric = record.clock
     baseline = run.baseline
-    withheld = metric in judgement.withheld
-    over = record.threads > baseline.identity.usable_cpus
+    withheld = any(reason.kind == ReasonKind.WITHHELD for reason in cell.reasons)
+    over = record.threads > run.usable_cpus(cell.row)
     reasons = cell.reasons
     word = verdict.word if verdict else NO_VERDICT
     if over and verdict:
@@ -197,6 +201,11 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         side_median_ns=side_median_ns,
         kind=kind_in(run, cell.row),
         reasons=reasons,
+        hosts=host_rows(run, cell.numbers, judgement.plan.confidence)
+        if run.sources
+        else (),
+        between=math.expm1(cell.joined.between) if cell.joined else None,
+        i_squared=cell.joined.i_squared if cell.joined else None,
     )
 
 
@@ -224,6 +233,8 @@ def _sentence(run: Run, rows: Sequence[RowSummary], judgement: Judgement) -> str
             return "no row is a time: their values have no verdict"
         return "nothing could be compared"
     if {row.metric for row in rows if row.ratio is not None} <= {*judgement.withheld}:
+        if run.header.shard:
+            return f"no verdicts: {judgement.withheld[CPU]}"
         if judgement.gil_turned_on:
             return "no verdicts: the GIL was turned on in a free-threaded build"
         return "no verdicts: a control moved, so this run cannot be trusted"

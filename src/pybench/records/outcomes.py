@@ -57,6 +57,8 @@ class ReasonKind(StrEnum):
     PENDING = "pending"
     WITHHELD = "withheld"
     OVERSUBSCRIBED = "oversubscribed"
+    # Hosts do not say the same of it.
+    HOSTS = "hosts"
 
 
 _CASE_OF = {

@@ -8,22 +8,27 @@ Schema history
 --------------
 1. Header, side, row, pair, lost. Fields that came later have defaults: `per_turn_ns`,
    `waits`, `rounds`, `file`, `session`, `packages`, `asked`, `warmups`, `blocked`,
-   `values`, `refs`, `suite_from`, `ref`, `build`, `native`, `took_s`, and `kind` and
-   `kinds`, which are read from the reasons where a record lacks them. Lines of arms
-   and of what was spent came later; a record without them is read.
+   `values`, `refs`, `suite_from`, `ref`, `build`, `native`, `took_s`, `host`, `boot`,
+   `content`, `plan`, `shard`, `source`, and `kind` and `kinds`, which are read from
+   the reasons where a record lacks them. Lines of arms and of what was spent came
+   later; a record without them is read. A run that was joined from others has, after
+   its header, one section for each: a source, and behind it the lines of that run as
+   they were.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from pybench.records.calibration import ArmRecord
 from pybench.records.documents import DocumentError, convert, decode
+from pybench.records.files import lock_file
 from pybench.records.identity import Identity
 from pybench.records.json_lines import JsonLines, split_lines
 from pybench.records.outcomes import MEASURED, VOID, Outcome, ReasonKind
@@ -48,7 +53,10 @@ class RunHeader:
 
     `options` are those of pytest that select the rows; `packages` are what was to be
     installed, once for all sides or once for each. `refs` are those that the sides were
-    built from, and `suite_from` the name of the one that has the suite.
+    built from, and `suite_from` the name of the one that has the suite. `content` is a
+    digest of the suite. `host` is where it is measured and `boot` tells two hosts of
+    one name apart, "" where that is not known. `shard` is such as "3/8", and `plan` the
+    digest of the plan that this is a shard of.
     """
 
     pybench: str = "run"
@@ -64,6 +72,34 @@ class RunHeader:
     packages: tuple[str, ...] = ()
     refs: tuple[GitRef, ...] = ()
     suite_from: str = ""
+    content: str = ""
+    host: str = ""
+    boot: str = ""
+    plan: str = ""
+    shard: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRecord:
+    """What begins a section of a run that was joined: which run its lines are of."""
+
+    name: str
+    header: RunHeader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A run that others were joined with.
+
+    `host` is unlike that of each source from elsewhere. `sides` are its own, as who
+    measured them; `rows` its own, by which its pairs were taken.
+    """
+
+    name: str
+    host: str
+    header: RunHeader
+    sides: Mapping[str, SideRecord]
+    rows: Mapping[str, RowRecord]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +165,11 @@ class RowRecord:
     native: bool = False
 
     @property
+    def is_any_measured(self) -> bool:
+        """Tell whether any arm can run it."""
+        return MEASURED in self.outcomes.values()
+
+    @property
     def clock(self) -> str:
         """The clock that it is judged by."""
         return self.metric or CPU
@@ -166,6 +207,7 @@ class PairRecord:
     samples: Mapping[str, tuple[tuple[Sample, ...], ...]]
     warmups: int = 1
     took_s: float = 0.0
+    source: int = 0  # which of the sources of the run, where it was joined
 
     def timed(self, arm: str) -> tuple[tuple[Sample, ...], ...]:
         """Return the samples of an arm that count, process by process."""
@@ -188,9 +230,18 @@ class LostRecord:
     kind: ReasonKind = ReasonKind.LOST
 
 
-Record = SideRecord | ArmRecord | RowRecord | PairRecord | LostRecord | SpentRecord
+Record = (
+    SideRecord
+    | ArmRecord
+    | RowRecord
+    | PairRecord
+    | LostRecord
+    | SpentRecord
+    | SourceRecord
+)
 
 _FORMS: dict[str, type[Any]] = {
+    "source": SourceRecord,
     "side": SideRecord,
     "arm": ArmRecord,
     "row": RowRecord,
@@ -213,6 +264,7 @@ class Run:
     arms: dict[str, ArmRecord] = field(default_factory=dict)
     spent: Spent = field(default_factory=Spent)
     torn: bool = False
+    sources: tuple[Source, ...] = ()
 
     def add(self, record: Record) -> None:
         """Take one record in; the last one of a row and pair holds."""
@@ -229,6 +281,8 @@ class Run:
                 self.arms[record.arm] = record
             case SpentRecord():
                 self.spent.add_all(record.seconds)
+            case SourceRecord():  # the reader begins a section with it
+                pass
 
     @property
     def baseline(self) -> SideRecord:
@@ -248,6 +302,21 @@ class Run:
     def pairs_of(self, row: str) -> list[PairRecord]:
         """Return the pairs of a row in their order."""
         return [pair for _, pair in sorted(self.pairs.get(row, {}).items())]
+
+    def host_of(self, pair: PairRecord) -> str:
+        """Return which host took a pair, "" in a run that was not joined."""
+        return self.sources[pair.source].host if self.sources else ""
+
+    def usable_cpus(self, row: str) -> int:
+        """Return how many CPUs can run at once, where a row had fewest of them."""
+        baseline = self.baseline
+        taken_by = {pair.source for pair in self.pairs.get(row, {}).values()}
+        identities = [
+            source.sides[baseline.name].identity
+            for number, source in enumerate(self.sources)
+            if number in taken_by
+        ]
+        return min(i.usable_cpus for i in identities or [baseline.identity])
 
     def comparable(self, arm: str) -> Iterator[RowRecord]:
         """Yield the rows that an arm and the baseline can both run."""
@@ -288,9 +357,16 @@ class RecordWriter:
                     f"{self.path} is there already: continue it with --resume, or "
                     "choose another folder with -o"
                 )
-            _cut_torn_line(self.path)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._lines = JsonLines(os.open(self.path, flags, 0o666))
+            descriptor = os.open(self.path, flags, 0o666)
+            if not lock_file(descriptor):
+                os.close(descriptor)
+                raise DocumentError(
+                    f"{self.path}: another pybench is writing it: wait for its end, or "
+                    "choose another folder with -o"
+                )
+            _cut_torn_line(self.path)
+            self._lines = JsonLines(descriptor)
         except OSError as error:
             raise DocumentError(f"{self.path}: {error.strerror or error}") from None
         if header is not None:
@@ -345,10 +421,27 @@ def _cut_torn_line(path: Path) -> None:
 
 
 def read_run(folder: Path) -> Run:
-    """Read the record of a run, finished or not.
+    """Read the record of a run, finished or not, joined or not.
 
     A torn last line is what a kill leaves: it is left out. `DocumentError` if there is
     no record, or it is of another schema or torn in the middle.
+    """
+    header, sections, is_torn = read_sections(folder)
+    run = sections[0][1]
+    if run.header is not header:
+        try:
+            run = join(header, sections)
+        except DocumentError as error:
+            raise DocumentError(f"{folder}: {error}") from None
+    run.torn = is_torn
+    return run
+
+
+def read_sections(folder: Path) -> tuple[RunHeader, list[tuple[str, Run]], bool]:
+    """Read a record as it is written, and whether its end is torn.
+
+    A run that was joined has its runs, each under its name; another one itself, whose
+    header is the record's.
     """
     path = folder / NAME if folder.is_dir() else folder
     try:
@@ -357,15 +450,20 @@ def read_run(folder: Path) -> Run:
         raise DocumentError(f"{path}: {error.strerror or error}") from None
     if not lines:
         raise DocumentError(f"{path}: empty: no run was begun in it")
-    run = Run(header=_read_header(lines[0], path), torn=torn != b"")
+    whole = run = Run(header=_read_header(lines[0], path))
+    sections: list[tuple[str, Run]] = []
     for number, line in enumerate(lines[1:], start=2):
         try:
             record = _read_record(line, run)
         except DocumentError as error:
             raise DocumentError(f"{path}, line {number}: {error}") from None
-        if record is not None:
+        if isinstance(record, SourceRecord):
+            run = Run(header=record.header)
+            sections.append((record.name, run))
+        elif record is not None:
             run.add(record)
-    return run
+    name = path.parent.name if path.name == NAME else path.stem
+    return whole.header, sections or [(name, whole)], torn != b""
 
 
 def _read_header(line: bytes, path: Path) -> RunHeader:
@@ -373,7 +471,7 @@ def _read_header(line: bytes, path: Path) -> RunHeader:
         document = _object(line)
         if document.get("pybench") == "run" and document.get("schema") == SCHEMA:
             header: RunHeader = convert(document, RunHeader)
-            _check_header(header)
+            check_header(header)
             return header
     except DocumentError as error:
         raise DocumentError(f"{path}, line 1: {error}") from None
@@ -390,7 +488,8 @@ def _object(line: bytes) -> dict[str, Any]:
     return document
 
 
-def _check_header(header: RunHeader) -> None:
+def check_header(header: RunHeader) -> None:
+    """Raise `DocumentError` for what no run can ask for."""
     if not 0 < header.margin < 1:
         raise DocumentError(f"margin must lie between 0 and 1, not {header.margin!r}")
     if header.pairs is not None and not 1 <= header.pairs <= MOST_PAIRS:
@@ -409,6 +508,8 @@ def _read_record(line: bytes, run: Run) -> Record | None:
         raise DocumentError("no record of this schema")
     record: Record = convert(document, form)
     match record:
+        case SourceRecord():
+            check_header(record.header)
         case SideRecord():
             _check_side(record, run)
         case RowRecord():
@@ -419,7 +520,7 @@ def _read_record(line: bytes, run: Run) -> Record | None:
             if row is None:
                 raise DocumentError(f"a pair of {record.row!r}, which is no row of it")
             _check_pair(record, run)
-            if MEASURED not in row.outcomes.values():
+            if not row.is_any_measured:
                 return None
         case LostRecord() if "kind" not in document:
             return replace(record, kind=_kind_of_old(record.reason, ReasonKind.LOST))
@@ -507,3 +608,202 @@ def _check_arms(arms: Iterable[str], run: Run) -> None:
     for arm in arms:
         if arm not in run.sides:
             raise DocumentError(f"{arm!r} is no side of the run")
+
+
+# Runs that are joined
+
+
+def join(header: RunHeader, sections: Sequence[tuple[str, Run]]) -> Run:
+    """Make one run of several, each with its name; nothing is judged.
+
+    Each pair keeps which of them it is of, and is numbered anew: in the order of the
+    runs, as they are given. `DocumentError` names the run that cannot be joined with
+    the first one, and why.
+    """
+    named: Counter[str] = Counter()
+    hosts: dict[tuple[str, str], str] = {}
+    joined = Run(header=header)
+    begun: dict[RunHeader, str] = {}
+    rows: dict[str, list[RowRecord]] = {}
+    for number, (name, run) in enumerate(sections):
+        if not run.sides:
+            raise DocumentError(f"{name}: it ended before a side was known")
+        if run.header in begun:
+            raise DocumentError(
+                f"{name} and {begun[run.header]} are one run: give it once"
+            )
+        begun[run.header] = name
+        if number:
+            _check_joinable(sections[0], (name, run))
+        named[name] += 1
+        label = f"{name} ({named[name]})" if named[name] > 1 else name
+        source = Source(
+            name=label,
+            host=_host(run.header, label, hosts),
+            header=run.header,
+            sides=run.sides,
+            rows=run.rows,
+        )
+        joined.sources += (source,)
+        for side in run.sides.values():
+            joined.sides.setdefault(side.name, side)
+        for record in run.rows.values():
+            rows.setdefault(record.row, []).append(record)
+        for row in run.pairs:
+            pairs = joined.pairs.setdefault(row, {})
+            for pair in run.pairs_of(row):
+                place = len(pairs) + 1
+                pairs[place] = replace(pair, pair=place, source=number)
+        joined.lost += run.lost
+        joined.spent.add_all(run.spent.seconds)
+    joined.rows = {row: _joined_row(records) for row, records in rows.items()}
+    for row, record in joined.rows.items():
+        if MEASURED not in record.outcomes.values():
+            joined.pairs.pop(row, None)
+    return joined
+
+
+def _host(header: RunHeader, name: str, hosts: dict[tuple[str, str], str]) -> str:
+    """Return a name of a host that no other one has; an unknown one is its run's."""
+    key = (header.host, header.boot) if header.host else ("", name)
+    if key not in hosts:
+        wanted = header.host or name
+        like = sum(host == wanted for host, _ in hosts)
+        hosts[key] = f"{wanted} ({like + 1})" if like else wanted
+    return hosts[key]
+
+
+def _check_joinable(first: tuple[str, Run], other: tuple[str, Run]) -> None:
+    """Refuse a run that asked something else than the first one."""
+    for what, mine, theirs in _asked(first[1], other[1]):
+        if mine != theirs:
+            raise DocumentError(
+                f"{other[0]} cannot be joined with {first[0]}: {what} {theirs} there, "
+                f"{mine} here; join runs of one suite, on the same builds, by one "
+                "version of pybench"
+            )
+
+
+def _asked(first: Run, other: Run) -> Iterator[tuple[str, object, object]]:
+    """Yield what has to be alike, its name before both."""
+    mine, theirs = first.header, other.header
+    if mine.content and theirs.content:
+        yield "the content of the suite is", mine.content, theirs.content
+    else:
+        yield "the suite is", mine.suite, theirs.suite
+    yield "pybench is", mine.version, theirs.version
+    yield "the margin is", f"{mine.margin:g}", f"{theirs.margin:g}"
+    yield "the number of pairs is", mine.pairs or "open", theirs.pairs or "open"
+    yield "the packages are", _listed(mine.packages), _listed(theirs.packages)
+    arms = [[s.name for s in run.sides.values() if s.twin_of is None]
+            for run in (first, other)]  # fmt: skip
+    yield "the sides are", _listed(arms[0]), _listed(arms[1])
+    for arm in arms[0]:
+        yield f"{arm} is", _build_of(first.sides[arm]), _build_of(other.sides[arm])
+
+
+def _build_of(side: SideRecord) -> str:
+    """Return what makes a side the same one on another machine."""
+    identity = side.identity
+    flags = " ".join(identity.build_flags)
+    facts = [identity.interpreter, identity.gil_state, f"JIT {identity.jit}", flags]
+    return ", ".join([*filter(None, facts), *([side.ref.content] if side.ref else [])])
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words) or "none"
+
+
+def _joined_row(records: Sequence[RowRecord]) -> RowRecord:
+    """Return what several runs know of a row; void where it is not one row in all."""
+    first = records[0]
+    if len(records) == 1:
+        return first
+    unlike = [
+        f"{name} {getattr(first, name)} and {getattr(record, name)}"
+        for record in records
+        for name in ("operations", "threads", "margin")
+        if record.is_any_measured and first.is_any_measured
+        if getattr(record, name) != getattr(first, name)
+    ]
+    measured = [record for record in records if record.is_any_measured] or [first]
+    arms = dict.fromkeys(arm for record in records for arm in record.outcomes)
+    outcomes, reasons, kinds = {}, {}, {}
+    for arm in arms:
+        known = [record for record in records if arm in record.outcomes]
+        best = next((r for r in known if r.is_measured(arm)), known[0])
+        outcomes[arm] = best.outcomes[arm]
+        # A GIL that was turned on is a fact of the whole run.
+        turned = (r for r in known if r.kinds.get(arm) == ReasonKind.GIL_TURNED_ON)
+        told = next(turned, best)
+        if arm in told.reasons:
+            reasons[arm] = told.reasons[arm]
+        if arm in told.kinds:
+            kinds[arm] = told.kinds[arm]
+    waits = {record.waits for record in measured}
+    row = replace(
+        measured[0],
+        apart=any(record.apart for record in measured),
+        pinned=all(record.pinned for record in measured),
+        metric=WALL if WALL in {r.metric for r in measured} else measured[0].metric,
+        waits=True if True in waits else None if None in waits else False,
+        outcomes=outcomes,
+        reasons=reasons,
+        kinds=kinds,
+        values={a: v for r in reversed(records) for a, v in r.values.items()},
+    )
+    if not unlike:
+        return row
+    why = f"{VOID}: its runs are not of one row: {unlike[0]}"
+    return replace(
+        row,
+        outcomes=dict.fromkeys(arms, VOID),
+        reasons=dict.fromkeys(arms, why),
+        kinds={},
+    )
+
+
+def write_joined(
+    folder: Path, header: RunHeader, parts: Sequence[tuple[str, Path]]
+) -> Path:
+    """Write runs into one record, each line as it is; whole or not at all.
+
+    What is given has to be readable, and can be a run that was joined itself: then
+    its sections are taken over. Raises `DocumentError` if there is a record already,
+    or the disk refuses.
+    """
+    import msgspec
+
+    path, fresh = folder / NAME, folder / f".{NAME}.{os.getpid()}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists() or path.is_symlink():
+            raise DocumentError(f"{path} is there already: choose another -o")
+        try:
+            with fresh.open("xb") as file:
+                file.write(msgspec.json.encode(header) + b"\n")
+                for name, source in parts:
+                    _write_section(file, name, source)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.rename(path)
+        finally:
+            fresh.unlink(missing_ok=True)
+    except OSError as error:
+        raise DocumentError(f"{path}: {error.strerror or error}") from None
+    return path
+
+
+def _write_section(file: IO[bytes], name: str, source: Path) -> None:
+    import msgspec
+
+    with source.open("rb") as lines:
+        first = next(lines)
+        line = next(lines, b"")
+        if decode(line or b"{}").get("record") != "source":
+            record = SourceRecord(name=name, header=_read_header(first, source))
+            document = {"record": "source", **msgspec.to_builtins(record)}
+            file.write(msgspec.json.encode(document) + b"\n")
+        while line.endswith(b"\n"):  # a torn line is the last one
+            file.write(line)
+            line = next(lines, b"")

@@ -5,8 +5,8 @@ The record of the run is the evidence; this is what other programs read.
 Schema history
 --------------
 1. Fields that came later have defaults: `notes`, `parts`, `controls`, `apart`, `kind`,
-   `side_median_ns`, `values`, `ref`, `commit`, `spent`, and `reasons`, read from
-   `reason` where a file has none.
+   `side_median_ns`, `values`, `ref`, `commit`, `spent`, `hosts`, `between`,
+   `i_squared`, and `reasons`, read from `reason` where a file has none.
 """
 
 from __future__ import annotations
@@ -72,6 +72,29 @@ class MeanSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostRow:
+    """What one host of a run that was joined says of a row, and which runs it was."""
+
+    host: str
+    runs: tuple[str, ...]
+    ratio: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSummary:
+    """One machine of a run that was joined, and the runs that it measured."""
+
+    name: str
+    cpu_model: str
+    usable_cpus: int
+    system: str
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowSummary:
     """One row of one contender; ratios are its time over the baseline's.
 
@@ -81,7 +104,10 @@ class RowSummary:
     two never point another way than the ratio does. `side_median_ns` is the median of
     the side's own samples: where the machine drifted it is off a little. `kind` is the
     mean that the row counts in: "python", one of `apart`, or "control" for none.
-    `reasons` has what `reason` says, one by one, with the kind of each.
+    `reasons` has what `reason` says, one by one, with the kind of each. In a run that
+    was joined `hosts` are those that measured it. With two or more of them the ratio is
+    their mean, `between` the spread between hosts as a share of it, and `i_squared` the
+    share of their differences that the pairs do not explain.
     """
 
     row: str
@@ -107,6 +133,9 @@ class RowSummary:
     side_median_ns: float | None = None
     kind: str = ""
     reasons: tuple[Reason, ...] = ()
+    hosts: tuple[HostRow, ...] = ()
+    between: float | None = None
+    i_squared: float | None = None
 
     @property
     def outcome(self) -> str:
@@ -148,6 +177,7 @@ class Summary:
     `verdict` is one sentence; `regressions` counts the rows slower by the margin or
     more; `noise_floor` is the largest change that a copy of the baseline showed.
     `spent` has the seconds of the run by kind of row and by phase.
+    `hosts` are those of a run that was joined.
     """
 
     verdict: str
@@ -170,6 +200,7 @@ class Summary:
     apart: tuple[MeanSummary, ...] = ()
     values: tuple[ValueSummary, ...] = ()
     spent: dict[str, dict[str, float]] = field(default_factory=dict)
+    hosts: tuple[HostSummary, ...] = ()
     pybench: str = "summary"
     schema: int = SCHEMA
 

@@ -55,6 +55,14 @@ def interval(of: RowSummary | MeanSummary | ControlSummary) -> str:
     return f"[{of.low:.3f}, {of.high:.3f}]"
 
 
+def hosts_of(row: RowSummary) -> str:
+    """Return what each of several hosts says of a row, and how far they differ."""
+    each = ", ".join(f"{host.ratio:.3f} on {host.host}" for host in row.hosts)
+    return (
+        f"{each}; between hosts ±{row.between or 0:.1%} (I² {row.i_squared or 0:.0%})"
+    )
+
+
 def saved_point(row: SavedRowSummary) -> str:
     """Return sign and ratio of a row of saved files."""
     sign = BEYOND if row.beyond else SIGNS.get(row.word, SIGNS[NO_VERDICT])

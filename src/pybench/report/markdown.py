@@ -120,6 +120,7 @@ def _of_run(summary: Summary, sort: str | None, group: str | None) -> list[_Sect
             for arm, cell in line.cells.items():
                 ratio = f"{cell.text('point', 'around')} {cell.verdict}"
                 ratio += f": {cell.reason}" if cell.reason else ""
+                ratio += f"; {cell.hosts}" if cell.hosts else ""
                 row = _line([arm, line.baseline, cell.time, ratio], name=line.name)
                 (same if cell.verdict == EQUIVALENT else changed).append(row)
         title = [f"**{plain(section.heading)}**", ""] if section.title else []

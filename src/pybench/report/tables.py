@@ -25,6 +25,7 @@ from pybench.records.texts import printable
 from pybench.report.labels import (
     UNREPLICATED,
     duration,
+    hosts_of,
     interval,
     point,
     saved_point,
@@ -55,6 +56,7 @@ class Cell:
     word: str = ""
     pairs: str = ""
     reason: str = ""
+    hosts: str = ""
     is_withheld: bool = False
 
     def text(self, *parts: str, between: str = " ") -> str:
@@ -146,6 +148,7 @@ def _cell(row: RowSummary) -> Cell:
         time=duration(row.side_ns),
         pairs=f"{row.pairs} of {needed}" if needed else str(row.pairs or ""),
         reason=row.reason,
+        hosts="" if row.between is None else printable(hosts_of(row)),
         is_withheld=any(of.kind == ReasonKind.WITHHELD for of in row.reasons),
     )
 

@@ -120,7 +120,7 @@ def _show_rows(
         if hidden:
             are = "1 row is" if hidden == 1 else f"{hidden} rows are"
             _say(console, f"{are} equivalent (to see all: --all)")
-        for text in _reasons(shown):
+        for text in [*_reasons(shown), *_hosts(shown, all_=all_)]:
             _say(console, text, style="dim")
     _show_without(console, [line for line in lines if line.why], width, all_=all_)
 
@@ -153,6 +153,19 @@ def _reasons(lines: Sequence[Line]) -> Iterator[str]:
                 by_reason.setdefault(f"{about}{reason}", []).append(line)
     for reason, of in by_reason.items():
         yield f"{counted(len(of))}: {reason}: {_named(of)}"
+
+
+def _hosts(lines: Sequence[Line], *, all_: bool) -> Iterator[str]:
+    """Say of rows that several hosts measured what each of them says."""
+    texts = [
+        f"{line.name}{f', {arm}' * (len(line.cells) > 1)}: {cell.hosts}"
+        for line in lines
+        for arm, cell in line.cells.items()
+        if cell.hosts
+    ]
+    yield from texts if all_ else texts[:_NAMED]
+    if not all_ and len(texts) > _NAMED:
+        yield f"what hosts say of {counted(len(texts) - _NAMED)} more: --all"
 
 
 def _named(lines: Sequence[Line], *, all_: bool = False) -> str:

@@ -146,7 +146,10 @@ def facts(summary: Summary) -> list[str]:
     ]
     if summary.smallest_visible is not None:
         parts.append(f"smallest visible change {summary.smallest_visible:.1%} (median)")
-    withheld = [f"{metric} rows: {why}" for metric, why in summary.withheld.items()]
+    withheld = [
+        f"{rows if ' ' in rows else f'{rows} rows'}: {why}"
+        for rows, why in summary.withheld.items()
+    ]
     return [" · ".join(parts), *withheld, *summary.notes]
 
 

@@ -108,6 +108,7 @@ def decide(
     differences: Mapping[_Row, Sequence[float]],
     plan: Plan,
     margins: Mapping[_Row, float] | None = None,
+    given: Mapping[_Row, float] | None = None,
 ) -> dict[_Row, Verdict]:
     """Decide every row of a suite.
 
@@ -120,6 +121,8 @@ def decide(
         Looks and what they may spend.
     margins : mapping of row to float, optional
         Relative margins of the rows whose margin is not the plan's.
+    given : mapping of row to float, optional
+        p-values of more rows of the suite, whose pairs are elsewhere.
 
     Returns
     -------
@@ -131,7 +134,8 @@ def decide(
     ValueError
         For a difference that is not finite, or a row without pairs.
     """
-    plan = plan.for_rows(len(differences))
+    given = given or {}
+    plan = plan.for_rows(len(differences) + len(given))
     margins = margins or {}
     rows = {name: np.asarray(taken, dtype=float) for name, taken in differences.items()}
     for name, row in rows.items():
@@ -143,8 +147,8 @@ def decide(
         name: math.log1p(margins.get(name, plan.margin)) for name in differences
     }
     # No verdict spends what is left of a suite's error on rows that are decided.
-    threshold = plan.false_discovery_rate / len(rows) if rows else 1.0
-    smallest_p = dict.fromkeys(rows, 1.0)
+    threshold = plan.false_discovery_rate / max(1, len(rows) + len(given))
+    smallest_p = dict.fromkeys(rows, 1.0) | dict(given)
     settled: dict[_Row, tuple[str, int]] = {}
     for look, pairs in enumerate(plan.looks):
         open_rows = [
@@ -157,7 +161,7 @@ def decide(
             p = signed_rank_p(here) / plan.weights[look]
             for name, value in zip(open_rows, p, strict=True):
                 smallest_p[name] = min(smallest_p[name], float(value))
-        different = _rejected(smallest_p, plan.false_discovery_rate)
+        different = rejected(smallest_p, plan.false_discovery_rate)
         equal = _equal(
             here,
             np.array([log_margins[name] for name in open_rows]),
@@ -181,7 +185,7 @@ def decide(
     }
 
 
-def _rejected(p: Mapping[_Row, float], rate: float) -> set[_Row]:
+def rejected(p: Mapping[_Row, float], rate: float) -> set[_Row]:
     """Return the rows that Benjamini and Hochberg's step-up rejects, of all rows."""
     values = np.clip(np.array([*p.values()]), 0, 1)
     adjusted = stats.false_discovery_control(values, method="bh")
@@ -210,7 +214,7 @@ def _verdict(
     centre = estimate(used)
     around = interval(used, plan.confidence)
     differs = word in (SLOWER, FASTER)
-    spread = _spread(used)
+    spread = spread_of(used)
     z = _critical_z(threshold, plan) + _POWER_Z
     return Verdict(
         word=word,
@@ -237,7 +241,7 @@ def _is_hopeless(
     if not GIVEN_UP_FROM <= pairs < last:
         return False
     # Of two estimates from few pairs the one that is easier to please.
-    spread = min(_spread(taken), float(np.std(taken, ddof=1)))
+    spread = min(spread_of(taken), float(np.std(taken, ddof=1)))
     if _pairs_to_equal(spread, log_margin) <= TOO_WIDE * last:
         return False
     # In standard errors of the last look; what is to come adds its own to them.
@@ -246,7 +250,7 @@ def _is_hopeless(
     return expected + own < critical_z
 
 
-def _spread(row: Floats) -> float:
+def spread_of(row: Floats) -> float:
     """Return a standard deviation that a few wild pairs do not move."""
     if len(row) < 2:
         return math.inf
@@ -257,6 +261,15 @@ def _spread(row: Floats) -> float:
 def _critical_z(threshold: float, plan: Plan) -> float:
     """Return how many standard errors off a row must be found to be different."""
     return float(stats.norm.isf(threshold * max(plan.weights) / 2))
+
+
+def smallest_visible(row: Floats, plan: Plan, threshold: float) -> float:
+    """Return the relative change that these pairs would have shown nine times in ten.
+
+    `threshold` is what the p-value of a row must not exceed.
+    """
+    z = _critical_z(threshold, plan) + _POWER_Z
+    return _smallest_visible(spread_of(row), len(row), z)
 
 
 def _smallest_visible(spread: float, pairs: int, z: float) -> float:

@@ -23,6 +23,12 @@ class Control:
     kind: str  # TWIN or YARDSTICK
     metric: str  # the class of rows: by CPU time or by wall time
     verdict: Verdict
+    source: str = ""  # of which run, where several were joined
+
+    @property
+    def stands_for(self) -> str:
+        """The rows that get no verdict when it moves."""
+        return f"{self.metric} rows of {self.source}" if self.source else self.metric
 
 
 def withheld_classes(controls: Iterable[Control]) -> dict[str, str]:
@@ -34,7 +40,8 @@ def withheld_classes(controls: Iterable[Control]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Metric to the reason; empty when all controls held still.
+        Metric to the reason, of one of several runs with its name; empty when all
+        controls held still.
     """
     reasons: dict[str, str] = {}
     for control in controls:
@@ -47,5 +54,5 @@ def withheld_classes(controls: Iterable[Control]) -> dict[str, str]:
             said = f"a kernel without Python in it came out {verdict.word} ({change})"
         else:
             continue
-        reasons.setdefault(control.metric, f"{said}: {control.row}")
+        reasons.setdefault(control.stands_for, f"{said}: {control.row}")
     return reasons

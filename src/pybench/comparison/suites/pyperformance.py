@@ -17,6 +17,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 from packaging.version import Version
@@ -130,6 +131,7 @@ def pyperformance_suite(text: str) -> Suite:
         paths=tuple(paths),
         options=("-p", "pybench.target.suites.pyperf", "-p", "no:cacheprovider"),
         environ=prepare,
+        version=f"{text} of {version('pyperformance')}",
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
+from pybench.comparison.suites.suite import source_files
 from pybench.records.scripts import SUFFIX, is_script
 
 # What makes rows of them in each session.
@@ -17,18 +16,9 @@ def options_for(path: Path) -> tuple[str, ...]:
 
     They add to what pytest collects: a folder may have tests as well.
     """
-    files = _files(path) if path.is_dir() else [path]
+    files = source_files(path) if path.is_dir() else [path]
     return OPTIONS if any(map(_is_entry, files)) else ()
 
 
 def _is_entry(path: Path) -> bool:
     return path.suffix == SUFFIX or (path.suffix == ".py" and is_script(path))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, without environments and what is hidden."""
-    for place, folders, names in os.walk(folder):
-        is_environment = "pyvenv.cfg" in names
-        folders[:] = [] if is_environment else [f for f in folders if f[0] != "."]
-        if not is_environment:
-            yield from (Path(place, name) for name in names)

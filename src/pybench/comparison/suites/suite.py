@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pybench.interpreters.probe import Interpreter
+from pybench.records.scripts import SUFFIX as SCRIPT_SUFFIX
 
 
 class SuiteError(ValueError):
@@ -29,6 +33,8 @@ class Suite:
     environ : callable
         Prepares what it needs for the interpreter of an arm, telling how far it is by
         the function that it is given; returns variables for the arm's sessions.
+    version : str
+        What says its content, where that is not in files of its paths.
     """
 
     text: str
@@ -38,8 +44,36 @@ class Suite:
     environ: Callable[[Interpreter, Callable[[str], None]], Mapping[str, str]] = (
         lambda interpreter, say: {}
     )
+    version: str = ""
 
     @property
     def words(self) -> tuple[str, ...]:
         """What pytest is given to collect the whole suite."""
         return (*self.options, *self.paths)
+
+    def content(self) -> str:
+        """Return a digest that is the same for the same suite in another place."""
+        digest = hashlib.sha256(self.version.encode())
+        for path in () if self.version else map(Path, self.paths):
+            root = path if path.is_dir() else path.parent
+            for file in sorted(source_files(path) if path.is_dir() else [path]):
+                name = file.relative_to(root).as_posix()
+                digest.update(repr((name, _content(file))).encode())
+        return digest.hexdigest()[:16]
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes() if file.is_file() else b""
+    except OSError:  # whoever imports it says why
+        return b""
+
+
+def source_files(folder: Path) -> Iterator[Path]:
+    """Yield what rows may be made of, without environments and what is hidden."""
+    for place, folders, names in os.walk(folder):
+        is_environment = "pyvenv.cfg" in names
+        folders[:] = [] if is_environment else [f for f in folders if f[0] != "."]
+        if not is_environment:
+            files = (Path(place, name) for name in names)
+            yield from (f for f in files if f.suffix in (".py", SCRIPT_SUFFIX))
