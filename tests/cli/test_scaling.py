@@ -35,7 +35,7 @@ def repeat(factor: float, *, gil_enabled: bool) -> Repeat:
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[Repeat | BaseException]:
     """Let processes answer at once; one that is an exception ends so."""
-    ends: list[Repeat | BaseException] = [repeat(1.0, gil_enabled=False)] * 2
+    ends: list[Repeat | BaseException] = [repeat(1.0, gil_enabled=False)] * 7
 
     def measure(*_: Any) -> Iterator[Repeat]:
         for end in ends:
@@ -83,7 +83,7 @@ def test_the_gil_is_a_cause_that_is_told(
     module: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    measured[:] = [repeat(2.0, gil_enabled=True)] * 2
+    measured[:] = [repeat(2.0, gil_enabled=True)] * 7
 
     assert run(module) == status.OK
     assert "the GIL is on" in capsys.readouterr().out
@@ -92,7 +92,7 @@ def test_the_gil_is_a_cause_that_is_told(
 def test_what_cannot_be_told_has_a_status_of_its_own(
     measured: list[Repeat | BaseException], module: str
 ) -> None:
-    measured[:] = [repeat(2.0, gil_enabled=False)] * 2
+    measured[:] = [repeat(2.0, gil_enabled=False)] * 7
 
     assert run(module) == status.NO_VERDICT
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pybench.profiles.scaling import Place, Repeat
     from pybench.profiles.scaling_targets import ScalingTarget
     from pybench.records.means import Mean
-    from pybench.records.scaling import Diagnosis, ScalingProfile
+    from pybench.records.scaling import Diagnosis, ScalingPoint, ScalingProfile
 
 _TIMEOUT_S = 60.0
 _PROCESSES = 8
@@ -68,7 +68,7 @@ def add_scaling(subcommands: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--processes", metavar="N", type=whole(1, 1000), default=_PROCESSES,
-        help="how many fresh processes each interval is over "
+        help="how many fresh processes are measured, 7 or more for an interval "
         f"(default {_PROCESSES})",
     )  # fmt: skip
     add_timeout(parser, _TIMEOUT_S)
@@ -192,7 +192,19 @@ def target_lines(profiles: Sequence[ScalingProfile]) -> Iterator[str]:
         python = profile.interpreter.label
         yield f"  {profile.arm} ({python}), {profile.processes} processes:"
         yield from diagnosis_lines(profile.diagnosis)
+        yield from mode_lines(profile.points)
         yield from (f"    note: {note}" for note in profile.notes)
+
+
+def mode_lines(points: Sequence[ScalingPoint]) -> Iterator[str]:
+    """Say where processes have two values."""
+    for of in points:
+        if of.modes:
+            each = [
+                f"{of.modes[f'mode_{at}']:.2f} in {of.modes[f'mode_{at}_processes']:g}"
+                for at in (1, 2)
+            ]
+            yield f"    {of.threads} threads: {' and '.join(each)} processes"
 
 
 def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:

@@ -23,8 +23,8 @@ from typing import Self
 from pybench import children
 from pybench.children import Child
 from pybench.interpreters import Interpreter
-from pybench.profiles.means import mean_of, profiled
-from pybench.profiles.scaling_diagnosis import diagnose
+from pybench.profiles.means import profiled
+from pybench.profiles.scaling_diagnosis import NO_INTERVAL, diagnose
 from pybench.profiles.scaling_targets import ScalingTarget
 from pybench.profiles.targets import PROGRAMS
 from pybench.records.documents import DocumentError, convert, decode
@@ -39,6 +39,7 @@ from pybench.records.scaling import (
     Suspect,
     Work,
 )
+from pybench.records.speed_ups import LEAST_PROCESSES, median_of, modes
 
 WINDOW_NS = 8_000_000
 # All windows of one process; of its group of processes about half as much.
@@ -203,8 +204,8 @@ def scaling_profile(
             "a call runs the whole script; threads share what it imports, sys.argv and "
             "its files"
         )
-    if len(repeats) == 1:
-        notes.append("one process: no interval; --processes 2 or more for one")
+    if len(repeats) < LEAST_PROCESSES:
+        notes.append(f"{NO_INTERVAL}; here are {len(repeats)}")
     return ScalingProfile(
         target=target.name,
         arm=place.name,
@@ -270,11 +271,12 @@ def _point(count: int, repeats: Sequence[Repeat]) -> ScalingPoint:
         ]
         if known:
             waited.append(statistics.median(known))
-    means = {str(work): mean_of(values) for work, values in speed_ups.items()}
+    means = {str(work): median_of(values) for work, values in speed_ups.items()}
     return ScalingPoint(
         threads=count,
         by_work={work: mean for work, mean in means.items() if mean},
-        processes=mean_of(
+        modes=modes(speed_ups[Work.SHARED]),
+        processes=median_of(
             [each.processes[count] for each in repeats if count in each.processes]
         ),
         off_cpu_share=statistics.median(off_cpu),

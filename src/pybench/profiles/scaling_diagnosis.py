@@ -17,6 +17,7 @@ from pybench.records.scaling import (
     SuspectKind,
     Work,
 )
+from pybench.records.speed_ups import LEAST_PROCESSES
 
 # What counts as scaling, of what the machine can give.
 ENOUGH = 0.8
@@ -28,6 +29,7 @@ WAITED_SHARE = 0.1
 LOCKED_SHARE = 0.02
 # From this share of its CPU time on, the system's part counts.
 SYSTEM_SHARE = 0.3
+NO_INTERVAL = f"fewer than {LEAST_PROCESSES} processes have no interval"
 # So many objects are named.
 SHOWN = 3
 
@@ -72,9 +74,9 @@ def diagnose(
     if shared.low is None or shared.high is None:
         return Diagnosis(
             cause=Cause.UNKNOWN,
-            what="one process has no interval",
+            what=NO_INTERVAL,
             evidence=tuple(shown),
-            would_tell="more processes: --processes 8",
+            would_tell=f"more processes: --processes {LEAST_PROCESSES}",
         )
     most = float(point.threads)
     possible = most if ceiling is None else min(most, ceiling.value)

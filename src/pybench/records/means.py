@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mean:
-    """A mean with its 95 % interval; no ends where one repeat is all there is."""
+    """A mean with its 95 % interval; no ends where one repeat is all there is.
+
+    Of a speed-up a median, with the interval of `speed_ups`.
+    """
 
     value: float
     low: float | None

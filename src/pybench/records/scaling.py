@@ -3,17 +3,18 @@
 Schema history
 --------------
 1. The first.
+2. Medians with the interval by ranks in place of means; the modes of a point.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pybench.records.means import Mean, ProfiledPython
 
-SCHEMA = 1
+SCHEMA = 2
 
 # The word of a line that tells a child of a group to run windows.
 RUN = "run"
@@ -169,12 +170,14 @@ class ScalingPoint:
     """So many threads: how much more they do than one, each over fresh processes.
 
     `by_work` has the speed-up of each `Work`; `processes` that of as many processes
-    with one thread each, which share the machine and nothing of Python.
+    with one thread each, which share the machine and nothing of Python. `modes` are
+    the two values that processes have of the target, if they have two.
     """
 
     threads: int
     by_work: Mapping[str, Mean]
     processes: Mean | None = None
+    modes: Mapping[str, float] = field(default_factory=dict)
     off_cpu_share: float | None = None  # of a thread's time: blocked
     waited_share: float | None = None  # of it: ready, and without a CPU
     late_share: float = 0.0  # of it: before the thread began

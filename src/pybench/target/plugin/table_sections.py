@@ -11,8 +11,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
 from pybench.records.journal import JournalRow
+from pybench.records.speed_ups import LEAST_PROCESSES
 from pybench.records.texts import size_text
-from pybench.target.process.speed_up import LEAST_PROCESSES
 
 WIDTH = 110
 
