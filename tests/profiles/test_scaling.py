@@ -14,12 +14,20 @@ from pybench.profiles.scaling import (
     Place,
     Repeat,
     ScalingError,
+    found_by_most,
     measure,
     rows,
     scaling_profile,
 )
 from pybench.profiles.scaling_targets import ScalingTarget, scaling_target
-from pybench.records.scaling import Cause, Kind, Work
+from pybench.records.scaling import (
+    Cause,
+    Contended,
+    Kind,
+    ScalingReport,
+    SuspectKind,
+    Work,
+)
 
 MODULE = """
 import gc, os, threading
@@ -170,3 +178,26 @@ def test_a_row_and_a_script_are_measured_as_a_function_is(
         missing = {*(repeat.threads.unavailable or {})}
         assert missing >= {Work.PRIVATE}
         assert {*repeat.threads.turns[0]} | missing == {*Work}
+
+
+def test_an_object_is_named_if_half_of_the_processes_found_it() -> None:
+    def report(*names: str) -> ScalingReport:
+        return ScalingReport(
+            contended=tuple(
+                Contended(
+                    name=name,
+                    kind=SuspectKind.LOCK,
+                    type_name="lock",
+                    lines=(),
+                    speed_up=speed_up,
+                )
+                for name, speed_up in zip(names, (0.3, 0.5), strict=False)
+            )
+        )
+
+    named = found_by_most([report("a", "b"), report("b", "a"), report("c"), report()])
+
+    assert [(of.name, of.processes, of.speed_up) for of in named] == [
+        ("a", 2, 0.4),
+        ("b", 2, 0.4),
+    ]

@@ -11,6 +11,7 @@ from pybench.profiles.scaling_diagnosis import diagnose
 from pybench.records.means import Mean
 from pybench.records.scaling import (
     Cause,
+    Contended,
     Diagnosis,
     ScalingPoint,
     Suspect,
@@ -33,6 +34,7 @@ def told(
     gc_off: float | None = None,
     immortal: float | None = None,
     suspects: Sequence[Suspect] = (),
+    contended: Sequence[Contended] = (),
     control: float = 1.95,
     processes: float | None = 1.95,
     gil: bool = False,
@@ -58,7 +60,13 @@ def told(
         processes=None if processes is None else mean(processes),
         **({"off_cpu_share": 0.0, "waited_share": 0.0} | shares),
     )
-    return diagnose([point], gil_enabled=gil, culprit=culprit, suspects=suspects)
+    return diagnose(
+        [point],
+        gil_enabled=gil,
+        culprit=culprit,
+        suspects=suspects,
+        contended=contended,
+    )
 
 
 def test_what_reaches_the_ceiling_scales() -> None:
@@ -218,3 +226,20 @@ def test_memory_of_the_system_is_named_where_calls_ask_for_pages() -> None:
     assert told(0.6, private=0.6, gc_off=0.6, **of_system).cause == Cause.MEMORY
     # A lock that copies of the module do not have is no lock of the system.
     assert told(0.6, private=1.9, gc_off=0.6, **of_system).cause == Cause.LOCK
+
+
+def test_an_object_that_costs_by_itself_is_named_with_its_lines() -> None:
+    of = Contended(
+        name="table",
+        kind=SuspectKind.INSTANCE,
+        type_name="Table",
+        lines=("work.py:12",),
+        speed_up=0.41,
+        processes=7,
+    )
+
+    diagnosis = told(0.4, private=1.9, gc_off=0.4, contended=[of])
+
+    assert diagnosis.cause == Cause.OBJECT
+    assert "instance table (Table)" in diagnosis.what
+    assert any("work.py:12" in line and "0.41" in line for line in diagnosis.evidence)

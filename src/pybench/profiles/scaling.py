@@ -30,6 +30,7 @@ from pybench.profiles.targets import PROGRAMS
 from pybench.records.documents import DocumentError, convert, decode
 from pybench.records.scaling import (
     RUN,
+    Contended,
     Kind,
     ScalingOrder,
     ScalingPoint,
@@ -198,6 +199,7 @@ def scaling_profile(
         )
     ]
     suspects = merged(reports)
+    named = found_by_most(reports)
     on = [report for report in reports if report.gil_enabled]
     if target.kind == Kind.SCRIPT:
         notes.append(
@@ -217,10 +219,32 @@ def scaling_profile(
             gil_enabled=bool(on),
             culprit=next((report.culprit for report in on), ""),
             suspects=suspects,
+            contended=named,
         ),
         suspects=suspects,
+        contended=named,
         notes=tuple(notes),
     )
+
+
+def found_by_most(reports: Sequence[ScalingReport]) -> tuple[Contended, ...]:
+    """Return the objects that half of the processes or more found, the costliest first.
+
+    Where objects lie differs by process; what one alone found may be a disturbance.
+    """
+    of_name: dict[tuple[str, str], list[Contended]] = {}
+    for each in chain.from_iterable(report.contended for report in reports):
+        of_name.setdefault((each.name, each.kind), []).append(each)
+    found = [
+        replace(
+            every[0],
+            speed_up=statistics.median(each.speed_up for each in every),
+            processes=len(every),
+        )
+        for every in of_name.values()
+        if 2 * len(every) >= len(reports)
+    ]
+    return tuple(sorted(found, key=lambda each: each.speed_up))
 
 
 def merged(reports: Sequence[ScalingReport]) -> tuple[Suspect, ...]:

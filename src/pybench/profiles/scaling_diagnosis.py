@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pybench.records.means import Mean
 from pybench.records.scaling import (
     Cause,
+    Contended,
     Diagnosis,
     ScalingPoint,
     Suspect,
@@ -40,6 +41,7 @@ def diagnose(
     gil_enabled: bool,
     culprit: str = "",
     suspects: Sequence[Suspect] = (),
+    contended: Sequence[Contended] = (),
 ) -> Diagnosis:
     """Say what the largest number of threads shows.
 
@@ -53,6 +55,8 @@ def diagnose(
         What turned it on, where it was off before.
     suspects : sequence of Suspect
         The objects that the threads write to, the most counted one first.
+    contended : sequence of Contended
+        The objects of the module that cost by themselves, the costliest first.
     """
     if not points:
         return Diagnosis(
@@ -97,7 +101,7 @@ def diagnose(
     if is_bounded and ceiling is not None and shared.high >= (ceiling.low or 0.0):
         return _machine(point, tuple(shown))
     if shared.high < ENOUGH * possible:
-        return _contended(point, shared, possible, shown, suspects)
+        return _contended(point, shared, possible, shown, suspects, contended)
     return Diagnosis(
         cause=Cause.UNKNOWN,
         what=f"the interval holds {ENOUGH:.0%} of what is possible, {possible:.3g}",
@@ -148,8 +152,14 @@ def _contended(
     possible: float,
     shown: list[str],
     suspects: Sequence[Suspect],
+    contended: Sequence[Contended],
 ) -> Diagnosis:
     ruled_out = [f"this machine: it gives {possible:.3g} times"]
+    shown += [
+        f"with {_listed([each])}{_used(each)} alone shared {each.speed_up:.2f} times "
+        f"({each.processes} processes)"
+        for each in contended[:SHOWN]
+    ]
     idle = point.by_work.get(Work.GC_OFF)
     if idle is not None:
         shown.append(f"with the collector off {words(idle)} times")
@@ -204,7 +214,7 @@ def _contended(
     if blocked > BLOCKED_SHARE:
         where = "; whose it is cannot be told"
         if is_private_better:
-            where = " of an object of the module"
+            where = f" of {_listed(contended) or 'an object'} of the module"
         elif is_private_as_bad:
             where = " of the interpreter, of a module that is imported, or of a file"
         return Diagnosis(
@@ -226,9 +236,9 @@ def _contended(
     if is_private_better:
         return Diagnosis(
             cause=Cause.OBJECT,
-            what="the threads write to the same objects of the module: a reference "
-            "count, a value, a lock that is held briefly, or a cache line that two "
-            "objects share",
+            what=f"the threads write to {_listed(contended) or 'the same objects'} of "
+            "the module: a reference count, a value, a lock that is held briefly, or "
+            "a cache line that two objects share",
             evidence=tuple(shown),
             ruled_out=tuple(ruled_out),
         )
@@ -275,7 +285,11 @@ def _lock_evidence(locked: Sequence[Suspect]) -> str:
     )
 
 
-def _listed(suspects: Sequence[Suspect]) -> str:
+def _used(of: Contended) -> str:
+    return f", used in {', '.join(of.lines)}," if of.lines else ""
+
+
+def _listed(suspects: Sequence[Suspect | Contended]) -> str:
     """Name objects, those that were seen most often first."""
     named = [f"{each.kind} {each.name} ({each.type_name})" for each in suspects[:SHOWN]]
     more = len(suspects) - len(named)

@@ -86,6 +86,22 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contended:
+    """An object that costs the speed-up when threads share it and nothing else.
+
+    `lines` are where the function uses it, `speed_up` what the threads do then; of
+    several processes the median, and how many found it.
+    """
+
+    name: str
+    kind: SuspectKind
+    type_name: str
+    lines: tuple[str, ...]
+    speed_up: float
+    processes: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScalingOrder:
     """What one child is to do.
 
@@ -162,6 +178,7 @@ class ScalingReport:
     turns: tuple[Mapping[str, Mapping[str, ScalingWindow]], ...] = ()
     unavailable: Mapping[str, str] | None = None
     suspects: tuple[Suspect, ...] = ()
+    contended: tuple[Contended, ...] = ()
     rows: tuple[str, ...] = ()
 
 
@@ -207,6 +224,7 @@ class ScalingProfile:
     points: tuple[ScalingPoint, ...]
     diagnosis: Diagnosis
     suspects: tuple[Suspect, ...] = ()
+    contended: tuple[Contended, ...] = ()
     notes: tuple[str, ...] = ()
 
 

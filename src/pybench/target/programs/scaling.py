@@ -14,11 +14,12 @@ import inspect
 import json
 import os
 import resource
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial, reduce
 from itertools import repeat
 from pathlib import Path
@@ -27,6 +28,7 @@ from typing import Any
 
 from pybench.records.scaling import (
     RUN,
+    Contended,
     Kind,
     ScalingOrder,
     ScalingReport,
@@ -41,6 +43,7 @@ from pybench.target.process.speed_up import Stamps, window
 from pybench.target.process.thread_calls import made_by_each, own_function
 from pybench.target.process.thread_team import TeamError, ThreadTeam, cpus_for
 from pybench.target.programs.profile_observers import queued_ns
+from pybench.target.programs.scaling_names import contended
 from pybench.target.programs.scaling_rows import rows_of, use_row
 from pybench.target.programs.scaling_suspects import (
     headers_problem,
@@ -141,6 +144,10 @@ def measure(order: ScalingOrder, subject: Subject, watch: GilWatch) -> ScalingRe
     team = ThreadTeam(cpus_for(max(order.threads)))
     works, unavailable = works_of(subject, team)
     calls, turns = run_turns(order, team, works)
+    try:
+        named = run_names(order, team, works, calls, subject, turns)
+    except TeamError:  # some shared and some not: the target may not stand it
+        named, team = (), ThreadTeam(team.cpus)
     suspects, immortal = run_immortal(
         order, team, works[Work.SHARED], calls, subject, unavailable
     )
@@ -154,6 +161,7 @@ def measure(order: ScalingOrder, subject: Subject, watch: GilWatch) -> ScalingRe
         turns=tuple(turns),
         unavailable=unavailable,
         suspects=tuple(suspects),
+        contended=named,
     )
 
 
@@ -264,6 +272,46 @@ def take_turns(
         if len(turns) > TURNS_LEAST and time.perf_counter_ns() > until_ns:
             break
     return turns[1:]
+
+
+def run_names(
+    order: ScalingOrder,
+    team: ThreadTeam,
+    works: Mapping[Work, Sequence[Call]],
+    calls: int,
+    subject: Subject,
+    turns: Sequence[Mapping[str, Mapping[str, ScalingWindow]]],
+) -> tuple[Contended, ...]:
+    """Find which objects of the module cost what the copies of it gain."""
+    private = works.get(Work.PRIVATE)
+    most = max(order.threads)
+    if private is None or most < 2 or gil_enabled():
+        return ()
+    short = replace(order, budget_ns=0, threads=(1, most))
+
+    def gain() -> float:
+        mine = {Work.PRIVATE: private}
+        taken = take_turns(short, team, mine, {Work.PRIVATE: calls})
+        return speed_up(taken, Work.PRIVATE, most)
+
+    ((_, original),) = subject.roots
+    return contended(
+        original,
+        private,
+        gain,
+        shared=speed_up(turns, Work.SHARED, most),
+        private=speed_up(turns, Work.PRIVATE, most),
+    )
+
+
+def speed_up(
+    turns: Sequence[Mapping[str, Mapping[str, ScalingWindow]]], work: Work, threads: int
+) -> float:
+    """Return how much more threads did than one, in the middle turn."""
+    return statistics.median(
+        threads * turn[work]["1"].ends_ns[0] / max(turn[work][str(threads)].ends_ns)
+        for turn in turns
+    )
 
 
 def run_immortal(
