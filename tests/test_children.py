@@ -102,3 +102,44 @@ def test_child_is_ended_with_all_it_started() -> None:
 
     assert status == -signal.SIGKILL
     assert cpu_ns > 0
+
+
+def valgrind(folder: Path, said: str) -> None:
+    """Write a valgrind that says its version."""
+    path = folder / "valgrind"
+    path.write_text(f"#!/bin/sh\n{said}\n")
+    path.chmod(0o755)
+
+
+def test_callgrind_stands_before_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    valgrind(tmp_path, "echo valgrind-3.19.0")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    found = children.find_callgrind(tmp_path)
+
+    assert found.version == "valgrind-3.19.0"
+    assert found.command[0] == str(tmp_path / "valgrind")
+    files = found.environ[children.CALLGRIND_FILES]
+    assert f"--callgrind-out-file={files}" in found.command
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (None, "not installed: `apt install valgrind`"),
+        ("echo valgrind-3.14.0", "is valgrind-3.14.0, too old to count: 3.15"),
+        ("echo no", "its version is 'no'"),
+        ("exit 3", "--version: ended with exit status 3"),
+    ],
+)
+def test_why_nothing_counts_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None, problem: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if said is not None:
+        valgrind(tmp_path, said)
+
+    with pytest.raises(children.CallgrindError, match=problem):
+        children.find_callgrind(tmp_path)

@@ -22,7 +22,9 @@ int pb_yardstick_add(PyObject *module);
 
 /* Functions that are no kernels. */
 extern PyMethodDef pb_clock_functions[];
+extern PyMethodDef pb_events_functions[];
 extern PyMethodDef pb_histogram_functions[];
+extern PyMethodDef pb_instructions_functions[];
 extern PyMethodDef pb_pauses_functions[];
 extern PyMethodDef pb_pauses_watch_functions[];
 extern PyMethodDef pb_sampler_functions[];

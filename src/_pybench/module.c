@@ -51,7 +51,8 @@ static int
 module_exec(PyObject *module)
 {
     static PyMethodDef *const functions[] = {
-        pb_clock_functions,        pb_histogram_functions,
+        pb_clock_functions,        pb_events_functions,
+        pb_histogram_functions,    pb_instructions_functions,
         pb_pauses_functions,       pb_pauses_watch_functions,
         pb_sampler_functions,      pb_stopwatch_functions,
         pb_threads_functions,

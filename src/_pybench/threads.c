@@ -23,6 +23,7 @@
 
 #include "areas.h"
 #include "clock.h"
+#include "instructions.h"
 #include "options.h"
 #include "result.h"
 #include "state.h"
@@ -423,11 +424,13 @@ threads_round(struct pb_worker *worker)
     sample->attach_wait_ns = pb_clock_ns() - released_ns;
     int64_t switches = pb_thread_switches(false);
     int64_t cpu_ns = pb_clock_cpu_ns();
+    pb_instructions_window(true);
     sample->start_ns = pb_clock_ns();
 
     int status = threads_window(worker);
 
     sample->stop_ns = pb_clock_ns();
+    pb_instructions_window(false);
     sample->cpu_ns = pb_clock_cpu_ns() - cpu_ns;
     sample->cpu = threads_current_cpu();
     sample->switches =

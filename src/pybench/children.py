@@ -17,6 +17,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -35,6 +36,13 @@ SAVING_S = 10.0
 
 # The guard's status where the command cannot be started, as a shell says it.
 CANNOT_RUN = 126
+
+# What tells a process under callgrind how the names of callgrind's files begin.
+CALLGRIND_FILES = "PYBENCH_CALLGRIND"
+# The oldest valgrind that counts as we ask it to, and how long it may take to say what
+# it is.
+CALLGRIND_LEAST = (3, 15)
+CALLGRIND_S = 30.0
 
 # The message that interrupts the command; after it the end of the pipe kills it.
 INTERRUPT = b"i"
@@ -192,6 +200,54 @@ def spawn(command: list[str], errors: int) -> int:
         os.waitpid(pid, 0)
         raise
     return os.waitstatus_to_exitcode(status)
+
+
+class CallgrindError(Exception):
+    """Instructions cannot be counted on this machine; says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callgrind:
+    """What a command is started under so that callgrind counts its windows.
+
+    `command` stands before it, `environ` has what it has to be told.
+    """
+
+    version: str
+    command: tuple[str, ...]
+    environ: Mapping[str, str]
+
+
+def find_callgrind(folder: Path) -> Callgrind:
+    """Return how to count, with callgrind's files in `folder`; or `CallgrindError`."""
+    program = shutil.which("valgrind")
+    if program is None:
+        raise CallgrindError(
+            "instructions are counted by valgrind, which is not installed: "
+            "`apt install valgrind`, or the like of your system"
+        )
+    answer = run([program, "--version"], timeout_s=CALLGRIND_S)
+    version = answer.last_line if answer.stdout.strip() else ""
+    numbers = [*map(int, re.findall(r"\d+", version)[:2])]
+    if answer.problem or len(numbers) < 2:
+        why = answer.problem or f"its version is {version!r}"
+        raise CallgrindError(f"{program} --version: {why}: install valgrind again")
+    if (*numbers,) < CALLGRIND_LEAST:
+        least = ".".join(map(str, CALLGRIND_LEAST))
+        raise CallgrindError(
+            f"{program} is {version}, too old to count: {least} is the least"
+        )
+    files = folder / "count"
+    return Callgrind(
+        version=version,
+        command=(
+            # Settings of the user's own would count something else.
+            *(program, "--command-line-only=yes", "--quiet", "--tool=callgrind"),
+            *("--instr-atstart=no", "--collect-atstart=no"),
+            f"--callgrind-out-file={files}",
+        ),
+        environ={CALLGRIND_FILES: str(files)},
+    )
 
 
 def describe_end(status: int) -> str:

@@ -42,6 +42,7 @@ VALUES = {
     "--margin": "10%", "--budget": "5s", "--pairs": "7", "--seed": "0", "-o": "out",
     "--find-links": "wheels", "--ref": "main", "--suite-from": "main",
     "--plan": "plan.json", "--shard": "1/2",
+    "--metric": "instructions",
 }  # fmt: skip
 HEADER = RunHeader(
     version="1", started="now", command=("x",), seed=11, margin=0.05, pairs=12,
@@ -145,6 +146,7 @@ def test_all_that_do_not_apply_are_named(
         (["--with", "attrs==1"], "--with: the run was begun with attrs,.* attrs==1:"),
         (["--ref", "main"], "--ref: the run was begun with none, .* main:"),
         (["--suite-from", "main"], "--suite-from: the run was begun with none,"),
+        (["--metric", "instructions"], "--metric: the run was begun with time,"),
         (["-k", "word"], "-k: the run was begun with --pybench-quick,.*-k=word"),
         (["--benchmarks", "gil"], "--benchmarks: .*--pybench-select=gil"),
     ],
@@ -189,7 +191,7 @@ def test_resuming_says_which_run(capsys: pytest.CaptureFixture[str]) -> None:
 def test_margin_of_saved_files_can_be_given() -> None:
     assert parsed("a.json").margin is None
     assert parsed("a.json", "--margin", "9%").margin == 0.09
-    assert [one.in_form(RESUMED) for one in OPTIONS].count(SAME) == 10
+    assert [one.in_form(RESUMED) for one in OPTIONS].count(SAME) == 11
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ def pytest_benchmark_generate_machine_info():
 """
 
 # `odd` is told where the session is ("start", "ready", "sample 3", "end"), which of its
-# side's it is (the first tries the rows out), and the row.
+# side's it is (the first tries the rows out), and the row. At "count" `hello` is the
+# answer.
 SESSION = """
 import json, os, signal, socket, subprocess, sys, time
 from pathlib import Path
@@ -85,6 +86,11 @@ for row in hear()["rows"]:
         while (message := hear())["do"] != "stop":
             if message["do"] == "size":
                 say(say="sized", numbers={"count": 20})
+                continue
+            if message["do"] == "count":
+                found = {"numbers": {"count": 4}, "counts": [4000] * 3, "reason": ""}
+                odd("count", start, row, found)
+                say(say="counted", **found)
                 continue
             odd(f"sample {turn}", start, row, hello)
             turn += 1
@@ -178,6 +184,7 @@ def compare(
         control: bool = False,
         named: str | None = None,
         odd: str | None = None,
+        metrics: tuple[str, ...] = ("time",),
         **options: Any,
     ) -> tuple[Run, Judgement]:
         header = RunHeader(
@@ -188,6 +195,7 @@ def compare(
             margin=0.03,
             pairs=pairs,
             suite=str(suite),
+            metrics=metrics,
         )
         real = Path(sys.executable)
         sides = [

@@ -6,11 +6,13 @@ import argparse
 import contextlib
 import shlex
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pybench.children import Callgrind, CallgrindError, find_callgrind
 from pybench.cli import compare_options, compare_refs, compare_shard
 from pybench.cli.options import find_interpreters, find_suite, host_needs
 from pybench.cli.output import print_error, print_note
@@ -137,6 +139,7 @@ def judge_again(words: Sequence[str], options: argparse.Namespace) -> int:
             raise UsageError(str(error)) from None
         if not run.rows:
             raise UsageError(f"{word}: the run ended before a row was measured")
+        check_fail_on(options, run.header.metrics)
         status = max(status, show_result(summarise(run, judge(run)), options))
     return status
 
@@ -145,10 +148,11 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
     """Show what files say that were saved one after the other."""
     from pybench.comparison.process_spread import recall
     from pybench.comparison.saved_comparison import compare_saved
-    from pybench.records.run import MARGIN
+    from pybench.records.run import MARGIN, TIME
     from pybench.records.saved_files import read_saved
 
     compare_options.refuse(options, compare_options.SAVED)
+    check_fail_on(options, (TIME,))
     try:
         files = [read_saved(Path(word)) for word in words]
         extreme = recall(files[0].machine, extremes_folder())
@@ -325,7 +329,11 @@ def take_turns(
     from pybench.records.run import RecordWriter
 
     header = None if is_run(str(output)) else run.header
-    with Meter() as meter, RecordWriter(output, header) as writer:
+    with (
+        counting(run) as callgrind,
+        Meter() as meter,
+        RecordWriter(output, header) as writer,
+    ):
         comparison = Comparison(
             arms,
             suite,
@@ -336,11 +344,12 @@ def take_turns(
             on_progress=shown(meter),
             budget_s=budget_s,
             wants=wants,
+            callgrind=callgrind,
         )
         failure = measured(comparison, meter)
     status = OK
     # What was measured before it failed or was interrupted is shown all the same.
-    if run.pairs or not failure:
+    if run.pairs or run.counts or not failure:
         notes = [*problems, *notes, *comparison.notes, *compare_refs.notes_of_arms(run)]
         status, is_written = finish(run, output, notes, options)
         if not is_written and failure != INTERRUPTED:
@@ -362,6 +371,37 @@ def going_on(words: Sequence[str], output: Path) -> str:
     return shlex.join(["pybench", "compare", *kept, "-o", str(output), "--resume"])
 
 
+def check_fail_on(options: argparse.Namespace, metrics: Sequence[str]) -> None:
+    """Refuse to fail for a metric that the run has not."""
+    from pybench.records.run import INSTRUCTIONS, TIME
+
+    metric = INSTRUCTIONS if options.fail_on == "more" else TIME
+    if options.fail_on and metric not in metrics:
+        raise UsageError(
+            f"--fail-on {options.fail_on} is of {metric}, and this compares "
+            f"{' and '.join(metrics)}: choose another, or add --metric {metric}"
+        )
+
+
+@contextlib.contextmanager
+def counting(run: Run) -> Iterator[Callgrind | None]:
+    """Yield what counts instructions, with a folder for its files; None for none.
+
+    Raises `UsageError` if instructions are asked for and nothing can count them.
+    """
+    from pybench.records.run import INSTRUCTIONS
+
+    if INSTRUCTIONS not in run.header.metrics:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="pybench-") as folder:
+        try:
+            callgrind = find_callgrind(Path(folder))
+        except CallgrindError as error:
+            raise UsageError(f"--metric {INSTRUCTIONS}: {error}") from None
+        yield callgrind
+
+
 def begun(
     options: argparse.Namespace,
     output: Path,
@@ -373,7 +413,7 @@ def begun(
     `header` is that of another interpreter's run which began with this one.
     """
     from pybench.comparison.beginning import new_run
-    from pybench.records.run import MARGIN, Run, read_run
+    from pybench.records.run import MARGIN, TIME, Run, read_run
     from pybench.statistics.plan import PlanError
 
     if options.resume:
@@ -393,11 +433,14 @@ def begun(
             seed=options.seed,
             refs=sources.refs if sources else (),
             suite_from=sources.suite_from.name if sources else "",
+            metrics=[*dict.fromkeys(options.metrics)] or [TIME],
         )
     except PlanError as error:
         raise UsageError(str(error)) from None
     run.header = compare_shard.header_of(run.header, options)
-    return run, suite, selecting
+    check_fail_on(options, run.header.metrics)
+    with counting(run):  # known before an environment is made
+        return run, suite, selecting
 
 
 def measured(comparison: Comparison, meter: Meter) -> int:

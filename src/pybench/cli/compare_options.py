@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pybench.cli.options import ORDER, SUITE_HELP, seconds, share
 from pybench.cli.status import UsageError
+from pybench.records.run import METRICS
 
 if TYPE_CHECKING:
     from pybench.records.run import RunHeader
@@ -71,6 +72,12 @@ OPTIONS = (
         help="a folder of wheels, such as pybench's for each interpreter; without one "
         "for an interpreter it is compiled",
     ),
+    _measuring(
+        "--metric", "metrics", SAME, metavar="METRIC", action="append", default=[],
+        choices=METRICS,
+        help="time (default), or instructions, which callgrind counts: the same number "
+        "each time, whatever else runs; given twice for both",
+    ),
     _measuring("--suite", "suite", SAME, metavar="SUITE", help=SUITE_HELP),
     _measuring(
         "--ref", "refs", SAME, metavar="REF", action="append", default=[],
@@ -117,8 +124,8 @@ OPTIONS = (
         "--resume", "resume", USED, action="store_true", help="go on with the run in -o"
     ),
     _showing(
-        "--fail-on", "fail_on", choices=["slower", "faster", "different"],
-        help="exit 1 when a row is, by the margin or more",
+        "--fail-on", "fail_on", choices=["slower", "faster", "different", "more"],
+        help="exit 1 when a row is, by the margin or more; more: of instructions",
     ),
     _showing(
         "--strict", "strict", action="store_true",
@@ -202,6 +209,7 @@ def same_as_begun(
         "benchmarks": (selecting, selected),
         "keyword": (selecting, selected),
         "quick": (selecting, selected),
+        "metrics": (options.metrics, [*header.metrics]),
         "margin": (options.margin, header.margin),
         "pairs": (options.pairs, header.pairs),
         "seed": (options.seed, header.seed),
@@ -218,6 +226,7 @@ def same_as_begun(
             )
     options.suite = header.suite
     options.packages = [*header.packages]
+    options.metrics = [*header.metrics]
 
 
 def _is_same(place: str, now: Any, then: Any) -> bool:

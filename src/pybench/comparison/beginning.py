@@ -16,7 +16,7 @@ from pybench.interpreters import Requested
 from pybench.interpreters import prepare as preparing
 from pybench.interpreters.prepare import Environment
 from pybench.records.refs import GitRef
-from pybench.records.run import MARGIN, Run, RunHeader, now
+from pybench.records.run import MARGIN, TIME, Run, RunHeader, now
 
 
 def selection(
@@ -39,6 +39,7 @@ def new_run(
     seed: int | None = None,
     refs: Sequence[GitRef] = (),
     suite_from: str = "",
+    metrics: Sequence[str] = (TIME,),
 ) -> Run:
     """Begin a record; `PlanError` for a margin or pairs out of range."""
     host, boot = this_host()
@@ -58,6 +59,7 @@ def new_run(
             content=suite.content(),
             host=host,
             boot=boot,
+            metrics=tuple(metrics),
         )
     )
     plan_of(run)

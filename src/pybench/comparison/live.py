@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pybench.children import Callgrind
 from pybench.comparison import schedule
 from pybench.comparison.calibration import calibrate
+from pybench.comparison.counting import count_rows
 from pybench.comparison.judging import (
     Judgement,
     clear_changes,
@@ -42,6 +44,7 @@ from pybench.records.calibration import ArmRecord
 from pybench.records.outcomes import ReasonKind
 from pybench.records.row_names import CellKey
 from pybench.records.run import (
+    TIME,
     PairRecord,
     Record,
     RecordWriter,
@@ -108,6 +111,8 @@ class Comparison:
         Whether some rows are measured on a second copy of the baseline as well.
     wants : callable
         Tells of each row that is selected whether it is of this run.
+    callgrind : Callgrind or None
+        What counts instructions, where those are a metric of the run.
 
     Attributes
     ----------
@@ -129,6 +134,7 @@ class Comparison:
         budget_s: float | None = None,
         control: bool = True,
         wants: Callable[[str], bool] = lambda row: True,
+        callgrind: Callgrind | None = None,
     ) -> None:
         self.injected: Mapping[str, tuple[int, int]] = {}
         self._record = record
@@ -144,7 +150,10 @@ class Comparison:
         )
         self._on_progress = on_progress
         self._budget_s = budget_s
-        self._control = control
+        # Counts are the same each time: a copy of the baseline has nothing to show.
+        self._is_timed = TIME in record.header.metrics
+        self._control = control and self._is_timed
+        self._callgrind = callgrind
         self._seed = record.header.seed
         self._started = time.monotonic()
         self._row_pair_s = 0.0  # what a row of the last round took
@@ -179,8 +188,25 @@ class Comparison:
             if not self._record.pairs and not self._record.lost:
                 self.calibrate()
             self._refuse_the_gil()
-            self._take_pairs()
+            if self._is_timed:
+                self._take_pairs()
+            if self._callgrind is not None:
+                self._count(self._callgrind)
         return judge(self._record)
+
+    def _count(self, callgrind: Callgrind) -> None:
+        """Count the instructions of all rows that can be compared."""
+        if not self._compared():
+            if self._is_timed:
+                return
+            raise ComparisonError(self._nothing())
+
+        def on_session(number: int, whole: int) -> None:
+            counted = len(self._record.counts) * (number > 1)
+            self._report("counting, process", number, whole, settled=counted)
+
+        for count in count_rows(self._sessions, self._record, callgrind, on_session):
+            self._note(count)
 
     def calibrate(self) -> None:
         """Run every row once and note what became of it, without a pair."""

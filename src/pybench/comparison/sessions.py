@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pybench.children import Callgrind
 from pybench.comparison.suites import Suite
 from pybench.comparison.worker import Worker
 from pybench.interpreters.prepare import START
@@ -13,6 +14,9 @@ from pybench.records.identity import differences
 from pybench.records.refs import GitRef
 from pybench.records.row_names import row_name
 from pybench.records.run import Record, RowRecord, Run, SideRecord
+
+# What a row may take under callgrind, where everything takes fifty times as long.
+COUNTED_ROW_S = 60.0
 
 # By name, for a suite that turns the loading of all plugins off.
 PLUGINS = ("-p", "benchmark", "-p", "pybench")
@@ -77,7 +81,11 @@ class Sessions:
         self._packages: dict[str, Mapping[str, str]] = {}  # of arms not yet recorded
 
     def start_with(
-        self, name: str, rows: Sequence[RowRecord], hash_seed: int
+        self,
+        name: str,
+        rows: Sequence[RowRecord],
+        hash_seed: int,
+        under: Callgrind | None = None,
     ) -> Worker:
         """Start a session that collects at least those rows.
 
@@ -87,12 +95,21 @@ class Sessions:
         roots = {_root_of(row) for row in rows}
         files = [*dict.fromkeys(row.file for row in rows)]
         if len(roots) > 1 or "" in roots or any(map(is_odd_path, files)):
-            return self.start(name, (), hash_seed)
+            return self.start(name, (), hash_seed, under)
         self.root = roots.pop()
-        return self.start(name, files, hash_seed)
+        return self.start(name, files, hash_seed, under)
 
-    def start(self, name: str, files: Sequence[str], hash_seed: int) -> Worker:
-        """Start a session that collects files, or the suite if none is named."""
+    def start(
+        self,
+        name: str,
+        files: Sequence[str],
+        hash_seed: int,
+        under: Callgrind | None = None,
+    ) -> Worker:
+        """Start a session that collects files, or the suite if none is named.
+
+        It runs under callgrind where that is given.
+        """
         known = self._record.sides.get(name)
         arm = self.arms[(known and known.twin_of) or name]
         chosen = [*self._suite.words, *self._selecting]
@@ -106,13 +123,18 @@ class Sessions:
             "--benchmark-only", "--continue-on-collection-errors",
             "-q", "--no-header",
         ]  # fmt: skip
+        environ = {**arm.environ, "PYTHONHASHSEED": str(hash_seed)}
+        if under is not None:
+            command = [*under.command, *command]
+            environ |= under.environ
         return Worker(
             name,
             command,
-            environ={**arm.environ, "PYTHONHASHSEED": str(hash_seed)},
+            environ=environ,
             folder=self._folder,
             on_packages=self._check_packages,
             on_strays=self._refuse_strays,
+            row_s=COUNTED_ROW_S if under else None,
         )
 
     def check(self, name: str, worker: Worker) -> None:
@@ -134,10 +156,11 @@ class Sessions:
                     asked=self.arms[name].asked,
                     ref=self.arms[name].ref,
                     build=self.arms[name].build,
+                    events=worker.events,
                 )
             )
-        elif known.identity != worker.identity:
-            changed = "; ".join(differences(known.identity, worker.identity)[:3])
+        elif unlike := differences(known.identity, worker.identity):
+            changed = "; ".join(unlike[:3])
             raise RefusedError(
                 f"{name} is no longer what it was when this run began ({changed}): "
                 "begin a new run"

@@ -10,6 +10,7 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from pybench.comparison.counting import CountCell, judge_counts
 from pybench.comparison.hosts import host_rows, host_summaries, notes_of_hosts
 from pybench.comparison.judging import Cell, Judgement, Means, kind_in
 from pybench.comparison.mean_groups import category
@@ -18,12 +19,15 @@ from pybench.interpreters.package_differences import (
     package_differences,
 )
 from pybench.records.outcomes import FAILURES, MEASURED, Reason, ReasonKind
-from pybench.records.run import PairRecord, RowRecord, Run, SideRecord
+from pybench.records.run import TIME, PairRecord, RowRecord, Run, SideRecord
 from pybench.records.samples import CPU
 from pybench.records.saved_comparison import SavedComparison
 from pybench.records.summary import (
+    COUNT_WORDS,
+    MORE,
     NO_VERDICT,
     ControlSummary,
+    CountSummary,
     MeanSummary,
     RowSummary,
     SideSummary,
@@ -43,6 +47,7 @@ FAIL_ON = {
     "slower": (SLOWER,),
     "faster": (FASTER,),
     "different": (SLOWER, FASTER),
+    MORE: (),  # of instructions
 }
 
 
@@ -58,6 +63,8 @@ def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> S
     header = run.header
     return Summary(
         verdict=_sentence(run, rows, judgement),
+        counter=_counter(run),
+        metrics=header.metrics,
         regressions=sum(row.is_regression for row in rows),
         counts={
             side.name: dict(Counter(r.verdict for r in rows if r.side == side.name))
@@ -172,6 +179,8 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         reasons = (Reason(kind=ReasonKind.OVERSUBSCRIBED, culprit="", text=text),)
     if withheld or over:
         word = NO_VERDICT
+    if TIME not in run.header.metrics:
+        reasons = tuple(r for r in reasons if r.kind != ReasonKind.PENDING)
     pairs = [*run.pairs.get(cell.row, {}).values()]
     baseline_ns = _median_ns(record, pairs, baseline.name)
     side_median_ns = _median_ns(record, pairs, cell.side)
@@ -206,7 +215,29 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         else (),
         between=math.expm1(cell.joined.between) if cell.joined else None,
         i_squared=cell.joined.i_squared if cell.joined else None,
+        instructions=_count(judge_counts(run, cell.row, cell.side)),
     )
+
+
+def _count(cell: CountCell | None) -> CountSummary | None:
+    if cell is None:
+        return None
+    verdict = cell.verdict
+    return CountSummary(
+        verdict=verdict.word if verdict else NO_VERDICT,
+        reason=cell.reason,
+        baseline=cell.baseline,
+        side=cell.side,
+        ratio=verdict.ratio if verdict else None,
+        low=verdict.low if verdict else None,
+        high=verdict.high if verdict else None,
+    )
+
+
+def _counter(run: Run) -> str:
+    """Return what counted the instructions of a run, "" if nothing did."""
+    of_rows = (c for arms in run.counts.values() for of in arms.values() for c in of)
+    return ", ".join(dict.fromkeys(count.counter for count in of_rows))
 
 
 def _median_ns(
@@ -228,6 +259,9 @@ def _finite(value: float) -> float | None:
 
 def _sentence(run: Run, rows: Sequence[RowSummary], judgement: Judgement) -> str:
     """Say in one sentence what came of it."""
+    counted = _counts_sentence(run, rows)
+    if TIME not in run.header.metrics and counted:
+        return counted
     if not any(row.ratio is not None for row in rows):
         if run.rows and all(record.values for record in run.rows.values()):
             return "no row is a time: their values have no verdict"
@@ -251,6 +285,21 @@ def _sentence(run: Run, rows: Sequence[RowSummary], judgement: Judgement) -> str
                 text += _ahead(mean, run.baseline.name, side.name)
             text += f" ({mean_in_words(mean.ratio, mean.rows)})"
         parts.append(text)
+    return "; ".join([*parts, *filter(None, [counted])])
+
+
+def _counts_sentence(run: Run, rows: Sequence[RowSummary]) -> str:
+    """Say in one sentence what came of counting, "" if nothing was counted."""
+    parts = []
+    for side in run.contenders:
+        counts = [r.instructions for r in rows if r.side == side.name]
+        number = Counter(count.verdict for count in counts if count)
+        named = [f"{number[w]} {w}" for w in COUNT_WORDS[:-1] if number[w]]
+        if number[NO_VERDICT]:
+            named.append(f"{number[NO_VERDICT]} without a count that is the same")
+        if named:
+            of = f"instructions of {side.name} against {run.baseline.name}"
+            parts.append(f"{of}: {', '.join(named)}")
     return "; ".join(parts)
 
 
@@ -288,8 +337,14 @@ def exit_code(
     judged = [row for row in result.rows if row.ratio is not None]
     if any(row.verdict in confirmed and row.is_beyond_margin for row in judged):
         return 1
+    counted = [r.instructions for r in result.rows if r.instructions]
+    if fail_on == MORE and any(
+        count.low and count.low >= 1 + result.margin for count in counted
+    ):
+        return 1
     is_of_values = bool(result.values) and not result.rows
-    if not (judged or is_of_values) or result.withheld:
+    is_counted = any(count.ratio is not None for count in counted)
+    if not (judged or is_of_values or is_counted) or result.withheld:
         return 3
     if strict and any(row.verdict == INCONCLUSIVE for row in judged):
         return 3

@@ -26,7 +26,9 @@ from pybench.records.messages import (
     Ended,
     MessageError,
     RowFacts,
+    read_counted,
     read_ended,
+    read_events,
     read_facts,
     read_numbers,
     read_packages,
@@ -120,6 +122,7 @@ class Worker:
         self.chosen: tuple[str, ...] = ()
         self.identity: Identity | None = None
         self.gil_enabled: bool | None = None
+        self.events: Mapping[str, str] = {}  # why each is not counted, "" if it is
         self.overridden: tuple[str, ...] = ()  # the suite's own options of pytest
         self.root = ""  # the folder that names of rows begin in
         self.configuration = ""  # pytest's file of settings, if it found one
@@ -186,6 +189,7 @@ class Worker:
         self.gil_enabled = message.get("gil_enabled")
         self.root = str(message.get("root") or "")
         self.configuration = str(message.get("configuration") or "")
+        self.events = self._read(read_events, message.get("events"))
         options = message.get("overridden")
         if isinstance(options, list):
             self.overridden = (*map(encodable, options),)
@@ -228,6 +232,20 @@ class Worker:
         """Let the waiting row run once; `RowEndedError` if it ended instead."""
         self.send(do="sample", numbers=dict(numbers))
         return self._read(read_sample, self._answer("sample").get("sample"))
+
+    def count(
+        self, numbers: Mapping[str, int]
+    ) -> tuple[dict[str, int], tuple[int, ...], str]:
+        """Let the waiting row be counted, in windows that it sizes without `numbers`.
+
+        Returns the numbers of a window and the instructions of each, or the reason why
+        there are none; `RowEndedError` if it ended instead.
+        """
+        self.send(do="count", numbers=dict(numbers))
+        message = self._answer("counted")
+        if reason := encodable(message.get("reason") or ""):
+            return {}, (), reason
+        return *self._read(read_counted, message), ""
 
     def stop_row(self, row: str) -> Ended:
         """End the waiting row; returns how it ended."""

@@ -8,6 +8,9 @@ from typing import Any
 
 from pybench.records.documents import as_mapping, check_schema, parse
 
+# Fields that are left out where an earlier version did not know them.
+_OF_COUNTS = ("libc", "cpu_features")
+
 # Of an identity, a journal and what the plugin adds to a saved file.
 SCHEMA = 1
 
@@ -43,6 +46,10 @@ class Identity:
     system: str
     affinity: int
     quota: float | None
+    # What a count of instructions depends on beside the build; "" and () where a
+    # version did not look. Times do not have them in their fingerprint.
+    libc: str = ""
+    cpu_features: tuple[str, ...] = ()
 
     @property
     def usable_cpus(self) -> int:
@@ -78,8 +85,9 @@ class Identity:
 
     @property
     def fingerprint(self) -> str:
-        """Eight hexadecimal digits that differ when any field differs."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        """Eight hexadecimal digits that differ when any field of times differs."""
+        known = {k: v for k, v in asdict(self).items() if k not in _OF_COUNTS}
+        text = json.dumps(known, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property
@@ -101,10 +109,19 @@ def differences(ours: Identity, theirs: Identity) -> list[str]:
         One ``field: ours -> theirs`` per difference; empty for equal identities.
     """
     return [
-        f"{name}: {one!r} here, {other!r} there"
+        f"{name}: {_apart(one, other)}"
+        if name == "cpu_features"
+        else f"{name}: {one!r} here, {other!r} there"
         for (name, one), (_, other) in zip(_flat(ours), _flat(theirs), strict=True)
-        if one != other
+        if one != other and not (name in _OF_COUNTS and not (one and other))
     ]
+
+
+def _apart(ours: Any, theirs: Any) -> str:
+    """Name what one of two lists has alone."""
+    here, there = ({*ours} - {*theirs}), ({*theirs} - {*ours})
+    parts = ((here, "here alone"), (there, "there alone"))
+    return ", ".join(f"{' '.join(sorted(of))} {where}" for of, where in parts if of)
 
 
 def _flat(identity: Identity) -> Iterator[tuple[str, object]]:
@@ -112,6 +129,7 @@ def _flat(identity: Identity) -> Iterator[tuple[str, object]]:
         value = getattr(identity, item.name)
         if item.name != "extension":
             yield item.name, value
+        if item.name != "extension":
             continue
         for part in fields(ExtensionBuild):
             missing = "not built" if part.name == "compiler" else None
@@ -124,6 +142,7 @@ def identity_document(identity: Identity) -> dict[str, Any]:
         "schema": SCHEMA,
         **asdict(identity),
         "build_flags": [*identity.build_flags],
+        "cpu_features": [*identity.cpu_features],
     }
 
 

@@ -131,6 +131,11 @@ def read_packages(packages: object) -> dict[str, str]:
     return _texts(packages, "versions of packages")
 
 
+def read_events(events: object) -> dict[str, str]:
+    """Read of each event why it is not counted; `MessageError` unless all are texts."""
+    return {} if events is None else _texts(events, "events")
+
+
 def read_strays(strays: object) -> dict[str, str]:
     """Read the files of modules by name; `MessageError` unless all are texts."""
     return _texts(strays, "files of modules")
@@ -158,12 +163,22 @@ def read_sample(values: object) -> Sample:
         sample = Sample(**values)  # type: ignore[arg-type]
     except TypeError:
         raise MessageError(f"sent {_short(values)} instead of a sample") from None
-    for item in fields(sample):
-        value = getattr(sample, item.name)
-        is_unknown = item.name == "blocked" and value is None
+    counts = {item.name: getattr(sample, item.name) for item in fields(sample)}
+    if counts.pop("events") is not None and not isinstance(sample.events, dict):
+        raise MessageError(f"sent a sample with events {_short(sample.events)}")
+    for name, value in {**counts, **(sample.events or {})}.items():
+        is_unknown = name == "blocked" and value is None
         if not is_unknown and (type(value) is not int or abs(value) > MOST):
-            raise MessageError(f"sent a sample with {item.name} {_short(value)}")
+            raise MessageError(f"sent a sample with {name} {_short(value)}")
     return sample
+
+
+def read_counted(message: Mapping[str, Any]) -> tuple[dict[str, int], tuple[int, ...]]:
+    """Read the numbers of a counted window, and what the kept ones came to."""
+    counts = message.get("counts")
+    if not (isinstance(counts, list) and counts and all(map(is_count, counts))):
+        raise MessageError(f"sent {_short(counts)} instead of its instructions")
+    return read_numbers(message.get("numbers")), tuple(counts)
 
 
 def is_count(value: object) -> bool:

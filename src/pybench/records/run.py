@@ -9,15 +9,16 @@ Schema history
 1. Header, side, row, pair, lost. Fields that came later have defaults: `per_turn_ns`,
    `waits`, `rounds`, `file`, `session`, `packages`, `asked`, `warmups`, `blocked`,
    `values`, `refs`, `suite_from`, `ref`, `build`, `native`, `took_s`, `host`, `boot`,
-   `content`, `plan`, `shard`, `source`, and `kind` and `kinds`, which are read from
-   the reasons where a record lacks them. Lines of arms and of what was spent came
-   later; a record without them is read. A run that was joined from others has, after
-   its header, one section for each: a source, and behind it the lines of that run as
-   they were.
+   `content`, `plan`, `shard`, `source`, `metrics`, `events`, counts, and `kind` and
+   `kinds`, which are read from the reasons where a record lacks them. Lines of arms
+   and of what was spent came later; a record without them is read. A run that was
+   joined from others has, after its header, one section for each: a source, and behind
+   it the lines of that run as they were.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,6 +44,10 @@ NAME = "run.jsonl"
 RUNS = Path(".benchmarks") / "runs"
 
 MOST_PAIRS = 100_000
+# What can be compared.
+TIME = "time"
+INSTRUCTIONS = "instructions"
+METRICS = (TIME, INSTRUCTIONS)
 # Changes below it count as equal, unless something else is asked for.
 MARGIN = 0.03
 
@@ -56,7 +61,8 @@ class RunHeader:
     built from, and `suite_from` the name of the one that has the suite. `content` is a
     digest of the suite. `host` is where it is measured and `boot` tells two hosts of
     one name apart, "" where that is not known. `shard` is such as "3/8", and `plan` the
-    digest of the plan that this is a shard of.
+    digest of the plan that this is a shard of. `metrics`
+    are what is compared.
     """
 
     pybench: str = "run"
@@ -77,6 +83,7 @@ class RunHeader:
     boot: str = ""
     plan: str = ""
     shard: str = ""
+    metrics: tuple[str, ...] = (TIME,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +116,9 @@ class SideRecord:
     `packages` has the version of each distribution that its sessions have imported, by
     normal name; empty where that was not recorded. `asked` are those of them by which
     this arm was asked to differ. `ref` is what its package was built from, and `build`
-    what that was built with: the compiler, and variables that are set. The last record
-    of an arm is the one that holds.
+    what that was built with: the compiler, and variables that are set. `events` are
+    what samples count beside the time: "" for one that they do, else why not. The last
+    record of an arm is the one that holds.
     """
 
     name: str
@@ -121,6 +129,7 @@ class SideRecord:
     asked: tuple[str, ...] = ()
     ref: GitRef | None = None
     build: Mapping[str, str] = field(default_factory=dict)
+    events: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +239,28 @@ class LostRecord:
     kind: ReasonKind = ReasonKind.LOST
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountRecord:
+    """The instructions of one row in one process of an arm, or why there are none.
+
+    `counts` are those of its windows, each of so many calls as `numbers` say. Without
+    any, `reason` says why. `counter` is what counted, with its version.
+    """
+
+    row: str
+    side: str
+    process: int  # counted from 1, per arm
+    counter: str
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    counts: tuple[int, ...] = ()
+    reason: str = ""
+
+    def per_iteration(self, row: RowRecord) -> tuple[float, ...]:
+        """Return the instructions of one operation in each window."""
+        each = row.operations * math.prod(self.numbers.values())
+        return tuple(count / each for count in self.counts)
+
+
 Record = (
     SideRecord
     | ArmRecord
@@ -238,6 +269,7 @@ Record = (
     | LostRecord
     | SpentRecord
     | SourceRecord
+    | CountRecord
 )
 
 _FORMS: dict[str, type[Any]] = {
@@ -248,6 +280,7 @@ _FORMS: dict[str, type[Any]] = {
     "pair": PairRecord,
     "lost": LostRecord,
     "spent": SpentRecord,
+    "count": CountRecord,
 }
 _NAMES = {form: name for name, form in _FORMS.items()}
 
@@ -263,6 +296,7 @@ class Run:
     lost: list[LostRecord] = field(default_factory=list)
     arms: dict[str, ArmRecord] = field(default_factory=dict)
     spent: Spent = field(default_factory=Spent)
+    counts: dict[str, dict[str, list[CountRecord]]] = field(default_factory=dict)
     torn: bool = False
     sources: tuple[Source, ...] = ()
 
@@ -283,6 +317,9 @@ class Run:
                 self.spent.add_all(record.seconds)
             case SourceRecord():  # the reader begins a section with it
                 pass
+            case CountRecord():
+                of_row = self.counts.setdefault(record.row, {})
+                of_row.setdefault(record.side, []).append(record)
 
     @property
     def baseline(self) -> SideRecord:
@@ -522,6 +559,8 @@ def _read_record(line: bytes, run: Run) -> Record | None:
             _check_pair(record, run)
             if not row.is_any_measured:
                 return None
+        case CountRecord():
+            _check_count(record, run)
         case LostRecord() if "kind" not in document:
             return replace(record, kind=_kind_of_old(record.reason, ReasonKind.LOST))
     return record
@@ -602,6 +641,17 @@ def _check_pair(pair: PairRecord, run: Run) -> None:
         for process in arm_samples:
             if any(min(s.wall_ns, s.cpu_ns, s.waited_ns) < 0 for s in process):
                 raise DocumentError(f"{of} has a time below zero")
+
+
+def _check_count(count: CountRecord, run: Run) -> None:
+    of = f"the instructions of {count.row!r}"
+    if count.row not in run.rows:
+        raise DocumentError(f"{of}, which is no row of it")
+    _check_arms([count.side], run)
+    if not count.reason and not count.counts:
+        raise DocumentError(f"{of} are none, and it does not say why")
+    if any(number < 1 for number in (*count.counts, *count.numbers.values())):
+        raise DocumentError(f"{of}: one is the least that there can be of anything")
 
 
 def _check_arms(arms: Iterable[str], run: Run) -> None:

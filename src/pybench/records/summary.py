@@ -6,7 +6,8 @@ Schema history
 --------------
 1. Fields that came later have defaults: `notes`, `parts`, `controls`, `apart`, `kind`,
    `side_median_ns`, `values`, `ref`, `commit`, `spent`, `hosts`, `between`,
-   `i_squared`, and `reasons`, read from `reason` where a file has none.
+   `i_squared`, `instructions`, `counter`, `metrics`, and `reasons`, read from `reason`
+   where a file has none.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from pybench.records.documents import MOST_RATIO, DocumentError, read_document
 from pybench.records.files import write_file
 from pybench.records.outcomes import Reason, ReasonKind
+from pybench.records.run import TIME
 from pybench.records.values import RowValue
 
 SCHEMA = 1
@@ -32,6 +34,10 @@ INCONCLUSIVE = "inconclusive"
 # Of a row that could not be judged.
 NO_VERDICT = "none"
 VERDICTS = (SLOWER, FASTER, EQUIVALENT, INCONCLUSIVE)
+
+# Verdicts on counts of instructions.
+MORE, LESS, SAME, UNDECIDED = "more", "less", "equal", "undecided"
+COUNT_WORDS = (MORE, LESS, SAME, UNDECIDED, NO_VERDICT)
 
 # Kinds of controls: the baseline a second time, and a kernel without Python.
 TWIN = "twin"
@@ -95,6 +101,24 @@ class HostSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountSummary:
+    """The instructions of one row of one contender.
+
+    `baseline` and `side` are per iteration; `low` and `high` are the least and the
+    greatest ratio of two processes. `verdict` is more, less, equal, undecided or none,
+    and then `reason` says why. A count says nothing of time.
+    """
+
+    verdict: str
+    reason: str
+    baseline: float | None
+    side: float | None
+    ratio: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowSummary:
     """One row of one contender; ratios are its time over the baseline's.
 
@@ -107,7 +131,8 @@ class RowSummary:
     `reasons` has what `reason` says, one by one, with the kind of each. In a run that
     was joined `hosts` are those that measured it. With two or more of them the ratio is
     their mean, `between` the spread between hosts as a share of it, and `i_squared` the
-    share of their differences that the pairs do not explain.
+    share of their differences that the pairs do not explain. `instructions` is
+    the second metric, None where it was not asked for.
     """
 
     row: str
@@ -136,6 +161,7 @@ class RowSummary:
     hosts: tuple[HostRow, ...] = ()
     between: float | None = None
     i_squared: float | None = None
+    instructions: CountSummary | None = None
 
     @property
     def outcome(self) -> str:
@@ -174,6 +200,8 @@ class ValueSummary:
 class Summary:
     """What a comparison says.
 
+    `metrics` are what was asked for, and `counter` what counted instructions, with its
+    version, "" if nothing did.
     `verdict` is one sentence; `regressions` counts the rows slower by the margin or
     more; `noise_floor` is the largest change that a copy of the baseline showed.
     `spent` has the seconds of the run by kind of row and by phase.
@@ -201,6 +229,8 @@ class Summary:
     values: tuple[ValueSummary, ...] = ()
     spent: dict[str, dict[str, float]] = field(default_factory=dict)
     hosts: tuple[HostSummary, ...] = ()
+    counter: str = ""
+    metrics: tuple[str, ...] = (TIME,)
     pybench: str = "summary"
     schema: int = SCHEMA
 
@@ -244,6 +274,8 @@ def _check(summary: Summary) -> None:
             raise DocumentError(f"a row of {row.side!r}, which is no side of it")
         if row.verdict not in words:
             raise DocumentError(f"{row.verdict!r} is no verdict")
+        if (count := row.instructions) and count.verdict not in COUNT_WORDS:
+            raise DocumentError(f"{count.verdict!r} is no verdict on a count")
         if row.ratio is None and row.verdict != NO_VERDICT:
             raise DocumentError(f"{row.row!r} is {row.verdict} without a ratio")
     for side, counts in summary.counts.items():

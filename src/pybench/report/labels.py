@@ -8,8 +8,11 @@ from pybench.records.summary import (
     FASTER,
     INCONCLUSIVE,
     NO_VERDICT,
+    SAME,
     SLOWER,
+    UNDECIDED,
     ControlSummary,
+    CountSummary,
     MeanSummary,
     RowSummary,
 )
@@ -27,6 +30,11 @@ LEGEND = (
     "▲ more time  ▼ less time  ≈ same within the margin  ? cannot tell  - no verdict; "
     "ratio of times to the baseline, below 1 is less; a side's time is the baseline's "
     "times the ratio; * below the margin; pairs 20 of 80: it has 20, and takes about 80"
+)
+
+COUNT_LEGEND = (
+    "instructions: what one iteration executes, counted and no time; equal: within "
+    "0.1 % in two processes of each side"
 )
 
 SAVED_LEGEND = (
@@ -61,6 +69,19 @@ def hosts_of(row: RowSummary) -> str:
     return (
         f"{each}; between hosts ±{row.between or 0:.1%} (I² {row.i_squared or 0:.0%})"
     )
+
+
+def count_words(count: CountSummary) -> str:
+    """Say what a count comes to, in words that claim nothing of time."""
+    if count.ratio is None or count.low is None or count.high is None:
+        return "no count" if count.reason else ""
+    change = abs(count.ratio - 1)
+    if count.verdict == SAME:
+        return "equal"
+    if count.verdict == UNDECIDED:
+        return f"{count.low - 1:+.2%} to {count.high - 1:+.2%}"
+    size = f"{change:.2%}" if change < 0.01 else f"{change:.1%}"
+    return f"does {size} {count.verdict}"
 
 
 def saved_point(row: SavedRowSummary) -> str:

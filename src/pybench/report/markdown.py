@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pybench.records.run import TIME
 from pybench.records.saved_comparison import SavedComparison
 from pybench.records.summary import EQUIVALENT, Summary
 from pybench.records.texts import printable
@@ -66,13 +67,22 @@ def markdown(
         sections = _of_saved(comparison, words.mean_heads, words.means, sort, group)
     else:
         lines += means_lines(comparison)
-        sections = _of_run(comparison, sort, group)
+        is_timed = TIME in comparison.metrics
+        sections = _of_run(comparison, sort, group) if is_timed else []
         rights = range(1, len(words.value_heads))
         sections.append(
             _Section(
                 before=["", *_head(words.value_heads, right=(*rights,))],
                 rows=[_line(texts, name=name) for name, *texts in words.values],
                 called="values",
+            )
+        )
+        rights = range(1, len(words.count_heads))
+        sections.append(
+            _Section(
+                before=["", *_head(words.count_heads, right=(*rights,))],
+                rows=[_line(texts, name=name) for name, *texts in words.counts],
+                called="counts",
             )
         )
     sections = [section for section in sections if section.rows]
@@ -103,7 +113,9 @@ def markdown(
 def _of_run(summary: Summary, sort: str | None, group: str | None) -> list[_Section]:
     """Return a line for each row and contender, equals folded, a line per reason."""
     baseline = summary.sides[0].name
-    head = _head(["row", "side", baseline, "side's time", "time ratio"], right=(2, 3))
+    heads = ["row", "side", baseline, "side's time", "time ratio"]
+    has_counts = bool(summary.counter)
+    head = _head(heads + ["instructions"] * has_counts, right=(2, 3))
     tables: list[_Section] = []
     same: list[str] = []
     without: list[str] = []
@@ -121,7 +133,8 @@ def _of_run(summary: Summary, sort: str | None, group: str | None) -> list[_Sect
                 ratio = f"{cell.text('point', 'around')} {cell.verdict}"
                 ratio += f": {cell.reason}" if cell.reason else ""
                 ratio += f"; {cell.hosts}" if cell.hosts else ""
-                row = _line([arm, line.baseline, cell.time, ratio], name=line.name)
+                texts = [arm, line.baseline, cell.time, ratio]
+                row = _line(texts + [cell.count] * has_counts, name=line.name)
                 (same if cell.verdict == EQUIVALENT else changed).append(row)
         title = [f"**{plain(section.heading)}**", ""] if section.title else []
         tables.append(_Section(before=["", *title, *head], rows=changed))

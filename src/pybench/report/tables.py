@@ -16,6 +16,8 @@ from pybench.records.summary import (
     EQUIVALENT,
     FASTER,
     INCONCLUSIVE,
+    LESS,
+    MORE,
     NO_VERDICT,
     SLOWER,
     RowSummary,
@@ -24,6 +26,7 @@ from pybench.records.summary import (
 from pybench.records.texts import printable
 from pybench.report.labels import (
     UNREPLICATED,
+    count_words,
     duration,
     hosts_of,
     interval,
@@ -58,6 +61,9 @@ class Cell:
     reason: str = ""
     hosts: str = ""
     is_withheld: bool = False
+    count: str = ""
+    differs: bool = False  # by its count
+    uncounted: str = ""
 
     def text(self, *parts: str, between: str = " ") -> str:
         """Return those of these parts that there are."""
@@ -150,6 +156,9 @@ def _cell(row: RowSummary) -> Cell:
         reason=row.reason,
         hosts="" if row.between is None else printable(hosts_of(row)),
         is_withheld=any(of.kind == ReasonKind.WITHHELD for of in row.reasons),
+        count=count_words(row.instructions) if row.instructions else "",
+        uncounted=printable(row.instructions.reason) if row.instructions else "",
+        differs=bool(row.instructions and row.instructions.verdict in (MORE, LESS)),
     )
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pybench.records.run import TIME
 from pybench.records.saved_comparison import SavedComparison
 from pybench.records.summary import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Summary
 from pybench.records.texts import printable
@@ -65,11 +66,12 @@ def show(
         else:
             sections = [Section(title="", lines=lines)]  # ranked already
         console.print(_saved_table(comparison, sections))
-    else:
+    elif TIME in comparison.metrics:
         _show_rows(console, comparison, lines, width, (sort, group), all_=everything)
     for heads, rows in (
         (words.mean_heads, words.means),
         (words.value_heads, words.values),
+        (words.count_heads, words.counts),
     ):
         if rows:
             console.print()
@@ -103,7 +105,8 @@ def _show_rows(
 ) -> None:
     """Print all contenders beside each other if there is room, or each by itself."""
     arms = [*summary.counts]
-    between = _that_fits(lines, len(arms), width) if len(arms) > 1 else None
+    is_alone = len(arms) == 1 or bool(summary.counter)
+    between = None if is_alone else _that_fits(lines, len(arms), width)
     there = [line for line in lines if not line.why]
     baseline = summary.sides[0].name
     for of_group in [arms] if between else [[arm] for arm in arms]:
@@ -151,6 +154,8 @@ def _reasons(lines: Sequence[Line]) -> Iterator[str]:
                 reason = cell.reason.removeprefix(f"{arm}: ")
                 about = "" if cell.is_withheld or len(line.cells) == 1 else f"{arm}: "
                 by_reason.setdefault(f"{about}{reason}", []).append(line)
+            if cell.uncounted:
+                by_reason.setdefault(f"no count: {cell.uncounted}", []).append(line)
     for reason, of in by_reason.items():
         yield f"{counted(len(of))}: {reason}: {_named(of)}"
 
@@ -175,7 +180,8 @@ def _named(lines: Sequence[Line], *, all_: bool = False) -> str:
 
 
 def _is_telling(line: Line) -> bool:
-    return any(cell.verdict != EQUIVALENT for cell in line.cells.values())
+    cells = line.cells.values()
+    return any(cell.verdict != EQUIVALENT or cell.differs for cell in cells)
 
 
 def _that_fits(lines: Sequence[Line], arms: int, width: int) -> str | None:
@@ -226,6 +232,10 @@ def _table(
         heads = distinct([baseline, arms[0]], _HEAD)
         columns = [heads[baseline], heads[arms[0]], "time ratio", "pairs"]
         cells = [_alone(line, line.cells[arms[0]]) for line in lines]
+        if any(line.cells[arms[0]].count for line in lines):
+            columns.append("instructions")
+            for line, texts in zip(lines, cells, strict=True):
+                texts.append(Text(line.cells[arms[0]].count))
         right: tuple[int, ...] = (1, 2, 4)
     else:
         names = distinct(arms, _widest(lines, between))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pybench.records.run import TIME
 from pybench.records.saved_comparison import (
     OneSided,
     PartMean,
@@ -14,9 +15,22 @@ from pybench.records.saved_comparison import (
     SavedFile,
 )
 from pybench.records.spent import ALL, KINDS, PHASES, TIMED
-from pybench.records.summary import MeanSummary, SideSummary, Summary
+from pybench.records.summary import (
+    SAME,
+    CountSummary,
+    MeanSummary,
+    SideSummary,
+    Summary,
+)
 from pybench.records.values import value_text
-from pybench.report.labels import LEGEND, SAVED_LEGEND, UNREPLICATED, interval
+from pybench.report.labels import (
+    COUNT_LEGEND,
+    LEGEND,
+    SAVED_LEGEND,
+    UNREPLICATED,
+    count_words,
+    interval,
+)
 from pybench.report.row_names import operation, short_names
 from pybench.report.tables import names_of
 
@@ -33,7 +47,8 @@ class Words:
     """The texts of a comparison.
 
     `head` qualifies everything below it, `alone` are rows that have no ratio, `mean_*`
-    the table of the means and `value*` that of the values which are no times. `marks`
+    the table of the means, `value*` that of the values which are no times and `count*`
+    that of instructions, where there are no times beside them. `marks`
     say what a sign depends on; `command` would give verdicts.
     """
 
@@ -44,6 +59,8 @@ class Words:
     means: Sequence[Sequence[str]]
     value_heads: Sequence[str] = ()
     values: Sequence[Sequence[str]] = ()
+    count_heads: Sequence[str] = ()
+    counts: Sequence[Sequence[str]] = ()
     alone: Sequence[str] = ()
     marks: Sequence[str] = ()
     command: str = ""
@@ -63,7 +80,7 @@ def words_of(
             f"baseline  {baseline}",
             *(f"contender {arm}" for arm in contenders),
         ],
-        legend=LEGEND,
+        legend=legend(comparison),
         mean_heads=("geometric mean", "side", "ratio", "rows"),
         means=[
             (name, mean.side, f"{mean.ratio:.3f} {interval(mean)}", str(mean.rows))
@@ -71,6 +88,8 @@ def words_of(
         ],
         value_heads=("value, no verdict", *(arm.name for arm in comparison.sides)),
         values=value_rows(comparison),
+        count_heads=count_heads(comparison),
+        counts=count_rows(comparison, is_short=not everything),
     )
 
 
@@ -116,6 +135,55 @@ def value_rows(summary: Summary) -> list[Sequence[str]]:
     ]
 
 
+def legend(summary: Summary) -> str:
+    """Return what signs and words of a comparison mean."""
+    parts = [LEGEND] * (TIME in summary.metrics)
+    return "; ".join(parts + [COUNT_LEGEND] * bool(summary.counter))
+
+
+def count_heads(summary: Summary) -> Sequence[str]:
+    """Return the heads of the table of instructions."""
+    return ("instructions per iteration", *(arm.name for arm in summary.sides))
+
+
+def count_rows(summary: Summary, *, is_short: bool = False) -> list[Sequence[str]]:
+    """Return a line per row that was counted; none where times are beside the counts.
+
+    Largest changes first; with `is_short` those that are equal are left out.
+    """
+    if TIME in summary.metrics:
+        return []
+    by_row: dict[str, dict[str, CountSummary]] = {}
+    for row in summary.rows:
+        if row.instructions is not None:
+            by_row.setdefault(row.row, {})[row.side] = row.instructions
+    names = short_names(by_row)
+    arms = [arm.name for arm in summary.sides[1:]]
+
+    def size(counts: Mapping[str, CountSummary]) -> float:
+        return max(abs(math.log(c.ratio)) if c.ratio else -1 for c in counts.values())
+
+    return [
+        (names[row], *_count_cells(counts, arms))
+        for row, counts in sorted(by_row.items(), key=lambda of: -size(of[1]))
+        if not (is_short and {c.verdict for c in counts.values()} == {SAME})
+    ]
+
+
+def _count_cells(counts: Mapping[str, CountSummary], arms: Sequence[str]) -> list[str]:
+    baseline = next((c.baseline for c in counts.values() if c.baseline), None)
+    cells = ["-" if baseline is None else f"{baseline:,.0f}"]
+    for arm in arms:
+        count = counts.get(arm)
+        if count is None:
+            cells.append("-")
+        elif count.side is None or count.reason:
+            cells.append(count.reason)
+        else:
+            cells.append(f"{count.side:,.0f}, {count_words(count)}")
+    return cells
+
+
 def _arm(arm: SideSummary) -> str:
     flags = f", {' '.join(arm.build_flags)}" if arm.build_flags else ""
     gil = "on" if arm.gil_enabled else "off"
@@ -131,6 +199,9 @@ def built_from(arm: SideSummary) -> str:
 
 def facts(summary: Summary) -> list[str]:
     """Return the lines that qualify everything below them."""
+    counted = [f"instructions counted by {summary.counter}"] * bool(summary.counter)
+    if TIME not in summary.metrics:
+        return [*counted, *summary.notes]
     margins = Counter(row.margin for row in summary.rows if row.margin is not None)
     others = ", ".join(
         f"{margin:.1%} for {count} rows"
@@ -150,7 +221,7 @@ def facts(summary: Summary) -> list[str]:
         f"{rows if ' ' in rows else f'{rows} rows'}: {why}"
         for rows, why in summary.withheld.items()
     ]
-    return [" · ".join(parts), *withheld, *summary.notes]
+    return [" · ".join([*parts, *counted]), *withheld, *summary.notes]
 
 
 def named_means(summary: Summary) -> list[tuple[str, MeanSummary]]:

@@ -31,7 +31,14 @@ from pybench.report.labels import (
     interval,
 )
 from pybench.report.row_names import short_names
-from pybench.report.words import SPENT_HEADS, named_means, spent_rows, value_rows
+from pybench.report.words import (
+    SPENT_HEADS,
+    count_heads,
+    count_rows,
+    named_means,
+    spent_rows,
+    value_rows,
+)
 
 _MEANS = "Where it changed: geometric means"
 
@@ -93,6 +100,16 @@ def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
             spec=None,
             columns=("row", *(side.name for side in summary.sides)),
             rows=value_rows(summary),
+        )
+    if counts := count_rows(summary):
+        yield Chart(
+            view="forest",
+            title="Instructions",
+            description=f"Counted by {summary.counter}: how many one iteration "
+            "executes. They are no times.",
+            spec=None,
+            columns=count_heads(summary),
+            rows=counts,
         )
     if contents.gains:
         yield scaling_chart(looks, contents.gains)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pybench.records.contents import Contents
+from pybench.records.run import TIME
 from pybench.report.charts import charts_of
 from pybench.report.charts.chart import HEADINGS
 from pybench.report.charts.drawing import MISSING, is_here, javascript
@@ -22,7 +23,7 @@ from pybench.report.page.building import (
 from pybench.report.sections import sections_of
 from pybench.report.tables import lines_of
 from pybench.report.templates import inert_json, packed, templates_in
-from pybench.report.words import facts
+from pybench.report.words import facts, legend
 
 
 def page(
@@ -36,7 +37,9 @@ def page(
     template = templates_in(here).get_template("page.html")
     views, specs = figures_of(charts_of(contents))
     summary = contents.summary
-    sections = sections_of(lines_of(summary), sort=sort, group=group) if summary else []
+    is_timed = summary is not None and TIME in summary.metrics
+    rows = lines_of(summary) if summary is not None and is_timed else []
+    sections = sections_of(rows, sort=sort, group=group)
     lines = [line for section in sections for line in section.lines]
     # Without a chart library there is nothing to show in them but the tables.
     data = {"specs": specs, "missing": "" if is_here() else MISSING}
@@ -57,7 +60,7 @@ def page(
         views={view: views.get(view, []) for view in HEADINGS},
         headings=HEADINGS,
         arms=contents.run.sides.values() if contents.run else (),
-        legend=LEGEND,
+        legend=legend(summary) if summary else LEGEND,
         missing=data["missing"],
         css=(here / "page.css").read_text("utf-8"),
         js=(here / "page.js").read_text("utf-8"),

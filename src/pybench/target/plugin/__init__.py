@@ -17,10 +17,18 @@ from typing import Any
 
 import pytest
 
-from pybench.target.plugin import listing, memory, overriding, processes, rerun
+from pybench.target.plugin import (
+    count_pass,
+    listing,
+    memory,
+    overriding,
+    processes,
+    rerun,
+)
 from pybench.target.plugin.baselines import storage_folder
 from pybench.target.plugin.command_line import said_words
 from pybench.target.plugin.comparison import Comparison
+from pybench.target.plugin.controller import Controller
 from pybench.target.plugin.event_loops import AsyncFixture
 from pybench.target.plugin.interleaving import Interleaving
 from pybench.target.plugin.kernel import Kernel
@@ -92,6 +100,8 @@ def pytest_configure(config: pytest.Config) -> None:
         rerun.isolate(config, option.pybench_repetition)
     if option.pybench_memory_pass is not None:
         memory.turn_timing_off(config, option.pybench_memory_pass)
+    if isinstance(option.pybench_turns, Path):
+        rerun.isolate(config, option.pybench_turns)
     session = config.stash[_SESSION] = Session(config)
     config.add_cleanup(session.watch.stop)
     if names := overriding.overridden(config):
@@ -146,19 +156,29 @@ def _configure_rows(config: pytest.Config, session: Session) -> None:
     if option.pybench_repetition is not None:
         repetition = processes.Repetition(session, option.pybench_repetition)
         register(repetition, "pybench-repetition")
-    if option.pybench_processes > 1 or option.pybench_memory:
+    is_counted = option.benchmark_metric == count_pass.INSTRUCTIONS
+    if option.pybench_processes > 1 or option.pybench_memory or is_counted:
         further = processes.Processes(
-            session, option.pybench_processes, is_memory=option.pybench_memory
+            session,
+            option.pybench_processes,
+            is_memory=option.pybench_memory,
+            is_counted=is_counted,
         )
         register(further, "pybench-processes")
     if is_interleaved(config):
         interleaving = config.stash[_INTERLEAVING] = Interleaving(
-            session, option.pybench_turns, rows.refused
+            session, _controller(option.pybench_turns), rows.refused
         )
         config.add_cleanup(interleaving.attach(BenchmarkFixture))
         register(interleaving, "pybench-interleaving")
     # Around the interleaving, which replaces what it wraps.
     config.add_cleanup(look_at_rows(BenchmarkFixture, session))
+
+
+def _controller(turns: int | Path) -> Controller | count_pass.CountEach:
+    if isinstance(turns, Path):
+        return count_pass.CountEach(turns)
+    return Controller(turns)
 
 
 def is_interleaved(config: pytest.Config) -> bool:

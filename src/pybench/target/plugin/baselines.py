@@ -5,6 +5,7 @@ Stock pytest-benchmark knows numbers, paths and globs; here a NAME given to
 before the first row runs instead of by a traceback after the last.
 """
 
+import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,11 @@ from typing import Any, NamedTuple
 
 from pybench.records.documents import DocumentError, parse_json
 from pybench.records.identity import Identity, differences, parse_identity
+from pybench.records.instructions import (
+    RowInstructions,
+    count_differences,
+    read_instructions,
+)
 from pybench.records.journal import check_statistics
 
 # Folders of a storage that a message names.
@@ -154,6 +160,34 @@ def check_baseline(path: Path) -> None:
         check_statistics(row["stats"], source)
         if not isinstance(row["stats"].get("outliers"), str):
             raise DocumentError(f"{source} has no 'outliers' in stats")
+
+
+def baseline_counts(path: Path, identity: Identity) -> dict[str, RowInstructions]:
+    """Return the instructions in a baseline that is otherwise sound.
+
+    Raises `DocumentError` if they cannot be compared with this process's, or there are
+    none.
+    """
+    document = parse_json(path.read_text(encoding="utf-8"))
+    ours = {
+        "python_build": platform.python_build(),
+        "python_compiler": platform.python_compiler(),
+    }
+    way_out = "save one here with --benchmark-metric=instructions --benchmark-save=NAME"
+    unlike = count_differences(identity, ours, document["machine_info"])
+    if unlike:
+        raise DocumentError(
+            f"baseline {path}: its instructions cannot be compared with this "
+            f"process's: {'; '.join(unlike)}; {way_out}"
+        )
+    counts = {
+        row["fullname"]: known
+        for row in document["benchmarks"]
+        if (known := read_instructions(row.get("extra_info"), f"baseline {path}"))
+    }
+    if not counts:
+        raise DocumentError(f"baseline {path} has no instructions: {way_out}")
+    return counts
 
 
 class Unlikeness(NamedTuple):

@@ -12,9 +12,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pybench.records.documents import DocumentError
+from pybench.records.instructions import RowInstructions
 from pybench.records.journal import JournalRow
 from pybench.records.outcomes import MEASURED
 from pybench.records.texts import age
+from pybench.statistics.counts import (
+    LESS,
+    STEADY,
+    CountVerdict,
+    compare_counts,
+    spread_between,
+)
+from pybench.statistics.counts import MORE as MORE
 from pybench.statistics.unpaired import (
     FASTER,
     INCONCLUSIVE,
@@ -32,7 +41,10 @@ TITLE = "pybench: what the baseline explains"
 
 DIFFERENT = "different"
 # What a run may be failed for, and the words that are it.
-FAIL_ON = {SLOWER: {SLOWER}, FASTER: {FASTER}, DIFFERENT: {SLOWER, FASTER}}
+FAIL_ON = {SLOWER: {SLOWER}, FASTER: {FASTER}, DIFFERENT: {SLOWER, FASTER}, MORE: set()}
+# Of instructions a run fails for so many more of them; below are other compilers' whims
+# and what a change costs that nobody would look at.
+COUNT_MARGIN = 0.005
 
 MARGIN = 0.03
 
@@ -40,6 +52,10 @@ _YARDSTICK = "yardstick"
 _MOST_ROWS = 15
 _MOST_NAMES = 3
 _EXPLAINED = "spread and drift explain the change"
+
+
+# Of a row, or why there is none.
+CountChanges = dict[str, CountVerdict | str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +255,52 @@ def judge(
         unusable=len(both) - len(usable),
         foreign=foreign,
     )
+
+
+def count_changes(
+    now: Mapping[str, RowInstructions], then: Mapping[str, RowInstructions]
+) -> CountChanges:
+    """Compare the instructions of rows; a text says why one cannot be."""
+    changes: CountChanges = {}
+    for name, ours in now.items():
+        theirs = then.get(name)
+        if theirs is None:
+            changes[name] = "the baseline has no instructions of it"
+        elif reason := ours.reason or theirs.reason:
+            changes[name] = reason
+        elif ours.counter != theirs.counter:
+            changes[name] = f"counted by {ours.counter} here, by {theirs.counter} there"
+        else:
+            processes = [[count] for count in ours.processes]
+            others = [[count] for count in theirs.processes]
+            apart = max(spread_between(processes), spread_between(others))
+            changes[name] = compare_counts(others, processes)
+            if apart > STEADY:
+                changes[name] = f"not deterministic: processes differ by {apart:.1%}"
+    return changes
+
+
+def count_lines(changes: CountChanges) -> list[str]:
+    """Put in words what the instructions of rows say."""
+    told = {name: c for name, c in changes.items() if not isinstance(c, str)}
+    differ = {name: c for name, c in told.items() if c.word in (MORE, LESS)}
+    lines = [f"rows that execute more or less: {len(differ)} of {len(told)}"]
+    ordered = sorted(differ, key=lambda name: -abs(math.log(differ[name].ratio)))
+    lines += [
+        f"  does {abs(differ[name].ratio - 1):.2%} {differ[name].word}  {name}"
+        for name in ordered[:_MOST_ROWS]
+    ]
+    reasons = Counter(c for c in changes.values() if isinstance(c, str))
+    return lines + [f"  no count: {_rows(n)}: {text}" for text, n in reasons.items()]
+
+
+def rows_doing_more(changes: CountChanges) -> list[str]:
+    """Return the rows that execute more than the baseline's, by the margin or more."""
+    return [
+        name
+        for name, change in changes.items()
+        if not isinstance(change, str) and change.low >= 1 + COUNT_MARGIN
+    ]
 
 
 def section_lines(judgement: Judgement, unlike: Sequence[str]) -> list[str]:

@@ -8,23 +8,33 @@ import pytest
 
 from pybench.records.documents import DocumentError
 from pybench.records.identity import identity_document
+from pybench.records.instructions import RowInstructions
 from pybench.target.plugin.baselines import (
+    baseline_counts,
     check_baseline,
     find_baseline,
     newest_save,
     unlikeness,
 )
 from pybench.target.plugin.changes import (
+    COUNT_MARGIN,
     FAIL_ON,
+    MORE,
     TITLE,
+    CountChanges,
     Judgement,
     Times,
+    count_changes,
+    count_lines,
     fail_on_line,
     judge,
+    rows_doing_more,
     saved_times,
     section_lines,
     session_times,
 )
+from pybench.target.plugin.count_pass import INSTRUCTIONS
+from pybench.target.plugin.count_pass import OPTION as METRIC_OPTION
 from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.session import Session
 
@@ -50,6 +60,14 @@ class Comparison:
         wanted: str | bool = session.config.getoption("benchmark_compare")
         self._is_wanted = bool(wanted)
         self._fail_on: str | None = session.config.getoption("pybench_fail_on")
+        metric = session.config.getoption(METRIC_OPTION)
+        self._is_counted = metric == INSTRUCTIONS
+        self._counts: dict[str, RowInstructions] = {}
+        if self._fail_on == MORE and not self._is_counted:
+            raise pytest.UsageError(
+                f"--pybench-fail-on={MORE} is of instructions: "
+                f"add {METRIC_OPTION}={INSTRUCTIONS}"
+            )
         if self._fail_on and not wanted:
             raise pytest.UsageError(
                 f"--pybench-fail-on={self._fail_on} needs a baseline: "
@@ -71,6 +89,8 @@ class Comparison:
                 paths = [newest] if newest else []
             for path in paths:
                 check_baseline(path)
+            if self._is_counted and len(paths) == 1:
+                self._counts = baseline_counts(paths[0], session.identity)
         except DocumentError as error:
             raise pytest.UsageError(str(error)) from error
         if len(paths) == 1:
@@ -151,9 +171,18 @@ class Comparison:
             lines = [f"no verdict is possible: {number} baselines match; name one"]
         else:
             lines = ["no verdict is possible: there is no baseline yet"]
-        if self._fail_on:
+        if self._is_counted:
+            lines += count_lines(self._count_changes())
+        if self._fail_on == MORE:
+            rows = rows_doing_more(self._count_changes())
+            named = ", ".join(rows) or "no row"
+            lines.append(f"--pybench-fail-on={MORE}: {named} by {COUNT_MARGIN:.1%}")
+        elif self._fail_on:
             lines.append(fail_on_line(judgement, self._fail_on))
         return lines
+
+    def _count_changes(self) -> CountChanges:
+        return count_changes(self._session.instructions, self._counts)
 
     # Around what else sets the exit status: a session that failed keeps its own.
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -162,6 +191,8 @@ class Comparison:
         yield
         if not self._fail_on or session.exitstatus != pytest.ExitCode.OK:
             return
+        if self._fail_on == MORE and rows_doing_more(self._count_changes()):
+            session.exitstatus = EXIT_CHANGED
         judgement = self._judgement()
         if judgement is not None and judgement.rows_that_are(FAIL_ON[self._fail_on]):
             session.exitstatus = EXIT_CHANGED

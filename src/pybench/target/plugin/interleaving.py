@@ -9,11 +9,13 @@ those of any other session. What the controller sends:
     {"do": "rows", "rows": [...]}          once, after collection: which, in what order
     {"do": "size", "target_ns": n, "most": n or null}    find the numbers of a sample
     {"do": "sample", "numbers": {"count": n, ...}}       run one
+    {"do": "count", "numbers": {...} or {}}              count instructions, where the
+                                                         session is under callgrind
     {"do": "stop"}                                       end the row
 
-This end answers ``{"say": "sized", "numbers": ...}`` and ``{"say": "sample", ...}``. It
-sends unasked: ``hello`` (who), ``ready`` (a row waits), ``ended`` (a row is over and
-how), ``bye``. When the socket closes, the session ends.
+This end answers ``{"say": "sized", "numbers": ...}``, ``{"say": "sample", ...}`` and
+``{"say": "counted", ...}``. It sends unasked: ``hello`` (who), ``ready`` (a row waits),
+``ended`` (a row is over and how), ``bye``. When the socket closes, the session ends.
 """
 
 import gc
@@ -29,6 +31,7 @@ from typing import Any
 
 import pytest
 
+from pybench.children import CALLGRIND_FILES
 from pybench.records.identity import identity_document
 from pybench.records.outcomes import (
     ERROR,
@@ -41,6 +44,8 @@ from pybench.records.outcomes import (
 )
 from pybench.records.row_names import row_name
 from pybench.target.plugin.controller import Controller, ControllerGoneError, plain
+from pybench.target.plugin.count_pass import CountEach
+from pybench.target.plugin.counting import RowCounter
 from pybench.target.plugin.interleaving_adapters import (
     COUNT_MOST,
     Adapter,
@@ -48,6 +53,7 @@ from pybench.target.plugin.interleaving_adapters import (
     KernelAdapter,
     PedanticAdapter,
 )
+from pybench.target.plugin.interleaving_timer import events_of_process
 from pybench.target.plugin.marking import OWN_PROCESS, is_exclusive, is_row, margin
 from pybench.target.plugin.outcomes import na_of, skip_reason, uncollected_reason
 from pybench.target.plugin.overriding import overridden
@@ -67,18 +73,21 @@ REASON_MOST = 300
 
 
 class Interleaving:
-    """The plugin of a session under the controller at the socket `descriptor`.
+    """The plugin of a session under a controller.
 
     `refused` has the rows whose markers say what cannot be, and what that is; it is
     read when all rows are collected.
     """
 
     def __init__(
-        self, session: Session, descriptor: int, refused: Mapping[str, str]
+        self,
+        session: Session,
+        controller: Controller | CountEach,
+        refused: Mapping[str, str],
     ) -> None:
         self._configured_s = time.monotonic()
         self._session = session
-        self._controller = Controller(descriptor)
+        self._controller = controller
         self._current = ""  # the row whose call phase is on
         self._facts: dict[str, Any] = {}
         self._is_ended = False  # whether that row's end has been sent
@@ -88,6 +97,7 @@ class Interleaving:
         self._says_rounds = False  # whether the row's call of pedantic does
         self._packages: ImportedPackages
         self._built = BuiltModules()
+        self._counter = RowCounter() if CALLGRIND_FILES in os.environ else None
 
     # Session
 
@@ -125,6 +135,7 @@ class Interleaving:
             identity=identity_document(self._session.identity),
             gil_enabled=gil_enabled(),
             overridden=overridden(config),
+            events=events_of_process().document(),
             packages=self._packages.new(),
             strays=self._built.strays(),
             rows={
@@ -263,6 +274,10 @@ class Interleaving:
                 sample = adapter.run(numbers)
                 samples.append(sample.wall_ns / 1e9)
                 self._controller.send(say="sample", sample=asdict(sample))
+            elif action == "count" and self._counter is not None:
+                counted = self._counter.count(adapter, message["numbers"])
+                numbers = counted.get("numbers", numbers)
+                self._controller.send(say="counted", **counted)
             elif action == "stop":
                 break
             else:

@@ -45,6 +45,8 @@ REFILL_FROM = 5
 KERNEL_ROUND_NS = 250_000
 KERNEL_ROUND_NS_THREADS = 1_000_000
 KERNEL_FIRST = 256
+# A step of a kernel's loop: counted windows double it.
+KERNEL_LEAST = 8
 
 # Nothing is timed in one go for longer, so that Ctrl-C and the end of the controller
 # are seen.
@@ -126,6 +128,7 @@ class PedanticAdapter:
         self.rounds = most_rounds(
             rounds, has_setup=bool(setup), says_rounds=says_rounds
         )
+        self.least = {"count": 1, "iterations": iterations}
         self._benchmark = benchmark
         self._target = target
         self._arguments = partial(round_arguments, args, kwargs or {}, setup)
@@ -225,6 +228,9 @@ class KernelAdapter:
         self._function = find_kernel(native, name)
         self._arguments = arguments
         self._iterations = iterations
+        # The smallest sample, and which of its numbers makes it longer.
+        self.least = {"iterations": iterations or KERNEL_LEAST, "count": 1}
+        self.grows = "count" if iterations else "iterations"
         self._last: list[KernelResult] = []
         if benchmark.group is None:
             benchmark.group = native.KERNELS[name]["area"]

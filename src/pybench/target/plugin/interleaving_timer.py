@@ -6,12 +6,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from pybench.records.proc import run_queue_ns
 from pybench.records.samples import Sample
 from pybench.target.process import clocks
+from pybench.target.process.events import Events
 
 _children: Callable[[], Any] | None
 try:
@@ -25,9 +26,13 @@ else:
 class SampleTimer:
     """Wall time, CPU time and time spent runnable but not running, in ns."""
 
-    __slots__ = ("_blocked", "_cpu", "_schedstat", "_waited", "_wall")
+    __slots__ = (
+        "_before", "_blocked", "_cpu", "_events", "_schedstat", "_waited", "_wall"
+    )  # fmt: skip
 
     def __init__(self) -> None:
+        self._events = events_of_process()
+        self._before: tuple[int, ...] = ()
         self._schedstat = schedstat()
         self._wall = self._cpu = self._waited = 0
         self._blocked: int | None = None
@@ -36,6 +41,7 @@ class SampleTimer:
         """Begin a window."""
         self._waited = waited_ns(self._schedstat)
         self._blocked = blocked()
+        self._before = self._events.read()
         self._cpu = cpu_ns()
         # Last, and kept at once: what follows it is in the window of a short round.
         self._wall = clocks.wall_ns()
@@ -44,6 +50,7 @@ class SampleTimer:
         """End the window; clocks in the opposite order, so that wall is inside."""
         wall = clocks.wall_ns()
         cpu = cpu_ns()
+        events = self._events.since(self._before)
         given_up = blocked_since(self._blocked)
         waited = waited_ns(self._schedstat) - self._waited
         return Sample(
@@ -51,7 +58,14 @@ class SampleTimer:
             cpu_ns=cpu - self._cpu,
             waited_ns=waited,
             blocked=given_up,
+            events=events or None,
         )
+
+
+@cache
+def events_of_process() -> Events:
+    """Return the counters of this process, opened once."""
+    return Events()
 
 
 def schedstat() -> str | None:
@@ -97,6 +111,11 @@ def children_ns() -> int:
     usage = _children()
     children_s: float = usage.ru_utime + usage.ru_stime
     return round(children_s * 1e9)
+
+
+def children_used() -> float:
+    """Return what tells that a child of this process has ended, and was waited for."""
+    return 0.0 if _children is None else float(_children().ru_minflt)
 
 
 @contextmanager

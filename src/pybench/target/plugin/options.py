@@ -9,6 +9,7 @@ import pytest
 
 from pybench.records.texts import share
 from pybench.target.plugin import (
+    count_pass,
     event_loops,
     interleaving,
     listing,
@@ -42,6 +43,13 @@ _PUBLIC: Mapping[str, Mapping[str, Any]] = {
     | {
         "help": "When all is timed, run the measured rows in two more processes for "
         "the memory they take, listed after the table and saved in their extra_info."
+    },
+    count_pass.OPTION: {
+        "choices": (count_pass.TIME, count_pass.INSTRUCTIONS),
+        "default": count_pass.TIME,
+        "help": "instructions: when all is timed, count the measured rows under "
+        "callgrind in two more processes, save that in their extra_info, and compare "
+        "it with a baseline which has it.",
     },
     "--pybench-counts": {
         "metavar": "PATH",
@@ -90,13 +98,17 @@ _HIDDEN: Mapping[str, Mapping[str, Any]] = {
     # `pybench run`: what contradicts a measurement is overridden.
     overriding.MEASURED_OPTION: _FLAG,
     # `pybench compare`, which leaves the socket to its children.
-    interleaving.OPTION: {"type": int},
+    # `--benchmark-metric=instructions` has a folder instead.
+    interleaving.OPTION: {
+        "type": lambda text: int(text) if text.isdigit() else Path(text)
+    },
 }
 _NEED_BENCHMARK = (
     "--pybench-resume",
     processes.OPTION,
     "--pybench-fail-on",
     memory.OPTION,
+    count_pass.OPTION,
 )
 
 

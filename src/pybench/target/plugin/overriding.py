@@ -99,6 +99,7 @@ _QUIET = (
     _Override("--benchmark-histogram", "benchmark_histogram", False),
     _Override("--benchmark-cprofile", "benchmark_cprofile"),
     _Override("--pybench-memory", "pybench_memory", False),
+    _Override("--benchmark-metric", "benchmark_metric", "time"),
     _Override("--pybench-processes", "pybench_processes", 1),
     _Override("--pybench-fail-on", "pybench_fail_on"),
 )

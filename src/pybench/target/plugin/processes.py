@@ -15,7 +15,7 @@ import pytest
 
 from pybench.records.documents import DocumentError
 from pybench.records.identity import differences, identity_document, parse_identity
-from pybench.target.plugin import memory
+from pybench.target.plugin import count_pass, memory
 from pybench.target.plugin.rerun import FOUND, run_again, show
 from pybench.target.plugin.session import Session
 from pybench.target.process.speed_up import over_processes
@@ -49,15 +49,18 @@ class RepetitionError(Exception):
 class Processes:
     """Runs the session's rows again after its own last row, before anything is saved.
 
-    Timed until there are `wanted` processes, this one included, then for their memory:
-    the session gets the medians of each, and the memory.
+    Timed until there are `wanted` processes, this one included, then for their memory
+    and their instructions: the session gets the medians of each, and those.
     """
 
-    def __init__(self, session: Session, wanted: int, *, is_memory: bool) -> None:
+    def __init__(
+        self, session: Session, wanted: int, *, is_memory: bool, is_counted: bool
+    ) -> None:
         self._session = session
         self._config = session.config
         self._wanted = wanted
         self._is_memory = is_memory
+        self._is_counted = is_counted
         self._ended = 1
 
     # Around everything that other plugins do to the loop: their work is done then.
@@ -76,6 +79,8 @@ class Processes:
                 )
         if self._is_memory and self._has_measured():
             memory.observe(self._session)
+        if self._is_counted and self._has_measured():
+            count_pass.count_again(self._session)
         return result
 
     def _has_measured(self) -> bool:

@@ -50,14 +50,16 @@ def run_again(
     *,
     switches: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
+    under: Sequence[str] = (),
 ) -> Rerun:
     """Run the session in a fresh process, to its end or ours.
 
     `given` is for it to read, `switches` are more switches of the interpreter,
-    `environ` more of its environment.
+    `environ` more of its environment, `under` what its command is started under.
     """
     try:
-        return _run_again(config, option, given, switches, dict(environ or {}))
+        more = dict(environ or {})
+        return _run_again(config, option, given, switches, more, under)
     except OSError as error:
         ended = f"cannot be run: {error.strerror or error}"
         return Rerun(status=None, ended=ended, found=None)
@@ -69,6 +71,7 @@ def _run_again(
     given: object,
     switches: Sequence[str],
     environ: dict[str, str],
+    under: Sequence[str],
 ) -> Rerun:
     with tempfile.TemporaryDirectory(
         prefix="pybench-", ignore_cleanup_errors=True
@@ -78,7 +81,7 @@ def _run_again(
         output = folder / "output"
         with output.open("wb") as file:
             child = children.start(
-                _command(config, f"{option}={folder}", switches),
+                [*under, *_command(config, f"{option}={folder}", switches)],
                 cwd=config.invocation_params.dir,
                 env=os.environ | environ,
                 stdout=file,
@@ -147,4 +150,5 @@ def isolate(config: pytest.Config, folder: Path) -> None:
         setattr(config.option, name, value)
     if hasattr(config.option, "benchmark_storage"):
         config.option.benchmark_storage = f"file://{folder / 'storage'}"
-    config.pluginmanager.register(CacheKept(), "pybench-cache-kept")
+    if not config.pluginmanager.has_plugin("pybench-cache-kept"):
+        config.pluginmanager.register(CacheKept(), "pybench-cache-kept")

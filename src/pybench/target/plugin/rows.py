@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 import pytest
 
 from pybench.records.documents import DocumentError
+from pybench.records.instructions import KEY as INSTRUCTIONS_KEY
+from pybench.records.instructions import instructions_document
 from pybench.records.journal import JournalHeader, JournalRow, statuses_document
 from pybench.records.outcomes import ERROR, MEASURED, NOT_AVAILABLE, VALUE, VOID
 from pybench.records.values import KEY as VALUE_KEY
@@ -414,6 +416,9 @@ class Rows:
             self._thin(row)
             if taken := self.session.memory.get(row["fullname"]):
                 row["extra_info"] = {**row["extra_info"], MEMORY_KEY: taken}
+            if known := self.session.instructions.get(row["fullname"]):
+                counted = {INSTRUCTIONS_KEY: instructions_document(known)}
+                row["extra_info"] = {**row["extra_info"], **counted}
         result = yield
         kept = held(output_json)
         output_json.clear()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pybench.records.instructions import RowInstructions
 from pybench.records.journal import JournalRow, RowStatus, SessionCounts
 from pybench.records.outcomes import MEASURED
 from pybench.target.plugin.outcomes import (
@@ -19,7 +20,12 @@ from pybench.target.plugin.outcomes import (
     summary_lines,
 )
 from pybench.target.plugin.stock_rows import is_of_threads
-from pybench.target.plugin.table_sections import memory_lines, scaling_lines, size_lines
+from pybench.target.plugin.table_sections import (
+    instruction_lines,
+    memory_lines,
+    scaling_lines,
+    size_lines,
+)
 from pybench.target.plugin.values import value_lines
 from pybench.target.process.gil import watch_for_process
 from pybench.target.process.identity import (
@@ -46,6 +52,7 @@ class Session:
         self.skipped: dict[str, str] = {}
         self.process_medians: dict[str, tuple[float, ...]] = {}
         self.memory: dict[str, dict[str, int]] = {}
+        self.instructions: dict[str, RowInstructions] = {}
         self._notes: list[str] = []
         self._outcomes: dict[str, str] = {}
         self._has_problem = False
@@ -145,6 +152,7 @@ class Session:
                 ("scaling", scaling_lines(rows)),
                 ("memory", memory_lines(rows, self.memory)),
                 ("values", value_lines(rows)),
+                ("instructions", instruction_lines(rows, self.instructions)),
             ):
                 if lines:
                     terminalreporter.section(title, "-")

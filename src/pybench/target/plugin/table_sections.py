@@ -10,6 +10,7 @@ looks at that.
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
+from pybench.records.instructions import RowInstructions
 from pybench.records.journal import JournalRow
 from pybench.records.speed_ups import LEAST_PROCESSES
 from pybench.records.texts import size_text
@@ -126,6 +127,25 @@ def memory_lines(
     for name, numbers in found:
         cells = "".join(f"{_memory_text(numbers, key):>13}" for key in _MEMORY_COLUMNS)
         lines.append(f"{name:<{width}}{cells}")
+    return lines
+
+
+def instruction_lines(
+    rows: Iterable[JournalRow], counted: Mapping[str, RowInstructions]
+) -> list[str]:
+    """List what rows execute per iteration, or why that is not known."""
+    found = [
+        (row.name.removeprefix("test_"), counted[row.fullname])
+        for row in sorted(rows, key=lambda row: row.name)
+        if row.fullname in counted
+    ]
+    if not found:
+        return []
+    width = max(len(name) for name, _ in found)
+    lines = [f"per iteration, counted by {found[0][1].counter}; they are no times"]
+    for name, known in found:
+        text = " ".join(f"{count:>14,.1f}" for count in known.processes)
+        lines.append(f"{name:<{width}} {text or known.reason}")
     return lines
 
 

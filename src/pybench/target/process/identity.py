@@ -8,10 +8,11 @@ frequency in here would give every run an identity of its own.
 import importlib
 import os
 import platform
+import re
 import shlex
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
@@ -85,6 +86,8 @@ def read_identity() -> Identity:
         system=platform.system(),
         affinity=count_affinity(),
         quota=read_quota(),
+        libc=read_libc(),
+        cpu_features=read_cpu_features(),
     )
 
 
@@ -165,6 +168,37 @@ def parse_cpu_model(cpuinfo: str) -> str:
     # Arm gives numbers for maker and part instead of a name.
     arm = [known.get(f"CPU {word}", "") for word in ("implementer", "part", "variant")]
     return f"implementer {arm[0]} part {arm[1]} variant {arm[2]}" if arm[1] else ""
+
+
+def read_libc() -> str:
+    """Return the C library and its version, "unknown" where it does not say."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or "unknown"
+    except (AttributeError, ValueError, OSError):
+        return " ".join(filter(None, platform.libc_ver())) or "unknown"
+
+
+# By these a C library chooses among its routines of one name.
+_CHOSEN_BY = frozenset(
+    shlex.split("""sse2 ssse3 sse4_1 sse4_2 popcnt avx avx2 avx512f avx512vl avx512bw
+    bmi1 bmi2 abm movbe fma erms fsrm rtm asimd sve mops""")
+)
+# Hides features from the C library of a process.
+_TUNABLES = "GLIBC_TUNABLES"
+
+
+def read_cpu_features(
+    proc: Path = Path("/proc"), environ: Mapping[str, str] = os.environ
+) -> tuple[str, ...]:
+    """Return the CPU's features that routines are chosen by, and what hides some."""
+    try:
+        text = (proc / "cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ("unknown",)
+    known = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    found = sorted(_CHOSEN_BY.intersection(known[1].split() if known else ()))
+    hidden = environ.get(_TUNABLES, "")
+    return (*(found or ["unknown"]), *[f"{_TUNABLES}={hidden}"] * bool(hidden))
 
 
 def _darwin_cpu_model() -> str:
