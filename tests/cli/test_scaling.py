@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pybench.cli import main, status
-from pybench.profiles import scaling
+from pybench.profiles import scaling, topology
 from pybench.profiles.scaling import Repeat, ScalingError
 from pybench.records.scaling import ScalingReport, ScalingWindow, Work
 
@@ -169,3 +169,15 @@ def test_a_function_that_fails_is_an_error(
 
     assert run(module) == status.FAILED
     assert "it raised" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("measured")
+def test_with_one_cpu_nothing_is_measured_and_that_is_said(
+    module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(topology, "usable_at_once", lambda _: 1)
+    with pytest.raises(SystemExit) as ended:
+        main(["scaling", module])
+
+    assert ended.value.code == status.NO_VERDICT
+    assert "one usable CPU" in capsys.readouterr().out

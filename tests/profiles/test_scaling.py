@@ -14,6 +14,7 @@ from pybench.profiles.scaling import (
     Place,
     Repeat,
     ScalingError,
+    by_distance,
     found_by_most,
     measure,
     rows,
@@ -25,6 +26,7 @@ from pybench.records.scaling import (
     Contended,
     Kind,
     ScalingReport,
+    ScalingWindow,
     SuspectKind,
     Work,
 )
@@ -82,7 +84,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(path)
 
 
-def one(python: Place, target: str, timeout_s: float = 60.0) -> Repeat:
+def one(python: Place, target: str, timeout_s: float = 300.0) -> Repeat:
     """Measure one repeat of two threads."""
     wanted = ScalingTarget(name=target, kind=Kind.FUNCTION)
     (repeat,) = measure(python, wanted, [1, 2], 1, timeout_s)
@@ -201,3 +203,55 @@ def test_an_object_is_named_if_half_of_the_processes_found_it() -> None:
         ("a", 2, 0.4),
         ("b", 2, 0.4),
     ]
+
+
+def repeats_of(*found: tuple[float, float | None]) -> list[Repeat]:
+    """Return processes of two threads: the speed-up of each, and its CPUs' distance."""
+
+    def window(*ends_ns: int) -> ScalingWindow:
+        return ScalingWindow(ends_ns=ends_ns, late_ns=0, cpu_ns=1, waited_ns=0)
+
+    return [
+        Repeat(
+            threads=ScalingReport(
+                turns=(
+                    {"shared": {"1": window(1000), "2": window(round(2000 / of), 1)}},
+                )
+            ),
+            message_ns=distance,
+            processes={},
+        )
+        for of, distance in found
+    ]
+
+
+def test_processes_are_judged_within_one_distance_of_their_cpus(python: Place) -> None:
+    near, far = (0.45, 110.0), (0.2, 490.0)
+    target = ScalingTarget(name="target", kind=Kind.FUNCTION)
+
+    profile = scaling_profile(
+        python, target, [1, 2], repeats_of(*[near, far, near] * 4)
+    )
+
+    (point,), (other,) = profile.points, profile.elsewhere
+    assert point.by_work["shared"].value == pytest.approx(0.45, abs=0.01)
+    assert other.by_work["shared"].value == pytest.approx(0.2, abs=0.01)
+    assert point.by_work["shared"].repeats == 8
+    assert profile.message_ns[:2] == (110.0, 490.0)
+    assert any("490 ns apart" in note for note in profile.notes)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        [(0.45, 110.0), (0.45, 490.0)] * 4,  # one mode
+        [(0.45, 110.0), (0.2, 110.0)] * 4,  # one distance
+        [(0.45, 110.0), (0.2, None)] * 4,  # not known
+    ],
+)
+def test_without_two_modes_and_two_distances_all_are_judged(
+    found: list[tuple[float, float | None]],
+) -> None:
+    repeats = repeats_of(*found)
+
+    assert by_distance(repeats, 2) == (repeats, [])

@@ -155,6 +155,8 @@ def measured(
 
     repeats: list[Repeat] = []
     number = options.processes
+    if counts[-1] < 2:  # one CPU: there is nothing to measure, and that is said
+        return scaling_profile(place, target, counts, repeats), OK
     try:
         steps = measure(place, target, counts, number, options.timeout)
         status = collect(

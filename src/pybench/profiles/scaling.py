@@ -12,19 +12,24 @@ import os
 import select
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
+from pathlib import Path
 from typing import Self
 
 from pybench import children
 from pybench.children import Child
 from pybench.interpreters import Interpreter
+from pybench.profiles.child_programs import ChildError, ask
+from pybench.profiles.machine import usable_cpus
+from pybench.profiles.machine_speed import PROGRAM, Probe
 from pybench.profiles.means import profiled
-from pybench.profiles.scaling_diagnosis import NO_INTERVAL, diagnose
+from pybench.profiles.scaling_diagnosis import NO_INTERVAL, diagnose, words
 from pybench.profiles.scaling_targets import ScalingTarget
 from pybench.profiles.targets import PROGRAMS
 from pybench.records.documents import DocumentError, convert, decode
@@ -40,7 +45,7 @@ from pybench.records.scaling import (
     Suspect,
     Work,
 )
-from pybench.records.speed_ups import LEAST_PROCESSES, median_of, modes
+from pybench.records.speed_ups import LEAST_PROCESSES, median_of, modes, of_turns
 
 WINDOW_NS = 8_000_000
 # All windows of one process; of its group of processes about half as much.
@@ -55,9 +60,14 @@ _WITHOUT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeat:
-    """One process of threads, and the group of processes after it."""
+    """One process of threads, and the group of processes after it.
+
+    `message_ns` is what a message between the first two of its CPUs took; None if that
+    is not known.
+    """
 
     threads: ScalingReport
+    message_ns: float | None = None
     # Calls of all processes together, over those of one alone, by their number.
     processes: Mapping[int, float]
 
@@ -96,8 +106,28 @@ def measure(
     order = _order(place, target, counts)
     for _ in range(repeats):
         threads = _asked(place, order, timeout_s)
+        message = message_ns(timeout_s) if max(counts) > 1 else None
         groups = group_speed_ups(place, order, timeout_s)
-        yield Repeat(threads=threads, processes=groups)
+        yield Repeat(threads=threads, message_ns=message, processes=groups)
+
+
+def message_ns(timeout_s: float) -> float | None:
+    """Return what a message between the CPUs of two threads takes; None if unknown.
+
+    What threads share costs by it, and a hypervisor may move CPUs while they run.
+    """
+    cpus = sorted(usable_cpus())[:2]
+    if len(cpus) < 2 or not hasattr(os, "sched_setaffinity"):
+        return None
+    probe = Probe("message", "ordering_message", {}, tuple(cpus))
+    try:
+        answer = ask(
+            Path(sys.executable), PROGRAM, {"probes": [asdict(probe)]}, timeout_s
+        )
+    except ChildError:  # a Python without the extension
+        return None
+    found: float | None = answer["ns"][probe.key]
+    return found
 
 
 def rows(place: Place, target: ScalingTarget, timeout_s: float) -> list[ScalingTarget]:
@@ -189,7 +219,9 @@ def scaling_profile(
 ) -> ScalingProfile:
     """Put the repeats together, and say what they show."""
     reports = [repeat.threads for repeat in repeats]
-    points = tuple(_point(count, repeats) for count in counts if count > 1)
+    judged, other = by_distance(repeats, counts[-1])
+    points = tuple(_point(count, judged) for count in counts if count > 1)
+    elsewhere = tuple(_point(count, other) for count in counts if count > 1 and other)
     notes = [
         f"{_WITHOUT[Work(work)]}: {why}"
         for work, why in dict.fromkeys(
@@ -206,14 +238,22 @@ def scaling_profile(
             "a call runs the whole script; threads share what it imports, sys.argv and "
             "its files"
         )
-    if len(repeats) < LEAST_PROCESSES:
-        notes.append(f"{NO_INTERVAL}; here are {len(repeats)}")
+    if other:
+        notes.append(
+            f"judged: {_apart(judged)}; {_apart(other)} do "
+            f"{words(elsewhere[-1].by_work[Work.SHARED])} times"
+        )
+    if 0 < len(judged) < LEAST_PROCESSES:
+        notes.append(f"{NO_INTERVAL}; here are {len(judged)}")
     return ScalingProfile(
         target=target.name,
         arm=place.name,
         interpreter=profiled(place.interpreter),
         processes=len(repeats),
         points=points,
+        elsewhere=elsewhere,
+        speed_ups=_speed_ups(repeats, counts[-1]),
+        message_ns=tuple(repeat.message_ns for repeat in repeats),
         diagnosis=diagnose(
             points,
             gil_enabled=bool(on),
@@ -225,6 +265,32 @@ def scaling_profile(
         contended=named,
         notes=tuple(notes),
     )
+
+
+def by_distance(
+    repeats: Sequence[Repeat], threads: int
+) -> tuple[Sequence[Repeat], Sequence[Repeat]]:
+    """Part the processes by the distance of their CPUs where both have two modes.
+
+    The first are those to be judged, the more of them. Without two modes they are all.
+    """
+    known = [of.message_ns for of in repeats if of.message_ns is not None]
+    parts = modes(known) if len(known) == len(repeats) else {}
+    if not parts or not modes(_speed_ups(repeats, threads)):
+        return repeats, []
+    most = sorted(known)[int(parts["mode_1_processes"]) - 1]
+    near = [of for of in repeats if (of.message_ns or 0.0) <= most]
+    far = [of for of in repeats if (of.message_ns or 0.0) > most]
+    return (near, far) if len(near) >= len(far) else (far, near)
+
+
+def _speed_ups(repeats: Sequence[Repeat], threads: int) -> tuple[float, ...]:
+    return tuple(of_turns(of.threads.turns, Work.SHARED, threads) for of in repeats)
+
+
+def _apart(repeats: Sequence[Repeat]) -> str:
+    middle = statistics.median(of.message_ns or 0.0 for of in repeats)
+    return f"{len(repeats)} processes whose CPUs are {middle:.0f} ns apart"
 
 
 def found_by_most(reports: Sequence[ScalingReport]) -> tuple[Contended, ...]:
@@ -278,13 +344,9 @@ def _point(count: int, repeats: Sequence[Repeat]) -> ScalingPoint:
     for repeat in repeats:
         turns = repeat.threads.turns
         for work in Work:
-            of_turns = [
-                count * turn[work]["1"].ends_ns[0] / max(turn[work][key].ends_ns)
-                for turn in turns
-                if work in turn
-            ]
-            if of_turns:
-                speed_ups.setdefault(work, []).append(statistics.median(of_turns))
+            if any(work in turn for turn in turns):
+                value = of_turns(turns, work, count)
+                speed_ups.setdefault(work, []).append(value)
         windows = [turn[Work.SHARED][key] for turn in turns]
         shared += windows
         calls += len(windows) * repeat.threads.calls

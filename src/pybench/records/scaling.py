@@ -215,13 +215,21 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalingProfile:
-    """One target on one interpreter; `arm` is what that is called beside others."""
+    """One target on one interpreter; `arm` is what that is called beside others.
+
+    `points` are of the processes that were judged; `elsewhere` of those whose CPUs were
+    at another distance, where that parts them. Of each process `speed_ups` has what
+    the most threads did, and `message_ns` the distance of its first two CPUs.
+    """
 
     target: str
     arm: str = ""
     interpreter: ProfiledPython
     processes: int
     points: tuple[ScalingPoint, ...]
+    elsewhere: tuple[ScalingPoint, ...] = ()
+    speed_ups: tuple[float, ...] = ()
+    message_ns: tuple[float | None, ...] = ()
     diagnosis: Diagnosis
     suspects: tuple[Suspect, ...] = ()
     contended: tuple[Contended, ...] = ()

@@ -5,9 +5,10 @@ Rows of `benchmark_threads` and `pybench scaling` record the same, in either pla
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pybench.records.means import Mean
+from pybench.records.scaling import ScalingWindow, Work
 
 # Two modes are this far apart, and so much farther than the processes of each.
 _MODES_RATIO = 1.25
@@ -17,6 +18,17 @@ _MODES_GAP = 1.5
 _COVERED = 0.9
 # With fewer even the lowest and the highest do not.
 LEAST_PROCESSES = 7
+
+
+def of_turns(
+    turns: Sequence[Mapping[str, Mapping[str, ScalingWindow]]], work: Work, threads: int
+) -> float:
+    """Return how much more threads of one process did than one, in the middle turn."""
+    return statistics.median(
+        threads * turn[work]["1"].ends_ns[0] / max(turn[work][str(threads)].ends_ns)
+        for turn in turns
+        if work in turn
+    )
 
 
 def median_of(values: Sequence[float]) -> Mean | None:

@@ -34,6 +34,12 @@ def _curve(label: str, target: str, profiles: Sequence[ScalingProfile]) -> Chart
         for point in of.points
         for kind, mean in _means(point)
     ]
+    named += [
+        (f"{point.threads} threads", f"CPUs at another distance, {_arm(of)}", mean)
+        for of in profiles
+        for point in of.elsewhere
+        for mean in [point.by_work[Work.SHARED]]
+    ]
     verdicts = ", ".join(f"{of.diagnosis.cause} on {_arm(of)}" for of in profiles)
     told = "; ".join(f"{_arm(of)}: {_told(of)}" for of in profiles)
     processes = " and ".join(dict.fromkeys(str(of.processes) for of in profiles))

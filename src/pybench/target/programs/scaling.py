@@ -14,7 +14,6 @@ import inspect
 import json
 import os
 import resource
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +35,7 @@ from pybench.records.scaling import (
     Suspect,
     Work,
 )
+from pybench.records.speed_ups import of_turns
 from pybench.target.process import iterations as sizing
 from pybench.target.process.gil import GilWatch, watch_for_process
 from pybench.target.process.identity import gil_enabled
@@ -292,25 +292,15 @@ def run_names(
     def gain() -> float:
         mine = {Work.PRIVATE: private}
         taken = take_turns(short, team, mine, {Work.PRIVATE: calls})
-        return speed_up(taken, Work.PRIVATE, most)
+        return of_turns(taken, Work.PRIVATE, most)
 
     ((_, original),) = subject.roots
     return contended(
         original,
         private,
         gain,
-        shared=speed_up(turns, Work.SHARED, most),
-        private=speed_up(turns, Work.PRIVATE, most),
-    )
-
-
-def speed_up(
-    turns: Sequence[Mapping[str, Mapping[str, ScalingWindow]]], work: Work, threads: int
-) -> float:
-    """Return how much more threads did than one, in the middle turn."""
-    return statistics.median(
-        threads * turn[work]["1"].ends_ns[0] / max(turn[work][str(threads)].ends_ns)
-        for turn in turns
+        shared=of_turns(turns, Work.SHARED, most),
+        private=of_turns(turns, Work.PRIVATE, most),
     )
 
 
