@@ -228,6 +228,23 @@ def test_memory_of_the_system_is_named_where_calls_ask_for_pages() -> None:
     assert told(0.6, private=1.9, gc_off=0.6, **of_system).cause == Cause.LOCK
 
 
+def test_more_threads_than_processes_were_tried_with_are_not_judged() -> None:
+    """More threads than CPUs: nobody knows what is possible."""
+    of_two, of_many = (
+        ScalingPoint(
+            threads=threads,
+            by_work={"shared": mean(1.9), "control": mean(1.9)},
+            processes=processes,
+        )
+        for threads, processes in [(2, mean(1.95)), (256, None)]
+    )
+
+    diagnosis = diagnose([of_two, of_many], gil_enabled=False)
+
+    assert diagnosis.cause == Cause.SCALES
+    assert "2 threads" in diagnosis.evidence[0]
+
+
 def test_an_object_that_costs_by_itself_is_named_with_its_lines() -> None:
     of = Contended(
         name="table",

@@ -32,6 +32,7 @@ from pybench.profiles.means import profiled
 from pybench.profiles.scaling_diagnosis import NO_INTERVAL, diagnose, words
 from pybench.profiles.scaling_targets import ScalingTarget
 from pybench.profiles.targets import PROGRAMS
+from pybench.profiles.topology import read_topology, usable_at_once
 from pybench.records.documents import DocumentError, convert, decode
 from pybench.records.scaling import (
     RUN,
@@ -51,6 +52,8 @@ WINDOW_NS = 8_000_000
 # All windows of one process; of its group of processes about half as much.
 BUDGET_NS = 1_500_000_000
 GROUP_WINDOWS = 9
+# A window of more threads than CPUs is so many times shorter at most.
+SHORTEST = 16
 # What a note says of a work that was not run.
 _WITHOUT = {
     Work.PRIVATE: "no copy of the module for each thread",
@@ -145,13 +148,17 @@ def rows(place: Place, target: ScalingTarget, timeout_s: float) -> list[ScalingT
 
 
 def _order(place: Place, target: ScalingTarget, counts: Sequence[int]) -> ScalingOrder:
+    # Threads that wait for a CPU do their calls one after the other: many of them would
+    # take a time-out's time for a window.
+    usable = usable_at_once(read_topology())
+    shorter = min(SHORTEST, max([usable, *counts]) // usable)
     return ScalingOrder(
         target=target.name,
         kind=target.kind,
         options=target.options,
         packages=place.packages,
         threads=tuple(counts),
-        window_ns=WINDOW_NS,
+        window_ns=WINDOW_NS // shorter,
         budget_ns=BUDGET_NS,
     )
 
@@ -169,9 +176,9 @@ def group_speed_ups(
     Those of one group begin together, and each has the same calls to do: what lies
     after the first has ended is not counted.
     """
-    has_affinity = hasattr(os, "sched_getaffinity")
-    usable = sorted(os.sched_getaffinity(0)) if has_affinity else []
-    most = max(order.threads)
+    usable = sorted(usable_cpus()) if hasattr(os, "sched_setaffinity") else []
+    # More of them than CPUs would do no more, and need memory each.
+    most = min(max(order.threads), usable_at_once(read_topology()))
     with ExitStack() as stack:
         members = [
             stack.enter_context(
@@ -180,7 +187,7 @@ def group_speed_ups(
                     replace(
                         order,
                         threads=(),
-                        cpu=usable[number] if number < len(usable) else None,
+                        cpu=usable[number] if usable else None,
                     ),
                     timeout_s,
                 )
@@ -191,7 +198,7 @@ def group_speed_ups(
         calls = ready[0].calls
         alone_ns: list[float] = []
         together: dict[int, list[float]] = {}
-        for count in order.threads:
+        for count in [count for count in order.threads if count <= most]:
             chosen = members[:count]
             for member in chosen:
                 member.tell(f"{RUN} {GROUP_WINDOWS} {calls}")

@@ -61,10 +61,11 @@ def diagnose(
     if not points:
         return Diagnosis(
             cause=Cause.UNKNOWN,
-            what="one usable CPU: two threads cannot run at once",
+            what="one usable CPU by affinity or quota: two threads cannot run at once",
             would_tell="a machine, an affinity or a quota of two CPUs or more",
         )
-    point = points[-1]
+    # Of more threads than CPUs nobody knows what would be possible.
+    point = next((of for of in reversed(points) if of.processes), points[-1])
     shared = point.by_work.get(Work.SHARED)
     if shared is None:
         return Diagnosis(cause=Cause.UNKNOWN, what="nothing was measured")

@@ -101,6 +101,9 @@ def main() -> None:
     watch.start()
 
     def use(subject: Subject) -> None:
+        is_function = order.kind == Kind.FUNCTION
+        make = partial(warmed, subject.make, answers, is_function=is_function)
+        subject = replace(subject, make=make)
         try:
             if order.threads:
                 answer(answers, measure(order, subject, watch))
@@ -168,19 +171,31 @@ def measure(order: ScalingOrder, subject: Subject, watch: GilWatch) -> ScalingRe
 def function_subject(target: str) -> Subject:
     """Return a function that takes no arguments, and copies of its module."""
     call, _ = function(target, 1)
+    # What is nested is counted at each call, so each thread has one.
+    _, stem, path = parted(target)
+    roots = [(path, attribute(sys.modules[stem], path))]
+    make = partial(own_function, call)
+    return Subject(make, partial(private_call, target), roots=roots)
+
+
+def warmed(make: Callable[[], Call], answers: Any, *, is_function: bool) -> Call:
+    """Make a thread's call and do it once: what cannot be measured is told by that."""
+    call = make()
+    process = os.getpid()
     result = call()
-    if inspect.isawaitable(result) or inspect.isgenerator(result):
+    if os.getpid() != process:
+        # Before this copy of us does all calls once more, and each of its copies.
+        problem = "it forks, and the child returns: end the child with os._exit()"
+        answer(answers, ScalingReport(problem=problem))
+        os._exit(0)
+    if is_function and (inspect.isawaitable(result) or inspect.isgenerator(result)):
         if inspect.iscoroutine(result):
             result.close()
         raise TypeError(
             f"a call makes {type(result).__name__} and runs nothing: name a function "
             "that does its work when it is called"
         )
-    # What is nested is counted at each call, so each thread has one.
-    _, stem, path = parted(target)
-    roots = [(path, attribute(sys.modules[stem], path))]
-    make = partial(own_function, call)
-    return Subject(make, partial(private_call, target), roots=roots)
+    return call
 
 
 def works_of(
