@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from github_runner import USAGE, StepError
 
 # What --fail-on of `pybench compare` takes; nothing: a difference never fails the job.
-FAIL_ON = ("", "slower", "faster", "different")
+FAIL_ON = ("", "slower", "faster", "different", "more")
+# What --metric takes.
+TIME, INSTRUCTIONS = METRICS = ("time", "instructions")
 # The names of the two arms; nothing: the newer commit's suite.
 SUITE_FROM = ("", "base", "head")
 SWITCH = {"": False, "true": True, "false": False}
@@ -33,6 +35,7 @@ class Inputs:
     benchmarks: tuple[str, ...]
     packages: tuple[str, ...]
     budget: str
+    metrics: tuple[str, ...]
     margin: str
     fail_on: str
     strict: bool
@@ -88,6 +91,12 @@ def read_inputs(given: Mapping[str, str]) -> Inputs:
     if fail_on not in FAIL_ON:
         known = ", ".join(FAIL_ON[1:])
         raise refused("fail-on", fail_on, f"{known}, or nothing")
+    metrics = words("metric") or (TIME,)
+    for metric in metrics:
+        if metric not in METRICS:
+            raise refused("metric", metric, f"{' or '.join(METRICS)}, or both")
+    if TIME not in metrics and fail_on == "slower":
+        fail_on = "more"  # the input's own default is of times
     for name in ("strict", "comment"):
         if text(name) not in SWITCH:
             raise refused(name, text(name), "true or false")
@@ -101,6 +110,7 @@ def read_inputs(given: Mapping[str, str]) -> Inputs:
         benchmarks=words("benchmarks"),
         packages=tuple(filter(None, map(str.strip, text("packages").splitlines()))),
         budget=text("budget"),
+        metrics=metrics,
         margin=text("margin"),
         fail_on=fail_on,
         strict=SWITCH[text("strict")],
@@ -141,6 +151,8 @@ def command(inputs: Inputs, base: str) -> list[str]:
     ):
         if value:
             words.append(f"{option}={value}")
+    if inputs.metrics != (TIME,):
+        words += [f"--metric={metric}" for metric in inputs.metrics]
     words += [f"--benchmarks={selector}" for selector in inputs.benchmarks]
     words += [f"--with={packages}" for packages in inputs.packages]
     return [*words, "--strict"] if inputs.strict else words

@@ -59,6 +59,24 @@ def test_empty_inputs_leave_the_choice_to_the_command() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ("time", ["--fail-on=slower"]),
+        ("instructions", ["--fail-on=more", "--metric=instructions"]),
+        (
+            "time instructions",
+            ["--fail-on=slower", "--metric=time", "--metric=instructions"],
+        ),
+    ],
+)
+def test_metric_chooses_what_fails(metric: str, words: list[str]) -> None:
+    """What the input fail-on has by default means more where no time is measured."""
+    inputs = read_inputs(given(METRIC=metric, FAIL_ON="slower"))
+
+    assert command(inputs, "base")[4:] == words
+
+
 def test_command_takes_the_words() -> None:
     """Each option that the action writes is one of `pybench compare`."""
     options = pytest.importorskip("pybench.cli.compare_options")
@@ -72,6 +90,7 @@ def test_command_takes_the_words() -> None:
             PACKAGES="x",
             BUDGET="1m",
             MARGIN="5%",
+            METRIC="instructions",
             FAIL_ON="slower",
             STRICT="true",
         )
@@ -95,6 +114,7 @@ def test_fail_on_is_that_of_the_command() -> None:
     [
         ("FAIL_ON", "slow", "fail-on"),
         ("STRICT", "yes", "strict"),
+        ("METRIC", "cycles", "metric"),
         ("COMMENT", "no", "comment"),
         ("PYTHONS", " ", "pythons"),
         ("PYTHONS", "3.14 -o", "-o"),

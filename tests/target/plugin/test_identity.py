@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from pybench.records.identity import differences
 from pybench.target.process.identity import (
     build_flags,
     header_line,
     parse_cpu_model,
+    read_cpu_features,
     read_identity,
     read_quota,
 )
@@ -258,3 +260,32 @@ def test_a_stale_extension_has_an_identity_of_its_own(
     document = json.loads((pytester.path / "out.json").read_text())
     assert result.ret == 0
     assert document["machine_info"]["pybench"]["extension"]["flavour"] == "unknown"
+
+
+@pytest.mark.once
+def test_features_that_a_libc_chooses_by_are_read(tmp_path: Path) -> None:
+    """Those of another processor, and what hides some from this process."""
+    root = system(
+        tmp_path, "", "", **{"proc/cpuinfo": "flags\t\t: fpu avx2 sse2 nopl\nbugs: x"}
+    )
+    hidden = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2"}
+
+    assert read_cpu_features(root / "proc", {}) == ("avx2", "sse2")
+    assert read_cpu_features(root / "proc", hidden) == (
+        "avx2",
+        "sse2",
+        "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2",
+    )
+    assert read_cpu_features(tmp_path / "none", {}) == ("unknown",)
+
+
+@pytest.mark.once
+def test_what_moves_counts_alone_has_no_folder_of_its_own() -> None:
+    """Baselines of times stay where they are, and an older one is as good."""
+    ours = replace(read_identity(), libc="glibc 2.36", cpu_features=("avx2", "sse2"))
+    masked = replace(ours, cpu_features=("sse2",))
+    older = replace(ours, libc="", cpu_features=())
+
+    assert ours.folder == masked.folder == older.folder
+    assert differences(ours, masked) == ["cpu_features: avx2 here alone"]
+    assert differences(ours, older) == []
