@@ -65,7 +65,8 @@ instructions_write(void)
 static const char *
 instructions_missing(void)
 {
-    return "_pybench was compiled without <valgrind/callgrind.h>";
+    return "_pybench was compiled without <valgrind/callgrind.h>: install "
+           "valgrind and build it again";
 }
 
 void

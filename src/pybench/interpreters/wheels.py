@@ -42,6 +42,11 @@ _CARRIED = "_sources"
 _WITHOUT = "PYBENCH_WITHOUT_EXTENSION"
 _WITHOUT_FILE = "pybench/without_extension.txt"
 
+# Where valgrind's header lies that the extension asks for.
+_CALLGRIND_HEADERS = [
+    Path(f"/{place}/include/valgrind/callgrind.h") for place in ("usr", "usr/local")
+]
+
 _ASK_S = 60.0
 _ASK = """import json, os, sysconfig
 header = os.path.join(sysconfig.get_path("include"), "Python.h")
@@ -89,6 +94,8 @@ def find_wheel(
     key = digest(
         [(name, path.read_bytes()) for name, path in sorted(files.items())],
         os.environ.get("CC"), os.environ.get("CFLAGS"), _offered(find_links),
+        # Whoever installs valgrind wants an extension that can count.
+        any(header.is_file() for header in _CALLGRIND_HEADERS),
     )  # fmt: skip
     folder = cache / "wheels" / f"{interpreter.soabi or interpreter.kind}-{key}"
     with locked(folder, find_links=find_links) as making:

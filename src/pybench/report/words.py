@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pybench.records.saved_comparison import (
 )
 from pybench.records.spent import ALL, KINDS, PHASES, TIMED
 from pybench.records.summary import (
+    NO_VERDICT,
     SAME,
     CountSummary,
     MeanSummary,
@@ -48,8 +50,8 @@ class Words:
 
     `head` qualifies everything below it, `alone` are rows that have no ratio, `mean_*`
     the table of the means, `value*` that of the values which are no times and `count*`
-    that of instructions, where there are no times beside them. `marks`
-    say what a sign depends on; `command` would give verdicts.
+    that of instructions, where there are no times beside them. `marks` say what a sign
+    depends on; `command` would give verdicts.
     """
 
     verdict: str
@@ -90,6 +92,7 @@ def words_of(
         values=value_rows(comparison),
         count_heads=count_heads(comparison),
         counts=count_rows(comparison, is_short=not everything),
+        alone=[*_uncounted(comparison, None if everything else _NAMED)],
     )
 
 
@@ -163,11 +166,30 @@ def count_rows(summary: Summary, *, is_short: bool = False) -> list[Sequence[str
     def size(counts: Mapping[str, CountSummary]) -> float:
         return max(abs(math.log(c.ratio)) if c.ratio else -1 for c in counts.values())
 
+    hidden = {NO_VERDICT, SAME} if is_short else {NO_VERDICT}
     return [
         (names[row], *_count_cells(counts, arms))
         for row, counts in sorted(by_row.items(), key=lambda of: -size(of[1]))
-        if not (is_short and {c.verdict for c in counts.values()} == {SAME})
+        if not {count.verdict for count in counts.values()} <= hidden
     ]
+
+
+def _uncounted(summary: Summary, most: int | None) -> Iterator[str]:
+    """Say once for all rows why they have no count; beside times their table does."""
+    if TIME in summary.metrics:
+        return
+    names = short_names(row.row for row in summary.rows)
+    by_reason: dict[str, list[str]] = {}
+    for row in summary.rows:
+        reason = row.instructions.reason if row.instructions else row.reason
+        if reason:
+            # By how much it varies is each row's own, and in --format json.
+            text = re.sub(r" by [\d.]+%", "", reason)
+            by_reason.setdefault(text, []).append(names[row.row])
+    for reason, rows in sorted(by_reason.items(), key=lambda of: -len(of[1])):
+        more = "" if most is None or len(rows) <= most else f" and {len(rows) - most}"
+        named = ", ".join(rows[:most])
+        yield f"no count: {counted(len(rows))}: {reason}: {named}{more}"
 
 
 def _count_cells(counts: Mapping[str, CountSummary], arms: Sequence[str]) -> list[str]:
@@ -178,7 +200,7 @@ def _count_cells(counts: Mapping[str, CountSummary], arms: Sequence[str]) -> lis
         if count is None:
             cells.append("-")
         elif count.side is None or count.reason:
-            cells.append(count.reason)
+            cells.append("no count")
         else:
             cells.append(f"{count.side:,.0f}, {count_words(count)}")
     return cells

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -150,6 +151,11 @@ def test_what_nobody_counts_is_said(native: Native) -> None:
     ):
         native.files = 0
         assert counted(function)["reason"] == reason
+
+
+def test_a_row_cannot_replace_its_process(native: Native) -> None:
+    with pytest.raises(callgrind.CountError, match="executes another program"):
+        counted(lambda: os.execvp("true", ["true"]))
 
 
 def test_why_nothing_can_be_counted_is_said(

@@ -21,7 +21,7 @@ from pybench.target.plugin.interleaving_timer import (
     undisturbed,
 )
 from pybench.target.plugin.replacing import replace_methods
-from pybench.target.process.callgrind import Callgrind
+from pybench.target.process.callgrind import Callgrind, CountError
 
 # A window has as many calls as make about so many instructions: enough that its ends
 # are under a thousandth, and a fiftieth of a second under callgrind. Doubled from one,
@@ -44,6 +44,7 @@ _LARGE = (*(int(512 * 2 ** (step / 4)) for step in range(32)),)
 THREADS = "it starts threads, and whose turn it is depends on time"
 OTHER_THREADS = "other threads run beside it, which are not counted"
 PROCESSES = "it starts processes, which are not counted"
+EXEC = "it executes another program in its place, which nobody counts"
 NO_WINDOW = "it times itself, so that its calls cannot be told from the rest"
 
 # Rows that time themselves are asked whether they took any time.
@@ -60,7 +61,7 @@ class RowCounter:
         self._threads = 0  # started since the session began
         if not self.callgrind.lacks:
             self._replace_clocks()
-            self._watch_threads()
+            self._watch()
 
     def _replace_clocks(self) -> None:
         callgrind = self.callgrind
@@ -76,7 +77,9 @@ class RowCounter:
 
         replace_methods(SampleTimer, start=start, stop=stop)
 
-    def _watch_threads(self) -> None:
+    def _watch(self) -> None:
+        """Note threads that are started, and keep this process what it is."""
+
         def watched(function: Callable[..., Any]) -> Callable[..., Any]:
             def start(*args: Any, **kwargs: Any) -> Any:
                 self._threads += 1
@@ -84,6 +87,18 @@ class RowCounter:
 
             return start
 
+        process = os.getpid()
+
+        def kept(function: Callable[..., Any]) -> Callable[..., Any]:
+            def execute(*args: Any, **kwargs: Any) -> Any:
+                if os.getpid() == process:
+                    raise CountError(EXEC)
+                return function(*args, **kwargs)
+
+            return execute
+
+        for name in ("execv", "execve"):
+            replace_methods(os, **{name: kept(getattr(os, name))})
         for owner, name in (
             (_thread, "start_new_thread"),
             (_thread, "start_joinable_thread"),
