@@ -10,8 +10,9 @@ pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.comparison import pairs
-from pybench.comparison.judging import difference, judge
+from pybench.comparison.judging import judge
 from pybench.comparison.pair_details import details, row_times
+from pybench.comparison.row_numbers import difference
 from pybench.comparison.summary import ONCE_NAMED, summarise
 from pybench.records.outcomes import ERROR, MEASURED
 from pybench.records.run import (

@@ -67,7 +67,7 @@ def export(options: argparse.Namespace) -> int:
     from pybench.report.exports import ExportError
 
     try:
-        contents = read_contents([options.results])
+        contents = read_contents([options.results], has_details=False)
         data, left_out = _written(contents, options)
     except (DocumentError, ExportError) as error:
         raise UsageError(str(error)) from None

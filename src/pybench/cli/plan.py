@@ -57,7 +57,14 @@ def add_plan(subcommands: Any) -> None:
         help="the plan (default plan.json)",
     )  # fmt: skip
     parser.set_defaults(
-        command=plan, planned=None, selecting=None, python=[], seed=None, resume=False
+        command=plan,
+        planned=None,
+        selecting=None,
+        python=[],
+        seed=None,
+        resume=False,
+        metrics=[],
+        fail_on=None,
     )
 
 

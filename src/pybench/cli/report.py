@@ -106,7 +106,12 @@ def _contents(options: argparse.Namespace) -> Contents:
 
     margin = MARGIN if options.margin is None else options.margin
     try:
-        contents = read_contents(options.results, title=options.title, margin=margin)
+        contents = read_contents(
+            options.results,
+            title=options.title,
+            margin=margin,
+            has_details=options.format != "md",
+        )
     except DocumentError as error:
         raise UsageError(str(error)) from None
     has_rows = contents.summary or (contents.saved and options.format == "md")

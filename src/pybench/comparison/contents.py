@@ -60,7 +60,11 @@ PROFILES_FOLDER = "profiles"
 
 
 def read_contents(
-    paths: Sequence[Path], *, title: str | None = None, margin: float = 0.03
+    paths: Sequence[Path],
+    *,
+    title: str | None = None,
+    margin: float = 0.03,
+    has_details: bool = True,
 ) -> Contents:
     """Read all that one report shows.
 
@@ -71,6 +75,8 @@ def read_contents(
         files of pytest-benchmark or pyperf; records of profiles.
     margin : float
         Of the comparison of saved files; a run has its own.
+    has_details : bool
+        Whether the pairs behind the verdicts are wanted, as a page shows them.
 
     Raises
     ------
@@ -114,7 +120,7 @@ def read_contents(
         title=title or _title(summary, saved, paths),
         summary=summary,
         run=run_or_none,
-        details=details(run_or_none) if run_or_none else (),
+        details=details(run_or_none) if run_or_none and has_details else (),
         gains=speed_ups(run_or_none, summary) if run_or_none and summary else (),
         saved=saved,
         files=tuple(files),

@@ -189,25 +189,31 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def host_rows(run: Run, by_source: BySource, confidence: float) -> tuple[HostRow, ...]:
+def host_rows(
+    run: Run, by_source: BySource, verdict: Verdict | None, confidence: float
+) -> tuple[HostRow, ...]:
     """Return what each host says of a row, and which runs of it measured it."""
     numbers: dict[str, list[int]] = {}
     for number in by_source:
         numbers.setdefault(run.sources[number].host, []).append(number)
     rows = []
     for host, of_host in numbers.items():
-        values = np.concatenate(
-            [np.asarray(by_source[n], dtype=float) for n in of_host]
-        )
-        around = interval(values, confidence)
+        if len(by_source) == 1 and verdict is not None:
+            pairs = verdict.pairs
+            ratio, low, high = verdict.ratio, verdict.low, verdict.high
+        else:
+            values = np.concatenate([by_source[number] for number in of_host])
+            pairs, around = len(values), interval(values, confidence)
+            ratio = math.exp(estimate(values))
+            low, high = math.exp(around.low), math.exp(around.high)
         rows.append(
             HostRow(
                 host=host,
-                runs=tuple(run.sources[n].name for n in of_host),
-                ratio=math.exp(estimate(values)),
-                low=math.exp(around.low) or None,
-                high=math.exp(around.high) if math.isfinite(around.high) else None,
-                pairs=len(values),
+                runs=tuple(run.sources[number].name for number in of_host),
+                ratio=ratio,
+                low=low or None,
+                high=high if math.isfinite(high) else None,
+                pairs=pairs,
             )
         )
     return tuple(rows)

@@ -26,6 +26,7 @@ from pybench.comparison.mean_groups import (
     kind_of,
 )
 from pybench.comparison.mean_groups import STARTUP as STARTUP_KIND
+from pybench.comparison.row_numbers import difference, numbers_of
 from pybench.records.outcomes import ERROR, Reason, ReasonKind
 from pybench.records.refs import newest
 from pybench.records.row_names import CellKey
@@ -33,11 +34,7 @@ from pybench.records.run import PairRecord, RowRecord, Run
 from pybench.records.samples import CPU, WALL
 from pybench.records.spent import EXCLUSIVE, FUNCTIONS, NATIVE
 from pybench.statistics.decision import Verdict, decide
-from pybench.statistics.differences import (
-    DifferenceError,
-    adjacent_difference,
-    exclusive_difference,
-)
+from pybench.statistics.differences import DifferenceError
 from pybench.statistics.hosts import Joined
 from pybench.statistics.plan import Plan
 from pybench.statistics.suite import GeometricMean, geometric_mean
@@ -158,14 +155,6 @@ def margin_of(record: RowRecord, plan: Plan) -> float:
     return max(plan.margin, CLASS_MARGINS[class_of(record)])
 
 
-def difference(record: PairRecord, metric: str, baseline: str, side: str) -> float:
-    """Return the number of one pair; `DifferenceError` if a time is not positive."""
-    compute = exclusive_difference if record.apart else adjacent_difference
-    processes = zip(record.timed(baseline), record.timed(side), strict=True)
-    values = [compute(ours, theirs, metric) for ours, theirs in processes]
-    return sum(values) / len(values)
-
-
 def pair_numbers(
     run: Run, row: RowRecord, side: str
 ) -> Iterator[tuple[PairRecord, float]]:
@@ -179,22 +168,28 @@ def pair_numbers(
                 yield pair, difference(pair, row.clock, run.baseline.name, side)
 
 
-def numbers_by_source(run: Run, side: str) -> dict[str, dict[int, list[float]]]:
-    """Return the numbers of all rows of one arm, by the run that they are of.
+def numbers_by_source(
+    run: Run, sides: Sequence[str]
+) -> dict[str, dict[str, dict[int, list[float]]]]:
+    """Return the numbers of all rows of each arm, by the run that they are of.
 
     A run that was not joined is the only one, with the number 0.
     """
-    by_row: dict[str, dict[int, list[float]]] = {}
-    for record in run.comparable(side):
-        for pair, number in pair_numbers(run, record, side):
-            of_row = by_row.setdefault(record.row, {})
-            of_row.setdefault(pair.source, []).append(number)
-    return by_row
+    by_arm: dict[str, dict[str, dict[int, list[float]]]] = {side: {} for side in sides}
+    baseline = run.baseline.name
+    measured_as = {side: run.sides[side].twin_of or side for side in sides}
+    for row, record in run.rows.items():
+        there = [s for s in sides if record.is_measured(baseline, measured_as[s])]
+        pairs = run.pairs_of(row) if there else []
+        for side, of_row in numbers_of(record, pairs, baseline, there).items():
+            if of_row:
+                by_arm[side][row] = of_row
+    return by_arm
 
 
 def differences(run: Run, side: str) -> dict[str, list[float]]:
     """Return the numbers of all rows of one arm, in the order of their pairs."""
-    return _series(run, numbers_by_source(run, side))
+    return _series(run, numbers_by_source(run, [side])[side])
 
 
 def _series(
@@ -253,7 +248,7 @@ def is_clear(values: Sequence[float]) -> bool:
 def judge(run: Run) -> Judgement:
     """Decide everything that the record of a run lets decide."""
     plan = plan_of(run)
-    by_arm = {side.name: numbers_by_source(run, side.name) for side in run.contenders}
+    by_arm = numbers_by_source(run, [side.name for side in run.contenders])
     # All contenders are one family: whoever compares six has six times the chances.
     family = {
         CellKey(arm, row): by_source
@@ -338,7 +333,7 @@ def _same_controls(
 ) -> Iterator[Control]:
     """Yield the rows of the A/A control."""
     if run.twin is not None:
-        rows = numbers_by_source(run, run.twin.name)
+        rows = numbers_by_source(run, [run.twin.name])[run.twin.name]
         keyed = {CellKey("", row): of for row, of in rows.items()}
         yield from _controls(run, TWIN, plan, margins, keyed)
 

@@ -14,12 +14,13 @@ from pybench.comparison.counting import CountCell, judge_counts
 from pybench.comparison.hosts import host_rows, host_summaries, notes_of_hosts
 from pybench.comparison.judging import Cell, Judgement, Means, kind_in
 from pybench.comparison.mean_groups import category
+from pybench.comparison.row_numbers import medians_ns
 from pybench.interpreters.package_differences import (
     extension_differences,
     package_differences,
 )
 from pybench.records.outcomes import FAILURES, MEASURED, Reason, ReasonKind
-from pybench.records.run import TIME, PairRecord, RowRecord, Run, SideRecord
+from pybench.records.run import TIME, Run, SideRecord
 from pybench.records.samples import CPU
 from pybench.records.saved_comparison import SavedComparison
 from pybench.records.summary import (
@@ -35,7 +36,6 @@ from pybench.records.summary import (
     ValueSummary,
 )
 from pybench.statistics.decision import FASTER, INCONCLUSIVE, SLOWER, VERDICTS
-from pybench.statistics.differences import timed_ns
 from pybench.statistics.suite import GeometricMean
 from pybench.statistics.withholding import TWIN, Control
 
@@ -53,7 +53,14 @@ FAIL_ON = {
 
 def summarise(run: Run, judgement: Judgement, *, notes: Sequence[str] = ()) -> Summary:
     """Put a judgement into the form that all formats show."""
-    rows = tuple(_row(run, cell, judgement) for cell in judgement.cells)
+    arms = [side.name for side in (run.baseline, *run.contenders)]
+    medians = {
+        row: medians_ns(record, run.pairs_of(row), arms)
+        for row, record in run.rows.items()
+    }
+    rows = tuple(
+        _row(run, cell, judgement, medians[cell.row]) for cell in judgement.cells
+    )
     visible = [
         c.verdict.smallest_visible
         for c in judgement.cells
@@ -165,7 +172,12 @@ def _once_notes(run: Run) -> list[str]:
     ]
 
 
-def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
+def _row(
+    run: Run,
+    cell: Cell,
+    judgement: Judgement,
+    medians: Mapping[str, float | None],
+) -> RowSummary:
     record = run.rows[cell.row]
     verdict = cell.verdict
     metric = record.clock
@@ -181,9 +193,7 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         word = NO_VERDICT
     if TIME not in run.header.metrics:
         reasons = tuple(r for r in reasons if r.kind != ReasonKind.PENDING)
-    pairs = [*run.pairs.get(cell.row, {}).values()]
-    baseline_ns = _median_ns(record, pairs, baseline.name)
-    side_median_ns = _median_ns(record, pairs, cell.side)
+    baseline_ns, side_median_ns = medians[baseline.name], medians[cell.side]
     return RowSummary(
         row=cell.row,
         category=category(cell.row),
@@ -210,7 +220,7 @@ def _row(run: Run, cell: Cell, judgement: Judgement) -> RowSummary:
         side_median_ns=side_median_ns,
         kind=kind_in(run, cell.row),
         reasons=reasons,
-        hosts=host_rows(run, cell.numbers, judgement.plan.confidence)
+        hosts=host_rows(run, cell.numbers, verdict, judgement.plan.confidence)
         if run.sources
         else (),
         between=math.expm1(cell.joined.between) if cell.joined else None,
@@ -238,19 +248,6 @@ def _counter(run: Run) -> str:
     """Return what counted the instructions of a run, "" if nothing did."""
     of_rows = (c for arms in run.counts.values() for of in arms.values() for c in of)
     return ", ".join(dict.fromkeys(count.counter for count in of_rows))
-
-
-def _median_ns(
-    record: RowRecord, pairs: Sequence[PairRecord], side: str
-) -> float | None:
-    """Return the median time of one operation over all samples of a side."""
-    values = [
-        timed_ns(sample, record.clock) / pair.operations(record)
-        for pair in pairs
-        for process in pair.timed(side)
-        for sample in process
-    ]
-    return statistics.median(values) if values else None
 
 
 def _finite(value: float) -> float | None:

@@ -18,8 +18,11 @@ Schema history
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +36,7 @@ from pybench.records.files import lock_file
 from pybench.records.identity import Identity
 from pybench.records.json_lines import JsonLines, split_lines
 from pybench.records.outcomes import MEASURED, VOID, Outcome, ReasonKind
+from pybench.records.packed_samples import PackedSamples
 from pybench.records.refs import GitRef
 from pybench.records.samples import CPU, WALL, Sample
 from pybench.records.spent import Spent, SpentRecord
@@ -284,6 +288,11 @@ _FORMS: dict[str, type[Any]] = {
 }
 _NAMES = {form: name for name, form in _FORMS.items()}
 
+# How a pair begins as pybench writes it, and what its numbers do not look like then:
+# below zero, too large, or as another program writes them.
+_PAIR = b'{"record":"pair",'
+_ODD_NUMBER = re.compile(rb":-|: |:\d{19}|:[\d.]+[eE]")
+
 
 @dataclass(slots=True, kw_only=True)
 class Run:
@@ -427,6 +436,8 @@ class RecordWriter:
         """Write one record and see to it that it reaches the disk."""
         import msgspec
 
+        if isinstance(record, PairRecord) and not isinstance(record.samples, dict):
+            record = replace(record, samples=dict(record.samples))
         document = msgspec.to_builtins(record)
         self._write({"record": _NAMES[type(record)], **document})
 
@@ -482,14 +493,26 @@ def read_sections(folder: Path) -> tuple[RunHeader, list[tuple[str, Run]], bool]
     """
     path = folder / NAME if folder.is_dir() else folder
     try:
-        lines, torn = split_lines(path.read_bytes())
+        with path.open("rb") as lines:  # line by line: it may be larger than the memory
+            return _sections(path, lines)
     except OSError as error:
         raise DocumentError(f"{path}: {error.strerror or error}") from None
-    if not lines:
+
+
+def _sections(
+    path: Path, lines: Iterable[bytes]
+) -> tuple[RunHeader, list[tuple[str, Run]], bool]:
+    rest = iter(lines)
+    first = next(rest, b"")
+    if not first.endswith(b"\n"):
         raise DocumentError(f"{path}: empty: no run was begun in it")
-    whole = run = Run(header=_read_header(lines[0], path))
+    whole = run = Run(header=_read_header(first, path))
     sections: list[tuple[str, Run]] = []
-    for number, line in enumerate(lines[1:], start=2):
+    is_torn = False
+    for number, line in enumerate(rest, start=2):
+        if not line.endswith(b"\n"):
+            is_torn = True
+            break
         try:
             record = _read_record(line, run)
         except DocumentError as error:
@@ -500,7 +523,7 @@ def read_sections(folder: Path) -> tuple[RunHeader, list[tuple[str, Run]], bool]
         elif record is not None:
             run.add(record)
     name = path.parent.name if path.name == NAME else path.stem
-    return whole.header, sections or [(name, whole)], torn != b""
+    return whole.header, sections or [(name, whole)], is_torn
 
 
 def _read_header(line: bytes, path: Path) -> RunHeader:
@@ -539,6 +562,10 @@ def _read_record(line: bytes, run: Run) -> Record | None:
     A row that says of itself what cannot be is void, under its name, and its pairs are
     left out: the others can be judged all the same.
     """
+    if line.startswith(_PAIR) and not _ODD_NUMBER.search(line):
+        pair = _read_pair(line, run)
+        if pair is not None:
+            return pair
     document = _object(line)
     form = _FORMS.get(str(document.pop("record", None)))
     if form is None:
@@ -557,6 +584,10 @@ def _read_record(line: bytes, run: Run) -> Record | None:
             if row is None:
                 raise DocumentError(f"a pair of {record.row!r}, which is no row of it")
             _check_pair(record, run)
+            for process in itertools.chain.from_iterable(record.samples.values()):
+                if any(min(s.wall_ns, s.cpu_ns, s.waited_ns) < 0 for s in process):
+                    of = f"pair {record.pair} of {record.row!r}"
+                    raise DocumentError(f"{of} has a time below zero")
             if not row.is_any_measured:
                 return None
         case CountRecord():
@@ -564,6 +595,39 @@ def _read_record(line: bytes, run: Run) -> Record | None:
         case LostRecord() if "kind" not in document:
             return replace(record, kind=_kind_of_old(record.reason, ReasonKind.LOST))
     return record
+
+
+def _read_pair(line: bytes, run: Run) -> PairRecord | None:
+    """Read a pair as pybench writes it, whose numbers are all such as are measured.
+
+    None where anything is odd: then it is read with care, which says what it is.
+    """
+    import msgspec
+
+    try:
+        pair: PairRecord = _pair_decoder().decode(line)
+        row = run.rows[pair.row]
+        _check_pair(pair, run)
+    except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, DocumentError):
+        return None
+    if not row.is_any_measured:
+        return None
+    # One text for each name, however many pairs there are.
+    names = {name: name for name in run.sides}
+    arms = tuple(names[arm] for arm in pair.samples)
+    return replace(
+        pair,
+        row=row.row,
+        order=tuple(names.get(arm, arm) for arm in pair.order),
+        samples=PackedSamples(pair.samples, arms),
+    )
+
+
+@functools.cache
+def _pair_decoder() -> Any:
+    import msgspec
+
+    return msgspec.json.Decoder(PairRecord)
 
 
 def _kind_of_old(reason: str, otherwise: ReasonKind) -> ReasonKind:
@@ -637,10 +701,6 @@ def _check_pair(pair: PairRecord, run: Run) -> None:
     for name, number in pair.numbers.items():
         if number < 1:
             raise DocumentError(f"{of}: its {name} is {number}, and one is the least")
-    for arm_samples in pair.samples.values():
-        for process in arm_samples:
-            if any(min(s.wall_ns, s.cpu_ns, s.waited_ns) < 0 for s in process):
-                raise DocumentError(f"{of} has a time below zero")
 
 
 def _check_count(count: CountRecord, run: Run) -> None:
@@ -678,6 +738,10 @@ def join(header: RunHeader, sections: Sequence[tuple[str, Run]]) -> Run:
     for number, (name, run) in enumerate(sections):
         if not run.sides:
             raise DocumentError(f"{name}: it ended before a side was known")
+        if run.header.metrics != (TIME,):
+            raise DocumentError(
+                f"{name} counted instructions, which are not joined: judge it by itself"
+            )
         if run.header in begun:
             raise DocumentError(
                 f"{name} and {begun[run.header]} are one run: give it once"

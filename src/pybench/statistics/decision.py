@@ -9,16 +9,18 @@ called at a look is final, so pairs taken after it change nothing.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from pybench.statistics.plan import Plan
-from pybench.statistics.ranks import Floats, estimate, interval, signed_rank_p
+from pybench.statistics.ranks import Floats, estimate, estimates, signed_rank_p
 
 SLOWER = "slower"
 FASTER = "faster"
@@ -44,7 +46,11 @@ _POWER_Z = float(stats.norm.isf(1 - POWER))
 _EQUAL_Z = float(stats.norm.isf(0.01)) + _POWER_Z
 _GIVEN_UP_Z = float(stats.norm.isf(GIVEN_UP_CHANCE))
 
+# The median of how far a normal variable lies from its mean.
+_NORMAL_AWAY = float(stats.norm.ppf(0.75))
+
 _Row = TypeVar("_Row", bound=Hashable)
+_Number = TypeVar("_Number", float, Floats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,27 +168,54 @@ def decide(
             for name, value in zip(open_rows, p, strict=True):
                 smallest_p[name] = min(smallest_p[name], float(value))
         different = rejected(smallest_p, plan.false_discovery_rate)
-        equal = _equal(
-            here,
-            np.array([log_margins[name] for name in open_rows]),
-            plan.equivalence_alphas[look],
-        )
+        margins_here = np.array([log_margins[name] for name in open_rows])
+        equal = _equal(here, margins_here, plan.equivalence_alphas[look])
         # One more would be found beside these.
         critical_z = _critical_z(threshold * (len(different) + 1), plan)
+        hopeless = _are_hopeless(here, margins_here, plan, critical_z)
         for index, name in enumerate(open_rows):
             if name in different:
                 word = SLOWER if estimate(here[index]) > 0 else FASTER
                 settled[name] = (word, pairs)
             elif equal[index]:
                 settled[name] = (EQUIVALENT, pairs)
-            elif _is_hopeless(here[index], log_margins[name], plan, critical_z):
+            elif hopeless[index]:
                 settled[name] = (INCONCLUSIVE, pairs)
-    return {
-        name: _verdict(
-            row, settled.get(name), smallest_p[name], plan, log_margins[name], threshold
+    by_pairs: dict[int, list[_Row]] = {}
+    for name, row in rows.items():
+        by_pairs.setdefault(settled.get(name, ("", len(row)))[1], []).append(name)
+    z = _critical_z(threshold, plan) + _POWER_Z
+    verdicts: dict[_Row, Verdict] = {}
+    for pairs, names in by_pairs.items():
+        used = np.stack([rows[name][:pairs] for name in names])
+        found = zip(
+            names,
+            estimates(used, plan.confidence),
+            spreads_of(used).tolist(),
+            strict=True,
         )
-        for name, row in rows.items()
-    }
+        for name, (centre, around), spread in found:
+            word = settled[name][0] if name in settled else INCONCLUSIVE
+            log_margin = log_margins[name]
+            verdicts[name] = Verdict(
+                word=word,
+                pairs=pairs,
+                ratio=math.exp(centre),
+                low=math.exp(around.low),
+                high=math.exp(around.high),
+                p=smallest_p[name],
+                margin=math.expm1(log_margin),
+                below_margin=word in (SLOWER, FASTER)
+                and around.lies_within(log_margin),
+                smallest_visible=_smallest_visible(spread, pairs, z),
+                pairs_to_settle=None
+                if word != INCONCLUSIVE
+                else _pairs_to_settle(
+                    spread, centre, log_margin, pairs, plan, threshold, z
+                ),
+                is_given_up=name in settled and word == INCONCLUSIVE,
+            )
+    return {name: verdicts[name] for name in rows}
 
 
 def rejected(p: Mapping[_Row, float], rate: float) -> set[_Row]:
@@ -201,66 +234,46 @@ def _equal(here: Floats, log_margins: Floats, alpha: float) -> Floats:
     return np.asarray(np.maximum(below, above) <= alpha)
 
 
-def _verdict(
-    row: Floats,
-    settled: tuple[str, int] | None,
-    p: float,
-    plan: Plan,
-    log_margin: float,
-    threshold: float,
-) -> Verdict:
-    word, pairs = settled or (INCONCLUSIVE, len(row))
-    used = row[:pairs]
-    centre = estimate(used)
-    around = interval(used, plan.confidence)
-    differs = word in (SLOWER, FASTER)
-    spread = spread_of(used)
-    z = _critical_z(threshold, plan) + _POWER_Z
-    return Verdict(
-        word=word,
-        pairs=pairs,
-        ratio=math.exp(centre),
-        low=math.exp(around.low),
-        high=math.exp(around.high),
-        p=p,
-        margin=math.expm1(log_margin),
-        below_margin=differs and around.lies_within(log_margin),
-        smallest_visible=_smallest_visible(spread, pairs, z),
-        pairs_to_settle=None
-        if word != INCONCLUSIVE
-        else _pairs_to_settle(spread, centre, log_margin, pairs, plan, threshold, z),
-        is_given_up=settled is not None and word == INCONCLUSIVE,
-    )
-
-
-def _is_hopeless(
-    taken: Floats, log_margin: float, plan: Plan, critical_z: float
-) -> bool:
-    """Tell whether a row is out of reach of the looks that are left."""
-    pairs, last = len(taken), plan.most_pairs
+def _are_hopeless(
+    here: Floats, log_margins: Floats, plan: Plan, critical_z: float
+) -> NDArray[np.bool_]:
+    """Tell for each row whether it is out of reach of the looks that are left."""
+    pairs, last = here.shape[1], plan.most_pairs
     if not GIVEN_UP_FROM <= pairs < last:
-        return False
+        return np.zeros(len(here), dtype=bool)
     # Of two estimates from few pairs the one that is easier to please.
-    spread = min(spread_of(taken), float(np.std(taken, ddof=1)))
-    if _pairs_to_equal(spread, log_margin) <= TOO_WIDE * last:
-        return False
-    # In standard errors of the last look; what is to come adds its own to them.
-    expected = abs(estimate(taken)) / spread * math.sqrt(last * EFFICIENCY)
+    spreads = np.minimum(spreads_of(here), np.std(here, axis=1, ddof=1))
+    hopeless = np.asarray(_pairs_to_equal(spreads, log_margins) > TOO_WIDE * last)
     own = _GIVEN_UP_Z * math.sqrt(last / pairs - 1)
-    return expected + own < critical_z
+    for index in np.flatnonzero(hopeless):
+        # In standard errors of the last look; what is to come adds its own to them.
+        expected = abs(estimate(here[index])) / spreads[index]
+        hopeless[index] = expected * math.sqrt(last * EFFICIENCY) + own < critical_z
+    return hopeless
 
 
 def spread_of(row: Floats) -> float:
     """Return a standard deviation that a few wild pairs do not move."""
-    if len(row) < 2:
-        return math.inf
-    scale = float(stats.median_abs_deviation(row, scale="normal"))
-    return scale if scale > 0 else float(np.std(row, ddof=1))
+    return float(spreads_of(row[None, :])[0])
+
+
+def spreads_of(rows: Floats) -> Floats:
+    """Return that of each row."""
+    if rows.shape[1] < 2:
+        return np.full(len(rows), math.inf)
+    away = np.abs(rows - np.median(rows, axis=1, keepdims=True))
+    scales: Floats = np.median(away, axis=1) / _NORMAL_AWAY
+    return np.where(scales > 0, scales, np.std(rows, axis=1, ddof=1))
 
 
 def _critical_z(threshold: float, plan: Plan) -> float:
     """Return how many standard errors off a row must be found to be different."""
-    return float(stats.norm.isf(threshold * max(plan.weights) / 2))
+    return _normal_isf(threshold * max(plan.weights) / 2)
+
+
+@functools.lru_cache
+def _normal_isf(p: float) -> float:
+    return float(stats.norm.isf(p))
 
 
 def smallest_visible(row: Floats, plan: Plan, threshold: float) -> float:
@@ -325,6 +338,6 @@ def _look_from(
     return max(pairs + 1, plan.most_pairs + 1, math.ceil(needed), least)
 
 
-def _pairs_to_equal(spread: float, room: float) -> float:
+def _pairs_to_equal(spread: _Number, room: _Number) -> _Number:
     """Return the pairs that show a row equal which lies so far inside the margin."""
     return (_EQUAL_Z * spread / room) ** 2 / EFFICIENCY
