@@ -95,9 +95,9 @@ def test_counts_alone_are_a_table_of_their_own(both: Run) -> None:
 
     assert "1,031, does 3.1% more" in terminal(alone)
     assert "time ratio" not in terminal(alone)
-    assert "same" not in terminal(alone).replace("is the same", "")
+    assert "same" not in terminal(alone)
     assert "| `more` | 1,000 | 1,031, does 3.1% more |" in markdown(alone)
-    assert "same" not in markdown(alone).replace("is the same", "")
+    assert "same" not in markdown(alone)
 
 
 @pytest.mark.parametrize(

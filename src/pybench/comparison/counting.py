@@ -16,7 +16,7 @@ from pybench.children import Callgrind
 from pybench.comparison.sessions import Sessions
 from pybench.comparison.worker import RowEndedError, StartError, Worker, WorkerError
 from pybench.records.outcomes import MEASURED
-from pybench.records.run import CountRecord, RowRecord, Run
+from pybench.records.run import INSTRUCTIONS, CountRecord, RowRecord, Run
 from pybench.statistics.counts import (
     STEADY,
     CountVerdict,
@@ -169,10 +169,11 @@ def explained(reason: str, version: str) -> str:
 
 
 def judge_counts(run: Run, row: str, arm: str) -> CountCell | None:
-    """Compare the instructions of a row; None where nobody asked for any."""
-    of_row = run.counts.get(row)
-    if not of_row:
+    """Compare the instructions of a row; None where there can be none."""
+    is_there = run.rows[row].is_measured(run.baseline.name, arm)
+    if INSTRUCTIONS not in run.header.metrics or not is_there:
         return None
+    of_row = run.counts.get(row, {})
     baseline, side = ([*of_row.get(name, ())] for name in (run.baseline.name, arm))
     for count in (*baseline, *side):
         if count.reason:

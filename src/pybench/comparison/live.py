@@ -188,14 +188,17 @@ class Comparison:
             if not self._record.pairs and not self._record.lost:
                 self.calibrate()
             self._refuse_the_gil()
-            if self._is_timed:
-                self._take_pairs()
             if self._callgrind is not None:
                 self._count(self._callgrind)
+            if self._is_timed:
+                self._take_pairs()
         return judge(self._record)
 
     def _count(self, callgrind: Callgrind) -> None:
-        """Count the instructions of all rows that can be compared."""
+        """Count the instructions of all rows that can be compared.
+
+        Half of a budget is for the times.
+        """
         if not self._compared():
             if self._is_timed:
                 return
@@ -205,8 +208,11 @@ class Comparison:
             counted = len(self._record.counts) * (number > 1)
             self._report("counting, process", number, whole, settled=counted)
 
+        kept_s = (self._budget_s or 0.0) / 2 if self._is_timed else 0.0
         for count in count_rows(self._sessions, self._record, callgrind, on_session):
             self._note(count)
+            if self._left_s() <= kept_s:
+                break
 
     def calibrate(self) -> None:
         """Run every row once and note what became of it, without a pair."""

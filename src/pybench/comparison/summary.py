@@ -293,7 +293,7 @@ def _counts_sentence(run: Run, rows: Sequence[RowSummary]) -> str:
         number = Counter(count.verdict for count in counts if count)
         named = [f"{number[w]} {w}" for w in COUNT_WORDS[:-1] if number[w]]
         if number[NO_VERDICT]:
-            named.append(f"{number[NO_VERDICT]} without a count that is the same")
+            named.append(f"{number[NO_VERDICT]} without a count")
         if named:
             of = f"instructions of {side.name} against {run.baseline.name}"
             parts.append(f"{of}: {', '.join(named)}")
