@@ -254,7 +254,32 @@ def churn_create(
     size: int = 0,
 ) -> list[KernelResult]: ...
 def churn_handover(
-    iterations: int, *, rounds: int = 1, threads: int = 2, pin: bool = True
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 2,
+    pin: bool = True,
+    owner: str = "detached",
+) -> list[KernelResult]: ...
+def churn_replace(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    reader: str = "none",
+    layout: str = "shared",
+) -> list[KernelResult]: ...
+def pauses_stop(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    trigger: str = "visit",
+    others: int = 1,
+    state: str = "running",
+    hold_us: int = 0,
 ) -> list[KernelResult]: ...
 def ordering_aligned(
     iterations: int,

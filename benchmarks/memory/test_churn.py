@@ -138,3 +138,38 @@ def test_benchmark_memory_churn_handover(kernel: Kernel) -> None:
     15 ns: the dropper destroys.
     """
     kernel("churn_handover", threads=2)
+
+
+@pytest.mark.parametrize("owner", ["running", "attached", "gone"])
+def test_benchmark_memory_churn_handover_owner(kernel: Kernel, owner: str) -> None:
+    """The same where the owner runs bytecode, is attached in C, or has ended.
+
+    With plain counts expect `churn_handover`. On a free-threaded build expect about
+    that of an owner that is running, which destroys meanwhile, and of one that is
+    attached, which destroys nothing: `backlog` is the whole round then. An owner that
+    is gone leaves the destroying to the dropper: two to three times as long, and no
+    backlog. The controls: `handover_own`, `churn_object`. n/a for attached with the
+    GIL on.
+    """
+    kernel("churn_handover", owner=owner, threads=2)
+
+
+@pytest.mark.parametrize("reader", ["none", "running", "attached", "detached"])
+def test_benchmark_memory_churn_replace(kernel: Kernel, reader: str) -> None:
+    """Replace the array of a list that two threads have used, beside a reader.
+
+    One operation makes an empty list grow by an item and shrink again. Expect 20 to
+    60 ns. `retained_bytes` of the detail is what could not be freed: a bounded amount,
+    some hundred arrays, but with a reader that is attached in C on a free-threaded
+    build, where each array of the round is kept. n/a for attached with the GIL on.
+    """
+    kernel("churn_replace", reader=reader)
+
+
+def test_benchmark_memory_churn_replace_private(kernel: Kernel) -> None:
+    """Replace the array of a list that one thread alone has used: the control.
+
+    Expect `churn_replace` with a GIL, and somewhat less without: the array is freed
+    at once.
+    """
+    kernel("churn_replace", layout="private")

@@ -12,11 +12,12 @@ from __future__ import annotations
 import copy
 import marshal
 import math
+import sys
 import threading
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from enum import Enum
 from itertools import repeat
 from operator import methodcaller
@@ -165,6 +166,7 @@ CALLS = {
     "method": ("own.method()", "own = Base()"),
     "classmethod": ("Base.of_class()", "pass"),
     "staticmethod": ("Base.static()", "pass"),
+    "module": ("module.nothing()", "pass"),
 }
 
 
@@ -202,13 +204,15 @@ def test_benchmark_scaling_bandwidth(kernel: Kernel, threads: int) -> None:
 def test_benchmark_scaling_call(scale: Scale, kind: str) -> None:
     """Call something of this module that does nothing.
 
-    One operation is one call; the function, the class and the module's dict are
-    shared. Expect the full speed-up of function and method, whose counts threads do
-    not write (deferred reference counting); class and static methods stay near one
-    thread's rate in early builds. Source: gh-145685.
+    One operation is one call; the function, the class, the module and its dict are
+    shared, and `module` looks the function up in it. Expect the full speed-up of
+    functions and of methods, whose counts threads do not write (deferred reference
+    counting); class and static methods stay near one thread's rate in early builds.
+    Source: gh-145685.
     """
     statement, prepare = CALLS[kind]
-    scale(task(statement, prepare), operations=OPERATIONS)
+    work = task(statement, prepare, module=sys.modules[__name__])
+    scale(work, operations=OPERATIONS)
 
 
 def test_benchmark_scaling_super(scale: Scale) -> None:
@@ -285,6 +289,7 @@ def test_benchmark_scaling_closure_read(scale: Scale) -> None:
 
 CONSTANTS = {
     "int": "_ = own * 12345",
+    "float": "_ = own * 1.01",
     "str": "_ = 'a constant of the code'",
     "tuple": "_ = (1, 'two', None)",
 }
@@ -302,6 +307,7 @@ def test_benchmark_scaling_constant(scale: Scale, kind: str) -> None:
 
 MADE = {
     "object": "object()",
+    "instance": "Empty()",
     "dict": "{'first': 1, 'second': 2}",
     "closure": "closing_over(None)",
     "dataclass": "Record(1, 2)",
@@ -310,13 +316,13 @@ MADE = {
 }
 
 
-@pytest.mark.parametrize("kind", ["object", "dict", "closure"])
+@pytest.mark.parametrize("kind", ["object", "instance", "dict", "closure"])
 def test_benchmark_scaling_make(scale: Scale, kind: str) -> None:
     """Make an object and drop it.
 
     One operation is one object of a type that both threads use. Expect the full
     speed-up: each thread has its own pages and free lists, and the count of a built-in
-    type is not written.
+    type is not written; that of a Python class is, by each thread in its own place.
     """
     scale(task(f"_ = {MADE[kind]}"), operations=OPERATIONS)
 
@@ -432,3 +438,54 @@ def test_benchmark_scaling_types(scale: Scale) -> None:
             one.method  # noqa: B018 - the read is the point
 
     scale(work, operations=len(classes))
+
+
+@pytest.mark.parametrize("value", ["immortal", "mortal"])
+def test_benchmark_scaling_global(scale: Scale, value: str) -> None:
+    """Read a global variable of the module, None or an object with a count.
+
+    One operation is one read and a store into a local. Expect the full speed-up of
+    None, and two threads to do less than one alone of the other on a free-threaded
+    build.
+    """
+    shared = None if value == "immortal" else object()
+    scale(task("_ = shared", shared=shared), operations=OPERATIONS)
+
+
+# What rows above share, made by each thread for itself.
+OWN = {
+    "super": (
+        "own.method()",
+        "class Own(Base):\n"
+        "    def method(self):\n"
+        "        super().method()\n"
+        "own = Own()",
+    ),
+    "classmethod": (
+        "Own.of_class()",
+        "class Own:\n    @classmethod\n    def of_class(cls):\n        pass",
+    ),
+    "closure": ("own()", "own = closing_over(None)"),
+    "descriptor": (
+        "_ = own.field",
+        "class Own:\n    field = Descriptor()\nown = Own()",
+    ),
+    "enum": ("_ = Own.RED", "Own = Enum('Own', ['RED'])"),
+    "dataclass": ("_ = Own(1, 2)", "Own = make_dataclass('Own', ['first', 'second'])"),
+    "attribute": ("_ = own.value", "own = Empty()\nown.value = object()"),
+    "setattr": ("setattr(own, 'the_name', None)", "own = Empty()"),
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_benchmark_scaling_own(scale: Scale, kind: str) -> None:
+    """Do what a row above does, with the class or the object of each thread's own.
+
+    One operation is that of `super`, `call[classmethod]`, `closure_read`, `descriptor`,
+    `enum`, `make_record[dataclass]`, `attribute_shared`, or of `setattr` with a name
+    that is interned: their share-nothing controls. Expect the full speed-up. What such
+    a row loses besides is the price of the shared object.
+    """
+    statement, prepare = OWN[kind]
+    work = task(statement, prepare, make_dataclass=make_dataclass)
+    scale(work, operations=OPERATIONS)

@@ -8,6 +8,8 @@
 /* One line per area, and per part of one (<area>_<part>.c): adds its kernels. */
 int pb_calls_add(PyObject *module);
 int pb_churn_add(PyObject *module);
+int pb_churn_handover_add(PyObject *module);
+int pb_churn_replace_add(PyObject *module);
 int pb_containers_add(PyObject *module);
 int pb_counters_add(PyObject *module);
 int pb_gil_add(PyObject *module);
@@ -16,6 +18,7 @@ int pb_ordering_add(PyObject *module);
 int pb_ordering_objects_add(PyObject *module);
 int pb_ordering_threads_add(PyObject *module);
 int pb_pauses_add(PyObject *module);
+int pb_pauses_stop_add(PyObject *module);
 int pb_refcount_add(PyObject *module);
 int pb_subinterpreters_add(PyObject *module);
 int pb_yardstick_add(PyObject *module);

@@ -16,24 +16,10 @@
    that all threads write, and on which the next allocation finds the type's
    size.  heap_private has that atomic without the others.
 
-   churn_handover.  One iteration is one last reference dropped by a thread
-   that does not own the object.  A background worker, the owner, makes the
-   objects while the measured one sleeps; then the measured one, the dropper,
-   drops them while the owner sleeps, detached; then the owner calls an empty
-   Python function.  Only the dropping is in the window.  On a GIL build to drop
-   is to destroy.  On a free-threaded one it is to put the object into its
-   owner's queue (biased reference counting, PEP 703; Python/brc.c): the
-   destructors run when the owner next runs bytecode, which drain_ns tells (with
-   nothing queued, a few microseconds).
+   Not shown: objects with contents; see churn_handover.c for the drop by another
+   thread. */
 
-   Not shown: destruction by the collector, objects with contents, an owner
-   that runs, or has ended, while its objects are dropped. */
-
-#include "clock.h"
 #include "entries.h"
-
-#include <stdatomic.h>  // _Atomic
-#include <stdlib.h>     // free, malloc
 
 enum { CHURN_SIZE_MAX = 1 << 20, CHURN_BATCH_MAX = 1 << 16 };
 
@@ -51,14 +37,6 @@ enum { CHURN_OBJECT_BYTES = 80 };
    4 GB/s this many bytes take a millisecond. */
 enum { CHURN_BLOCK = 4096 };
 #define CHURN_BLOCK_BYTES (INT64_C(4) << 20)
-
-/* All objects of a round of churn_handover are alive at once: with their array
-   and the allocator's share some 64 MB. */
-enum { HANDOVER_ITERATIONS_MAX = 1000 * 1000 };
-
-/* How long the two threads of churn_handover sleep between two looks at
-   whether the call is ending. */
-enum { HANDOVER_LOOK_NS = 10 * 1000 * 1000 };
 
 enum kind {
     KIND_INT, KIND_FLOAT, KIND_STR, KIND_BYTES, KIND_TUPLE, KIND_LIST,
@@ -121,35 +99,6 @@ static PyType_Spec churn_plain_spec = {
     .basicsize = sizeof(PyObject),
     .flags = Py_TPFLAGS_DEFAULT,
     .slots = (PyType_Slot[]){{Py_tp_dealloc, churn_plain_dealloc}, {0, NULL}},
-};
-
-struct counted {
-    PyObject_HEAD
-    _Atomic int64_t *destroyed;  // the call's; outlives every instance
-};
-
-static void
-churn_counted_dealloc(PyObject *self)
-{
-    _Atomic int64_t *destroyed = ((struct counted *)self)->destroyed;
-    /* With the GIL this runs in the dropper's window, and a plain addition is
-       enough; without it, in the owner's drain, and two threads may meet when
-       a call ends early. */
-#if PB_FREE_THREADED
-    atomic_fetch_add_explicit(destroyed, 1, memory_order_relaxed);
-#else
-    int64_t count = atomic_load_explicit(destroyed, memory_order_relaxed);
-    atomic_store_explicit(destroyed, count + 1, memory_order_relaxed);
-#endif
-    churn_plain_dealloc(self);
-}
-
-static PyType_Spec churn_counted_spec = {
-    .name = "_pybench.CountedObject",
-    .basicsize = sizeof(struct counted),
-    /* One made from Python would have nothing to count in. */
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .slots = (PyType_Slot[]){{Py_tp_dealloc, churn_counted_dealloc}, {0, NULL}},
 };
 
 /* churn_create */
@@ -283,251 +232,7 @@ static const struct churn_form {
 #undef LOOPS
 };
 
-/* churn_handover */
-
-enum request { REQUEST_NONE, REQUEST_MAKE, REQUEST_DRAIN, REQUEST_END };
-
-/* Between dropper and owner.  `lock` guards all but `destroyed`; nobody
-   attaches while holding it.  The slots belong to the owner while it serves a
-   request, to the dropper otherwise. */
-struct handover {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    enum request request;  // set by the dropper, cleared when it is served
-    int64_t drain_ns;      // of the last drain, set by the owner
-    PyObject *type;        // made by the caller, read-only
-    PyObject **slots;      // of `iterations` objects
-    int64_t made;          // of them, so far, in this round
-    int64_t dropped;       // of them, written by the dropper alone
-    _Atomic int64_t destroyed;
-};
-
-enum { NOTE_ENQUEUE, NOTE_DRAIN, NOTE_BEFORE_DRAIN, NOTE_DESTROYED };
-
-/* The one thing of a call that its workers write to. */
-static struct handover *
-handover_of(const struct pb_worker *worker)
-{
-    return (struct handover *)(uintptr_t)worker->shared;
-}
-
-static void
-handover_set(struct handover *handover, enum request request)
-{
-    pthread_mutex_lock(&handover->lock);
-    handover->request = request;
-    pthread_cond_signal(&handover->changed);
-    pthread_mutex_unlock(&handover->lock);
-}
-
-/* Sleeps, detached, until there is a request (or, for the dropper, none any
-   more) or the call is ending; what there is then. */
-static enum request
-handover_await(const struct pb_worker *worker, bool is_owner)
-{
-    struct handover *handover = handover_of(worker);
-    enum request request;
-    Py_BEGIN_ALLOW_THREADS
-    pthread_mutex_lock(&handover->lock);
-    while ((handover->request == REQUEST_NONE) == is_owner
-           && !(is_owner ? pb_background_over(worker) : pb_stopping(worker))) {
-        pb_condition_wait(&handover->changed, &handover->lock,
-                          HANDOVER_LOOK_NS);
-    }
-    request = handover->request;
-    pthread_mutex_unlock(&handover->lock);
-    Py_END_ALLOW_THREADS
-    return request;
-}
-
-/* The attached dropper has the owner do something. */
-static void
-handover_ask(const struct pb_worker *worker, enum request request)
-{
-    handover_set(handover_of(worker), request);
-    (void)handover_await(worker, false);
-}
-
-/* The owner, attached, makes the round's objects, or some of them when the
-   call is ending; 0, or -1 with an exception. */
-static int
-handover_make(const struct pb_worker *worker)
-{
-    struct handover *handover = handover_of(worker);
-    PyTypeObject *type = (PyTypeObject *)handover->type;
-    atomic_store_explicit(&handover->destroyed, 0, memory_order_relaxed);
-    handover->dropped = 0;
-    handover->made = 0;
-    while (handover->made < worker->plan->iterations) {
-        PyObject *object = type->tp_alloc(type, 0);
-        if (object == NULL) {
-            return -1;
-        }
-        ((struct counted *)object)->destroyed = &handover->destroyed;
-        handover->slots[handover->made++] = object;
-        /* A million of them take long enough to keep a Ctrl-C waiting. */
-        if (handover->made % CHURN_BLOCK == 0) {
-            if (pb_stopping(worker)) {
-                return 0;
-            }
-            if (pb_worker_safepoint(worker) < 0) {
-                return -1;
-            }
-        }
-    }
-    return 0;
-}
-
-/* The owner: asleep and detached but for what the dropper asks of it. */
-static int
-handover_owner(struct pb_worker *worker)
-{
-    struct handover *handover = handover_of(worker);
-    int status = 0;
-    pb_background_ready(worker);
-    while (status == 0) {
-        enum request request = handover_await(worker, true);
-        /* None: the call ends early. */
-        if (request == REQUEST_NONE || request == REQUEST_END) {
-            break;
-        }
-        if (request == REQUEST_MAKE) {
-            status = handover_make(worker);
-        }
-        else {
-            int64_t begin_ns = pb_clock_ns();
-            status = pb_worker_safepoint(worker);
-            handover->drain_ns = pb_clock_ns() - begin_ns;
-        }
-        handover_set(handover, REQUEST_NONE);
-    }
-    /* Nobody is served after this; the dropper need not wait. */
-    handover_set(handover, REQUEST_NONE);
-    return status;
-}
-
-static int
-handover_round_prepare(struct pb_worker *worker)
-{
-    handover_ask(worker, REQUEST_MAKE);
-    return 0;
-}
-
-static int
-handover_loop(struct pb_worker *worker, int64_t iterations)
-{
-    struct handover *handover = handover_of(worker);
-    PyObject **slot = handover->slots + handover->dropped;
-    handover->dropped += iterations;
-    PB_LOOP(iterations, {
-        PB_OP(Py_DECREF(*slot);)
-        slot++;
-        pb_clobber();
-    });
-    return 0;
-}
-
-static int
-handover_round_finish(struct pb_worker *worker)
-{
-    struct handover *handover = handover_of(worker);
-    struct pb_sample *sample = worker->sample;
-#ifdef PB_MUTANT
-    for (int64_t i = 0; i < handover->dropped; i++) {
-        Py_DECREF(handover->slots[i]);
-    }
-#endif
-    int64_t before =
-        atomic_load_explicit(&handover->destroyed, memory_order_relaxed);
-    handover_ask(worker, REQUEST_DRAIN);
-    int64_t destroyed =
-        atomic_load_explicit(&handover->destroyed, memory_order_relaxed);
-    /* The owner may then still be at it, and the round is not told of. */
-    if (pb_stopping(worker)) {
-        return 0;
-    }
-    sample->note[NOTE_ENQUEUE] = sample->wall_ns;
-    sample->note[NOTE_DRAIN] = handover->drain_ns;
-    sample->note[NOTE_BEFORE_DRAIN] = before;
-    sample->note[NOTE_DESTROYED] = destroyed;
-    if (destroyed != worker->plan->iterations) {
-        PyErr_Format(PyExc_RuntimeError,
-                     "churn_handover: %lld of %lld objects were destroyed "
-                     "when their owner had run bytecode",
-                     (long long)destroyed,
-                     (long long)worker->plan->iterations);
-        return -1;
-    }
-    if (worker->round + 1 == worker->plan->rounds) {
-        /* Else the owner would sleep on until its next look. */
-        handover_ask(worker, REQUEST_END);
-    }
-    return 0;
-}
-
-static const struct pb_kernel churn_handover_kernel = {
-    .attached = true,
-    .block = CHURN_BLOCK,
-    .notes = {[NOTE_ENQUEUE] = "enqueue_ns",
-              [NOTE_DRAIN] = "drain_ns",
-              [NOTE_BEFORE_DRAIN] = "destroyed_before_drain",
-              [NOTE_DESTROYED] = "destroyed"},
-    .round_prepare = handover_round_prepare,
-    PB_LOOP_FUNCTION(handover_loop),
-    .round_finish = handover_round_finish,
-    .background = handover_owner,
-};
-
-static PyObject *
-churn_handover_run(struct pb_call *call)
-{
-    struct handover handover = {.request = REQUEST_NONE};
-    PyObject *results = NULL;
-    /* The owner is no measured thread: see the head of this file. */
-    call->plan.threads = 1;
-    call->plan.background = 1;
-    handover.slots =
-        malloc((size_t)call->plan.iterations * sizeof(PyObject *));
-    if (handover.slots == NULL) {
-        return PyErr_NoMemory();
-    }
-    handover.type = PyType_FromSpec(&churn_counted_spec);
-    if (handover.type == NULL) {
-        goto done;
-    }
-    pthread_mutex_init(&handover.lock, NULL);
-    pb_condition_init(&handover.changed);
-    results = pb_call_run(call, &handover);
-    /* A call that ended early has not dropped all.  What it queued was
-       destroyed with the owner's thread state, so nothing counts after this.
-       */
-    while (handover.dropped < handover.made) {
-        Py_DECREF(handover.slots[handover.dropped++]);
-    }
-    pthread_cond_destroy(&handover.changed);
-    pthread_mutex_destroy(&handover.lock);
-
-done:
-    Py_XDECREF(handover.type);
-    free(handover.slots);
-    return results;
-}
-
-PB_ENTRY(churn_handover,
-    .doc = "Drop the last reference to an object that another thread made.",
-    .more = "RuntimeError also when not every object was destroyed once.\n"
-            "detail: enqueue_ns (to drop all), drain_ns (the owner's next\n"
-            "call of a Python function), and of the destructors\n"
-            "destroyed_before_drain and destroyed.",
-    .iterations = {"iterations", .least = 1, .most = HANDOVER_ITERATIONS_MAX,
-                   .doc = "Objects in one round.",
-                   .reason = "whose objects are all alive at once"},
-    .threads = {"threads", .least = 2, .most = 2, .otherwise = 2,
-                .doc = "The owner and the dropper; only the dropper is measured.",
-                .reason = "an owner and a dropper"},
-    .kernels = &churn_handover_kernel, .run = churn_handover_run)
-
-/* churn_create, its entry */
+/* Kernel and entry. */
 
 static const struct pb_kernel churn_create_kernel = {
     .attached = true, .local_size = sizeof(struct churn_worker),
@@ -621,4 +326,4 @@ PB_ENTRY(churn_create,
                   "and 0.")},
     .kernels = &churn_create_kernel, .run = churn_create_run)
 
-PB_AREA(churn, PB_METHOD(churn_create), PB_METHOD(churn_handover))
+PB_AREA(churn, PB_METHOD(churn_create))

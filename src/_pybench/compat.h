@@ -44,6 +44,9 @@
 /* Py_NewInterpreterFromConfig: 3.12 (PEP 684). */
 #define PB_HAVE_INTERPRETER_CONFIG (PY_VERSION_HEX >= 0x030C0000)
 
+/* PyUnstable_GC_VisitObjects: 3.12. */
+#define PB_HAVE_VISIT (PY_VERSION_HEX >= 0x030C0000)
+
 /* PyMutex: 3.13 (gh-108724). */
 #define PB_HAVE_MUTEX (PY_VERSION_HEX >= 0x030D0000)
 

@@ -60,12 +60,14 @@ module_exec(PyObject *module)
     static int (*const add[])(PyObject *) = {
         module_add_build,        pb_result_add,
         pb_threads_add,          pb_calls_add,
-        pb_churn_add,            pb_containers_add,
+        pb_churn_add,            pb_churn_handover_add,
+        pb_churn_replace_add,    pb_containers_add,
         pb_counters_add,         pb_gil_add,
         pb_locks_add,            pb_ordering_add,
         pb_ordering_objects_add, pb_ordering_threads_add,
-        pb_pauses_add,           pb_refcount_add,
-        pb_subinterpreters_add,  pb_yardstick_add,
+        pb_pauses_add,           pb_pauses_stop_add,
+        pb_refcount_add,         pb_subinterpreters_add,
+        pb_yardstick_add,
     };
     struct pb_state *state = pb_get_state(module);
     state->kernels = PyDict_New();

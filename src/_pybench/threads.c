@@ -766,18 +766,24 @@ threads_register_close(PyObject *module)
     return answer == NULL ? -1 : 0;
 }
 
+/* With a jump backwards: on a free-threaded build a call alone, once specialized,
+   is no moment between two instructions to the reclamation of memory. */
+static const char safepoint_source[] =
+    "def safepoint():\n"
+    "    for _ in (None,):\n"
+    "        pass\n";
+
 int
 pb_threads_add(PyObject *module)
 {
     /* Made once per module, not per call: 3.13t makes functions immortal from
        the first thread on, so each one would stay for ever. */
-    PyObject *globals = PyDict_New();
-    if (globals == NULL) {
+    struct pb_state *state = pb_get_state(module);
+    PyObject *names = pb_define(safepoint_source, Py_None);
+    if (names == NULL) {
         return -1;
     }
-    struct pb_state *state = pb_get_state(module);
-    state->safepoint =
-        PyRun_String("lambda: None", Py_eval_input, globals, globals);
-    Py_DECREF(globals);
+    state->safepoint = pb_defined(names, "safepoint");
+    Py_DECREF(names);
     return state->safepoint == NULL ? -1 : threads_register_close(module);
 }

@@ -57,6 +57,7 @@ def test_is_listed_as_attached_and_available() -> None:
 
     assert _pybench.KERNELS["churn_create"] == available
     assert _pybench.KERNELS["churn_handover"] == available
+    assert _pybench.KERNELS["churn_replace"] == available
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7, 5000])
@@ -114,24 +115,92 @@ def test_handover_destroys_every_object_once(iterations: int) -> None:
         assert result.operations == (iterations,)
 
 
-def test_handover_destroys_in_the_dropper_with_plain_counts() -> None:
+OWNERS = ("running", "attached", "detached", "gone")
+
+
+def handover(owner: str, **arguments: Any) -> list[_pybench.KernelResult]:
+    """Drop a thousand objects of such an owner; skip what cannot be."""
+    try:
+        return _pybench.churn_handover(1000, owner=owner, **arguments)
+    except NotImplementedError as error:
+        assert owner == "attached"
+        assert gil_enabled()
+        pytest.skip(f"n/a: {error}")
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_handover_destroys_in_the_dropper_with_plain_counts(owner: str) -> None:
     """On a GIL build the last decref destroys at once, whoever does it."""
     if is_free_threaded():
         pytest.skip("n/a: a free-threaded build")
 
-    (result,) = _pybench.churn_handover(1000)
+    for result in handover(owner, rounds=2):
+        assert result.detail["backlog"] == (0,)
+        assert result.detail["finalised_ns"] == (0,)
 
-    assert result.detail["destroyed_before_drain"] == (1000,)
 
+@pytest.mark.parametrize("owner", OWNERS)
+def test_handover_queues_for_an_owner_that_is_there(owner: str) -> None:
+    """With biased counts the owner destroys, at its next bytecode, unless it is gone.
 
-def test_handover_destroys_in_the_owner_with_biased_counts() -> None:
-    """On a free-threaded build dropping only queues, until the owner runs."""
+    One that is running does so without being asked.
+    """
     if not is_free_threaded():
         pytest.skip("n/a: not a free-threaded build")
 
-    (result,) = _pybench.churn_handover(1000)
+    for result in handover(owner, rounds=3):
+        (backlog,) = result.detail["backlog"]
+        assert result.detail["destroyed"] == (1000,)
+        if owner == "running":
+            assert 0 <= backlog <= 1000
+            assert result.detail["drain_ns"] == (0,)
+        else:
+            assert backlog == (0 if owner == "gone" else 1000)
+        assert (result.detail["finalised_ns"] == (0,)) is (backlog == 0)
 
-    assert result.detail["destroyed_before_drain"] == (0,)
+
+READERS = ("none", "running", "attached", "detached")
+
+
+def replaced(count: int, rounds: int, **arguments: Any) -> list[dict[str, int]]:
+    """Return the details of some replacements; skip what cannot be."""
+    try:
+        results = _pybench.churn_replace(count, rounds=rounds, pin=False, **arguments)
+    except NotImplementedError as error:
+        assert arguments["reader"] == "attached"
+        assert gil_enabled()
+        pytest.skip(f"n/a: {error}")
+    assert [result.operations for result in results] == [(count,)] * rounds
+    return [{key: value[0] for key, value in r.detail.items()} for r in results]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_memory_of_ones_own_is_used_again(reader: str) -> None:
+    """No reader has to be waited for: a few places do for all replacements."""
+    for detail in replaced(20_000, 3, reader=reader, layout="private"):
+        assert 0 < detail["places"] < 5_000
+        assert detail["retained_bytes"] == 32 * detail["places"]
+        assert detail["reuse_after"] > 0
+
+
+@pytest.mark.parametrize("reader", ["none", "detached"])
+def test_shared_memory_is_used_again_where_nobody_may_read_it(reader: str) -> None:
+    """The first round may still find new memory, the later ones do not need it."""
+    *_, detail = replaced(20_000, 4, reader=reader)
+
+    assert 0 < detail["places"] < 5_000
+
+
+def test_all_shared_memory_is_kept_under_an_attached_reader() -> None:
+    """As many places as replacements, until the reader lets go once."""
+    rounds = 20
+    details = replaced(2_000, rounds, reader="attached")
+
+    assert len(details) == rounds
+    kept = [detail for detail in details if detail["lapses"] == 0]
+    assert [detail["places"] for detail in kept] == [2_000] * len(kept)
+    assert [detail["retained_bytes"] for detail in kept] == [64_000] * len(kept)
+    assert any(detail["reuse_after"] > 0 for detail in details)
 
 
 def test_handover_measures_the_dropper_alone() -> None:
@@ -140,8 +209,9 @@ def test_handover_measures_the_dropper_alone() -> None:
 
     assert set(result.detail) == {
         "enqueue_ns",
+        "backlog",
         "drain_ns",
-        "destroyed_before_drain",
+        "finalised_ns",
         "destroyed",
     }
     assert result.threads == 1
@@ -160,6 +230,9 @@ def test_handover_measures_the_dropper_alone() -> None:
         "churn_create(10**12, kind='list', size=2**20)",
         "churn_handover(10**6, rounds=10**5)",
         "churn_handover(1, rounds=10**5)",
+        "churn_handover(10**6, rounds=10**5, owner='running')",
+        "churn_handover(10, rounds=10**5, owner='gone')",
+        "churn_replace(10**6, rounds=10**5, reader='running')",
     ],
 )
 def test_an_interrupt_ends_it_and_leaves_no_thread(call: str) -> None:
@@ -331,6 +404,21 @@ def test_rejects_a_size_for_a_kind_that_has_none(kind: str) -> None:
             r"iterations must be from 1 to 1000000 for churn_handover.*, not 1000001",
         ),
         ("churn_handover", {"iterations": 0}, ValueError, r"iterations .*, not 0"),
+        (
+            "churn_handover",
+            {"owner": "asleep"},
+            ValueError,
+            r"owner must be one of 'running', .*'gone', not 'asleep'",
+        ),
+        (
+            "churn_replace",
+            {"threads": 2},
+            ValueError,
+            r"threads must be 1 for churn_replace, the writer, not 2",
+        ),
+        ("churn_replace", {"reader": 1}, TypeError, r"reader must be str, not int"),
+        ("churn_replace", {"layout": "x"}, ValueError, r"layout must be one of"),
+        ("churn_replace", {"iterations": 10**7}, ValueError, r"iterations must be"),
         ("churn_handover", {"rounds": 1.5}, TypeError, r"rounds must be an int"),
     ],
 )
@@ -394,7 +482,8 @@ def test_leaves_no_memory_behind() -> None:
             for turn in range(count):
                 kind = kinds[turn % len(kinds)]
                 _pybench.churn_create(20, kind=kind, batch=7, threads=2)
-                _pybench.churn_handover(20)
+                _pybench.churn_handover(20, owner=("detached", "gone")[turn % 2])
+                _pybench.churn_replace(20)
             gc.collect()
             return sys.getallocatedblocks()
         before = calls(100)

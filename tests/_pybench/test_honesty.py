@@ -130,9 +130,11 @@ CASES = (
 # Kernels whose instructions say nothing about their iterations.
 EXCLUDED = {
     "churn_handover": "two threads meet, and one waits for the other",
+    "churn_replace": "its blocks end in bytecode",
     "gil_handoff": "two threads meet, and one waits for the other",
     "gil_reacquire": "waits for deadlines on the clock",
     "ordering_neighbours": "has two threads; its loop is refcount_pair's",
+    "pauses_stop": "other threads stop, and it waits for them",
     "subinterpreters_switch": "attaching runs the interpreter's instructions alone",
     "subinterpreters_create": "a second interpreter is millions of instructions",
     "ordering_message": "two threads meet, and one waits for the other",

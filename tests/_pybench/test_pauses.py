@@ -376,3 +376,102 @@ def test_is_listed() -> None:
         "attached_by": {},
         "missing": "",
     }
+
+
+STOPS = _pybench.KERNELS["pauses_stop"]["missing"] == ""
+with_stops = pytest.mark.skipif(not STOPS, reason="n/a: no stops on this build")
+
+
+def stops(count: int, **arguments: Any) -> dict[str, int]:
+    """Stop the world so often and return the detail; skip what cannot be."""
+    try:
+        (result,) = _pybench.pauses_stop(count, pin=False, **arguments)
+    except NotImplementedError as error:
+        assert getattr(sys, "_is_gil_enabled", lambda: True)()
+        pytest.skip(f"n/a: {error}")
+    assert result.operations == (count,)
+    return {name: value for name, (value,) in result.detail.items()}
+
+
+@with_stops
+@pytest.mark.parametrize("state", ["running", "attached", "detached"])
+def test_threads_that_are_attached_stand_still_while_the_world_is_stopped(
+    state: str,
+) -> None:
+    """Held for 20 ms, three stops let a detached thread make steps, others none."""
+    detail = stops(3, state=state, hold_us=20_000)
+
+    assert detail["stops"] == 3
+    if state == "detached":
+        assert detail["moved"] > 0
+    else:
+        assert detail["moved"] == 0
+        # They saw at least what was held.
+        assert detail["gap_p50_ns"] >= 20_000_000
+
+
+@with_stops
+@pytest.mark.parametrize("trigger", ["visit", "collect", "class", "method"])
+@pytest.mark.parametrize("others", [0, 1, 3])
+def test_each_stop_is_counted_with_a_gap_of_the_others(
+    trigger: str, others: int
+) -> None:
+    detail = stops(4, trigger=trigger, others=others)
+
+    assert detail["stops"] == 4
+    assert 0 < detail["stop_p50_ns"] <= detail["stop_p99_ns"] <= detail["stop_max_ns"]
+    assert (detail["gap_max_ns"] > 0) is (others > 0)
+
+
+@pytest.mark.skipif(STOPS, reason="n/a: a free-threaded build")
+def test_stops_are_not_available_with_the_gil() -> None:
+    with pytest.raises(NotImplementedError, match="none has to be stopped"):
+        _pybench.pauses_stop(1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"threads": 2}, ValueError, r"threads must be 1 for pauses_stop.*, not 2"),
+        ({"others": 65}, ValueError, r"others must be from 0 to 64, not 65"),
+        ({"others": None}, TypeError, r"others must be an int"),
+        ({"state": "gone"}, ValueError, r"state must be one of .*, not 'gone'"),
+        ({"trigger": 1}, TypeError, r"trigger must be str, not int"),
+        ({"hold_us": 100_001}, ValueError, r"hold_us must be from 0 to 100000"),
+        ({"iterations": 0}, ValueError, r"iterations must be"),
+    ],
+)
+def test_bad_arguments_of_a_stop_are_named(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        _pybench.pauses_stop(**{"iterations": 1, **arguments})
+
+
+@with_stops
+def test_only_a_visit_can_be_held() -> None:
+    with pytest.raises(ValueError, match="hold_us must be 0 with trigger='class'"):
+        _pybench.pauses_stop(1, trigger="class", hold_us=1)
+
+
+@with_stops
+def test_interrupt_ends_the_stops_and_their_observers() -> None:
+    child = run_child(
+        """
+        import os, signal, threading, time, _pybench
+        own = 1 + (_pybench.BUILD["flavour"] == "tsan")  # it has one itself
+        timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+        try:
+            timer.start()
+            _pybench.pauses_stop(10**9, others=2)
+        except KeyboardInterrupt:
+            print("interrupted")
+        timer.join()
+        if os.path.isdir("/proc/self/task"):
+            assert any(len(os.listdir("/proc/self/task")) <= own
+                       or time.sleep(0.01) for _ in range(500))
+        """
+    )
+
+    assert child.returncode == 0, child.stderr
+    assert child.stdout == "interrupted\n"
