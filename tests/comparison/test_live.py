@@ -177,7 +177,9 @@ def test_a_clear_change_is_measured_on_with_fewer_samples(
 ) -> None:
     """Its signs are wanted, not its digits; other rows go on as they were."""
     monkeypatch.setattr(
-        live, "clear_changes", lambda run: {CellKey("b", FIRST)} if run.pairs else {}
+        live,
+        "clear_changes",
+        lambda judged, arms: {CellKey("b", FIRST)} if judged.numbers["b"] else {},
     )
     run, _ = compare(odd="", pairs=2)
 

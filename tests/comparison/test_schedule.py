@@ -55,18 +55,3 @@ def test_a_tenth_of_the_rows_and_at_least_twelve_are_copied() -> None:
 def test_no_cpu_is_chosen_where_none_can_be() -> None:
     assert schedule.cpu(1, 1, 1, []) is None
     assert schedule.cpu(1, 1, 1, [3]) == 3
-
-
-def test_what_is_nearest_to_a_look_comes_first_then_what_looks_like_a_change() -> None:
-    """And nothing is begun that cannot come to its look."""
-    missing = {"calm": 4, "new": 6, "nearly": 1, "suspect": 4}
-    suspicion = {"calm": 0.5, "nearly": 0.1, "suspect": 7.0}
-    order = ["new", "calm", "suspect", "nearly"]
-
-    def chosen(room: float) -> list[str]:
-        return schedule.affordable(order, missing, suspicion, room)
-
-    assert chosen(15) == ["nearly", "suspect", "calm", "new"]
-    assert chosen(9) == ["nearly", "suspect", "calm"]
-    assert chosen(8) == ["nearly", "suspect"]
-    assert chosen(0.5) == []

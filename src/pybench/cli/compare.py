@@ -356,6 +356,8 @@ def take_turns(
             failure = FAILED
     if failure == INTERRUPTED:
         print_note(f"interrupted; go on: {going_on(sys.argv[2:], again or output)}")
+    elif comparison.outlook:
+        print_note(f"go on: {going_on(sys.argv[2:], again or output)}")
     return failure or (max(status, FAILED) if problems else status)
 
 
@@ -601,6 +603,16 @@ def split_words(text: str) -> list[str]:
         raise UsageError(f"--with {text!r}: {error}") from None
 
 
+def standing(progress: Progress) -> str:
+    """Say how many rows are settled, what is measured, what a budget will leave."""
+    if not progress.rows:
+        return ""
+    parts = [progress.measured, f"{progress.settled} of {progress.rows} rows settled"]
+    if progress.undecided is not None:
+        parts.append(f"the budget will leave about {progress.undecided} undecided")
+    return ", ".join(filter(None, parts))
+
+
 def shown(meter: Meter) -> Callable[[Progress], None]:
     """Return what shows the progress of a comparison on a meter."""
     return lambda progress: meter.update(
@@ -608,11 +620,7 @@ def shown(meter: Meter) -> Callable[[Progress], None]:
         progress.done,
         progress.whole,
         left_s=progress.left_s,
-        # Others may follow: rows that are not settled are looked at again.
-        until="left" if progress.left_s is None else "to this look",
-        more=f"{progress.settled} of {progress.rows} rows settled"
-        if progress.rows
-        else "",
+        more=standing(progress),
         # An arm that is calibrated is counted as it begins.
         is_begun=progress.left_s is None,
     )

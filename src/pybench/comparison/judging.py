@@ -7,7 +7,6 @@ back and a run that is still going cannot differ in how they are judged.
 from __future__ import annotations
 
 import contextlib
-import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -101,8 +100,8 @@ class Judgement:
     `means` are geometric ones per contender and category, over rows of one thread in
     which Python computes; "" is all of these. `apart` are those over the rows of each
     of `KINDS_APART`, `parts` those of each of `PARTS`; start-up has the rows of that
-    kind, the others have those of `means`. `several` are the rows that more than one
-    of the runs measured that were joined.
+    kind, the others have those of `means`. `numbers` are those of the pairs, per arm.
+    `several` are the rows that more than one of the runs measured that were joined.
     """
 
     plan: Plan
@@ -113,6 +112,7 @@ class Judgement:
     means: Mapping[str, Means]
     apart: Mapping[str, Means]
     parts: Mapping[str, Means]
+    numbers: Mapping[str, Differences]
     several: Mapping[CellKey, SeveralRuns] = field(default_factory=dict)
 
     def cell(self, row: str, side: str) -> Cell:
@@ -209,21 +209,7 @@ def _series(
     return series
 
 
-def suspicion(run: Run) -> dict[str, float]:
-    """Say of each row how many of its standard errors it lies off, on any arm."""
-    errors_off: dict[str, float] = {}
-    for side in run.contenders:
-        for row, values in differences(run, side.name).items():
-            if len(values) < 2:
-                continue
-            error = statistics.stdev(values) / math.sqrt(len(values))
-            size = abs(statistics.median(values))
-            off = size / error if error else math.inf
-            errors_off[row] = max(errors_off.get(row, 0.0), off)
-    return errors_off
-
-
-def clear_changes(run: Run) -> frozenset[CellKey]:
+def clear_changes(judgement: Judgement, arms: Sequence[str]) -> frozenset[CellKey]:
     """Return the rows that have clearly changed so far.
 
     No verdict: it only says whose pairs need not be precise, as their signs do. Looking
@@ -231,9 +217,9 @@ def clear_changes(run: Run) -> frozenset[CellKey]:
     up as down however many samples it has.
     """
     return frozenset(
-        CellKey(side.name, row)
-        for side in run.contenders
-        for row, values in differences(run, side.name).items()
+        CellKey(arm, row)
+        for arm in arms
+        for row, values in judgement.numbers[arm].items()
         if is_clear(values)
     )
 
@@ -248,7 +234,11 @@ def is_clear(values: Sequence[float]) -> bool:
 def judge(run: Run) -> Judgement:
     """Decide everything that the record of a run lets decide."""
     plan = plan_of(run)
-    by_arm = numbers_by_source(run, [side.name for side in run.contenders])
+    arms = [side.name for side in run.contenders]
+    twins = [run.twin.name] if run.twin else []
+    numbers = numbers_by_source(run, [*arms, *twins])
+    by_arm = {arm: numbers[arm] for arm in arms}
+    twin = {arm: numbers[arm] for arm in twins}
     # All contenders are one family: whoever compares six has six times the chances.
     family = {
         CellKey(arm, row): by_source
@@ -273,7 +263,7 @@ def judge(run: Run) -> Judgement:
     of_hosts = verdicts_of_several(several, margins, plan, p)
     decided |= {key: row.verdict for key, row in of_hosts.items()}
     machine = _machine_controls(run, plan, margins, family, decided)
-    controls = (*_same_controls(run, plan, margins), *machine)
+    controls = (*_same_controls(run, plan, margins, twin), *machine)
     withheld = withheld_classes(controls)
     if run.header.shard and not run.sources:
         withheld = dict.fromkeys((CPU, WALL), SHARD.format(run.header.shard))
@@ -303,6 +293,7 @@ def judge(run: Run) -> Judgement:
         apart={arm: _means_apart(run, rows) for arm, rows in series.items()},
         parts={arm: _means_of_parts(run, rows) for arm, rows in series.items()},
         several=several,
+        numbers={arm: _series(run, rows) for arm, rows in numbers.items()},
     )
 
 
@@ -329,11 +320,13 @@ def gil_turned_on(run: Run) -> str:
 
 
 def _same_controls(
-    run: Run, plan: Plan, margins: Mapping[str, float]
+    run: Run,
+    plan: Plan,
+    margins: Mapping[str, float],
+    twin: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]],
 ) -> Iterator[Control]:
     """Yield the rows of the A/A control."""
-    if run.twin is not None:
-        rows = numbers_by_source(run, [run.twin.name])[run.twin.name]
+    for rows in twin.values():
         keyed = {CellKey("", row): of for row, of in rows.items()}
         yield from _controls(run, TWIN, plan, margins, keyed)
 

@@ -11,7 +11,8 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pybench.children import Callgrind
 from pybench.comparison import schedule
 from pybench.comparison.calibration import calibrate
 from pybench.comparison.counting import count_rows
+from pybench.comparison.forecast import Forecast, forecast
 from pybench.comparison.judging import (
     Judgement,
     clear_changes,
@@ -26,7 +28,6 @@ from pybench.comparison.judging import (
     judge,
     plan_of,
     spent_kind,
-    suspicion,
 )
 from pybench.comparison.pairs import (
     Batch,
@@ -42,7 +43,7 @@ from pybench.comparison.suspension import Suspension
 from pybench.comparison.worker import StartError, Worker
 from pybench.records.calibration import ArmRecord
 from pybench.records.outcomes import ReasonKind
-from pybench.records.row_names import CellKey
+from pybench.records.row_names import CellKey, row_name
 from pybench.records.run import (
     TIME,
     PairRecord,
@@ -72,12 +73,20 @@ SUSPENDED_MOST = 10
 # Sessions in a row that did not start, after which something is wrong with the arm.
 STARTS_FAILED_MOST = 3
 
+# What progress names of a batch.
+AREAS_NAMED = 2
+
 OpenRows = dict[str, tuple[str, ...]]  # per row the arms that need pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where a comparison is, for whoever shows it."""
+    """Where a comparison is, for whoever shows it.
+
+    `left_s` is the time until nothing is open or the budget is spent, and `undecided`
+    how many of the rows that are open that budget will leave so. `measured` says what
+    was measured last.
+    """
 
     stage: str
     done: int
@@ -86,6 +95,8 @@ class Progress:
     rows: int
     elapsed_s: float
     left_s: float | None
+    measured: str = ""
+    undecided: int | None = None
 
 
 class Comparison:
@@ -116,6 +127,8 @@ class Comparison:
 
     Attributes
     ----------
+    outlook : str
+        What the budget left undecided, and what twice the time would settle.
     injected : mapping of str to (int, int)
         Rows of the last arm that do so many calls for each so many: for checking
         this tool by a change of known size.
@@ -137,6 +150,7 @@ class Comparison:
         callgrind: Callgrind | None = None,
     ) -> None:
         self.injected: Mapping[str, tuple[int, int]] = {}
+        self.outlook = ""
         self._record = record
         self._writer = writer
         self._sessions = Sessions(
@@ -156,8 +170,9 @@ class Comparison:
         self._callgrind = callgrind
         self._seed = record.header.seed
         self._started = time.monotonic()
-        self._row_pair_s = 0.0  # what a row of the last round took
-        self._spent = Spent()  # and is not in the record yet
+        self._spent = Spent()  # what is not in the record yet
+        self._judgement: Judgement
+        self._forecast: Forecast
         self._starts_failed = 0
         self._suspension = Suspension()
         usable = getattr(os, "sched_getaffinity", lambda pid: ())(0)
@@ -168,7 +183,8 @@ class Comparison:
         """What the reader must know of how the sessions were run."""
         options = ", ".join(self._sessions.overridden)
         note = "the suite's own pytest options that were overridden in the measured "
-        return [f"{note}processes: {options}"] if options else []
+        notes = [f"{note}processes: {options}"] if options else []
+        return notes + [self.outlook] * bool(self.outlook)
 
     def run(self) -> Judgement:
         """Measure until all is decided or the budget is spent; return what is.
@@ -192,6 +208,7 @@ class Comparison:
                 self._count(self._callgrind)
             if self._is_timed:
                 self._take_pairs()
+                self._look_ahead()
         return judge(self._record)
 
     def _count(self, callgrind: Callgrind) -> None:
@@ -252,6 +269,26 @@ class Comparison:
                 "that, or ask for the GIL with PYTHON_GIL=1, and begin a new run"
             )
 
+    def _look_ahead(self) -> None:
+        """Say what as much time again would settle, where a budget left rows open."""
+        if self._budget_s is None:
+            return
+        last = plan_of(self._record).most_pairs
+        open_rows = {
+            row: arms
+            for row, arms in self._open_rows().items()
+            if len(self._record.pairs.get(row, {})) < last
+        }
+        if not open_rows:
+            return
+        ahead = forecast(self._record, self._judgement, open_rows)
+        rows = len(open_rows)
+        more = round(rows - ahead.undecided_after(self._budget_s))
+        self.outlook = (
+            f"the budget left {rows} row{'s' * (rows != 1)} undecided; twice the time "
+            f"would settle about {more} of them"
+        )
+
     # Which rows
 
     def _take_pairs(self) -> None:
@@ -261,10 +298,10 @@ class Comparison:
                 return
             raise ComparisonError(self._nothing())
         for look in plan_of(self._record).looks:
-            while due := self._affordable(open_rows, look):
+            while due := self._due(open_rows, look):
                 # The budget may be too short for some of those that are open.
                 settled = len(self._compared() - open_rows.keys())
-                self._take_round(due, look, settled)
+                self._take_round(due, settled)
                 open_rows = self._open_rows()
             if self._left_s() <= 0 or not open_rows:
                 break
@@ -272,7 +309,7 @@ class Comparison:
     def _open_rows(self) -> OpenRows:
         """Return the undecided rows, each with the arms that still need pairs."""
         began_s = time.perf_counter()
-        judgement = judge(self._record)
+        self._judgement = judgement = judge(self._record)
         self._spent.add(ALL, JUDGING, time.perf_counter() - began_s)
         wanted: dict[str, list[str]] = {}
         for cell in judgement.cells:
@@ -303,22 +340,24 @@ class Comparison:
         arms = self._record.contenders
         return {row.row for arm in arms for row in self._record.comparable(arm.name)}
 
-    def _affordable(self, open_rows: OpenRows, look: int) -> OpenRows:
-        """Return the open rows that lack pairs for a look and come to it in time."""
-        missing = {
-            row: look - taken
-            for row in open_rows
-            if (taken := len(self._record.pairs.get(row, {}))) < look
-        }
+    def _due(self, open_rows: OpenRows, look: int) -> OpenRows:
+        """Return the open rows that lack pairs for a look, and are to come to it."""
         left_s = self._left_s()
-        if left_s <= 0:
+        if left_s <= 0 or not open_rows:
             return {}
-        rows: Sequence[str] = [*missing]
-        if math.isfinite(left_s) and self._row_pair_s:
-            drawn = schedule.shuffled(self._seed, look, rows)
-            room = left_s / self._row_pair_s
-            rows = schedule.affordable(drawn, missing, suspicion(self._record), room)
-        return {row: open_rows[row] for row in rows}
+        began_s = time.perf_counter()
+        self._forecast = forecast(self._record, self._judgement, open_rows)
+        rows: Iterable[str] = open_rows
+        if math.isfinite(left_s):
+            place = self._forecast.looks.index(look)
+            targets = self._forecast.spend(left_s)
+            rows = [row for row, target in targets.items() if target >= place]
+        self._spent.add(ALL, JUDGING, time.perf_counter() - began_s)
+        return {
+            row: open_rows[row]
+            for row in rows
+            if len(self._record.pairs.get(row, {})) < look
+        }
 
     def _left_s(self) -> float:
         spent = time.monotonic() - self._started
@@ -326,16 +365,19 @@ class Comparison:
 
     # Pairs
 
-    def _take_round(self, due: OpenRows, look: int, settled: int) -> None:
+    def _take_round(self, due: OpenRows, settled: int) -> None:
         """Give each row that is due one more pair."""
         pairs = {row: len(self._record.pairs.get(row, {})) + 1 for row in due}
         number = min(pairs.values())
         batches = [*self._batches(due, pairs, number)]
-        taken_s, rows_done = 0.0, 0
+        expected_s = self._forecast.left_s()
+        undecided = None
+        if math.isfinite(self._left_s()) and self._forecast.is_known:
+            undecided = round(self._forecast.undecided_after(self._left_s()))
+        began_s = time.monotonic()
         for index, batch in enumerate(batches, start=1):
             if self._left_s() <= 0:
                 return
-            began = time.monotonic()
             try:
                 for record in measure(
                     batch, self._start, self._sessions.check, self._suspension
@@ -350,16 +392,15 @@ class Comparison:
                 self._starts_failed += 1
                 if self._starts_failed >= STARTS_FAILED_MOST:
                     raise ComparisonError(str(error)) from None
-            taken_s += time.monotonic() - began
-            rows_done += len(batch.rows)
-            self._row_pair_s = taken_s / rows_done
-            missing = sum(look - pairs[row] + 1 for row in due) - rows_done
+            left_s = max(0.0, expected_s - (time.monotonic() - began_s))
             self._report(
-                f"pair {number} of {look}, batch",
+                f"pair {number}, batch",
                 index,
                 len(batches),
                 settled=settled,
-                left_s=missing * self._row_pair_s,
+                left_s=min(left_s, max(0.0, self._left_s())),
+                measured=_named(batch),
+                undecided=undecided,
             )
 
     def _start(self, name: str, rows: Sequence[str], hash_seed: int) -> Worker:
@@ -369,7 +410,8 @@ class Comparison:
     def _batches(
         self, due: OpenRows, pairs: Mapping[str, int], number: int
     ) -> Iterator[Batch]:
-        clear = clear_changes(self._record)
+        contenders = [side.name for side in self._record.contenders]
+        clear = clear_changes(self._judgement, contenders)
         together: dict[tuple[object, bool, bool, tuple[str, ...]], list[str]] = {}
         for row in schedule.shuffled(self._seed, number, [*due]):
             record = self._record.rows[row]
@@ -448,6 +490,8 @@ class Comparison:
         *,
         settled: int,
         left_s: float | None = None,
+        measured: str = "",
+        undecided: int | None = None,
     ) -> None:
         self._on_progress(
             Progress(
@@ -458,6 +502,8 @@ class Comparison:
                 rows=len(self._compared()),
                 elapsed_s=time.monotonic() - self._started,
                 left_s=left_s,
+                measured=measured,
+                undecided=undecided,
             )
         )
 
@@ -469,6 +515,13 @@ class Comparison:
         ]
         shown = "\n".join(reasons[:5])
         return "no row could be measured on both sides" + (f":\n{shown}" * bool(shown))
+
+
+def _named(batch: Batch) -> str:
+    """Say in a few words what a batch was of."""
+    names = Counter(row_name(row.row).area for row in batch.rows)
+    most = [name for name, _ in names.most_common(AREAS_NAMED)]
+    return ", ".join(most) + " ..." * (len(names) > len(most))
 
 
 def _slowest_ns(pair: PairRecord) -> float:

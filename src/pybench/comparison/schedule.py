@@ -6,7 +6,7 @@ Pure functions of their arguments; the processes are in `pairs`.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 # Rows that share a pair of processes. Starting and ending the sessions of a batch costs
 # about as much as eight rows; above some forty there is little left to save, and rows
@@ -74,25 +74,3 @@ def start_order(seed: int, pair: int, batch: int, arms: Sequence[str]) -> list[s
 def cpu(seed: int, pair: int, batch: int, usable: Sequence[int]) -> int | None:
     """Draw the CPU that a batch takes turns on, None if there is no choice to make."""
     return generator(seed, "cpu", pair, batch).choice(usable) if usable else None
-
-
-def affordable(
-    rows: Sequence[str],
-    missing: Mapping[str, int],
-    suspicion: Mapping[str, float],
-    room: float,
-) -> list[str]:
-    """Return the rows that can come to the next look, the most telling ones first.
-
-    Those that lack least pairs for it, so that what was begun is completed; among them
-    those that look most like a change. Choosing by what was measured is allowed: a look
-    counts the pairs up to it whoever else is measured, and a row that never comes to it
-    is told nothing. `room` is how many pairs of a row there is time for.
-    """
-    chosen = []
-    for row in sorted(rows, key=lambda row: (missing[row], -suspicion.get(row, 0.0))):
-        room -= missing[row]
-        if room < 0:
-            break
-        chosen.append(row)
-    return chosen

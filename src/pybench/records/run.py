@@ -39,7 +39,7 @@ from pybench.records.outcomes import MEASURED, VOID, Outcome, ReasonKind
 from pybench.records.packed_samples import PackedSamples
 from pybench.records.refs import GitRef
 from pybench.records.samples import CPU, WALL, Sample
-from pybench.records.spent import Spent, SpentRecord
+from pybench.records.spent import ALL, Spent, SpentRecord
 from pybench.records.values import RowValue
 
 SCHEMA = 1
@@ -306,6 +306,7 @@ class Run:
     arms: dict[str, ArmRecord] = field(default_factory=dict)
     spent: Spent = field(default_factory=Spent)
     counts: dict[str, dict[str, list[CountRecord]]] = field(default_factory=dict)
+    batches: int = 0  # of which it is known what they took
     torn: bool = False
     sources: tuple[Source, ...] = ()
 
@@ -324,6 +325,7 @@ class Run:
                 self.arms[record.arm] = record
             case SpentRecord():
                 self.spent.add_all(record.seconds)
+                self.batches += bool({*record.seconds} - {ALL})
             case SourceRecord():  # the reader begins a section with it
                 pass
             case CountRecord():

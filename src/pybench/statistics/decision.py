@@ -100,6 +100,11 @@ class Verdict:
         return not 1 / (1 + self.margin) < self.ratio < 1 + self.margin
 
     @property
+    def is_different(self) -> bool:
+        """Whether it is slower or faster."""
+        return self.word in (SLOWER, FASTER)
+
+    @property
     def is_settled(self) -> bool:
         """Whether there is a verdict, which more pairs would not change."""
         return self.word != INCONCLUSIVE
@@ -238,7 +243,13 @@ def _are_hopeless(
     here: Floats, log_margins: Floats, plan: Plan, critical_z: float
 ) -> NDArray[np.bool_]:
     """Tell for each row whether it is out of reach of the looks that are left."""
-    pairs, last = here.shape[1], plan.most_pairs
+    return _out_of_reach(here, here.shape[1], log_margins, plan, critical_z)
+
+
+def _out_of_reach(
+    here: Floats, pairs: int, log_margins: Floats, plan: Plan, critical_z: float
+) -> NDArray[np.bool_]:
+    last = plan.most_pairs
     if not GIVEN_UP_FROM <= pairs < last:
         return np.zeros(len(here), dtype=bool)
     # Of two estimates from few pairs the one that is easier to please.
@@ -250,6 +261,15 @@ def _are_hopeless(
         expected = abs(estimate(here[index])) / spreads[index]
         hopeless[index] = expected * math.sqrt(last * EFFICIENCY) + own < critical_z
     return hopeless
+
+
+def will_be_given_up(
+    taken: Floats, look: int, log_margin: float, plan: Plan, threshold: float
+) -> bool:
+    """Tell whether a row that goes on as it began is given up at a look to come."""
+    critical_z = _critical_z(threshold, plan)
+    margins = np.array([log_margin])
+    return bool(_out_of_reach(taken[None, :], look, margins, plan, critical_z)[0])
 
 
 def spread_of(row: Floats) -> float:

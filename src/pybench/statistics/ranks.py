@@ -94,7 +94,7 @@ def _tied_p(row: Floats, alternative: Alternative) -> float:
     """
     moved = row[row != 0]
     ranks = (2 * stats.rankdata(np.abs(moved))).astype(int)
-    ways = _sums_of_signs(ranks.tolist())
+    ways = sums_of_signs(ranks.tolist())
     positive = int(ranks[moved > 0].sum())
     at_least = float(ways[positive:].sum())
     at_most = float(ways[: positive + 1].sum())
@@ -144,13 +144,13 @@ def estimates(rows: Floats, confidence: float) -> list[tuple[float, Interval]]:
 @lru_cache
 def _interval_cut(pairs: int, confidence: float) -> int | None:
     """Return how many Walsh averages lie beyond each end, None if it takes all."""
-    below = np.cumsum(_sums_of_signs(range(1, pairs + 1)))
+    below = np.cumsum(sums_of_signs(range(1, pairs + 1)))
     # So many of the sums from zero on are together at most as likely as one tail.
     allowed = int(np.searchsorted(below, (1 - confidence) / 2, side="right"))
     return allowed - 1 if allowed else None
 
 
-def _sums_of_signs(ranks: Iterable[int]) -> Floats:
+def sums_of_signs(ranks: Iterable[int]) -> Floats:
     """Return how likely each sum of a random half of the ranks is, from zero on."""
     ways = np.ones(1)
     for rank in ranks:
