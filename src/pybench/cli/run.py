@@ -190,7 +190,7 @@ def interpreters(
                 ready = made_ready(name, requested)
             if to_run:
                 if requested.by_path:
-                    refuse_to_run(requested.interpreter, ready.beside)
+                    refuse_to_run(ready.interpreter, ready.beside)
                 environ = to_run.environ(requested.interpreter, print_note)
                 ready = replace(ready, environ=environ)
             labelled[name] = ready

@@ -112,7 +112,8 @@ def scaling(options: argparse.Namespace) -> int:
             shown += [profile] if profile is not None else []
             if came == INTERRUPTED:
                 break
-        print_lines(target_lines(shown), out)
+        if shown:
+            print_lines(target_lines(shown), out)
         profiles += shown
         if status == INTERRUPTED:
             break
@@ -175,8 +176,6 @@ def target_lines(profiles: Sequence[ScalingProfile]) -> Iterator[str]:
     """Lay the curves of one target out, then what each shows."""
     from pybench.records.scaling import Work
 
-    if not profiles:
-        return
     yield ""
     yield f"{profiles[0].target}: speed-up over one thread"
     titles = ("function", "copies", "GC off", "processes", "control")

@@ -111,7 +111,7 @@ def contended(
     return tuple(
         Contended(
             name=name,
-            kind=kind_of(slot.value),
+            kind=kind_or_code(slot.value),
             type_name=type(slot.value).__qualname__,
             lines=tuple(dict.fromkeys(map(str, lines.get(name, ())))),
             speed_up=speed_up,
@@ -139,6 +139,11 @@ def stored(lines: Lines, speed_up: float) -> tuple[Contended, ...]:
             speed_up=speed_up,
         ),
     )
+
+
+def kind_or_code(value: object) -> SuspectKind:
+    """Return the kind of an object; code is a function's."""
+    return SuspectKind.FUNCTION if isinstance(value, CodeType) else kind_of(value)
 
 
 def plain(call: Any) -> FunctionType | None:
@@ -178,7 +183,9 @@ def slots_of(
         if not any(own is value for own in owns) and not isinstance(value, ModuleType):
             yield Slot(name, value, owns, put)
 
-    for name in lines:
+    # A name that the function binds means another object after the first call.
+    read = [name for name in lines if not any(of.stores for of in lines[name])]
+    for name in read:
         yield from slot(name, partial(of_globals, name), partial(in_globals, name))
     code = function.__code__
     for at, name in enumerate(code.co_freevars):
