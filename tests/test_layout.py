@@ -31,6 +31,7 @@ MAY_IMPORT = {
     # On the host.
     "interpreters": {"records", "children"},
     "comparison": {"records", "streams", "children", "interpreters", "statistics"},
+    "history": {"records", "children", "interpreters", "statistics", "comparison"},
     "profiles": {"records", "children", "interpreters", "statistics", "comparison"},
     "report": {"records"},
     # Measures in its own process, so it is of both planes.
@@ -53,6 +54,7 @@ MAY_IMPORT = {
         "statistics",
         "comparison",
         "profiles",
+        "history",
         "report",
     },
     "__main__": {"cli"},

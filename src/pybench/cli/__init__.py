@@ -15,6 +15,7 @@ from pybench import streams
 from pybench.cli.compare import add_compare
 from pybench.cli.doctor import add_doctor
 from pybench.cli.export import add_export
+from pybench.cli.history import add_history
 from pybench.cli.list import add_list
 from pybench.cli.machine import add_machine
 from pybench.cli.merge import add_merge
@@ -28,7 +29,9 @@ from pybench.cli.run import add_run
 from pybench.cli.scaling import add_scaling
 from pybench.cli.scenario import add_scenario
 from pybench.cli.selfcheck import add_selfcheck
+from pybench.cli.sql import add_sql
 from pybench.cli.status import FAILED, INTERRUPTED, USAGE, UsageError, for_terminal
+from pybench.cli.store import add_store
 
 # Of a name in a message.
 _LONGEST = 80
@@ -60,6 +63,9 @@ def make_parser() -> Parser:
         add_profile,
         add_report,
         add_export,
+        add_store,
+        add_history,
+        add_sql,
         add_doctor,
         add_machine,
         add_list,

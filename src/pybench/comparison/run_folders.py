@@ -10,7 +10,9 @@ from pathlib import Path
 from pybench.comparison.contents import read_contents
 from pybench.comparison.run_series import series_of
 from pybench.records.contents import Contents
-from pybench.records.documents import DocumentError
+from pybench.records.documents import DocumentError, read_document
+from pybench.records.history import NAME as ENTRY_NAME
+from pybench.records.history import Entry
 from pybench.records.identity import Identity
 from pybench.records.run import NAME as RUN_NAME
 from pybench.records.run import Run
@@ -116,21 +118,29 @@ def _site_run(name: str, path: Path, render: Callable[[Contents], str]) -> SiteR
         name=name,
         slug=slug(name),
         summary=contents.summary,
-        machine=None if run is None else _machine(run),
+        machine=machine_of_run(run) if run else _stored_machine(path),
         unfinished=unfinished,
         page=render(contents),
     )
 
 
-def _machine(run: Run) -> Machine | None:
+def _stored_machine(path: Path) -> Machine | None:
+    """Return the machine of a run whose record a store no longer has."""
+    if not (path / ENTRY_NAME).is_file():
+        return None
+    return read_document(path / ENTRY_NAME, Entry).machine
+
+
+def machine_of_run(run: Run) -> Machine | None:
     """Return the machine of a run, None of one that unlike machines measured."""
     baseline = run.baseline
     sides = [source.sides[baseline.name] for source in run.sources] or [baseline]
-    machines = {_machine_of(side.identity) for side in sides}
+    machines = {machine_of(side.identity) for side in sides}
     return machines.pop() if len(machines) == 1 else None
 
 
-def _machine_of(identity: Identity) -> Machine:
+def machine_of(identity: Identity) -> Machine:
+    """Return the machine of an identity."""
     return Machine(
         cpu_model=identity.cpu_model,
         affinity=identity.affinity,

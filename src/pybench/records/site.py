@@ -8,7 +8,7 @@ Schema history
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pybench.records.summary import RowSummary, SideSummary, Summary
@@ -83,7 +83,8 @@ class Problem:
 class Series:
     """Runs that can be compared, the oldest first; arms are those of the newest.
 
-    `categories` has each benchmark in each run, None where a run does not have it.
+    `categories` has each benchmark in each run, None where a run does not have it, and
+    `changes` those that changed for good: when, by which ratio, with its interval.
     """
 
     baseline: SideSummary
@@ -91,6 +92,7 @@ class Series:
     machine: Machine | None
     runs: tuple[SiteRun, ...]
     categories: Mapping[str, Mapping[str, Sequence[RowSummary | None]]]
+    changes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,7 @@ def _shown(series: Series) -> dict[str, Any]:
                     "cells": cells[-MOST_COLUMNS:],
                     "drawn": sparkline(drawn, gil_enabled=gil_enabled),
                     "says": _says(drawn),
+                    "changes": series.changes.get(row, ()),
                 }
                 for row, cells in rows.items()
                 for drawn in [cells[-MOST_DRAWN:]]

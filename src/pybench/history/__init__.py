@@ -1,0 +1,1 @@
+"""Runs over time: a store of them, queries, and what changed when."""
