@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 
@@ -34,6 +35,8 @@ class RowName(NamedTuple):
         return f"{self.path}::{self.test.partition('[')[0]}" if self.test else self.path
 
 
+# A summary takes the name of a row apart a hundred times.
+@functools.lru_cache(20_000)
 def row_name(node_id: str) -> RowName:
     """Take a node id apart."""
     path, _, test = node_id.partition("::")

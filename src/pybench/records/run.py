@@ -22,7 +22,6 @@ import functools
 import itertools
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from pybench.records.calibration import ArmRecord
-from pybench.records.documents import DocumentError, convert, decode
+from pybench.records.documents import MOST_COUNT, DocumentError, convert, decode
 from pybench.records.files import lock_file
 from pybench.records.identity import Identity
 from pybench.records.json_lines import JsonLines, split_lines
@@ -288,10 +287,8 @@ _FORMS: dict[str, type[Any]] = {
 }
 _NAMES = {form: name for name, form in _FORMS.items()}
 
-# How a pair begins as pybench writes it, and what its numbers do not look like then:
-# below zero, too large, or as another program writes them.
+# How a pair begins as pybench writes it.
 _PAIR = b'{"record":"pair",'
-_ODD_NUMBER = re.compile(rb":-|: |:\d{19}|:[\d.]+[eE]")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -564,7 +561,8 @@ def _read_record(line: bytes, run: Run) -> Record | None:
     A row that says of itself what cannot be is void, under its name, and its pairs are
     left out: the others can be judged all the same.
     """
-    if line.startswith(_PAIR) and not _ODD_NUMBER.search(line):
+    # A number below zero is looked at with care.
+    if line.startswith(_PAIR) and b":-" not in line and b": -" not in line:
         pair = _read_pair(line, run)
         if pair is not None:
             return pair
@@ -600,7 +598,7 @@ def _read_record(line: bytes, run: Run) -> Record | None:
 
 
 def _read_pair(line: bytes, run: Run) -> PairRecord | None:
-    """Read a pair as pybench writes it, whose numbers are all such as are measured.
+    """Read a pair as pybench writes it, if its numbers are all such as are measured.
 
     None where anything is odd: then it is read with care, which says what it is.
     """
@@ -610,18 +608,26 @@ def _read_pair(line: bytes, run: Run) -> PairRecord | None:
         pair: PairRecord = _pair_decoder().decode(line)
         row = run.rows[pair.row]
         _check_pair(pair, run)
-    except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, DocumentError):
+        samples = PackedSamples(pair.samples, tuple(pair.samples))
+    except (
+        msgspec.MsgspecError, UnicodeDecodeError, LookupError, OverflowError,
+        DocumentError,
+    ):  # fmt: skip
         return None
-    if not row.is_any_measured:
+    most = max(
+        pair.pair, pair.cpu or 0, pair.hash_seed, pair.warmups, pair.took_s,
+        *pair.numbers.values(), max(samples.numbers, default=0),
+    )  # fmt: skip
+    if not most <= MOST_COUNT or not row.is_any_measured:
         return None
     # One text for each name, however many pairs there are.
     names = {name: name for name in run.sides}
-    arms = tuple(names[arm] for arm in pair.samples)
+    samples.arms = tuple(names[arm] for arm in samples.arms)
     return replace(
         pair,
         row=row.row,
         order=tuple(names.get(arm, arm) for arm in pair.order),
-        samples=PackedSamples(pair.samples, arms),
+        samples=samples,
     )
 
 
