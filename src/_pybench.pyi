@@ -241,6 +241,7 @@ def gil_reacquire(
     pin: bool = True,
     hogs: int = 0,
     gap_us: int = 200,
+    releases: int = 1,
 ) -> list[KernelResult]: ...
 def churn_create(
     iterations: int,

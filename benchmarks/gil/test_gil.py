@@ -5,6 +5,8 @@ of `handoff` one turn taken over; of `reacquire` one request. Thread states, thr
 and hogs are made outside the window.
 """
 
+import sys
+
 import pytest
 
 from pybench.target.plugin import Kernel
@@ -54,6 +56,17 @@ def test_benchmark_gil_ensure_persistent_allocate(kernel: Kernel) -> None:
     Expect `persistent` plus a list: its heap is warm from the last time.
     """
     kernel("gil_ensure", state="persistent", body="allocate")
+
+
+@pytest.mark.parametrize("state", ["nested", "transient", "persistent"])
+def test_benchmark_gil_ensure_call(kernel: Kernel, state: str) -> None:
+    """The same around one call of a Python function, in each kind of thread state.
+
+    Expect the row of that state without a body, and 30 to 60 ns; for `transient` a
+    microsecond more with the GIL, as the first call of a thread state makes the stack
+    of its frames.
+    """
+    kernel("gil_ensure", state=state, body="call")
 
 
 def test_benchmark_gil_ensure_persistent_rivals(kernel: Kernel) -> None:
@@ -117,3 +130,35 @@ def test_benchmark_gil_reacquire_hogs(kernel: Kernel, hogs: int) -> None:
     `_pybench.gil_reacquire` with some thousand for that.
     """
     kernel("gil_reacquire", hogs=hogs, gap_us=10_000 * hogs, iterations=20 // hogs)
+
+
+@pytest.mark.parametrize("releases", [2, 4])
+def test_benchmark_gil_reacquire_releases(kernel: Kernel, releases: int) -> None:
+    """Attach so many times for one request, beside one thread that runs Python code.
+
+    From a deadline to the last attaching, as of a request that makes so many blocking
+    calls. Expect as many times `reacquire_hogs[1]` with the GIL: each release lets the
+    hog in (the convoy). Without it expect `idle`.
+    """
+    kernel(
+        "gil_reacquire",
+        hogs=1,
+        releases=releases,
+        gap_us=10_000 * releases,
+        iterations=20 // releases,
+    )
+
+
+@pytest.mark.parametrize("interval_us", [500, 20_000])
+def test_benchmark_gil_reacquire_interval(kernel: Kernel, interval_us: int) -> None:
+    """Attach beside one thread that runs Python code, with another switch interval.
+
+    From a deadline to being attached. Expect the interval with the GIL, and no
+    influence of it without.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(interval_us / 1e6)
+    try:
+        kernel("gil_reacquire", hogs=1, gap_us=2 * interval_us, iterations=5)
+    finally:
+        sys.setswitchinterval(before)

@@ -324,3 +324,25 @@ def test_benchmark_threading_locks_section_shared(kernel: Kernel) -> None:
     with the GIL.
     """
     kernel("locks_critical_section", layout="shared", threads=2)
+
+
+@pytest.mark.threads(2)
+def test_benchmark_threading_locks_section_pair(kernel: Kernel) -> None:
+    """Begin and end a critical section on two objects that two threads use.
+
+    Expect two to five times `locks_section[two]`. n/a with the GIL.
+    """
+    kernel("locks_critical_section", kind="two", layout="shared", threads=2)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_benchmark_threading_locks_section_suspended(
+    kernel: Kernel, threads: int
+) -> None:
+    """Detach and attach within a critical section, which is suspended meanwhile.
+
+    What a call that blocks does. Expect `locks_section`, `gil_release` and another
+    10 to 20 ns for one thread, and several times that for two at one object: the
+    other one enters, and has to be waited for. n/a with the GIL.
+    """
+    kernel("locks_critical_section", kind="suspended", layout="shared", threads=threads)

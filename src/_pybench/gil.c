@@ -28,13 +28,14 @@
    when the worker was ready, to being attached: the mean latency as long as no
    request was late, and the mean time in service otherwise.  The percentiles
    are from the deadlines, whatever the queue; each latency contains one reading
-   of the clock.  Hogs are Python loops, for they alone look at the eval breaker
+   of the clock.  With `releases` a request attaches and detaches so often, 50 us
+   apart, as one of several blocking calls does, and ends with the last attaching:
+   beside a hog each costs a switch interval (the convoy).  Hogs are Python loops, for they alone look at the eval breaker
    and yield after sys.getswitchinterval().
 
    gil_handoff and gil_reacquire attach by themselves and count as detached
    kernels: their waits are the measurement, so their value is wall time.  Not
-   shown: the convoy of several releases per request, thread start and end,
-   PyThreadState_Ensure (PEP 788). */
+   shown: thread start and end, PyThreadState_Ensure (PEP 788). */
 
 #include "clock.h"
 #include "entries.h"
@@ -71,13 +72,18 @@ enum { REACQUIRE_SPIN_NS = 100 * 1000 };
 /* Longest sleep between two looks at the control word. */
 enum { REACQUIRE_SLEEP_NS = 10 * 1000 * 1000 };
 
+enum { REACQUIRE_RELEASES_MAX = 100 };
+
+/* Between two releases of a request: one that attached again at once would mostly
+   find the GIL free, as those that wait for it are not awake yet. */
+enum { RELEASED_NS = 50 * 1000 };
+
 enum { REACQUIRE_HOGS_MAX = 256, REACQUIRE_GAP_US_MAX = 10 * 1000 * 1000 };
 
 enum state { STATE_NESTED, STATE_TRANSIENT, STATE_PERSISTENT };
 static const char *const state_names[] = {"nested", "transient", "persistent",
                                           NULL};
-enum body { BODY_NOTHING, BODY_ALLOCATE };
-static const char *const body_names[] = {"nothing", "allocate", NULL};
+static const char *const body_names[] = {"nothing", "allocate", "call", NULL};
 
 PB_MEASURED(gil_release_loop, ,
             PB_OP(PyEval_RestoreThread(PyEval_SaveThread());), 0)
@@ -96,10 +102,21 @@ gil_allocate(void)
     return 0;
 }
 
+/* The call of body="call", of a Python function; as the above. */
+static inline int
+gil_call(const struct pb_worker *worker)
+{
+    if (pb_worker_safepoint(worker) < 0) {
+        PyErr_Clear();
+        return 1;
+    }
+    return 0;
+}
+
 static int
 gil_no_memory(struct pb_worker *worker)
 {
-    worker->error = "no memory for a list";
+    worker->error = "no memory for a list or a call";
     if (worker->plan->kernel->attached) {
         PyErr_NoMemory();
     }
@@ -111,14 +128,19 @@ gil_no_memory(struct pb_worker *worker)
 #define RESTORE PyEval_RestoreThread(worker->tstate);
 #define SAVE (void)PyEval_SaveThread();
 #define ALLOCATE failed |= gil_allocate();
+#define CALL failed |= gil_call(worker);
 #define FAILED (failed ? gil_no_memory(worker) : 0)
 
 PB_MEASURED(gil_ensure_loop, , PB_OP(ENSURE RELEASE), 0)
 PB_MEASURED(gil_ensure_allocate_loop, int failed = 0;,
             PB_OP(ENSURE ALLOCATE RELEASE), FAILED)
+PB_MEASURED(gil_ensure_call_loop, int failed = 0;,
+            PB_OP(ENSURE CALL RELEASE), FAILED)
 PB_MEASURED(gil_persistent_loop, , PB_OP(RESTORE SAVE), 0)
 PB_MEASURED(gil_persistent_allocate_loop, int failed = 0;,
             PB_OP(RESTORE ALLOCATE SAVE), FAILED)
+PB_MEASURED(gil_persistent_call_loop, int failed = 0;,
+            PB_OP(RESTORE CALL SAVE), FAILED)
 
 /* gil_handoff */
 
@@ -308,9 +330,15 @@ reacquire_loop(struct pb_worker *worker, int64_t iterations)
         if (begin_ns < 0) {
             return 0;
         }
-        PB_OP(PyEval_RestoreThread(worker->tstate);)
-        int64_t attached_ns = pb_clock_ns();
-        PB_OP((void)PyEval_SaveThread();)
+        int64_t attached_ns = begin_ns;
+        for (int64_t left = worker->plan->options[2]; left > 0; left--) {
+            PB_OP(PyEval_RestoreThread(worker->tstate);)
+            attached_ns = pb_clock_ns();
+            PB_OP((void)PyEval_SaveThread();)
+            while (left > 1 && pb_clock_ns() - attached_ns < RELEASED_NS) {
+                pb_cpu_relax();
+            }
+        }
 
         pb_histogram_record(&local->latency, attached_ns - deadline_ns);
         pb_histogram_record(&local->restore, attached_ns - begin_ns);
@@ -378,13 +406,19 @@ static const struct pb_kernel gil_ensure_kernels[] = {
      PB_LOOP_FUNCTION(gil_ensure_loop)},
     {.attached = true, .block = GIL_PAIR_BLOCK,
      PB_LOOP_FUNCTION(gil_ensure_allocate_loop)},
+    {.attached = true, .block = GIL_PAIR_BLOCK,
+     PB_LOOP_FUNCTION(gil_ensure_call_loop)},
     {.block = GIL_TRANSIENT_BLOCK, PB_LOOP_FUNCTION(gil_ensure_loop)},
     {.block = GIL_TRANSIENT_ALLOCATE_BLOCK,
      PB_LOOP_FUNCTION(gil_ensure_allocate_loop)},
+    {.block = GIL_TRANSIENT_ALLOCATE_BLOCK,
+     PB_LOOP_FUNCTION(gil_ensure_call_loop)},
     {.thread_state = true, .block = GIL_PAIR_BLOCK,
      PB_LOOP_FUNCTION(gil_persistent_loop)},
     {.thread_state = true, .block = GIL_PAIR_BLOCK,
      PB_LOOP_FUNCTION(gil_persistent_allocate_loop)},
+    {.thread_state = true, .block = GIL_PAIR_BLOCK,
+     PB_LOOP_FUNCTION(gil_persistent_call_loop)},
 };
 
 static const struct pb_kernel gil_handoff_kernel = {
@@ -456,7 +490,8 @@ PB_ENTRY(gil_ensure,
                   "persistent: PyEval_RestoreThread of a state made\n    "
                   "once."),
         PB_CHOICE("body", body_names, 0,
-                  "allocate: one empty list while attached.")},
+                  "allocate: one empty list while attached; call: one call\n    "
+                  "of a Python function.")},
     .kernels = gil_ensure_kernels, .chosen_by = 2, .run = gil_ensure_run)
 
 static PyObject *
@@ -503,7 +538,9 @@ PB_ENTRY(gil_reacquire,
         PB_NUMBER("gap_us", 1, REACQUIRE_GAP_US_MAX, 200,
                   "Microseconds between two deadlines; with hogs it\n    "
                   "should be above hogs * sys.getswitchinterval(),\n    "
-                  "else requests queue up.")},
+                  "else requests queue up."),
+        PB_NUMBER("releases", 1, REACQUIRE_RELEASES_MAX, 1,
+                  "How often a request attaches and detaches.")},
     .kernels = &gil_reacquire_kernel, .run = gil_reacquire_run)
 
 PB_AREA(gil, PB_METHOD(gil_ensure), PB_METHOD(gil_handoff),

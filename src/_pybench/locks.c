@@ -27,8 +27,9 @@ enum { LOCKS_BLOCK = 4096 };
 enum kind { KIND_PYMUTEX, KIND_PYTHREAD, KIND_PTHREAD };
 static const char *const kind_names[] = {"pymutex", "pythread", "pthread",
                                          NULL};
-enum section { SECTION_ONE, SECTION_TWO, SECTION_NESTED };
-static const char *const section_names[] = {"one", "two", "nested", NULL};
+enum section { SECTION_ONE, SECTION_TWO, SECTION_NESTED, SECTION_SUSPENDED };
+static const char *const section_names[] = {"one", "two", "nested",
+                                            "suspended", NULL};
 enum layout { LAYOUT_PRIVATE, LAYOUT_SHARED };
 static const char *const layout_names[] = {"private", "shared", NULL};
 
@@ -85,6 +86,11 @@ PB_MEASURED(locks_two_loop, OWN,
                    PyCriticalSection2_Begin(&section, own->first,
                                             own->second);,
                    PyCriticalSection2_End(&section);), 0)
+PB_MEASURED(locks_suspended_loop, OWN,
+            LOCKED(PyCriticalSection section;
+                   PyCriticalSection_Begin(&section, own->first);,
+                   PyEval_RestoreThread(PyEval_SaveThread());
+                   PyCriticalSection_End(&section);), 0)
 
 static int
 locks_nested_loop(struct pb_worker *worker, int64_t iterations)
@@ -100,6 +106,7 @@ locks_nested_loop(struct pb_worker *worker, int64_t iterations)
 #  define locks_one_loop NULL
 #  define locks_two_loop NULL
 #  define locks_nested_loop NULL
+#  define locks_suspended_loop NULL
 #endif
 
 static const struct pb_kernel pair_kernels[] = {
@@ -117,6 +124,8 @@ static const struct pb_kernel section_kernels[] = {
                      PB_LOOP_FUNCTION(locks_two_loop)},
     [SECTION_NESTED] = {.attached = true, .block = LOCKS_BLOCK,
                         PB_LOOP_FUNCTION(locks_nested_loop)},
+    [SECTION_SUSPENDED] = {.attached = true, .block = LOCKS_BLOCK,
+                           PB_LOOP_FUNCTION(locks_suspended_loop)},
 };
 
 /* What the lock protects must add up; 0, or -1 with a RuntimeError. */
@@ -262,8 +271,9 @@ PB_ENTRY(locks_critical_section,
             "NotImplementedError on a build with the GIL.",
     .options = {
         PB_CHOICE("kind", section_names, 0,
-                  "One object, two at once, or nested in a section of\n    "
-                  "the same object."),
+                  "One object, two at once, nested in a section of the\n    "
+                  "same object, or suspended: the thread detaches and\n    "
+                  "attaches within, and others may enter."),
         PB_CHOICE("layout", layout_names, 0,
                   "Objects for each thread, or for all.")},
     .kernels = section_kernels, .chosen_by = 1,

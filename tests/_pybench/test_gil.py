@@ -11,7 +11,7 @@ import pytest
 import _pybench
 
 STATES = ("nested", "transient", "persistent")
-BODIES = ("nothing", "allocate")
+BODIES = ("nothing", "allocate", "call")
 PERCENTILES = ("p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "max_ns")
 
 
@@ -191,6 +191,17 @@ def test_histogram_has_one_entry_per_request(threads: int, hogs: int) -> None:
     assert [result.operations for result in results] == [(9,) * threads] * 3
 
 
+@pytest.mark.parametrize("releases", [2, 100])
+def test_request_of_several_releases_is_one_request(releases: int) -> None:
+    """It ends with the last attaching, and lasts for all that lies between."""
+    (result,) = _pybench.gil_reacquire(3, hogs=1, releases=releases, gap_us=500)
+
+    assert result.operations == (3,)
+    assert result.detail["count"] == (3,)
+    # The pauses between them are part of it, whatever the waits are.
+    assert result.detail["p50_ns"][0] >= (releases - 1) * 50_000
+
+
 def test_reacquire_tells_ordered_percentiles_and_counts_the_late() -> None:
     """Percentiles rise to the maximum; a request is late or it is not."""
     (result,) = _pybench.gil_reacquire(50, threads=2, hogs=1, gap_us=100)
@@ -315,9 +326,9 @@ def test_works_in_a_subinterpreter_or_says_why_not() -> None:
         ("gil_ensure", {"state": 1}, TypeError, r"must be str, not int"),
         (
             "gil_ensure",
-            {"body": "call"},
+            {"body": "print"},
             ValueError,
-            r"body must be one of 'nothing', 'allocate', not 'call'",
+            r"body must be one of 'nothing', 'allocate', 'call', not 'print'",
         ),
         ("gil_ensure", {"iterations": 2.0}, TypeError, r"iterations must be an int"),
         (
@@ -346,6 +357,8 @@ def test_works_in_a_subinterpreter_or_says_why_not() -> None:
             r"gap_us must be from 1 to 10000000, not 10000001",
         ),
         ("gil_reacquire", {"gap_us": "1"}, TypeError, r"gap_us must be an int"),
+        ("gil_reacquire", {"releases": 0}, ValueError, r"releases must .*, not 0"),
+        ("gil_reacquire", {"releases": 101}, ValueError, r"releases .*, not 101"),
         ("gil_reacquire", {"rounds": 0}, ValueError, r"rounds must .*, not 0"),
     ],
 )

@@ -40,7 +40,7 @@ def test_what_is_protected_adds_up(kind: str, layout: str, threads: int) -> None
 @pytest.mark.skipif(not SECTIONS, reason="n/a: no critical sections on this build")
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("layout", ["private", "shared"])
-@pytest.mark.parametrize("kind", ["one", "two"])
+@pytest.mark.parametrize("kind", ["one", "two", "suspended"])
 def test_sections_exclude_each_other(kind: str, layout: str, threads: int) -> None:
     results = _pybench.locks_critical_section(
         ITERATIONS, rounds=3, kind=kind, layout=layout, threads=threads
