@@ -158,11 +158,11 @@ def measured(
     number = options.processes
     if counts[-1] < 2:  # one CPU: there is nothing to measure, and that is said
         return scaling_profile(place, target, counts, repeats), OK
+    stage, meter = f"{place.name}: process", Meter()
+    meter.update(stage, 0, number, more=target.name)
     try:
         steps = measure(place, target, counts, number, options.timeout)
-        status = collect(
-            steps, repeats, number, Meter(), stage=f"{place.name}: process"
-        )
+        status = collect(steps, repeats, number, meter, stage=stage)
     except ScalingError as error:
         is_na = str(error).startswith(NA)
         (print_note if is_na else print_error)(f"{place.name}: {target.name}: {error}")

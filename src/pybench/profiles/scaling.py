@@ -226,7 +226,9 @@ def scaling_profile(
 ) -> ScalingProfile:
     """Put the repeats together, and say what they show."""
     reports = [repeat.threads for repeat in repeats]
-    judged, other = by_distance(repeats, counts[-1])
+    # Of more threads than CPUs nothing is judged.
+    most = max([count for of in repeats for count in of.processes] or [counts[-1]])
+    judged, other = by_distance(repeats, most)
     points = tuple(_point(count, judged) for count in counts if count > 1)
     elsewhere = tuple(_point(count, other) for count in counts if count > 1 and other)
     notes = [
@@ -251,7 +253,7 @@ def scaling_profile(
             f"{words(elsewhere[-1].by_work[Work.SHARED])} times"
         )
     if 0 < len(judged) < LEAST_PROCESSES:
-        notes.append(f"{NO_INTERVAL}; here are {len(judged)}")
+        notes.append(f"{NO_INTERVAL}; here are {len(judged)} of {len(repeats)}")
     return ScalingProfile(
         target=target.name,
         arm=place.name,
@@ -259,7 +261,7 @@ def scaling_profile(
         processes=len(repeats),
         points=points,
         elsewhere=elsewhere,
-        speed_ups=_speed_ups(repeats, counts[-1]),
+        speed_ups=_speed_ups(repeats, most),
         message_ns=tuple(repeat.message_ns for repeat in repeats),
         diagnosis=diagnose(
             points,

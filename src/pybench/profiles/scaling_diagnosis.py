@@ -81,7 +81,8 @@ def diagnose(
             cause=Cause.UNKNOWN,
             what=NO_INTERVAL,
             evidence=tuple(shown),
-            would_tell=f"more processes: --processes {LEAST_PROCESSES}",
+            would_tell=f"{LEAST_PROCESSES} processes or more whose CPUs are equally "
+            "far apart: --processes",
         )
     most = float(point.threads)
     possible = most if ceiling is None else min(most, ceiling.value)

@@ -219,7 +219,7 @@ class ScalingProfile:
 
     `points` are of the processes that were judged; `elsewhere` of those whose CPUs were
     at another distance, where that parts them. Of each process `speed_ups` has what
-    the most threads did, and `message_ns` the distance of its first two CPUs.
+    as many threads as CPUs did, and `message_ns` the distance of its first two CPUs.
     """
 
     target: str
