@@ -355,6 +355,16 @@ def locks_pair(
     kind: str = "pymutex",
     layout: str = "private",
 ) -> list[KernelResult]: ...
+def locks_wait(
+    iterations: int,
+    *,
+    rounds: int = 1,
+    threads: int = 1,
+    pin: bool = True,
+    kind: str = "pymutex",
+    layout: str = "shared",
+    hold_us: int = 0,
+) -> list[KernelResult]: ...
 def locks_critical_section(
     iterations: int,
     *,

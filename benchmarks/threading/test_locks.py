@@ -346,3 +346,26 @@ def test_benchmark_threading_locks_section_suspended(
     other one enters, and has to be waited for. n/a with the GIL.
     """
     kernel("locks_critical_section", kind="suspended", layout="shared", threads=threads)
+
+
+@pytest.mark.threads(2)
+@pytest.mark.parametrize("kind", ["pymutex", "pythread", "pthread"])
+def test_benchmark_threading_locks_wait(kernel: Kernel, kind: str) -> None:
+    """Wait for a native lock that two threads keep for 2 ms each time.
+
+    One operation is the wait alone; the detail has its percentiles, and how often the
+    other thread had the lock meanwhile. Expect about 2 ms of a PyMutex, which is handed
+    on after a millisecond, so that the two take turns. The others are taken by who
+    comes first, mostly the one that has just released it: next to nothing for most
+    waits, and a few of many turns. The control is `locks_wait_apart`.
+    """
+    kernel("locks_wait", kind=kind, threads=2, hold_us=2_000, iterations=5)
+
+
+@pytest.mark.threads(2)
+def test_benchmark_threading_locks_wait_apart(kernel: Kernel) -> None:
+    """The same with a PyMutex of each thread's own: the share-nothing control.
+
+    Expect `locks_free` and a reading of the clock. n/a before 3.13.
+    """
+    kernel("locks_wait", layout="private", threads=2, hold_us=2_000, iterations=5)

@@ -12,13 +12,22 @@
    fast time for nothing.  A thread that waits for a shared lock sleeps sooner
    or later, so its CPU time is less than its window.
 
+   locks_wait is of one lock that is kept for a while each time.  One iteration is
+   one acquisition; in the window is its wait, outside the keeping.  `passed` is how
+   often others had the lock between a request and its acquisition: with a fair lock
+   of two threads at most about once, and a PyMutex is handed to who has waited for a
+   millisecond.
+
    Each call ends by counting: the counters must hold what was asked for.  Not
    shown: work between two acquisitions; none is the worst case.  Source:
    PEP 703; gh-108724 for PyMutex. */
 
+#include "clock.h"
 #include "entries.h"
+#include "histogram.h"
 
-#include <pthread.h>  // pthread_mutex_t
+#include <pthread.h>    // pthread_mutex_t
+#include <stdatomic.h>  // _Atomic
 #include <stdlib.h>   // free
 
 /* Block of a 5 to 500 ns operation: 20 us to 2 ms between two looks. */
@@ -43,6 +52,7 @@ struct slot {
         pthread_mutex_t pthread;
     } lock;
     uint64_t counter;
+    _Atomic int64_t turns;  // of locks_wait, of all threads
     PyObject *first;   // of a critical section, owned
     PyObject *second;
 };
@@ -217,6 +227,101 @@ locks_pair_destroy(struct slot *slot, int64_t kind)
     }
 }
 
+/* locks_wait */
+
+enum { LOCKS_HOLD_US_MAX = 10 * 1000 };
+
+struct wait_worker {
+    struct pb_histogram wait;
+    int64_t passed;
+    int64_t passed_most;
+};
+
+enum {
+    NOTE_WAIT_P50, NOTE_WAIT_P90, NOTE_WAIT_P99, NOTE_WAIT_MAX, NOTE_PASSED,
+    NOTE_PASSED_MOST,
+};
+
+/* Returns when it got the lock; it is kept until `hold_ns` after that. */
+static inline int64_t
+locks_keep(struct pb_worker *worker, struct slot *own, int64_t request_ns,
+           int64_t turns)
+{
+    struct wait_worker *local = worker->local;
+    int64_t got_ns = pb_clock_ns();
+    int64_t passed = atomic_fetch_add(&own->turns, 1) - turns;
+    pb_histogram_record(&local->wait, got_ns - request_ns);
+    local->passed += passed;
+    local->passed_most = Py_MAX(local->passed_most, passed);
+    own->counter++;
+    int64_t until_ns = got_ns + worker->plan->options[2] * 1000;
+    while (pb_clock_ns() < until_ns) {
+        pb_cpu_relax();
+    }
+    return got_ns;
+}
+
+#define WAIT_LOOP(kind, acquire, release)                                     \
+    static int locks_wait_##kind##_loop(struct pb_worker *worker,             \
+                                        int64_t iterations)                   \
+    {                                                                         \
+        OWN                                                                   \
+        for (; iterations > 0; iterations--) {                                \
+            int64_t turns = atomic_load(&own->turns);                         \
+            int64_t request_ns = pb_clock_ns();                               \
+            PB_OP(acquire)                                                    \
+            int64_t got_ns = locks_keep(worker, own, request_ns, turns);      \
+            PB_OP(release)                                                    \
+            worker->sample->excluded_ns += pb_clock_ns() - got_ns;            \
+        }                                                                     \
+        return 0;                                                             \
+    }
+
+#if PB_HAVE_MUTEX
+WAIT_LOOP(pymutex, PyMutex_Lock(&own->lock.mutex);,
+          PyMutex_Unlock(&own->lock.mutex);)
+#else
+#  define locks_wait_pymutex_loop NULL
+#endif
+WAIT_LOOP(pythread,
+          (void)PyThread_acquire_lock(own->lock.thread_lock, WAIT_LOCK);,
+          PyThread_release_lock(own->lock.thread_lock);)
+WAIT_LOOP(pthread, (void)pthread_mutex_lock(&own->lock.pthread);,
+          (void)pthread_mutex_unlock(&own->lock.pthread);)
+
+static int
+locks_wait_finish(struct pb_worker *worker)
+{
+    const struct wait_worker *local = worker->local;
+    int64_t *note = worker->sample->note;
+    note[NOTE_WAIT_P50] = pb_histogram_quantile(&local->wait, 0.5);
+    note[NOTE_WAIT_P90] = pb_histogram_quantile(&local->wait, 0.9);
+    note[NOTE_WAIT_P99] = pb_histogram_quantile(&local->wait, 0.99);
+    note[NOTE_WAIT_MAX] = local->wait.max_ns;
+    note[NOTE_PASSED] = local->passed;
+    note[NOTE_PASSED_MOST] = local->passed_most;
+    return 0;
+}
+
+/* The look at the stop flag after each: it may be kept for 10 ms. */
+#define WAIT_KERNEL(loop_)                                                    \
+    {                                                                         \
+        .block = 1, .local_size = sizeof(struct wait_worker),                 \
+        .notes = {[NOTE_WAIT_P50] = "wait_p50_ns",                            \
+                  [NOTE_WAIT_P90] = "wait_p90_ns",                            \
+                  [NOTE_WAIT_P99] = "wait_p99_ns",                            \
+                  [NOTE_WAIT_MAX] = "wait_max_ns",                            \
+                  [NOTE_PASSED] = "passed",                                   \
+                  [NOTE_PASSED_MOST] = "passed_most"},                        \
+        PB_LOOP_FUNCTION(loop_), .round_finish = locks_wait_finish,           \
+    }
+
+static const struct pb_kernel wait_kernels[] = {
+    [KIND_PYMUTEX] = WAIT_KERNEL(locks_wait_pymutex_loop),
+    [KIND_PYTHREAD] = WAIT_KERNEL(locks_wait_pythread_loop),
+    [KIND_PTHREAD] = WAIT_KERNEL(locks_wait_pthread_loop),
+};
+
 static PyObject *
 locks_pair_run(struct pb_call *call)
 {
@@ -237,6 +342,21 @@ PB_ENTRY(locks_pair,
         PB_CHOICE("layout", layout_names, 0,
                   "A lock for each thread, or one for all.")},
     .kernels = pair_kernels, .chosen_by = 1, .run = locks_pair_run)
+
+PB_ENTRY(locks_wait,
+    .doc = "Wait for a lock that is kept for a while each time.",
+    .more = "RuntimeError also when what the lock protects does not add up,\n"
+            "NotImplementedError for pymutex before 3.13. detail, of this\n"
+            "round and those before it: wait_p50_ns, wait_p90_ns, wait_p99_ns\n"
+            "and wait_max_ns from the request; passed, how often others had\n"
+            "the lock meanwhile, in all and, passed_most, in one wait.",
+    .options = {
+        PB_CHOICE("kind", kind_names, KIND_PYMUTEX, NULL),
+        PB_CHOICE("layout", layout_names, LAYOUT_SHARED,
+                  "A lock for each thread, or one for all."),
+        PB_NUMBER("hold_us", 0, LOCKS_HOLD_US_MAX, 0,
+                  "Microseconds for which each keeps it.")},
+    .kernels = wait_kernels, .chosen_by = 1, .run = locks_pair_run)
 
 static int
 locks_section_make(struct slot *slot, int64_t Py_UNUSED(kind))
@@ -282,4 +402,5 @@ PB_ENTRY(locks_critical_section,
                    : "critical sections are empty on a build with the GIL",
     .run = locks_critical_section_run)
 
-PB_AREA(locks, PB_METHOD(locks_critical_section), PB_METHOD(locks_pair))
+PB_AREA(locks, PB_METHOD(locks_critical_section), PB_METHOD(locks_pair),
+        PB_METHOD(locks_wait))

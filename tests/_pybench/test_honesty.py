@@ -133,6 +133,7 @@ EXCLUDED = {
     "churn_replace": "its blocks end in bytecode",
     "gil_handoff": "two threads meet, and one waits for the other",
     "gil_reacquire": "waits for deadlines on the clock",
+    "locks_wait": "keeps the lock by the clock",
     "ordering_neighbours": "has two threads; its loop is refcount_pair's",
     "pauses_stop": "other threads stop, and it waits for them",
     "subinterpreters_switch": "attaching runs the interpreter's instructions alone",

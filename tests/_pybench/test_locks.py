@@ -23,6 +23,7 @@ def pairs(kind: str, **arguments: Any) -> list[_pybench.KernelResult]:
 def test_is_listed() -> None:
     assert _pybench.KERNELS["locks_pair"]["attached"] is False
     assert _pybench.KERNELS["locks_pair"]["missing"] == ""
+    assert _pybench.KERNELS["locks_wait"] == _pybench.KERNELS["locks_pair"]
     assert _pybench.KERNELS["locks_critical_section"]["attached"] is True
 
 
@@ -65,7 +66,7 @@ def test_sections_are_not_available_with_the_gil() -> None:
         _pybench.locks_critical_section(1)
 
 
-@pytest.mark.parametrize("name", ["locks_pair", "locks_critical_section"])
+@pytest.mark.parametrize("name", ["locks_pair", "locks_wait", "locks_critical_section"])
 @pytest.mark.parametrize(
     ("arguments", "error", "named"),
     [
@@ -85,8 +86,47 @@ def test_bad_arguments_are_named(
         getattr(_pybench, name)(10, **arguments)
 
 
-@pytest.mark.parametrize("name", ["locks_pair", "locks_critical_section"])
+@pytest.mark.parametrize("name", ["locks_pair", "locks_wait", "locks_critical_section"])
 @pytest.mark.parametrize("iterations", [0, -1, 10**13, 1.5, "a", None])
 def test_bad_iterations_are_refused(name: str, iterations: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="iterations"):
         getattr(_pybench, name)(iterations)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("layout", ["private", "shared"])
+@pytest.mark.parametrize("kind", ["pymutex", "pythread", "pthread"])
+def test_waiters_count_who_passed_them(kind: str, layout: str, threads: int) -> None:
+    """Nobody passes a thread at a lock of its own; at one of all, others may."""
+    try:
+        (result,) = _pybench.locks_wait(
+            200, kind=kind, layout=layout, threads=threads, hold_us=2
+        )
+    except NotImplementedError as error:
+        pytest.skip(f"n/a: {error}")
+
+    assert result.operations == (200,) * threads
+    passed, most = result.detail["passed"], result.detail["passed_most"]
+    if layout == "private" or threads == 1:
+        assert passed == most == (0,) * threads
+    else:
+        # No more than the turns that the two others have.
+        assert all(0 <= one <= 400 for one in passed)
+        assert all(one <= of_all for one, of_all in zip(most, passed, strict=True))
+
+
+def test_lock_that_is_kept_for_long_is_handed_on() -> None:
+    """After a millisecond a PyMutex goes to who waits: others pass a few times only."""
+    try:
+        (result,) = _pybench.locks_wait(10, threads=2, hold_us=2_000, pin=False)
+    except NotImplementedError as error:
+        pytest.skip(f"n/a: {error}")
+
+    assert result.operations == (10, 10)
+    assert max(result.detail["passed_most"]) <= 10
+
+
+@pytest.mark.parametrize("hold_us", [-1, 10_001, 1.5, None])
+def test_bad_hold_is_named(hold_us: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="hold_us"):
+        _pybench.locks_wait(1, kind="pthread", hold_us=hold_us)
