@@ -21,7 +21,7 @@ from pybench.target.programs.scaling_suspects import kind_of
 # A copy has to gain so much before it is asked what it gains by.
 ENOUGH = 1.25
 # No new group of slots is tried after so long.
-BUDGET_NS = 1_500_000_000
+BUDGET_NS = 1_000_000_000
 MOST_LINES = 6
 
 
