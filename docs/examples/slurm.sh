@@ -4,7 +4,7 @@
 #SBATCH --job-name=pybench
 #SBATCH --exclusive
 #SBATCH --ntasks=1
-#SBATCH --output=runs/slurm-%a.txt
+#SBATCH --output=slurm-%a.txt
 set -eu
 shard="$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
 run="runs/$SLURM_ARRAY_TASK_ID"
