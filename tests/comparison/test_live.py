@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -259,6 +260,29 @@ def test_counts_are_those_of_the_baseline_and_a_twentieth_more_where_planted(
         calls = int(files[side].read_text().split()[-1])
         # One untimed call before each sample, and one for the value of the row.
         assert calls == samples * (count * factor + 1) + 1
+
+
+@pytest.mark.parametrize(
+    ("native", "numbers", "changed"),
+    [
+        (True, {"count": 5, "iterations": 400}, {"count": 5, "iterations": 420}),
+        (False, {"count": 40, "iterations": 400}, {"count": 42, "iterations": 400}),
+    ],
+)
+def test_change_of_a_kernel_is_more_iterations_of_each_round(
+    native: bool, numbers: dict[str, int], changed: dict[str, int]
+) -> None:
+    """Its sample has few rounds, of which a twentieth is none."""
+    row = SimpleNamespace(native=native, numbers=numbers)
+    comparison: Any = SimpleNamespace(
+        injected={FIRST: (21, 20)},
+        _record=SimpleNamespace(rows={FIRST: row}, pairs={}),
+        _sessions=SimpleNamespace(arms={"a": None, "b": None}),
+    )
+
+    found = live.Comparison._numbers(comparison, FIRST, ("a", "b"))
+
+    assert found == {"a": numbers, "b": changed}
 
 
 CLASSES = """

@@ -463,14 +463,17 @@ class Comparison:
         numbers = self._record.rows[row].numbers
         if row in self.injected:
             more, of = self.injected[row]
-            count = numbers["count"]
+            is_native = self._record.rows[row].native
+            # A kernel's sample has few rounds, of many iterations each.
+            what = "iterations" if is_native else "count"
+            count = numbers[what]
             # Whole numbers on both arms, so that the ratio is exact.
             base = count if count % of == 0 else count * of
             changed = [*self._sessions.arms][-1]
             counts = {
                 arm: base // of * more if arm == changed else base for arm in arms
             }
-            return {arm: {**numbers, "count": n} for arm, n in counts.items()}
+            return {arm: {**numbers, what: n} for arm, n in counts.items()}
         if pairs := self._record.pairs.get(row):
             last = pairs[max(pairs)]
             numbers = shortened(last.numbers, _slowest_ns(last))

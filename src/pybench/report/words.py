@@ -15,7 +15,7 @@ from pybench.records.saved_comparison import (
     SavedComparison,
     SavedFile,
 )
-from pybench.records.spent import ALL, KINDS, PHASES, TIMED
+from pybench.records.spent import KINDS, PHASES, TIMED
 from pybench.records.summary import (
     NO_VERDICT,
     SAME,
@@ -96,30 +96,34 @@ def words_of(
     )
 
 
-SPENT_HEADS = ("seconds", *PHASES, "all", "timed share")
+SPENT_HEADS = ("seconds", *KINDS[:-1], "no row", "together")
 
 
 def spent_rows(summary: Summary) -> list[Sequence[str]]:
-    """Return where the time went: a line per kind of rows, and one of all."""
-    spent = {kind: summary.spent[kind] for kind in KINDS if kind in summary.spent}
-    if not spent:
+    """Return where the time went: a line per phase, a column per kind of rows."""
+    if not summary.spent:
         return []
-    total: dict[str, float] = {}
-    for phases in spent.values():
-        for phase, seconds in phases.items():
-            total[phase] = total.get(phase, 0.0) + seconds
-    lines = [
-        (kind if kind != ALL else "no row's own", of) for kind, of in spent.items()
-    ]
+    columns = [summary.spent.get(kind, {}) for kind in KINDS]
+    columns.append(
+        {phase: sum(of.get(phase, 0.0) for of in columns) for phase in PHASES}
+    )
+    whole = [sum(of.values()) for of in columns]
+    timed = [of.get(TIMED, 0.0) for of in columns]
     return [
+        *(
+            (phase, *(_seconds(of.get(phase, 0.0)) for of in columns))
+            for phase in PHASES
+        ),
+        ("all", *map(_seconds, whole)),
         (
-            kind,
-            *(f"{of[phase]:.1f}" if phase in of else "" for phase in PHASES),
-            f"{sum(of.values()):.1f}",
-            f"{of[TIMED] / sum(of.values()):.0%}" if of.get(TIMED) else "",
-        )
-        for kind, of in [*lines, ("together", total)]
+            "timed share",
+            *(f"{t / w:.0%}" if t else "" for t, w in zip(timed, whole, strict=True)),
+        ),
     ]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f}" if value else ""
 
 
 def value_rows(summary: Summary) -> list[Sequence[str]]:

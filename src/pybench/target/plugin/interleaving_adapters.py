@@ -40,10 +40,10 @@ KERNEL_LONGEST = 3
 # this CPU and its caches. With fewer it would cost a sizeable part of the sample.
 REFILL_FROM = 5
 
-# Kernels of one thread run in rounds of this length; with more threads, which need
-# some microseconds to meet, in longer ones.
-KERNEL_ROUND_NS = 250_000
-KERNEL_ROUND_NS_THREADS = 1_000_000
+# Kernels run in rounds of this length: a few of them are a sample. Each round has a
+# start line, where threads meet and objects are made anew; short ones took longer to
+# prepare than to time. No loop goes on for longer without a look at Ctrl-C.
+KERNEL_ROUND_NS = 1_000_000
 KERNEL_FIRST = 256
 # A step of a kernel's loop: counted windows double it.
 KERNEL_LEAST = 8
@@ -249,10 +249,11 @@ class KernelAdapter:
         """Find the iterations of a round, and how many rounds fill a sample."""
         chosen = self._iterations
         if chosen is None:
-            is_single = self._arguments.get("threads", 1) == 1
-            round_ns = KERNEL_ROUND_NS if is_single else KERNEL_ROUND_NS_THREADS
-            chosen = sizing.size(
-                self._window_ns, target_ns=round_ns, first=KERNEL_FIRST
+            # A change of known size is injected into these.
+            chosen = whole_count(
+                sizing.size(
+                    self._window_ns, target_ns=KERNEL_ROUND_NS, first=KERNEL_FIRST
+                )
             )
         began = clocks.wall_ns()
         windows = [result.elapsed_ns for result in self._call(chosen, 3)]
@@ -273,9 +274,9 @@ class KernelAdapter:
             wall_ns=round(sum(r.ns_per_operation for r in results) * operations),
             cpu_ns=round(sum(r.cpu_ns_per_operation for r in results) * operations),
             waited_ns=0,
-            # The driver's own thread is waited for once, whatever it does: a kernel
-            # that waits does so in every round.
-            blocked=None if given_up is None else given_up // count,
+            # The driver's own thread waits once, whatever they do: a kernel that waits
+            # does so in every round.
+            blocked=None if given_up is None else max(0, given_up - 1) // count,
         )
 
     def finish(self) -> list[KernelResult]:
