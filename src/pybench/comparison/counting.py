@@ -95,11 +95,12 @@ def _count_session(
 ) -> Iterator[CountRecord]:
     """Count rows in one session, in one more after each row that ends its session."""
     left = [row.row for row in rows]
+    under = callgrind.of_process(process)
     while left:
         records = [run.rows[row] for row in left]
         failure = ""
         try:
-            with sessions.start_with(arm, records, HASH_SEED, callgrind) as worker:
+            with sessions.start_with(arm, records, HASH_SEED, under) as worker:
                 worker.await_hello()
                 sessions.check(arm, worker)
                 for row in [row for row in left if row not in worker.rows]:
@@ -210,7 +211,11 @@ def _unsteady(record: RowRecord, arm: str, processes: Sequence[Sequence[float]])
     if max(within, between) <= STEADY:
         return ""
     if within > STEADY:
-        why = "it waits, so time decides" if record.waits else "time, chance or growth"
+        why = (
+            "it waits, so time decides"
+            if record.waits
+            else "time, chance or its memory"
+        )
         return f"{arm}: not deterministic: windows differ by {within:.1%}: {why}"
     why = "addresses, or files and the environment"
     return f"{arm}: not deterministic: processes differ by {between:.1%}: {why}"

@@ -91,6 +91,7 @@ def count_again(session: Session) -> None:
             return
         for process in range(1, PROCESSES + 1):
             show(session.config, f"pybench: instructions, process {process}")
+            environ = callgrind.of_process(process).environ
             left = [name for name in names if name not in reasons]
             while left:
                 rerun = run_again(
@@ -98,7 +99,7 @@ def count_again(session: Session) -> None:
                     "--pybench-turns",
                     left,
                     under=callgrind.command,
-                    environ={**callgrind.environ, "PYTHONHASHSEED": "0"},
+                    environ={**environ, "PYTHONHASHSEED": "0"},
                 )
                 found = rerun.found or {}
                 for name in left:
