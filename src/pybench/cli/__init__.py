@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pybench import streams
+from pybench.cli.bisect import add_bisect
 from pybench.cli.compare import add_compare
 from pybench.cli.doctor import add_doctor
 from pybench.cli.export import add_export
@@ -66,6 +67,7 @@ def make_parser() -> Parser:
         add_store,
         add_history,
         add_sql,
+        add_bisect,
         add_doctor,
         add_machine,
         add_list,

@@ -26,7 +26,7 @@ ERROR = 0.01
 
 # Below this many processes of a side their spread says next to nothing: with two, the
 # bound of a suite lies at hundreds of their standard deviations. A single process, as
-# heavy as the tails of processes are, made every third suite without a change alarm.
+# heavy as the tails of processes are, made every fifth suite without a change alarm.
 PROCESSES_LEAST = 4
 
 ONE_PROCESS = (
@@ -36,8 +36,8 @@ ONE_PROCESS = (
 
 
 # All processes of a session may get CPUs at one distance, and those of the next session
-# at another: the recorded medians of such rows differed threefold while no yardstick
-# moved by a tenth of that.
+# at another: the medians of such a row in two halves of one run differed tenfold, and
+# those of no yardstick by more than an eighth.
 THREADS = (
     "of several threads: what they take depends on which CPUs a session gets, and no "
     "yardstick shows that; `pybench compare` takes turns"
