@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli import compare as comparing
 from pybench.cli import status
+from pybench.comparison.live import Progress
 from pybench.records.run import (
     PairRecord,
     RecordWriter,
@@ -129,6 +131,19 @@ def test_the_command_that_goes_on_names_the_folder_once(words: list[str]) -> Non
     said = comparing.going_on(words, Path("out"))
 
     assert said == "pybench compare 3.13 -k 'a b' -o out --resume"
+
+
+def test_progress_says_what_is_measured_and_what_a_budget_leaves() -> None:
+    progress = Progress(
+        stage="pair 7, batch", done=1, whole=4, settled=60, rows=90, elapsed_s=9.0,
+        left_s=30.0, measured="calls, churn ...", undecided=11,
+    )  # fmt: skip
+
+    assert comparing.standing(progress) == (
+        "calls, churn ..., 60 of 90 rows settled, the budget will leave about 11 "
+        "undecided"
+    )
+    assert comparing.standing(replace(progress, rows=0)) == ""
 
 
 def test_rows_are_sorted_where_they_are_shown(

@@ -24,6 +24,7 @@ from rich.console import Console
 
 from pybench.comparison.judging import judge
 from pybench.comparison.summary import summarise
+from pybench.records.spent import KINDS, PHASES
 from pybench.records.summary import Summary
 from pybench.report import markdown, show
 from pybench.report.exports.frames import to_csv
@@ -370,6 +371,24 @@ def test_a_large_table_is_read_in_a_minute(recorded: Callable[..., Any]) -> None
     assert "about" not in text.partition("more time")[0]
     found = [float(one) for one in re.findall(r"[▲▼] (\d+\.\d{3})", text)]
     assert found == sorted(found, key=lambda ratio: -abs(math.log(ratio)))
+
+
+def test_where_the_time_went_fits_and_adds_up(recorded: Callable[..., Any]) -> None:
+    spent = {
+        kind: dict.fromkeys(PHASES, 100.0 * number)
+        for number, kind in enumerate(KINDS, start=1)
+    }
+    known = replace(judged(recorded()), spent=spent)
+
+    lines = shown(known, verbose=True)
+
+    text = "\n".join(lines)
+    assert max(map(cell_len, lines)) <= 100
+    assert re.search(r"^around samples .* 2100\.0$", text, re.MULTILINE)
+    assert re.search(r"^timed share .* 11%$", text, re.MULTILINE)
+    assert "around samples" not in "\n".join(shown(known))
+    of_old = "\n".join(shown(judged(recorded()), verbose=True))
+    assert "not recorded in this run" in of_old
 
 
 def in_page_order(summary: Summary, **options: Any) -> list[str]:
