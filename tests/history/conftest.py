@@ -8,9 +8,6 @@ from random import Random
 
 import pytest
 
-pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
-pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
-
 from pybench.records.run import (
     PairRecord,
     RecordWriter,

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
+pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli import bisect as command

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
+pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("duckdb", reason="n/a: duckdb is not installed here")
 pytest.importorskip("ruptures", reason="n/a: ruptures is not installed here")
 

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
+pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
+
 from pybench.cli import run_command
 from pybench.history.store import SAVED_NAME, Store, choose
 from pybench.records.documents import DocumentError
