@@ -151,7 +151,11 @@ def terminal(summary: Summary) -> str:
 @pytest.mark.parametrize(
     ("reason", "said"),
     [
-        ("was ended by SIGKILL", "ended under callgrind: was ended by SIGKILL"),
+        ("was ended by SIGKILL:\n    F", "ended under callgrind: was ended by SIGKILL"),
+        (
+            "was ended by SIGILL:\n    Binary file",
+            "n/a: it has an instruction that valgrind-9.9 does not know",
+        ),
         (
             "ended with exit status 1:\n    Error: can not open cache output file `x'",
             "ended under callgrind: ended with exit status 1: Error: can not open "

@@ -29,8 +29,10 @@ PROCESSES = 2
 HASH_SEED = 0
 
 THREADS = "n/a: it has threads, and whose turn it is depends on time"
-# What valgrind says in its log when it cannot go on.
-_UNKNOWN = re.compile(r"unhandled instruction bytes: ([^\n]*)|Unrecognised instruction")
+# What valgrind says in its log when it cannot go on; the signal alone says as much of a
+# row that ran without it.
+_UNKNOWN = re.compile(r"unhandled instruction bytes: ([^\n]*)")
+_ILLEGAL = "was ended by SIGILL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,11 +163,14 @@ def _numbers(run: Run, row: str) -> Mapping[str, int]:
 
 def explained(reason: str, version: str) -> str:
     """Say in a line why a session ended under callgrind."""
-    if match := _UNKNOWN.search(reason):
-        which = f" ({match[1].strip()})" if match[1] else ""
+    match = _UNKNOWN.search(reason)
+    if match or _ILLEGAL in reason:
+        which = f" ({match[1].strip()})" if match else ""
         return f"n/a: it has an instruction that {version} does not know{which}"
     head, _, rest = reason.partition("\n")
-    last = next((line.strip() for line in rest.splitlines()[::-1] if line.strip()), "")
+    # Of a process that a signal has ended, they are what its tests were at.
+    lines = rest.splitlines() if "exit status" in head else []
+    last = next((line.strip() for line in lines[::-1] if line.strip()), "")
     return f"ended under callgrind: {head.rstrip(':')}" + (f": {last}" if last else "")
 
 
