@@ -206,7 +206,10 @@ def _value(hint: Any, value: Any, source: str, name: str) -> Any:
         if not all(isinstance(item, arguments[0]) for item in value):
             raise DocumentError(f"{source}: {name!r} must be a list of texts")
         return tuple(value)
-    return float(value) if kind is float else value
+    try:
+        return float(value) if kind is float else value
+    except OverflowError:
+        raise DocumentError(f"{source}: {name!r} is larger than any time") from None
 
 
 def as_mapping(value: object, source: str) -> dict[str, Any]:
