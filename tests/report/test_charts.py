@@ -105,6 +105,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "verdict": {"cause": "bytecode", "evidence": "CPU time"},
     },
     "scaling": {
+        "schema": 2,
         "profiles": [
             {
                 "target": "work.py:count",

@@ -271,13 +271,13 @@ def test_many_rows_of_many_sides_are_a_small_file(
     summary = replace(
         contents.summary,
         rows=tuple(
-            replace(row, row=f"{row.row}{copy or ''}")
+            replace(row, row=named(row.row, copy))
             for copy in range(fold)
             for row in contents.summary.rows
         ),
     )
     many = tuple(
-        replace(detail, row=f"{detail.row}{copy or ''}")
+        replace(detail, row=named(detail.row, copy))
         for copy in range(fold)
         for detail in contents.details
         if detail.row in known
@@ -290,10 +290,15 @@ def test_many_rows_of_many_sides_are_a_small_file(
     assert len(text.encode()) <= MOST_BYTES
 
 
+def named(row: str, copy: int) -> str:
+    """Return the name of a copy, which no row has."""
+    return f"{row}_{copy}" if copy else row
+
+
 def replace_rows(run: Any, fold: int) -> Any:
     """Return a run that knows copies of its rows too."""
     rows = {
-        f"{name}{copy or ''}": record
+        named(name, copy): record
         for copy in range(fold)
         for name, record in run.rows.items()
     }

@@ -245,6 +245,8 @@ def test_without_scripts_tables_and_charts_remain(visit: Callable[..., Any]) -> 
 def test_on_a_narrow_screen_nothing_is_cut_off(visit: Callable[..., Any]) -> None:
     page = visit(viewport={"width": 380, "height": 800})
 
+    # A picture is drawn when it comes into view, and here it is below the first screen.
+    page.locator("#forest").scroll_into_view_if_needed()
     page.wait_for_selector("#forest .vega-embed svg")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
