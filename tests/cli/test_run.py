@@ -356,7 +356,9 @@ def test_interpreters_without_pybench_are_made_ready(
         asked_for.append([*packages])
         if interpreter.version == "3.91.0":
             raise prepare.PrepareError("there is no such wheel")
-        return prepare.Environment(python=Path("made"), made=True, start=("-P", "x"))
+        # What is put beside packages that are there is started by their Python.
+        python = Path(sys.executable if as_it_is else "made")
+        return prepare.Environment(python=python, made=True, start=("-P", "x"))
 
     monkeypatch.setattr(interpreters, "resolve", lambda words: asked)
     monkeypatch.setattr(single_run, "check_ready", check)
