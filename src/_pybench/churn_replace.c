@@ -181,7 +181,9 @@ replace_round_finish(struct pb_worker *worker)
     int64_t *note = worker->sample->note;
     size_t count = (size_t)local->done;
     uintptr_t *places = replace->places;
-    note[NOTE_LAPSES] = atomic_load(&replace->lapses) - local->lapses;
+    /* Those that lay in the round, in part at least: an odd number is within one. */
+    note[NOTE_LAPSES] =
+        (atomic_load(&replace->lapses) + 1) / 2 - local->lapses / 2;
     replace_want(worker, false);
     if (pb_stopping(worker)) {
         return 0;

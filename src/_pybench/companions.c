@@ -36,6 +36,8 @@ int
 pb_companion_stay(struct pb_worker *worker, int64_t state,
                   bool (*step)(struct pb_worker *), _Atomic int64_t *lapses)
 {
+    _Atomic int64_t unread = 0;
+    lapses = lapses == NULL ? &unread : lapses;
     int status = 0;
     int turns = 0;
     PyThreadState *tstate = state == PB_DETACHED ? PyEval_SaveThread() : NULL;
@@ -51,12 +53,13 @@ pb_companion_stay(struct pb_worker *worker, int64_t state,
         }
         if (state == PB_ATTACHED && pb_clock_ns() - begin_ns >= STRETCH_NS) {
             const struct timespec nap = {.tv_nsec = LAPSE_NS};
+            /* Before it begins and after it has ended: counted at its end alone,
+               a round that is over by then would not know of it. */
+            atomic_fetch_add(lapses, 1);
             Py_BEGIN_ALLOW_THREADS
             (void)nanosleep(&nap, NULL);
             Py_END_ALLOW_THREADS
-            if (lapses != NULL) {
-                atomic_fetch_add_explicit(lapses, 1, memory_order_relaxed);
-            }
+            atomic_fetch_add(lapses, 1);
             begin_ns = pb_clock_ns();
         }
     }

@@ -20,7 +20,8 @@ int pb_companion_allowed(int64_t state);
 
 /* Calls `step` all the time, in that state, until it returns false.  Attached
    before and after.  An attached one detaches for some milliseconds now and then,
-   as others may have to stop it, and adds one to *lapses, if that is not NULL.
+   as others may have to stop it, and adds one to *lapses, if that is not NULL,
+   each time it detaches and each time it is attached again.
    0, or -1 with an exception set. */
 int pb_companion_stay(struct pb_worker *worker, int64_t state,
                       bool (*step)(struct pb_worker *),
