@@ -157,6 +157,17 @@ def _contended(
     contended: Sequence[Contended],
 ) -> Diagnosis:
     ruled_out = [f"this machine: it gives {possible:.3g} times"]
+
+    def told(cause: Cause, what: str, would_tell: str = "") -> Diagnosis:
+        """Return it with what was shown and ruled out so far."""
+        return Diagnosis(
+            cause=cause,
+            what=what,
+            evidence=tuple(shown),
+            ruled_out=tuple(ruled_out),
+            would_tell=would_tell,
+        )
+
     shown += [
         f"with {_listed([each])}{_used(each)} alone shared {each.speed_up:.2f} times "
         f"({each.processes} processes)"
@@ -166,12 +177,10 @@ def _contended(
     if idle is not None:
         shown.append(f"with the collector off {words(idle)} times")
         if _parts(idle, shared) and _is_above(idle, ENOUGH * possible):
-            return Diagnosis(
-                cause=Cause.STOP_THE_WORLD,
-                what="the collector stops all threads",
-                evidence=tuple(shown),
-                ruled_out=tuple(ruled_out),
-                would_tell="pybench profile gc says how long and how often",
+            return told(
+                Cause.STOP_THE_WORLD,
+                "the collector stops all threads",
+                "pybench profile gc says how long and how often",
             )
         ruled_out.append("the collector: without it the threads do no more")
     immortal = point.by_work.get(Work.IMMORTAL)
@@ -181,11 +190,8 @@ def _contended(
             f"with no references to {_listed(counted)} counted {words(immortal)} times"
         )
         if _parts(immortal, shared) and _is_above(immortal, ENOUGH * possible):
-            return Diagnosis(
-                cause=Cause.REFCOUNT,
-                what=f"threads count references to {_listed(counted)}",
-                evidence=tuple(shown),
-                ruled_out=tuple(ruled_out),
+            return told(
+                Cause.REFCOUNT, f"threads count references to {_listed(counted)}"
             )
         if _is_below(immortal, ENOUGH * possible):
             ruled_out.append(
@@ -203,13 +209,11 @@ def _contended(
             f"a call asks the system for {point.faults:.3g} pages of memory; "
             f"{point.system_share:.0%} of the CPU time is the system's"
         )
-        return Diagnosis(
-            cause=Cause.MEMORY,
-            what="threads take memory from the system and give it back; the map of a "
+        return told(
+            Cause.MEMORY,
+            "threads take memory from the system and give it back; the map of a "
             "process's memory has one lock",
-            evidence=tuple(shown),
-            ruled_out=tuple(ruled_out),
-            would_tell="the same with memory that is kept and used again",
+            "the same with memory that is kept and used again",
         )
     blocked = point.off_cpu_share or 0.0
     shown.append(f"a thread was blocked for {blocked:.0%} of its time")
@@ -219,53 +223,37 @@ def _contended(
             where = f" of {_listed(contended) or 'an object'} of the module"
         elif is_private_as_bad:
             where = " of the interpreter, of a module that is imported, or of a file"
-        return Diagnosis(
-            cause=Cause.LOCK,
-            what=f"threads wait for a lock{where}",
-            evidence=tuple(shown),
-            ruled_out=tuple(ruled_out),
-        )
+        return told(Cause.LOCK, f"threads wait for a lock{where}")
     if locked := [each for each in suspects if _is_lock(each)]:
         shown.append(_lock_evidence(locked))
-        return Diagnosis(
-            cause=Cause.LOCK,
-            what=f"threads take the lock of {_listed(locked)}; they spin for it",
-            evidence=tuple(shown),
-            ruled_out=tuple(ruled_out),
+        return told(
+            Cause.LOCK, f"threads take the lock of {_listed(locked)}; they spin for it"
         )
     # Not a lock that is held briefly: free-threaded builds spin for it, on their CPUs.
     ruled_out.append("a lock that is held for long: the threads have their CPUs")
     if is_private_better:
-        return Diagnosis(
-            cause=Cause.OBJECT,
-            what=f"the threads write to {_listed(contended) or 'the same objects'} of "
+        return told(
+            Cause.OBJECT,
+            f"the threads write to {_listed(contended) or 'the same objects'} of "
             "the module: a reference count, a value, a lock that is held briefly, or "
             "a cache line that two objects share",
-            evidence=tuple(shown),
-            ruled_out=tuple(ruled_out),
         )
     if private is None:
-        return Diagnosis(
-            cause=Cause.UNKNOWN,
-            what="the threads share something, and there were no copies of it to try",
-            evidence=tuple(shown),
-            ruled_out=tuple(ruled_out),
-            would_tell="the function by itself, in a module in Python: module:function",
+        return told(
+            Cause.UNKNOWN,
+            "the threads share something, and there were no copies of it to try",
+            "the function by itself, in a module in Python: module:function",
         )
     if not is_private_as_bad:
-        return Diagnosis(
-            cause=Cause.UNKNOWN,
-            what="the intervals do not say whether copies of the module help",
-            evidence=tuple(shown),
-            ruled_out=tuple(ruled_out),
-            would_tell="more processes: --processes",
+        return told(
+            Cause.UNKNOWN,
+            "the intervals do not say whether copies of the module help",
+            "more processes: --processes",
         )
-    return Diagnosis(
-        cause=Cause.UNKNOWN,
-        what="the threads share something that is not an object of the module",
-        evidence=tuple(shown),
-        ruled_out=tuple(ruled_out),
-        would_tell="smaller functions: each of them by itself",
+    return told(
+        Cause.UNKNOWN,
+        "the threads share something that is not an object of the module",
+        "smaller functions: each of them by itself",
     )
 
 
