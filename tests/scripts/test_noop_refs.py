@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import shutil
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,17 +18,9 @@ pytestmark = pytest.mark.once
 
 
 @pytest.fixture(scope="module")
-def noop_refs() -> Iterator[ModuleType]:
+def noop_refs(script_of: Callable[[str], ModuleType]) -> ModuleType:
     """Return the script as a module."""
-    path = Path(__file__).parents[2] / "scripts" / "noop_refs.py"
-    spec = importlib.util.spec_from_file_location("noop_refs", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    return script_of("noop_refs")
 
 
 def functions(text: str) -> dict[str, str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,17 +17,9 @@ pytestmark = pytest.mark.once
 
 
 @pytest.fixture(scope="module")
-def script() -> Iterator[ModuleType]:
+def script(script_of: Callable[[str], ModuleType]) -> ModuleType:
     """Return the script as a module."""
-    path = Path(__file__).parents[2] / "scripts" / "planted_scaling.py"
-    spec = importlib.util.spec_from_file_location("planted_scaling", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    return script_of("planted_scaling")
 
 
 def planted(script: ModuleType, name: str) -> Any:
