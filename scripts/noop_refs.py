@@ -8,8 +8,9 @@ functions. The others let one function do 5 % more. Each is compared with the ba
 `pybench compare --ref`, as somebody would type it. Every row called slower or faster
 that was not changed is a false one; a change is found if its row is called slower.
 
-What is done already is read, not measured again: the command resumes. With --count it
-measures nothing.
+What is done already is read, not measured again: the command resumes. With --part 1/2
+it takes every second ref, so that two of them, each bound to a CPU of its own, share
+the work of one folder. With --count it measures nothing.
 """
 
 from __future__ import annotations
@@ -268,6 +269,15 @@ def lines_of(count: Count) -> list[str]:
     ]
 
 
+def part(text: str) -> tuple[int, int]:
+    """Read K/N: the K-th of N parts."""
+    chosen, _, parts = text.partition("/")
+    pair = int(chosen), int(parts)
+    if not 1 <= pair[0] <= pair[1]:
+        raise ValueError(text)
+    return pair
+
+
 def main() -> None:
     """Compare what is not compared yet, and count."""
     parser = argparse.ArgumentParser(description="Compare refs that change nothing.")
@@ -277,12 +287,14 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=20, help="(default 20)")
     parser.add_argument("--budget", help="of each comparison, such as 5m")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--part", type=part, default=(1, 1), metavar="K/N")
     parser.add_argument("--count", action="store_true", help="measure nothing")
     options = parser.parse_args()
     refs = refs_of(options.refs, options.changes)
     if not options.count:
         make_repository(options.output / "small", refs)
-        for number, ref in enumerate(refs):
+        first, step = options.part
+        for number, ref in list(enumerate(refs))[first - 1 :: step]:
             if (options.output / "runs" / ref.name / "summary.json").exists():
                 continue
             print(f"{ref.name}, {number + 1} of {len(refs)}", flush=True)

@@ -79,3 +79,10 @@ def test_what_is_counted(noop_refs: ModuleType, tmp_path: Path) -> None:
         "change-01: function 1 faster (1.050)",
     )
     assert "2 false, 1 undecided" in noop_refs.lines_of(count)[0]
+
+
+def test_parts_share_the_refs(noop_refs: ModuleType) -> None:
+    assert noop_refs.part("2/3") == (2, 3)
+    for text in ("0/2", "3/2", "one", "1/"):
+        with pytest.raises(ValueError):
+            noop_refs.part(text)
