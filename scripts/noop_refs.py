@@ -272,10 +272,11 @@ def lines_of(count: Count) -> list[str]:
 def part(text: str) -> tuple[int, int]:
     """Read K/N: the K-th of N parts."""
     chosen, _, parts = text.partition("/")
-    pair = int(chosen), int(parts)
-    if not 1 <= pair[0] <= pair[1]:
-        raise ValueError(text)
-    return pair
+    if not (chosen.isdecimal() and parts.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form K/N")
+    if not 1 <= int(chosen) <= int(parts):
+        raise argparse.ArgumentTypeError(f"{text!r}: K lies between 1 and N")
+    return int(chosen), int(parts)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import shutil
@@ -84,5 +85,5 @@ def test_what_is_counted(noop_refs: ModuleType, tmp_path: Path) -> None:
 def test_parts_share_the_refs(noop_refs: ModuleType) -> None:
     assert noop_refs.part("2/3") == (2, 3)
     for text in ("0/2", "3/2", "one", "1/"):
-        with pytest.raises(ValueError):
+        with pytest.raises(argparse.ArgumentTypeError, match=text):
             noop_refs.part(text)
