@@ -28,6 +28,19 @@ def test_only_rounds_that_all_rows_have_count() -> None:
     assert found.ratio == pytest.approx(1.0)
 
 
+def test_rows_that_were_cut_short_do_not_count() -> None:
+    rows = {"whole": [0.1] * 6, "cut short": [0.9]}
+
+    mean = geometric_mean(rows, fewest=6)
+    assert mean is not None
+    assert (mean.rows, mean.rounds) == (1, 6)
+    assert mean.high == pytest.approx(math.exp(0.1))
+
+    only = geometric_mean({"cut short": [0.9]}, fewest=6)
+    assert only is not None
+    assert (only.rows, only.rounds) == (1, 1)
+
+
 def test_interval_is_about_rounds_not_rows() -> None:
     """What all rows share in a round is seen in the interval."""
     rng = np.random.default_rng(20261121)

@@ -461,7 +461,7 @@ def _means(run: Run, rows: Differences) -> Means:
     by_category: dict[str, dict[str, Sequence[float]]] = {"": own}
     for row, values in own.items():
         by_category.setdefault(category(row), {})[row] = values
-    return _geometric(by_category)
+    return _geometric(by_category, run)
 
 
 def _means_apart(run: Run, rows: Differences) -> Means:
@@ -469,7 +469,8 @@ def _means_apart(run: Run, rows: Differences) -> Means:
         {
             kind: {r: values for r, values in rows.items() if kind_in(run, r) == kind}
             for kind in KINDS_APART
-        }
+        },
+        run,
     )
 
 
@@ -481,9 +482,10 @@ def _means_of_parts(run: Run, rows: Differences) -> Means:
             by_part[STARTUP][row] = values
         elif kind == PYTHON:
             by_part[part_of(row)][row] = values
-    return _geometric(by_part)
+    return _geometric(by_part, run)
 
 
-def _geometric(groups: Mapping[str, Differences]) -> Means:
-    means = {name: geometric_mean(rows) for name, rows in groups.items()}
+def _geometric(groups: Mapping[str, Differences], run: Run) -> Means:
+    fewest = plan_of(run).looks[0]
+    means = {name: geometric_mean(g, fewest=fewest) for name, g in groups.items()}
     return {name: mean for name, mean in means.items() if mean is not None}

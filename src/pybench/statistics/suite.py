@@ -25,13 +25,16 @@ class GeometricMean:
 
 
 def geometric_mean(
-    differences: Mapping[str, Sequence[float]], confidence: float = 0.95
+    differences: Mapping[str, Sequence[float]],
+    confidence: float = 0.95,
+    *,
+    fewest: int = 1,
 ) -> GeometricMean | None:
     """Return the geometric mean over rows of the ratio of contender to baseline.
 
     Its interval is that of the mean over rows, round by round, in the rounds that all
-    rows have: rows of one round share the machine's mood, so their spread within a
-    round would be too short a measure, and rows stop early because of their values,
+    rows have: rows of one round share the state of the machine, so their spread within
+    a round would be too short a measure, and rows stop early because of their values,
     so rounds that only some have would be biased.
 
     Parameters
@@ -40,6 +43,9 @@ def geometric_mean(
         Per row the log ratios of its pairs.
     confidence : float
         Level of the interval.
+    fewest : int
+        Pairs that a row must have to count, if any row has so many. A row that the
+        end of a run cut short would leave all of them its one or two rounds.
 
     Returns
     -------
@@ -47,6 +53,7 @@ def geometric_mean(
         None without rows. Infinite ends with fewer than two common rounds.
     """
     taken = [np.asarray(row, dtype=float) for row in differences.values() if len(row)]
+    taken = [row for row in taken if len(row) >= fewest] or taken
     if not taken:
         return None
     rounds = min(len(row) for row in taken)
@@ -56,8 +63,8 @@ def geometric_mean(
     if rounds > 1 and float(np.ptp(means)) <= _ALIKE * max(1.0, abs(centre)):
         low = high = centre  # a spread of the last bits is none
     elif rounds > 1:
-        found = stats.ttest_1samp(means, 0.0).confidence_interval(confidence)
-        low, high = float(found.low), float(found.high)
+        interval = stats.ttest_1samp(means, 0.0).confidence_interval(confidence)
+        low, high = float(interval.low), float(interval.high)
     return GeometricMean(
         ratio=math.exp(centre),
         low=math.exp(low),
