@@ -13,7 +13,6 @@ from pybench.cli.compare import add_compare
 from pybench.cli.options import Parser, add_suite, host_needs, seconds, whole
 from pybench.cli.output import print_note
 from pybench.cli.status import INTERRUPTED, NO_VERDICT, OK, UsageError
-from pybench.records.documents import DocumentError
 from pybench.records.run import NAME
 from pybench.records.texts import printable
 
@@ -90,28 +89,22 @@ def bisect(options: argparse.Namespace) -> int:
 
 def commits(options: argparse.Namespace) -> list[str]:
     """Return the commits from the good one to the bad one, in their order."""
-    from pybench.interpreters.git import RefError, find_repository, read_refs
+    from pybench.interpreters.git import find_repository, read_refs
 
     if len(options.refs) != 2:
         raise UsageError("--ref is given twice: the good commit, then the bad one")
-    try:
-        repository = find_repository(Path.cwd())
-        good, bad = (ref.commit for ref in read_refs(repository, options.refs))
-        if "WORKTREE" in options.refs:
-            raise UsageError("WORKTREE is no commit: name two that are")
-        listed = repository.git("rev-list", "--reverse", f"{good}..{bad}", "--")
-        along = repository.git(
-            "rev-list", "--reverse", "--first-parent", f"{good}..{bad}", "--"
-        ).split()
-        if not listed.split() or repository.git("merge-base", good, bad).split() != [
-            good
-        ]:
-            raise UsageError(
-                f"{options.refs[1]} does not come after {options.refs[0]}: name the "
-                "good commit first"
-            )
-    except RefError as error:
-        raise UsageError(str(error)) from None
+    repository = find_repository(Path.cwd())
+    good, bad = (ref.commit for ref in read_refs(repository, options.refs))
+    if "WORKTREE" in options.refs:
+        raise UsageError("WORKTREE is no commit: name two that are")
+    between = ("rev-list", "--reverse", f"{good}..{bad}")
+    listed = repository.git(*between, "--")
+    along = repository.git(*between, "--first-parent", "--").split()
+    if not listed.split() or repository.git("merge-base", good, bad).split() != [good]:
+        raise UsageError(
+            f"{options.refs[1]} does not come after {options.refs[0]}: name the "
+            "good commit first"
+        )
     return [good, *along]
 
 
@@ -195,19 +188,16 @@ def verdict(path: Path, row: str) -> str:
         read_summary,
     )
 
-    try:
-        rows = [found for found in read_summary(path).rows if row in found.row]
-    except DocumentError as error:
-        raise UsageError(str(error)) from None
-    exact = [found for found in rows if found.row == row] or rows
+    rows = [known for known in read_summary(path).rows if row in known.row]
+    exact = [known for known in rows if known.row == row] or rows
     if len(exact) != 1:
-        named = ", ".join(found.row for found in exact[:5])
+        named = ", ".join(known.row for known in exact[:5])
         raise UsageError(
             f"--row {row}: {len(exact)} rows of {path.parent} have that in their name"
             f"{': ' * bool(named)}{named}"
         )
-    (found,) = exact
-    if found.verdict == found.outcome == NO_VERDICT:
+    (meant,) = exact
+    if meant.verdict == meant.outcome == NO_VERDICT:
         return INCONCLUSIVE  # its budget ended before: it can be measured
-    is_below = found.ratio is not None and found.below_margin
-    return EQUIVALENT if is_below else found.verdict
+    is_below = meant.ratio is not None and meant.below_margin
+    return EQUIVALENT if is_below else meant.verdict

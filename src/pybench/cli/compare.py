@@ -133,10 +133,7 @@ def judge_again(words: Sequence[str], options: argparse.Namespace) -> int:
     compare_options.refuse(options, compare_options.RECORDED)
     status = 0
     for word in words:
-        try:
-            run = read_run(Path(word))
-        except DocumentError as error:
-            raise UsageError(str(error)) from None
+        run = read_run(Path(word))
         if not run.rows:
             raise UsageError(f"{word}: the run ended before a row was measured")
         check_fail_on(options, run.header.metrics)
@@ -153,12 +150,9 @@ def judge_saved(words: Sequence[str], options: argparse.Namespace) -> int:
 
     compare_options.refuse(options, compare_options.SAVED)
     check_fail_on(options, (TIME,))
-    try:
-        files = [read_saved(Path(word)) for word in words]
-        extreme = recall(files[0].machine, extremes_folder())
-        comparison = compare_saved(files, options.margin or MARGIN, extreme)
-    except DocumentError as error:
-        raise UsageError(str(error)) from None
+    files = [read_saved(Path(word)) for word in words]
+    extreme = recall(files[0].machine, extremes_folder())
+    comparison = compare_saved(files, options.margin or MARGIN, extreme)
     return show_result(comparison, options)
 
 
@@ -219,7 +213,7 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
         return live_interpreters(words, options, output)
     except DocumentError as error:
         if options.resume or not output.exists():
-            raise UsageError(str(error)) from None
+            raise
         print_error(error)
         return FAILED
 

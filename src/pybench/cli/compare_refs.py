@@ -87,7 +87,7 @@ def sources_of(
     options: argparse.Namespace, output: Path, header: RunHeader | None
 ) -> Iterator[Sources]:
     """Find out what the refs mean, or meant when the run began; check one out."""
-    from pybench.interpreters.git import RefError, find_repository, notes_of
+    from pybench.interpreters.git import find_repository, notes_of
     from pybench.interpreters.refs import builds_for
 
     words: list[str] = options.refs
@@ -96,31 +96,25 @@ def sources_of(
             f"--ref {' '.join(words)}: one ref alone is compared with nothing: name "
             "two, as in --ref main --ref HEAD; WORKTREE is the tree as it is"
         )
-    try:
-        repository = find_repository(Path.cwd())
-        refs, notes = _refs(repository, words, output, header)
-        suite_from = _suite_from(options.suite_from, refs, header)
-        notes += notes_of(repository, refs)
-        notes.append(f"the suite is that of {suite_from.name} ({suite_from.short})")
-        for note in notes:
-            print_note(note)
-        with (
-            builds_for(
-                repository,
-                output,
-                find_links=[folder.absolute() for folder in options.find_links],
-            ) as builds,
-            builds.suite_checkout(suite_from) as folder,
-        ):
-            yield Sources(
-                builds=builds,
-                refs=tuple(refs),
-                suite_from=suite_from,
-                folder=folder,
-                notes=tuple(notes),
-            )
-    except RefError as error:
-        raise UsageError(str(error)) from None
+    repository = find_repository(Path.cwd())
+    refs, notes = _refs(repository, words, output, header)
+    suite_from = _suite_from(options.suite_from, refs, header)
+    notes += notes_of(repository, refs)
+    notes.append(f"the suite is that of {suite_from.name} ({suite_from.short})")
+    for note in notes:
+        print_note(note)
+    find_links = [folder.absolute() for folder in options.find_links]
+    with (
+        builds_for(repository, output, find_links=find_links) as builds,
+        builds.suite_checkout(suite_from) as folder,
+    ):
+        yield Sources(
+            builds=builds,
+            refs=tuple(refs),
+            suite_from=suite_from,
+            folder=folder,
+            notes=tuple(notes),
+        )
 
 
 def _refs(

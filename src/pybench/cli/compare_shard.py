@@ -14,7 +14,6 @@ from pybench.cli import compare_options
 from pybench.cli.options import find_suite
 from pybench.cli.output import print_note
 from pybench.cli.status import FAILED, OK, UsageError
-from pybench.records.documents import DocumentError
 
 if TYPE_CHECKING:
     from pybench.records.run import Run, RunHeader
@@ -45,11 +44,8 @@ def take_over(options: argparse.Namespace) -> None:
             f"{', '.join(refused)}: a shard compares the interpreters of its plan, and "
             "is not judged: give it to pybench merge, which judges all of them"
         )
-    try:
-        plan = read_plan(options.plan)
-        options.number = read_shard(options.shard, plan)
-    except DocumentError as error:
-        raise UsageError(str(error)) from None
+    plan = read_plan(options.plan)
+    options.number = read_shard(options.shard, plan)
     header = plan.header
     if header.version != __version__:
         raise UsageError(

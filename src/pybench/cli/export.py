@@ -63,14 +63,10 @@ def export(options: argparse.Namespace) -> int:
     """Write one file, and say what is not in it."""
     host_needs()
     from pybench.comparison.contents import read_contents
-    from pybench.records.documents import DocumentError
-    from pybench.report.exports import ExportError
 
+    contents = read_contents([options.results], has_details=False)
     try:
-        contents = read_contents([options.results], has_details=False)
         data, left_out = _written(contents, options)
-    except (DocumentError, ExportError) as error:
-        raise UsageError(str(error)) from None
     except ImportError as error:
         raise UsageError(
             f"--to {options.to}: {error.name} is not installed for {sys.executable}: "

@@ -10,7 +10,6 @@ from pybench.cli.options import share
 from pybench.cli.output import add_json, beside, print_lines, write_record
 from pybench.cli.status import UsageError
 from pybench.cli.store import add_folder, find_store, print_problems
-from pybench.records.documents import DocumentError
 from pybench.records.run import MARGIN
 
 # Rows that a message names.
@@ -40,24 +39,21 @@ def add_history(subcommands: Any) -> None:
 def history(options: argparse.Namespace) -> int:
     """Show the history of a row."""
     store = find_store(options)
-    from pybench.history.queries import QueryError, histories, opened, rows_like
+    from pybench.history.queries import histories, opened, rows_like
     from pybench.report.history import history_lines
 
     problems: list[str] = []
-    try:
-        with opened(store, problems) as connection:
-            rows = rows_like(connection, options.row)
-            if len(rows) != 1:
-                named = ", ".join(rows[:_NAMED]) + ", ..." * (len(rows) > _NAMED)
-                raise UsageError(
-                    f"{options.row}: {len(rows)} rows of {store.folder} have that in "
-                    f"their name{': ' * bool(rows)}{named}"
-                )
-            found = histories(connection, rows[0], options.margin)
-    except (DocumentError, QueryError) as error:
-        raise UsageError(str(error)) from None
+    with opened(store, problems) as connection:
+        rows = rows_like(connection, options.row)
+        if len(rows) != 1:
+            named = ", ".join(rows[:_NAMED]) + ", ..." * (len(rows) > _NAMED)
+            raise UsageError(
+                f"{options.row}: {len(rows)} rows of {store.folder} have that in "
+                f"their name{': ' * bool(rows)}{named}"
+            )
+        of_builds = histories(connection, rows[0], options.margin)
     print_problems(problems)
-    for one in found:
-        lines = history_lines(one, everything=options.all)
+    for of_build in of_builds:
+        lines = history_lines(of_build, everything=options.all)
         print_lines(lines, beside(options.json))
-    return write_record([asdict(one) for one in found], options.json)
+    return write_record([*map(asdict, of_builds)], options.json)

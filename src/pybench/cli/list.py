@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybench.cli.options import add_suite, find_suite
 from pybench.cli.output import print_lines, print_note, write_record
-from pybench.cli.status import OK, UsageError
+from pybench.cli.status import OK
 
 if TYPE_CHECKING:
     from pybench.records.row_list import Listed, ListedRow
@@ -37,14 +37,11 @@ def add_list(subcommands: Any) -> None:
 
 def list_benchmarks(options: argparse.Namespace) -> int:
     """List them."""
-    from pybench.comparison.suite_rows import ListingError, list_rows
+    from pybench.comparison.suite_rows import list_rows
 
     suite = find_suite(options.suite)
     words = [f"--pybench-select={selector}" for selector in options.benchmarks]
-    try:
-        listed = list_rows(Path(sys.executable), suite, words)
-    except ListingError as error:
-        raise UsageError(str(error)) from None
+    listed = list_rows(Path(sys.executable), suite, words)
     for where, why in listed.uncollected.items():
         print_note(f"{where} cannot be collected: {why}")
     if options.json:

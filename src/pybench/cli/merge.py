@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pybench.cli import compare_options
 from pybench.cli.compare import check_length, show_result
 from pybench.cli.options import host_needs
-from pybench.cli.status import FAILED, OK, UsageError
+from pybench.cli.status import FAILED, OK
 from pybench.records.documents import DocumentError
 
 if TYPE_CHECKING:
@@ -47,11 +47,8 @@ def merge(options: argparse.Namespace) -> int:
 
     check_length(options)
     output = options.output or new_folder()
-    try:
-        header, run, parts = joined(options.runs)
-        write_joined(output, header, parts)
-    except DocumentError as error:
-        raise UsageError(str(error)) from None
+    header, run, parts = joined(options.runs)
+    write_joined(output, header, parts)
     summary = summarise(run, judge(run))
     status = show_result(summary, options)
     try:

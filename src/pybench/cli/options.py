@@ -102,20 +102,14 @@ def find_suite(text: str | None) -> Suite:
     """Find the suite of ``--suite``, or the default."""
     from pybench.comparison import suites
 
-    try:
-        return suites.find_suite(text)
-    except suites.SuiteError as error:
-        raise UsageError(str(error)) from None
+    return suites.find_suite(text)
 
 
 def find_interpreters(words: Sequence[str]) -> list[Requested]:
     """Find the interpreters that are asked for."""
-    from pybench.interpreters import RequestError, resolve
+    from pybench.interpreters import resolve
 
-    try:
-        return resolve(words)
-    except RequestError as error:
-        raise UsageError(str(error)) from None
+    return resolve(words)
 
 
 def find_interpreter(word: str | None) -> Interpreter:

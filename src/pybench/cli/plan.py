@@ -14,7 +14,6 @@ from pybench.cli.options import host_needs, whole
 from pybench.cli.output import place, print_note, write_record
 from pybench.cli.status import OK, UsageError
 from pybench.progress import Meter
-from pybench.records.documents import DocumentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,21 +72,18 @@ def plan(options: argparse.Namespace) -> int:
     host_needs()
     import msgspec
 
-    from pybench.comparison.sharding import ShardingError, make_plan
+    from pybench.comparison.sharding import make_plan
 
     if options.run is not None and compare_options.selects(options):
         raise UsageError(
             f"--from {options.run}: its rows are planned; choose rows without --from"
         )
-    try:
-        known = earlier(options) if options.run is not None else None
-        run, suite, selecting = compare.begun(options, Path())
-        if known is None:
-            known = calibrated(run, suite, selecting, options)
-        header = replace(run.header, host="", boot="", seed=0)
-        made = make_plan(header, tuple(options.what), known, options.shards)
-    except (DocumentError, ShardingError) as error:
-        raise UsageError(str(error)) from None
+    known = earlier(options) if options.run is not None else None
+    run, suite, selecting = compare.begun(options, Path())
+    if known is None:
+        known = calibrated(run, suite, selecting, options)
+    header = replace(run.header, host="", boot="", seed=0)
+    made = make_plan(header, tuple(options.what), known, options.shards)
     status = write_record(msgspec.to_builtins(made), options.output)
     if status != OK:
         return status

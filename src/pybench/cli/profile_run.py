@@ -70,24 +70,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def profile_target(options: argparse.Namespace) -> int:
     """Profile what was named."""
-    from pybench.profiles.targets import (
-        TargetMissingError,
-        module_target,
-        parse_target,
-    )
+    from pybench.profiles.targets import module_target, parse_target
     from pybench.report.bottleneck import lines_of
 
     words = [*([options.target] if options.target else []), *options.arguments]
     words += options.after
-    try:
-        if options.module:
-            target = module_target(options.module, words)
-        elif words:
-            target = parse_target(words[0], words[1:])
-        else:
-            raise UsageError("name a TARGET, or -m MODULE")
-    except TargetMissingError as error:
-        raise UsageError(str(error)) from None
+    if options.module:
+        target = module_target(options.module, words)
+    elif words:
+        target = parse_target(words[0], words[1:])
+    else:
+        raise UsageError("name a TARGET, or -m MODULE")
     host_needs()
     interpreter = find_interpreter(options.python)
     findings, record, status = measured(interpreter, target, options)

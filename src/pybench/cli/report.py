@@ -102,18 +102,13 @@ def _place(options: argparse.Namespace) -> str:
 
 def _contents(options: argparse.Namespace) -> Contents:
     from pybench.comparison.contents import read_contents
-    from pybench.records.documents import DocumentError
 
-    margin = MARGIN if options.margin is None else options.margin
-    try:
-        contents = read_contents(
-            options.results,
-            title=options.title,
-            margin=margin,
-            has_details=options.format != "md",
-        )
-    except DocumentError as error:
-        raise UsageError(str(error)) from None
+    contents = read_contents(
+        options.results,
+        title=options.title,
+        margin=MARGIN if options.margin is None else options.margin,
+        has_details=options.format != "md",
+    )
     has_rows = contents.summary or (contents.saved and options.format == "md")
     if (options.sort or options.group) and not has_rows:
         raise UsageError(
@@ -179,16 +174,12 @@ def _index(options: argparse.Namespace) -> int:
     if options.format == "md":
         raise UsageError("--index makes pages: leave out --format md")
     from pybench.comparison.run_folders import read_site
-    from pybench.records.documents import DocumentError
     from pybench.report.site.pages import site_files
-    from pybench.report.site.writing import SiteError, write_site
+    from pybench.report.site.writing import write_site
 
     folder = Path(options.output or SITE)
-    try:
-        site = read_site(options.index, partial(_page, options=options))
-        write_site(site_files(site), folder)
-    except (DocumentError, SiteError) as error:
-        raise UsageError(str(error)) from None
+    site = read_site(options.index, partial(_page, options=options))
+    write_site(site_files(site), folder)
     for problem in site.problems:
         print_note(f"{problem.name}: {problem.reason}")
     print_note(f"wrote {folder / 'index.html'}")

@@ -164,17 +164,14 @@ def interpreters(
     line for each that could not be made ready.
     """
     from pybench.comparison.single_run import NotReadyError, check_ready
-    from pybench.interpreters import ProbeError, Requested, probe
-    from pybench.interpreters.prepare import START, PrepareError, refuse_to_run
+    from pybench.interpreters import Requested, probe
+    from pybench.interpreters.prepare import START, refuse_to_run
 
     found = find_interpreters(words)
     if not found:
         # Whatever runs this is to have it: no other one was asked for.
-        try:
-            here = probe(sys.executable)
-            check_ready(here)
-        except (NotReadyError, ProbeError) as error:
-            raise UsageError(str(error)) from error
+        here = probe(sys.executable)
+        check_ready(here)
         found = [Requested(name="", interpreter=here, by_path=True)]
     labelled: dict[str, Ready] = {}
     problems: list[str] = []
@@ -194,7 +191,7 @@ def interpreters(
                 environ = to_run.environ(requested.interpreter, print_note)
                 ready = replace(ready, environ=environ)
             labelled[name] = ready
-        except (UsageError, PrepareError) as error:
+        except UsageError as error:
             print_error(f"{name}: {error}")
             problems.append(f"{name:<12} FAILED: it could not be prepared")
     if not labelled:
@@ -214,14 +211,14 @@ def made_ready(name: str, requested: Requested, packages: Sequence[str] = ()) ->
 
     `packages` are those of a suite.
     """
-    from pybench.interpreters.prepare import PrepareError, prepare
+    from pybench.interpreters.prepare import prepare
 
     print_note(f"preparing {name}")
     try:
         made = prepare(
             requested.interpreter, packages=packages, as_it_is=requested.by_path
         )
-    except (PrepareError, OSError) as error:  # OSError: of the cache itself
+    except OSError as error:  # of the cache itself
         raise UsageError(str(error)) from None
     if made.lacks:
         print_note(f"{name}: native rows are n/a: {made.lacks}")

@@ -78,17 +78,12 @@ def add_scaling(subcommands: Any) -> None:
 
 def scaling(options: argparse.Namespace) -> int:
     """Measure each target on each interpreter; show, save."""
-    from pybench.comparison.suites import SuiteError
     from pybench.profiles.scaling import ScalingError, rows
     from pybench.profiles.scaling_targets import scaling_target
-    from pybench.profiles.targets import TargetMissingError
     from pybench.profiles.topology import read_topology, thread_counts, usable_at_once
     from pybench.records.scaling import Cause, ScalingRecord
 
-    try:
-        target = scaling_target(options.target, options.suite)
-    except (TargetMissingError, SuiteError) as error:
-        raise UsageError(str(error)) from None
+    target = scaling_target(options.target, options.suite)
     host_needs()
     arms, status = places(options.python, target)
     usable = usable_at_once(read_topology())

@@ -76,10 +76,7 @@ def add_scenario(subcommands: Any) -> None:
 
 def scenario(options: argparse.Namespace) -> int:
     """Run one arm, or compare two."""
-    try:
-        settings = settings_of(options)
-    except ScenarioError as error:
-        raise UsageError(str(error)) from None
+    settings = settings_of(options)
     if options.compare or len(options.python) > 1:
         return compare(settings, options)
     given = [name for name in ("pairs", "seed") if getattr(options, name) is not None]

@@ -143,25 +143,19 @@ def remembered(folder: Path, suite: MeasuredSuite) -> str:
 
 def prepared(word: str, packages: Sequence[str] = ()) -> Path:
     """Return the Python of an environment of an interpreter."""
-    from pybench.interpreters.prepare import PrepareError, prepare
+    from pybench.interpreters.prepare import prepare
 
     requested = requests([word, word])[0]
-    try:
-        return prepare(requested.interpreter, packages=packages).python
-    except PrepareError as error:
-        raise UsageError(str(error)) from None
+    return prepare(requested.interpreter, packages=packages).python
 
 
 def check_replay(options: argparse.Namespace) -> int:
     """Replay records."""
     host_needs()
-    from pybench.comparison.selfcheck.replay import ReplayError, replay
+    from pybench.comparison.selfcheck.replay import replay
 
-    try:
-        for line in replay(options.runs, options.suites, options.rows, options.seed):
-            print(line, flush=True)
-    except (DocumentError, ReplayError) as error:
-        raise UsageError(str(error)) from None
+    for line in replay(options.runs, options.suites, options.rows, options.seed):
+        print(line, flush=True)
     return OK
 
 

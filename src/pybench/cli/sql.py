@@ -7,9 +7,8 @@ import csv
 import sys
 from typing import Any
 
-from pybench.cli.status import OK, UsageError
+from pybench.cli.status import OK
 from pybench.cli.store import add_folder, find_store, print_problems
-from pybench.records.documents import DocumentError
 from pybench.records.texts import encodable, printable
 
 
@@ -33,14 +32,11 @@ def add_sql(subcommands: Any) -> None:
 def sql(options: argparse.Namespace) -> int:
     """Print the answer to a query."""
     store = find_store(options)
-    from pybench.history.queries import QueryError, answer, opened
+    from pybench.history.queries import answer, opened
 
     problems: list[str] = []
-    try:
-        with opened(store, problems, closed=True) as connection:
-            names, lines = answer(connection, options.query)
-    except (DocumentError, QueryError) as error:
-        raise UsageError(str(error)) from None
+    with opened(store, problems, closed=True) as connection:
+        names, lines = answer(connection, options.query)
     print_problems(problems)
     cells = [["" if cell is None else str(cell) for cell in line] for line in lines]
     if options.csv:

@@ -1,6 +1,7 @@
-"""Exit statuses that all commands share, and the error that means the second."""
+"""Exit statuses that all commands share, and the error that means USAGE."""
 
 from pybench.records.texts import printable
+from pybench.records.usage import UsageError as UsageError
 
 OK = 0  # done; nothing confirmed
 CONFIRMED = 1  # a change that --fail-on names
@@ -8,10 +9,6 @@ USAGE = 2  # argparse's own
 NO_VERDICT = 3  # verdicts withheld, or undecided rows under --strict
 FAILED = 4  # a row or an interpreter; the others are saved
 INTERRUPTED = 130  # as a shell says it of Ctrl-C
-
-
-class UsageError(Exception):
-    """What was asked for cannot be done; the text says why and what can."""
 
 
 def for_terminal(text: object) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybench.cli.options import host_needs, whole
 from pybench.cli.output import print_note
-from pybench.cli.status import FAILED, NO_VERDICT, OK, UsageError, for_terminal
+from pybench.cli.status import FAILED, NO_VERDICT, OK, for_terminal
 from pybench.records.documents import DocumentError
 from pybench.records.texts import printable
 
@@ -115,10 +115,7 @@ def list_runs(options: argparse.Namespace) -> int:
     """List all runs."""
     store = find_store(options)
     problems: list[str] = []
-    try:
-        entries, tags = store.entries(problems), store.tags(problems)
-    except DocumentError as error:
-        raise UsageError(str(error)) from None
+    entries, tags = store.entries(problems), store.tags(problems)
     for entry in entries:
         words = [
             entry.run, f"{entry.moment:%Y-%m-%d %H:%M}", entry.name,
@@ -135,11 +132,8 @@ def list_runs(options: argparse.Namespace) -> int:
 def tag_run(options: argparse.Namespace) -> int:
     """Give a run a tag."""
     store = find_store(options)
-    try:
-        entry = store.find(options.run)
-        store.tag(options.tag, entry.run, removed=options.remove)
-    except DocumentError as error:
-        raise UsageError(str(error)) from None
+    entry = store.find(options.run)
+    store.tag(options.tag, entry.run, removed=options.remove)
     return OK
 
 
@@ -152,17 +146,14 @@ def find_baseline(options: argparse.Namespace) -> int:
 
     wanted = {name: getattr(options, name) for name in ("name", "before", "identity")}
     problems: list[str] = []
-    try:
-        entries, tags = store.entries(problems), store.tags(problems)
-        entry = choose(entries, tags, tag=options.tag, **wanted)
-        print_problems(problems)
-        if entry is None:
-            print_note("no run of the store fits: pybench store list has all")
-            return NO_VERDICT
-        is_saved = entry.kind == SAVED
-        path = store.file(entry, SAVED_NAME if is_saved else NAME)
-    except DocumentError as error:
-        raise UsageError(str(error)) from None
+    entries, tags = store.entries(problems), store.tags(problems)
+    entry = choose(entries, tags, tag=options.tag, **wanted)
+    print_problems(problems)
+    if entry is None:
+        print_note("no run of the store fits: pybench store list has all")
+        return NO_VERDICT
+    is_saved = entry.kind == SAVED
+    path = store.file(entry, SAVED_NAME if is_saved else NAME)
     print(path if is_saved else path.parent)
     return OK
 
@@ -171,9 +162,6 @@ def prune_records(options: argparse.Namespace) -> int:
     """Remove old records."""
     store = find_store(options)
     older = None if options.older is None else timedelta(days=options.older)
-    try:
-        for entry in store.prune(options.keep, older):
-            print(f"removed the record of {entry.run} {printable(entry.name)}")
-    except DocumentError as error:
-        raise UsageError(str(error)) from None
+    for entry in store.prune(options.keep, older):
+        print(f"removed the record of {entry.run} {printable(entry.name)}")
     return OK

@@ -11,12 +11,13 @@ from pybench.comparison.pairs import timed_samples
 from pybench.comparison.schedule import ROWS_PER_PROCESS
 from pybench.records.run import PairRecord, RowRecord, Run, RunHeader
 from pybench.records.shard_plan import ShardPlan
+from pybench.records.usage import UsageError
 
 # Starting and ending the sessions of a batch costs about as much as so many rows.
 _ROWS_OF_A_START = 8
 
 
-class ShardingError(ValueError):
+class ShardingError(UsageError, ValueError):
     """Rows that cannot be shared out so; the text says why and what can be."""
 
 

@@ -19,6 +19,7 @@ from pybench.comparison.suites import Suite
 from pybench.interpreters.prepare import START
 from pybench.interpreters.probe import Interpreter
 from pybench.records.documents import parse_json
+from pybench.records.usage import UsageError
 from pybench.streams import outlet
 
 # Importing pytest from a cold disk takes a few seconds.
@@ -31,7 +32,7 @@ _NEEDED = (
 )
 
 
-class NotReadyError(Exception):
+class NotReadyError(UsageError):
     """An interpreter that lacks what the suite needs; the text says how to add it."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from pybench import children
 from pybench.comparison.suites import Suite
 from pybench.records.row_list import Listed, parse_list
+from pybench.records.usage import UsageError
 
 # Collecting imports all files of a suite, and what they import.
 _TIMEOUT_S = 300.0
@@ -18,7 +19,7 @@ _TIMEOUT_S = 300.0
 _COLLECTED = (0, 1, 2, 5)
 
 
-class ListingError(Exception):
+class ListingError(UsageError):
     """A suite that cannot be collected; the text is what pytest says of it."""
 
 

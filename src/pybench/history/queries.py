@@ -23,6 +23,7 @@ from pybench.records.history import SAVED, ChangePoint, Entry, Point, RowHistory
 from pybench.records.saved_files import read_saved
 from pybench.records.summary import NAME as SUMMARY_NAME
 from pybench.records.summary import Summary, read_summary
+from pybench.records.usage import UsageError
 from pybench.statistics.change_points import Step
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _DUCKDB: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-class QueryError(Exception):
+class QueryError(UsageError):
     """A query that cannot be answered, and why."""
 
 

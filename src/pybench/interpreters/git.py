@@ -19,6 +19,7 @@ from pathlib import Path
 from pybench import children
 from pybench.interpreters.packages import is_made
 from pybench.records.refs import GitRef
+from pybench.records.usage import UsageError
 
 # The tree as it is. A branch of that name is refs/heads/WORKTREE.
 WORKTREE = "WORKTREE"
@@ -36,7 +37,7 @@ _ENVIRONMENT = "pyvenv.cfg"
 _LONGEST = 31
 
 
-class RefError(Exception):
+class RefError(UsageError):
     """A ref that cannot be compared; says which, why and the way out."""
 
 

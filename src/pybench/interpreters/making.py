@@ -16,6 +16,7 @@ from typing import Any
 
 from pybench import children
 from pybench.interpreters.probe import Interpreter
+from pybench.records.usage import UsageError
 
 if sys.platform != "win32":
     import fcntl
@@ -24,7 +25,7 @@ TIMEOUT_S = 900.0
 READY = "ready"  # the file of a folder that is whole
 
 
-class PrepareError(Exception):
+class PrepareError(UsageError):
     """An environment that could not be made; with what the tool said."""
 
 

@@ -18,7 +18,7 @@ from pybench.interpreters.making import (
     locked,
     sweep,
 )
-from pybench.interpreters.packages import PackagesError, read_packages
+from pybench.interpreters.packages import read_packages
 from pybench.interpreters.probe import Interpreter
 from pybench.interpreters.wheels import builder
 
@@ -59,10 +59,7 @@ def packages_folder(
         Ends with what pip said.
     """
     cache = cache or cache_folder()
-    try:
-        asked = read_packages(words)
-    except PackagesError as error:
-        raise PrepareError(str(error)) from None
+    asked = read_packages(words)
     key = digest(asked.words, asked.content)
     folder = cache / "packages" / f"{build_name(interpreter)}-{key}"
     with locked(folder) as making:

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from pybench.children import run
+from pybench.interpreters.making import PrepareError
 
 # Options of pip with a file of requirements, with a folder; long and short.
 _FILES = ("-r", "--requirement", "-c", "--constraint")
@@ -34,7 +35,7 @@ _BUILT = re.compile(r"build/(lib|lib\..+|temp\..+|bdist\..+)|(src/)?[^/]+\.egg-i
 _EXTRAS = re.compile(r"(?P<path>.+?)\s*(?P<extras>\[[^\]/\\]*\])")
 
 
-class PackagesError(Exception):
+class PackagesError(PrepareError):
     """A word of ``--with`` that names nothing; the text names the word."""
 
 

@@ -35,7 +35,7 @@ from pybench.interpreters.making import (
     locked,
     sweep,
 )
-from pybench.interpreters.packages import PackagesError, read_packages
+from pybench.interpreters.packages import read_packages
 from pybench.interpreters.probe import Interpreter
 from pybench.interpreters.wheels import DISTRIBUTION, builder, find_wheel
 
@@ -130,10 +130,7 @@ def prepare(
         Names the interpreter and the step, and ends with what the tool said.
     """
     cache = cache or cache_folder()
-    try:
-        asked = read_packages(packages)
-    except PackagesError as error:
-        raise PrepareError(str(error)) from None
+    asked = read_packages(packages)
     has = _packages_of(interpreter) if as_it_is else {}
     own = _is_virtual(interpreter) or bool({*has} - _ALWAYS_THERE)
     if as_it_is and own:

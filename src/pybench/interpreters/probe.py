@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pybench.children import last_line, run
 from pybench.records.documents import parse_json
+from pybench.records.usage import UsageError
 
 # Python 2 and 3 both understand it: an old interpreter shall say its version, not
 # SyntaxError.  For the same reason -E -s and the line on sys.path stand for -I: the
@@ -56,7 +57,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 TIMEOUT_S = 20.0
 
 
-class ProbeError(Exception):
+class ProbeError(UsageError):
     """A path that is no working interpreter; the text names the path and says why."""
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pybench.interpreters.find import SUPPORTED, Search, find, is_supported
 from pybench.interpreters.probe import Interpreter, ProbeError, probe
+from pybench.records.usage import UsageError
 
 _KIND = re.compile(
     r"(?P<version>3\.\d+(\.\d+)?((a|b|rc)\d+)?)(?P<letter>t?)(?P<gil>\+gil)?"
@@ -26,7 +27,7 @@ _COMMAND = re.compile(r"python3?|python(?P<kind>3\.\d+t?)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,30}")
 
 
-class RequestError(ValueError):
+class RequestError(UsageError, ValueError):
     """A request that names no interpreter; the text says what would."""
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 from pybench.records.lazy_kinds import ASYNC_GENERATOR, ASYNCHRONOUS
+from pybench.records.usage import UsageError
 
 PROGRAMS = Path(__file__).parents[1] / "target" / "programs"
 
 Kind = Literal["script", "module", "function", "row"]
 
 
-class TargetMissingError(ValueError):
+class TargetMissingError(UsageError, ValueError):
     """A target that is not there; the text says what one is."""
 
 

@@ -15,6 +15,8 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from pybench.records.usage import UsageError
+
 # Of a count, and of a time in nanoseconds: a century is 3e18.
 MOST_COUNT = 10**18
 # No ratio of two times is larger.
@@ -25,7 +27,7 @@ REMEDY = "use the version of pybench that wrote it"
 _T = TypeVar("_T")
 
 
-class DocumentError(ValueError):
+class DocumentError(UsageError, ValueError):
     """A document that cannot be read or written; names the file and what is wrong."""
 
 

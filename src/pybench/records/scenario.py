@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pybench.records.texts import duration_s
+from pybench.records.usage import UsageError
 
 SCHEMA = 1
 
@@ -35,7 +36,7 @@ _FAULT = re.compile(r"(raise|exit|die|hang|stall):\d+:\d+(:\d+(\.\d+)?)?")
 _OPTIONAL = {"reason", "min", "max", "avg", "avg_hold_s", "server"}
 
 
-class ScenarioError(ValueError):
+class ScenarioError(UsageError, ValueError):
     """What was asked for cannot run here; the text says why and what can."""
 
 

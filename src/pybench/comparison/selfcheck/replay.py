@@ -25,6 +25,7 @@ from pybench.comparison.judging import (
 from pybench.comparison.selfcheck.tally import Tally, rate
 from pybench.records.outcomes import MEASURED
 from pybench.records.run import Run, read_run
+from pybench.records.usage import UsageError
 from pybench.statistics.decision import EQUIVALENT, FASTER, SLOWER, Verdict, decide
 from pybench.statistics.plan import Plan
 
@@ -41,7 +42,7 @@ CURVE_PAIRS = (12, 16, 20, 28, 40)
 CURVE_CHANGES = (0.03, 0.05)
 
 
-class ReplayError(ValueError):
+class ReplayError(UsageError, ValueError):
     """Records that nothing can be drawn from."""
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pybench.interpreters.probe import Interpreter
 from pybench.records.scripts import SUFFIX as SCRIPT_SUFFIX
+from pybench.records.usage import UsageError
 
 
-class SuiteError(ValueError):
+class SuiteError(UsageError, ValueError):
     """A suite that is not there or cannot be used; says which and the way out."""
 
 

@@ -11,12 +11,13 @@ from pybench.records.documents import DocumentError, read_document
 from pybench.records.files import write_file
 from pybench.records.site import Manifest
 from pybench.records.texts import encoded
+from pybench.records.usage import UsageError
 
 MANIFEST = "site.json"
 _ELSEWHERE = "choose another folder with -o"
 
 
-class SiteError(ValueError):
+class SiteError(UsageError, ValueError):
     """A site that cannot be written; names the file and the way out."""
 
 
