@@ -157,6 +157,21 @@ def unrolled(benchmark: BenchmarkFixture) -> Callable[..., Task]:
     return make
 
 
+@pytest.fixture
+def statement(
+    benchmark: BenchmarkFixture, unrolled: Callable[..., Task]
+) -> Callable[..., object]:
+    """Return a function that measures one statement, as a row.
+
+    `statement("_ = row[1]", row=[1, 2, 3])` takes what `unrolled` takes, and times it.
+    """
+
+    def measure(source: str, **how: Any) -> object:
+        return benchmark(unrolled(source, **how))
+
+    return measure
+
+
 def unroll(
     statement: str,
     *,
@@ -234,6 +249,24 @@ def crew(benchmark: BenchmarkFixture) -> Iterator[Callable[..., Task]]:
     yield make
     for started in crews:
         started.dismiss()
+
+
+@pytest.fixture
+def time_crew(
+    benchmark: BenchmarkFixture, crew: Callable[..., Task]
+) -> Callable[..., None]:
+    """Return a function that measures tasks which threads do together, as a row.
+
+    `time_crew(task, task, operations=N)` takes what `crew` takes, and times it. The
+    operations are those of a call, by which the plugin divides.
+    """
+
+    def measure(*tasks: Task, operations: int, together: bool = False) -> None:
+        run = crew(*tasks, together=together)
+        benchmark.extra_info["operations"] = operations
+        benchmark(run)
+
+    return measure
 
 
 class Crew:

@@ -20,6 +20,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 pytestmark = pytest.mark.benchmark(group="mixes")
 
 Task = Callable[[], object]
+TimeCrew = Callable[..., None]
 MakeCrew = Callable[..., Task]
 
 TRIPS = 8  # each may wait two switch intervals: 80 ms with the GIL
@@ -202,9 +203,7 @@ def test_benchmark_gil_shares(
 
 
 @pytest.mark.parametrize("threads", [2, 8])
-def test_benchmark_gil_cpu_bound(
-    benchmark: BenchmarkFixture, crew: MakeCrew, threads: int
-) -> None:
+def test_benchmark_gil_cpu_bound(time_crew: TimeCrew, threads: int) -> None:
     """Share one piece of computing out among threads that also pass a lock around.
 
     One operation is one of 600 000 turns; every thousand a thread takes and returns
@@ -219,5 +218,4 @@ def test_benchmark_gil_cpu_bound(
             for _ in range(1_000):
                 pass
 
-    benchmark.extra_info["operations"] = TURNS
-    benchmark(crew(*[work] * threads))
+    time_crew(*[work] * threads, operations=TURNS)

@@ -23,6 +23,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 pytestmark = pytest.mark.benchmark(group="releases")
 
 Task = Callable[[], object]
+TimeCrew = Callable[..., None]
 MakeCrew = Callable[..., Task]
 
 TEXT = b"0123456789abcdef" * 4096  # 64 KiB
@@ -39,9 +40,7 @@ def shared_out(work: Callable[[int], object], pieces: int, threads: int) -> list
 
 
 @THREADS
-def test_benchmark_gil_bz2(
-    benchmark: BenchmarkFixture, crew: MakeCrew, threads: int
-) -> None:
+def test_benchmark_gil_bz2(time_crew: TimeCrew, threads: int) -> None:
     """Compress blocks of 64 KiB with bz2, split among threads.
 
     One operation is one block, compressed without the GIL. Expect half the time for
@@ -52,14 +51,11 @@ def test_benchmark_gil_bz2(
         for _ in range(blocks):
             bz2.compress(TEXT, 1)
 
-    benchmark.extra_info["operations"] = PIECES
-    benchmark(crew(*shared_out(work, PIECES, threads)))
+    time_crew(*shared_out(work, PIECES, threads), operations=PIECES)
 
 
 @THREADS
-def test_benchmark_gil_pbkdf2(
-    benchmark: BenchmarkFixture, crew: MakeCrew, threads: int
-) -> None:
+def test_benchmark_gil_pbkdf2(time_crew: TimeCrew, threads: int) -> None:
     """Derive keys with PBKDF2, split among threads.
 
     One operation is one key of 2 000 turns, a millisecond in C without the GIL. Expect
@@ -70,14 +66,11 @@ def test_benchmark_gil_pbkdf2(
         for _ in range(keys):
             hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 2_000)
 
-    benchmark.extra_info["operations"] = PIECES
-    benchmark(crew(*shared_out(work, PIECES, threads)))
+    time_crew(*shared_out(work, PIECES, threads), operations=PIECES)
 
 
 @THREADS
-def test_benchmark_gil_hash_small(
-    benchmark: BenchmarkFixture, crew: MakeCrew, threads: int
-) -> None:
+def test_benchmark_gil_hash_small(time_crew: TimeCrew, threads: int) -> None:
     """Hash texts of 64 bytes, split among threads: too short to release the GIL.
 
     One operation is one SHA-256 of so little that hashlib keeps the GIL (below 2 048
@@ -88,14 +81,11 @@ def test_benchmark_gil_hash_small(
         for _ in range(texts):
             hashlib.sha256(TEXT[:64]).digest()
 
-    benchmark.extra_info["operations"] = 4_000
-    benchmark(crew(*shared_out(work, 4_000, threads)))
+    time_crew(*shared_out(work, 4_000, threads), operations=4_000)
 
 
 @THREADS
-def test_benchmark_gil_json(
-    benchmark: BenchmarkFixture, crew: MakeCrew, threads: int
-) -> None:
+def test_benchmark_gil_json(time_crew: TimeCrew, threads: int) -> None:
     """Write a document as JSON, split among threads: C code that keeps the GIL.
 
     One operation is one `json.dumps` of a hundred pairs. With the GIL expect the same
@@ -107,14 +97,11 @@ def test_benchmark_gil_json(
         for _ in range(documents):
             json.dumps(document)
 
-    benchmark.extra_info["operations"] = 200
-    benchmark(crew(*shared_out(work, 200, threads)))
+    time_crew(*shared_out(work, 200, threads), operations=200)
 
 
 @THREADS
-def test_benchmark_gil_regex(
-    benchmark: BenchmarkFixture, crew: MakeCrew, threads: int
-) -> None:
+def test_benchmark_gil_regex(time_crew: TimeCrew, threads: int) -> None:
     """Search a text of 64 KiB, split among threads: C code that keeps the GIL.
 
     One operation is one search in vain. With the GIL expect the same time for two
@@ -126,8 +113,7 @@ def test_benchmark_gil_regex(
         for _ in range(searches):
             pattern.search(TEXT)
 
-    benchmark.extra_info["operations"] = PASSES
-    benchmark(crew(*shared_out(work, PASSES, threads)))
+    time_crew(*shared_out(work, PASSES, threads), operations=PASSES)
 
 
 @pytest.fixture
@@ -145,11 +131,7 @@ def files(tmp_path: Path) -> Iterator[list[IO[bytes]]]:
 @THREADS
 @pytest.mark.parametrize("direction", ["read", "write"])
 def test_benchmark_gil_file(
-    benchmark: BenchmarkFixture,
-    crew: MakeCrew,
-    files: list[IO[bytes]],
-    direction: str,
-    threads: int,
+    time_crew: TimeCrew, files: list[IO[bytes]], direction: str, threads: int
 ) -> None:
     """Read or write a file of 64 KiB in the system's cache, each thread its own.
 
@@ -169,8 +151,7 @@ def test_benchmark_gil_file(
 
         return work
 
-    benchmark.extra_info["operations"] = PASSES
-    benchmark(crew(*[of(file) for file in files[:threads]]))
+    time_crew(*[of(file) for file in files[:threads]], operations=PASSES)
 
 
 @THREADS

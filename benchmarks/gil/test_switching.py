@@ -21,6 +21,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 pytestmark = pytest.mark.benchmark(group="switching")
 
 Task = Callable[[], object]
+TimeCrew = Callable[..., None]
 MakeCrew = Callable[..., Task]
 
 TURNS = 1_200_000  # of an empty Python loop: 15 to 50 ms, several switch intervals
@@ -44,9 +45,7 @@ def split(work: Callable[[int], object], total: int, threads: int) -> list[Task]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4], ids=lambda count: f"threads={count}")
-def test_benchmark_gil_python_work(
-    benchmark: BenchmarkFixture, crew: MakeCrew, threads: int
-) -> None:
+def test_benchmark_gil_python_work(time_crew: TimeCrew, threads: int) -> None:
     """Count down in Python, split among threads.
 
     One operation is one turn of the loop; `operations` counts those of all threads.
@@ -54,14 +53,11 @@ def test_benchmark_gil_python_work(
     for switching. Without it, half the time for two on two CPUs; more threads than
     CPUs (marked oversubscribed) gain nothing.
     """
-    benchmark.extra_info["operations"] = TURNS
-    benchmark(crew(*split(count_down, TURNS, threads)))
+    time_crew(*split(count_down, TURNS, threads), operations=TURNS)
 
 
 @pytest.mark.parametrize("threads", [1, 2], ids=lambda count: f"threads={count}")
-def test_benchmark_gil_sha256(
-    benchmark: BenchmarkFixture, crew: MakeCrew, threads: int
-) -> None:
+def test_benchmark_gil_sha256(time_crew: TimeCrew, threads: int) -> None:
     """Hash blocks of 64 KiB with SHA-256, split among threads.
 
     One operation is one block, hashed in C without the GIL. Expect half the time
@@ -72,14 +68,11 @@ def test_benchmark_gil_sha256(
         for _ in range(blocks):
             hashlib.sha256(BLOCK).digest()
 
-    benchmark.extra_info["operations"] = HASHES
-    benchmark(crew(*split(work, HASHES, threads)))
+    time_crew(*split(work, HASHES, threads), operations=HASHES)
 
 
 @pytest.mark.parametrize("threads", [1, 2], ids=lambda count: f"threads={count}")
-def test_benchmark_gil_zlib(
-    benchmark: BenchmarkFixture, crew: MakeCrew, threads: int
-) -> None:
+def test_benchmark_gil_zlib(time_crew: TimeCrew, threads: int) -> None:
     """Compress blocks of 64 KiB with zlib, split among threads.
 
     One operation is one block, compressed in C without the GIL; the result's memory
@@ -91,8 +84,7 @@ def test_benchmark_gil_zlib(
         for _ in range(blocks):
             zlib.compress(BLOCK, 6)
 
-    benchmark.extra_info["operations"] = COMPRESSIONS
-    benchmark(crew(*split(work, COMPRESSIONS, threads)))
+    time_crew(*split(work, COMPRESSIONS, threads), operations=COMPRESSIONS)
 
 
 class Beside:
@@ -203,9 +195,7 @@ def switch_interval(
 @pytest.mark.parametrize(
     "switch_interval", [0.0005, 0.005], ids=["0.5ms", "5ms"], indirect=True
 )
-def test_benchmark_gil_interval(
-    benchmark: BenchmarkFixture, crew: MakeCrew, switch_interval: float
-) -> None:
+def test_benchmark_gil_interval(time_crew: TimeCrew, switch_interval: float) -> None:
     """Count down in two Python threads, switching often or as usual.
 
     One operation is one turn of the loop; `operations` counts those of both. With a
@@ -213,5 +203,4 @@ def test_benchmark_gil_interval(
     switches, each some tens of microseconds and cold caches. Without it the
     interval means nothing and both rows show the same.
     """
-    benchmark.extra_info["operations"] = TURNS
-    benchmark(crew(*split(count_down, TURNS, 2)))
+    time_crew(*split(count_down, TURNS, 2), operations=TURNS)

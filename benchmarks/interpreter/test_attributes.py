@@ -13,7 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="attributes")
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 
 class Record:
@@ -47,83 +47,69 @@ class Slotted:
         self.value = "slot"
 
 
-def test_benchmark_interpreter_read_instance(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_read_instance(statement: Statement) -> None:
     """Read an attribute that the instance holds.
 
     One operation is a specialized read from the values inside the instance: the
     class is checked by its version, no dict is searched. Expect 2 to 5 ns.
     """
-    benchmark(unrolled("_ = record.value", record=Record()))
+    statement("_ = record.value", record=Record())
 
 
-def test_benchmark_interpreter_read_slot(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_read_slot(statement: Statement) -> None:
     """Read an attribute that lives in a slot.
 
     One operation is a specialized read at a fixed offset. Expect about
     `read_instance`: slots save memory, not time.
     """
-    benchmark(unrolled("_ = record.value", record=Slotted()))
+    statement("_ = record.value", record=Slotted())
 
 
-def test_benchmark_interpreter_read_class(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_read_class(statement: Statement) -> None:
     """Read a class variable through an instance.
 
     One operation is a specialized read of a value that the site remembers, guarded
     by the class's version and by the instance not having the name. Expect about
     `read_instance`.
     """
-    benchmark(unrolled("_ = record.shared", record=Record()))
+    statement("_ = record.shared", record=Record())
 
 
-def test_benchmark_interpreter_read_property(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_read_property(statement: Statement) -> None:
     """Read a property that returns a constant.
 
     One operation is the read and the Python call behind it. Expect a call: about
     `call_method` where the read is specialized, more where it is not.
     """
-    benchmark(unrolled("_ = record.computed", record=Record()))
+    statement("_ = record.computed", record=Record())
 
 
-def test_benchmark_interpreter_read_missing(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_read_missing(statement: Statement) -> None:
     """Read a missing name, answered by `__getattr__`.
 
     One operation is the search of instance and classes, in vain, and the Python
     call. Expect a hundred nanoseconds or more above `read_property` where, as on
     3.11, an AttributeError is made and swallowed on the way.
     """
-    benchmark(unrolled("_ = record.absent", record=Answering()))
+    statement("_ = record.absent", record=Answering())
 
 
-def test_benchmark_interpreter_read_global(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_read_global(statement: Statement) -> None:
     """Read a global variable.
 
     One operation is a specialized read at a known index of the module's dict,
     guarded by the version of its keys. Expect 1 to 4 ns.
     """
-    benchmark(unrolled("_ = setting", outside={"setting": "global"}))
+    statement("_ = setting", outside={"setting": "global"})
 
 
-def test_benchmark_interpreter_read_builtin(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_read_builtin(statement: Statement) -> None:
     """Read a builtin name.
 
     One operation is a specialized read guarded by two dicts' keys, since the
     module might have come to hide the name. Expect about `read_global`.
     """
-    benchmark(unrolled("_ = len"))
+    statement("_ = len")
 
 
 def test_benchmark_interpreter_read_closure(benchmark: BenchmarkFixture) -> None:
@@ -152,23 +138,19 @@ def test_benchmark_interpreter_read_closure(benchmark: BenchmarkFixture) -> None
     benchmark(loop)
 
 
-def test_benchmark_interpreter_store_instance(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_store_instance(statement: Statement) -> None:
     """Store an attribute that the instance has already.
 
     One operation is a specialized store, and dropping the old value. Expect a
     little more than `read_instance`; on free-threaded builds also a lock.
     """
-    benchmark(unrolled("record.value = None", record=Record()))
+    statement("record.value = None", record=Record())
 
 
-def test_benchmark_interpreter_store_slot(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_store_slot(statement: Statement) -> None:
     """Store an attribute that lives in a slot.
 
     One operation is a specialized store at a fixed offset. Expect about
     `store_instance`, or less.
     """
-    benchmark(unrolled("record.value = None", record=Slotted()))
+    statement("record.value = None", record=Slotted())

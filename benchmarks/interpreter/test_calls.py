@@ -9,13 +9,12 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 from pybench.target.plugin import Kernel
 
 pytestmark = pytest.mark.benchmark(group="calls")
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 
 def nothing() -> None:
@@ -56,137 +55,113 @@ class Derived(Target):
         super().method()
 
 
-def test_benchmark_interpreter_call_function(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_call_function(statement: Statement) -> None:
     """Call a Python function without arguments.
 
     One operation is the call, the return of None and dropping it. Expect 10 to
     25 ns: since 3.11 the interpreter enters a Python function without recursing in
     C, and the call is specialized.
     """
-    benchmark(unrolled("function()", function=nothing))
+    statement("function()", function=nothing)
 
 
-def test_benchmark_interpreter_call_positional(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_call_positional(statement: Statement) -> None:
     """Call a Python function of three parameters with two positional arguments.
 
     One operation is the call, with two constants passed and a default filled in.
     Expect 15 to 40 ns, a few more than `call_function`.
     """
-    benchmark(unrolled("function(1, 2)", function=nothing_with))
+    statement("function(1, 2)", function=nothing_with)
 
 
-def test_benchmark_interpreter_call_keywords(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_call_keywords(statement: Statement) -> None:
     """Call a Python function with one positional and two keyword arguments.
 
     One operation is the call, with names matched to parameters. Expect up to twice
     `call_positional`: the names are compared with the parameters' at every call.
     """
-    benchmark(unrolled("function(1, second=2, third=3)", function=nothing_with))
+    statement("function(1, second=2, third=3)", function=nothing_with)
 
 
-def test_benchmark_interpreter_call_unpacked(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_call_unpacked(statement: Statement) -> None:
     """Forward `*args` and `**kwargs` to a function that takes them so.
 
     One operation is one call: a tuple and a dict are made for the caller and
     packed again for the callee. The originals are made once, outside. Expect
     several times `call_function`, nearly all of it in making containers.
     """
-    benchmark(
-        unrolled(
-            "function(*args, **kwargs)",
-            function=nothing_with_any,
-            args=(1, 2),
-            kwargs={"third": 3},
-        )
+    statement(
+        "function(*args, **kwargs)",
+        function=nothing_with_any,
+        args=(1, 2),
+        kwargs={"third": 3},
     )
 
 
-def test_benchmark_interpreter_call_method(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_call_method(statement: Statement) -> None:
     """Call a method of an instance.
 
     One operation is the look-up of the method and the call; no bound method object
     is made. Expect about `call_function`: what is added is a check that the class
     is the one this site has seen.
     """
-    benchmark(unrolled("target.method()", target=Target()))
+    statement("target.method()", target=Target())
 
 
-def test_benchmark_interpreter_call_super(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_call_super(statement: Statement) -> None:
     """Call a method that calls its parent's through `super()`.
 
     One operation is both calls. 3.12 gave `super().method()` an instruction of its
     own; before it, each use made and dropped a `super` object. Expect two calls and
     a look-up along the classes, which is cached but not specialized away.
     """
-    benchmark(unrolled("target.method()", target=Derived()))
+    statement("target.method()", target=Derived())
 
 
-def test_benchmark_interpreter_call_classmethod(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_call_classmethod(statement: Statement) -> None:
     """Call a class method through its class.
 
     One operation is the look-up, the binding to the class and the call. Expect
     more than `call_method` where the binding makes a method object.
     """
-    benchmark(unrolled("target.class_method()", target=Target))
+    statement("target.class_method()", target=Target)
 
 
-def test_benchmark_interpreter_call_staticmethod(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_call_staticmethod(statement: Statement) -> None:
     """Call a static method through its class.
 
     One operation is the look-up and the call; nothing is bound. Expect about
     `call_function` and one attribute read.
     """
-    benchmark(unrolled("target.static_method()", target=Target))
+    statement("target.static_method()", target=Target)
 
 
-def test_benchmark_interpreter_call_instance(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_call_instance(statement: Statement) -> None:
     """Call an instance whose class defines `__call__`.
 
     One operation is the call by way of the type's slot, which recurses in C.
     Expect two to four times `call_method`.
     """
-    benchmark(unrolled("target()", target=Target()))
+    statement("target()", target=Target())
 
 
-def test_benchmark_interpreter_call_partial(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_call_partial(statement: Statement) -> None:
     """Call a `functools.partial` of a Python function.
 
     One operation is the call of the C object, which joins the arguments and calls
     the Python function through the vectorcall protocol. Expect two to four times
     `call_function`, for leaving the interpreter loop and entering it again.
     """
-    benchmark(unrolled("function(2)", function=partial(nothing_with, 1)))
+    statement("function(2)", function=partial(nothing_with, 1))
 
 
-def test_benchmark_interpreter_call_builtin(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_call_builtin(statement: Statement) -> None:
     """Call a C function of one argument, `abs` of a small positive integer.
 
     One operation is the call into C and the drop of a number that exists already.
     `len` is left to others: it has an instruction of its own. Expect 10 to 25 ns.
     """
-    benchmark(unrolled("function(1)", function=abs))
+    statement("function(1)", function=abs)
 
 
 @pytest.mark.parametrize("kind", ["c", "noargs", "one", "keywords"])

@@ -12,14 +12,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="containers")
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 LENGTH = 1000  # elements of the sequences that rows go through
 
 
-def test_benchmark_interpreter_dict_get(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_dict_get(statement: Statement) -> None:
     """Look a string key up in a dict of 100.
 
     One operation is a specialized look-up: the string's hash is cached and its
@@ -28,109 +26,91 @@ def test_benchmark_interpreter_dict_get(
     table: dict[str, object] = {f"key{number}": None for number in range(100)}
     # The key itself, not an equal one: comparing texts is a call of the C library,
     # and where that lies in memory would decide over twice the time.
-    benchmark(unrolled("_ = table[key]", table=table, key=[*table][50]))
+    statement("_ = table[key]", table=table, key=[*table][50])
 
 
-def test_benchmark_interpreter_dict_set(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_dict_set(statement: Statement) -> None:
     """Store under a string key that a dict of 100 has already.
 
     One operation is a specialized store over an old value; the dict does not grow.
     Expect a little more than `dict_get`; on free-threaded builds also a lock.
     """
     table: dict[str, object] = {f"key{number}": None for number in range(100)}
-    benchmark(unrolled("table[key] = None", table=table, key=[*table][50]))
+    statement("table[key] = None", table=table, key=[*table][50])
 
 
-def test_benchmark_interpreter_dict_display(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_dict_display(statement: Statement) -> None:
     """Build a dict of four entries and drop it.
 
     One operation is `{...}` with four constant keys, its keys' table included.
     Expect 50 to 120 ns: the dict comes from a free list, the table may.
     """
-    benchmark(unrolled("_ = {'a': one, 'b': one, 'c': one, 'd': one}", one=None))
+    statement("_ = {'a': one, 'b': one, 'c': one, 'd': one}", one=None)
 
 
-def test_benchmark_interpreter_list_get(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_list_get(statement: Statement) -> None:
     """Read an element of a list by a small constant index.
 
     One operation is a specialized read. Expect 2 to 6 ns; more on free-threaded
     builds, where another thread may be changing the list.
     """
-    benchmark(unrolled("_ = items[3]", items=[None] * 8))
+    statement("_ = items[3]", items=[None] * 8)
 
 
-def test_benchmark_interpreter_list_set(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_list_set(statement: Statement) -> None:
     """Store an element of a list at a small constant index.
 
     One operation is a specialized store over an old value. Expect about
     `list_get`; on free-threaded builds also a lock.
     """
-    benchmark(unrolled("items[3] = None", items=[None] * 8))
+    statement("items[3] = None", items=[None] * 8)
 
 
-def test_benchmark_interpreter_list_append(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_list_append(statement: Statement) -> None:
     """Append to a list that starts empty.
 
     One operation is an append of an existing object, its share of growing the list
     to 1000 and of dropping the list at the next call. Expect 5 to 20 ns.
     """
-    benchmark(unrolled("items.append(None)", prepare="items = []"))
+    statement("items.append(None)", prepare="items = []")
 
 
-def test_benchmark_interpreter_list_display(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_list_display(statement: Statement) -> None:
     """Build a list of four elements and drop it.
 
     One operation is `[...]` of four locals, the element array included. Expect 20
     to 50 ns: the list comes from a free list, the array from the allocator.
     """
-    benchmark(unrolled("_ = [one, one, one, one]", one=None))
+    statement("_ = [one, one, one, one]", one=None)
 
 
-def test_benchmark_interpreter_list_comprehension_short(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_list_comprehension_short(statement: Statement) -> None:
     """Build a list of two with a comprehension: what entering one costs.
 
     One operation is one comprehension over a tuple of two, its list dropped again.
     Since 3.12 it is entered without a function made and called; `list_comprehension`,
     which goes through a thousand elements, does not show that.
     """
-    benchmark(unrolled("_ = [item for item in pair]", pair=(None, None)))
+    statement("_ = [item for item in pair]", pair=(None, None))
 
 
-def test_benchmark_interpreter_tuple_unpack(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_tuple_unpack(statement: Statement) -> None:
     """Unpack a tuple of two into two locals.
 
     One operation is a specialized unpacking and two stores; the tuple is made
     once, outside. Expect 2 to 5 ns.
     """
-    benchmark(unrolled("first, second = pair", pair=(None, None)))
+    statement("first, second = pair", pair=(None, None))
 
 
-def test_benchmark_interpreter_set_contains(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_set_contains(statement: Statement) -> None:
     """Look a string up in a set of 100.
 
     One operation is `in` with its answer dropped. Expect 10 to 20 ns: 3.13t and
     3.14t lock the set, 3.15t does not.
     """
     words = {f"key{number}" for number in range(100)}
-    benchmark(unrolled("_ = key in words", words=words, key="key50"))
+    statement("_ = key in words", words=words, key="key50")
 
 
 def test_benchmark_interpreter_list_loop(benchmark: BenchmarkFixture) -> None:

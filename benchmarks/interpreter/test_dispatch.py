@@ -12,21 +12,19 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="dispatch")
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 LOOP_TURNS = 1000  # long enough that the call around it is under a hundredth
 
 
-def test_benchmark_interpreter_dispatch(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_dispatch(statement: Statement) -> None:
     """Move one local variable into another: the dispatch of a bytecode pair.
 
     One operation is a load and a store, which the compiler joins into one
     instruction where it can. Expect 1 to 3 ns on builds with computed gotos or
     tail calls; what remains is the interpreter's jump and two reference counts.
     """
-    benchmark(unrolled("second = first", first=None, second=None))
+    statement("second = first", first=None, second=None)
 
 
 def test_benchmark_interpreter_loop_for(benchmark: BenchmarkFixture) -> None:
@@ -80,46 +78,38 @@ def test_benchmark_interpreter_arithmetic(benchmark: BenchmarkFixture) -> None:
     assert benchmark(loop) < 32768
 
 
-def test_benchmark_interpreter_add_int(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_add_int(statement: Statement) -> None:
     """Add two integers of one digit.
 
     One operation is a specialized addition whose result, 3000, is made anew.
     Expect 5 to 15 ns, most of it the new object; results up to 256 would be shared.
     """
-    benchmark(unrolled("first + second", first=1000, second=2000))
+    statement("first + second", first=1000, second=2000)
 
 
-def test_benchmark_interpreter_add_float(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_add_float(statement: Statement) -> None:
     """Add two floats.
 
     One operation is a specialized addition and a float from the free list. Expect
     a little less than `add_int`.
     """
-    benchmark(unrolled("first + second", first=1.5, second=2.25))
+    statement("first + second", first=1.5, second=2.25)
 
 
-def test_benchmark_interpreter_add_mixed(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_add_mixed(statement: Statement) -> None:
     """Add an integer to a float.
 
     One operation is an addition through the types' slots: the integer declines,
     the float converts it. Expect two to four times `add_float`, less from 3.14,
     where this pair is specialized.
     """
-    benchmark(unrolled("first + second", first=1000, second=2.25))
+    statement("first + second", first=1000, second=2.25)
 
 
-def test_benchmark_interpreter_branch(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_branch(statement: Statement) -> None:
     """Compare two integers and branch, never taking the branch.
 
     One operation is a specialized comparison and a jump on its result. The branch
     is always the same, so the CPU predicts it. Expect 2 to 5 ns.
     """
-    benchmark(unrolled("if first > second: raise AssertionError", first=1, second=2))
+    statement("if first > second: raise AssertionError", first=1, second=2)

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="patterns")
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 
 @dataclass
@@ -21,60 +20,48 @@ class Point:
     y: int
 
 
-def test_benchmark_interpreter_match_literal(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_match_literal(statement: Statement) -> None:
     """Match a number against four literals, of which the last fits.
 
     One operation is four comparisons and branches: there is no jump table. Expect
     15 to 30 ns, four times `branch`.
     """
-    statement = "\n".join(
+    source = "\n".join(
         ["match value:", *(f"    case {literal}: pass" for literal in (1, 2, 3, 4))]
     )
-    benchmark(unrolled(statement, value=4))
+    statement(source, value=4)
 
 
-def test_benchmark_interpreter_match_class(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_match_class(statement: Statement) -> None:
     """Match an instance against a class pattern with two positions.
 
     One operation is the instance check, two attribute reads by the names in
     `__match_args__`, collected in a tuple, and two stores. Expect 80 to 250 ns:
     the pattern is interpreted, not specialized.
     """
-    benchmark(
-        unrolled(
-            "match point:\n    case Point(x, y): pass",
-            point=Point(1, 2),
-            Point=Point,
-        )
+    statement(
+        "match point:\n    case Point(x, y): pass",
+        point=Point(1, 2),
+        Point=Point,
     )
 
 
-def test_benchmark_interpreter_match_mapping(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_match_mapping(statement: Statement) -> None:
     """Match a dict against a mapping pattern with two keys.
 
     One operation is the type check, the length check, two look-ups through `get`
     and two stores. Expect 80 to 250 ns.
     """
-    benchmark(
-        unrolled(
-            "match table:\n    case {'x': x, 'y': y}: pass",
-            table={"x": None, "y": None},
-        )
+    statement(
+        "match table:\n    case {'x': x, 'y': y}: pass",
+        table={"x": None, "y": None},
     )
 
 
-def test_benchmark_interpreter_match_sequence(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_match_sequence(statement: Statement) -> None:
     """Match a tuple against a sequence pattern of two.
 
     One operation is the type check by a flag, the length check, the unpacking and
     two stores. Expect 10 to 25 ns.
     """
-    benchmark(unrolled("match pair:\n    case [x, y]: pass", pair=(None, None)))
+    statement("match pair:\n    case [x, y]: pass", pair=(None, None))

@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="records")
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 
 class Plain:
@@ -62,9 +61,7 @@ def name_of(kind: type) -> str:
 
 
 @pytest.mark.parametrize("kind", [Plain, Data, Slots, Frozen, Named], ids=name_of)
-def test_benchmark_interpreter_record(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, kind: type
-) -> None:
+def test_benchmark_interpreter_record(statement: Statement, kind: type) -> None:
     """Make a record and drop it.
 
     One operation is the call of the class: the object, its `__init__` (of a named
@@ -72,7 +69,7 @@ def test_benchmark_interpreter_record(
     plain class, a dataclass the same, slots a little less, a named tuple half more
     or twice, and frozen most (each field is set through a C call).
     """
-    benchmark(unrolled("_ = kind(None, None)", kind=kind))
+    statement("_ = kind(None, None)", kind=kind)
 
 
 # The ways to hold two fields whose reads and comparisons differ; a frozen dataclass
@@ -81,9 +78,7 @@ KINDS = [Data, Slots, Named]
 
 
 @pytest.mark.parametrize("kind", [*KINDS, dict], ids=name_of)
-def test_benchmark_interpreter_record_read(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, kind: type
-) -> None:
+def test_benchmark_interpreter_record_read(statement: Statement, kind: type) -> None:
     """Read the second field of a record.
 
     One operation is an attribute read, of a dict a look-up by a constant key. Expect
@@ -92,13 +87,11 @@ def test_benchmark_interpreter_record_read(
     """
     record = {"first": 1, "second": 2} if kind is dict else kind(1, 2)
     read = "record['second']" if kind is dict else "record.second"
-    benchmark(unrolled(f"_ = {read}", record=record))
+    statement(f"_ = {read}", record=record)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, dict], ids=name_of)
-def test_benchmark_interpreter_record_equal(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, kind: type
-) -> None:
+def test_benchmark_interpreter_record_equal(statement: Statement, kind: type) -> None:
     """Compare a record with an equal one.
 
     One operation is `==` of two records with the same two values. Expect the
@@ -106,28 +99,22 @@ def test_benchmark_interpreter_record_equal(
     to 3.12 made two tuples. A named tuple and a dict compare in C.
     """
     made = [{"first": 1, "second": 2} if kind is dict else kind(1, 2) for _ in "ab"]
-    benchmark(unrolled("_ = one == other", one=made[0], other=made[1]))
+    statement("_ = one == other", one=made[0], other=made[1])
 
 
-def test_benchmark_interpreter_record_dict(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_record_dict(statement: Statement) -> None:
     """Make a dict of two fields and drop it: the record without a class.
 
     One operation is the display and freeing it. Expect 40 to 100 ns, about a plain
     class.
     """
-    benchmark(unrolled("_ = {'first': None, 'second': None}"))
+    statement("_ = {'first': None, 'second': None}")
 
 
-def test_benchmark_interpreter_record_replace(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_interpreter_record_replace(statement: Statement) -> None:
     """Copy a dataclass with one field changed, by `dataclasses.replace`.
 
     One operation is the call, which goes through the fields in Python. Expect 0.5 to
     1.5 us, several times `record`.
     """
-    benchmark(
-        unrolled("_ = replace(record, first=2)", replace=replace, record=Data(1, 2))
-    )
+    statement("_ = replace(record, first=2)", replace=replace, record=Data(1, 2))

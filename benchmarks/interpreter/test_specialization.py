@@ -19,7 +19,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="specialization")
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 # Calls of a fresh function before it counts as warm: several times what any version
 # takes (a few calls, or a few dozen turns of a loop).
@@ -108,9 +108,7 @@ def time_once(benchmark: BenchmarkFixture, prepare: Callable[[], Arguments]) -> 
 
 
 @pytest.mark.parametrize("operands", ["int", "float", "str", "mixed"])
-def test_benchmark_interpreter_special_add(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, operands: str
-) -> None:
+def test_benchmark_interpreter_special_add(statement: Statement, operands: str) -> None:
     """Add two values whose types never change at that place.
 
     One operation is an addition and the store of its result. Expect int and float
@@ -123,7 +121,7 @@ def test_benchmark_interpreter_special_add(
         "str": ("first", "second"),
         "mixed": (1000, 2.5),
     }[operands]
-    benchmark(unrolled("_ = first + second", first=first, second=second))
+    statement("_ = first + second", first=first, second=second)
 
 
 @pytest.mark.parametrize("kinds", ["same", "turns"])

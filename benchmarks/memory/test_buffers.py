@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.usefixtures("collector_off"),
 ]
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 LARGE = 65_536
 HUGE = 1_048_576
@@ -46,37 +46,31 @@ def test_benchmark_memory_buffer_filled(benchmark: BenchmarkFixture, size: int) 
     benchmark(lambda: one * size)
 
 
-def test_benchmark_memory_buffer_slice_copy(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_buffer_slice_copy(statement: Statement) -> None:
     """Take all but the first of 65,536 bytes as bytes.
 
     One operation is `data[1:]`, which copies them. Expect 0.5 to 4 us, the speed of
     copying in the second cache.
     """
-    benchmark(unrolled("data[1:]", data=b"x" * LARGE))
+    statement("data[1:]", data=b"x" * LARGE)
 
 
-def test_benchmark_memory_buffer_slice_view(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_buffer_slice_view(statement: Statement) -> None:
     """Take all but the first of 65,536 bytes as a view.
 
     One operation is `view[1:]` of a `memoryview`, which copies nothing. Expect 25 to
     100 ns whatever the size.
     """
-    benchmark(unrolled("view[1:]", view=memoryview(b"x" * LARGE)))
+    statement("view[1:]", view=memoryview(b"x" * LARGE))
 
 
-def test_benchmark_memory_buffer_view_open(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_buffer_view_open(statement: Statement) -> None:
     """Make a view of a bytearray and release it.
 
     One operation is `memoryview(data)` with its buffer, of which the bytearray keeps
     count as long as it must not be resized. Expect 40 to 120 ns.
     """
-    benchmark(unrolled("view(data)", view=memoryview, data=bytearray(LARGE)))
+    statement("view(data)", view=memoryview, data=bytearray(LARGE))
 
 
 def test_benchmark_memory_buffer_array_pack(benchmark: BenchmarkFixture) -> None:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.benchmark(group="collector", max_time=0.2)
 
 TimePrepared = Callable[..., None]
 Serving = Callable[..., Any]
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
@@ -205,13 +205,11 @@ def test_benchmark_memory_collector_callback(
     assert bool(calls) == bool(callbacks)
 
 
-def test_benchmark_memory_collector_stats(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_collector_stats(statement: Statement) -> None:
     """Ask the collector for its statistics.
 
     One operation is `gc.get_stats()`: a list of three dicts of three counts each, five
     values from 3.15. Expect 0.5 to 1.5 us. On a free-threaded build the generations are
     book-keeping only.
     """
-    benchmark(unrolled("stats()", stats=gc.get_stats))
+    statement("stats()", stats=gc.get_stats)

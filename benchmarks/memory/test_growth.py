@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 TimePrepared = Callable[..., None]
+Statement = Callable[..., object]
 Unrolled = Callable[..., Callable[[], object]]
 
 LENGTH = 100_000  # elements, where they are more than an `unrolled` function adds
@@ -51,17 +52,13 @@ def test_benchmark_memory_growth_list_append(
     assert len(items) == LENGTH
 
 
-def test_benchmark_memory_growth_list_extend(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_growth_list_extend(statement: Statement) -> None:
     """Extend a list by ten elements, a thousand times.
 
     One operation is `items.extend(ten)`: a call, room for ten, and ten references.
     Expect 25 to 80 ns, a third of ten appends.
     """
-    benchmark(
-        unrolled("items.extend(ten)", prepare="items = []", ten=list(range(1000, 1010)))
-    )
+    statement("items.extend(ten)", prepare="items = []", ten=list(range(1000, 1010)))
 
 
 def test_benchmark_memory_growth_list_unhinted(benchmark: BenchmarkFixture) -> None:
@@ -168,83 +165,65 @@ def test_benchmark_memory_growth_set_add(benchmark: BenchmarkFixture) -> None:
     benchmark(lambda: set(keys))
 
 
-def test_benchmark_memory_growth_str_append(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_growth_str_append(statement: Statement) -> None:
     """Append a character to a string that has no other reference.
 
     One operation is `text += 'x'` on a local variable, up to 1000 characters. The
     interpreter extends the string in place. Expect 15 to 50 ns, a reallocation.
     """
-    benchmark(unrolled("text += 'x'", prepare="text = ''"))
+    statement("text += 'x'", prepare="text = ''")
 
 
-def test_benchmark_memory_growth_str_copied(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_growth_str_copied(statement: Statement) -> None:
     """Append a character to a string that has another reference.
 
     One operation is `longer = text + 'x'` with 10,000 characters, all of which are
     copied. Expect 0.1 to 1 us, in proportion to the length: what makes a loop of
     `growth_str_append` quadratic as soon as a second reference exists.
     """
-    benchmark(unrolled("longer = text + 'x'", text="x" * 10_000))
+    statement("longer = text + 'x'", text="x" * 10_000)
 
 
-def test_benchmark_memory_growth_bytearray_append(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_growth_bytearray_append(statement: Statement) -> None:
     """Append 64 bytes to a bytearray, up to 64,000.
 
     One operation is `data += chunk`. Expect 15 to 60 ns: the copy of 64 bytes is the
     least of it, and the array grows by an eighth at a time.
     """
-    benchmark(unrolled("data += chunk", prepare="data = bytearray()", chunk=CHUNK))
+    statement("data += chunk", prepare="data = bytearray()", chunk=CHUNK)
 
 
-def test_benchmark_memory_growth_bytearray_take(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_growth_bytearray_take(statement: Statement) -> None:
     """Remove the first 64 of up to 64,000 bytes of a bytearray.
 
     One operation is `del data[:64]`, which moves the start instead of the bytes, and
     now and then gives memory back. Expect 12 to 60 ns whatever the length.
     """
-    benchmark(unrolled("del data[:64]", prepare="data = bytearray(64_000)"))
+    statement("del data[:64]", prepare="data = bytearray(64_000)")
 
 
-def test_benchmark_memory_growth_bytesio_write(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_growth_bytesio_write(statement: Statement) -> None:
     """Write 64 bytes to a `BytesIO`, up to 64,000.
 
     One operation is the call of `write`. Expect 15 to 80 ns: the buffer protocol, a
     number returned, and growth by an eighth.
     """
-    benchmark(
-        unrolled(
-            "write(chunk)", prepare="write = make().write", make=BytesIO, chunk=CHUNK
-        )
-    )
+    statement("write(chunk)", prepare="write = make().write", make=BytesIO, chunk=CHUNK)
 
 
-def test_benchmark_memory_growth_array_append(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_growth_array_append(statement: Statement) -> None:
     """Append a number to an `array` of 64-bit integers, up to 1000.
 
     One operation is the call of `append`, the number being converted. Expect 20 to
     60 ns, more than a list: arrays grow by a sixteenth.
     """
-    benchmark(unrolled("append(1)", prepare="append = make('q').append", make=array))
+    statement("append(1)", prepare="append = make('q').append", make=array)
 
 
-def test_benchmark_memory_growth_deque_append(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_growth_deque_append(statement: Statement) -> None:
     """Append to a deque that starts empty, up to 1000 elements.
 
     One operation is the call of `append`. Expect 7 to 25 ns: a block of 64 is
     allocated once in 64 times, and nothing is ever moved.
     """
-    benchmark(unrolled("append(None)", prepare="append = make().append", make=deque))
+    statement("append(None)", prepare="append = make().append", make=deque)

@@ -23,6 +23,7 @@ pytestmark = [
 
 TimePrepared = Callable[..., None]
 Task = Callable[[], object]
+TimeCrew = Callable[..., None]
 MakeCrew = Callable[..., Task]
 
 COUNT = 20_000
@@ -132,9 +133,7 @@ def test_benchmark_memory_handover_queued(
     assert queue.empty()
 
 
-def test_benchmark_memory_handover_queued_own(
-    benchmark: BenchmarkFixture, crew: MakeCrew
-) -> None:
+def test_benchmark_memory_handover_queued_own(time_crew: TimeCrew) -> None:
     """Two threads with a `SimpleQueue` each, dropping what they have made: the control.
 
     One operation is that of `handover_queued`, done by one thread alone; each of the
@@ -150,5 +149,4 @@ def test_benchmark_memory_handover_queued_own(
         for _ in range(PASSED // 2):
             get()
 
-    benchmark.extra_info["operations"] = PASSED
-    benchmark(crew(alone, alone))
+    time_crew(alone, alone, operations=PASSED)

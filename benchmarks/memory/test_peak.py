@@ -23,7 +23,7 @@ TimePrepared = Callable[..., None]
 Bytes = dict[str, float]
 ReadMemory = Callable[[Any], Bytes]
 Start = Callable[..., Any]
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 
 @contextmanager
@@ -42,9 +42,7 @@ def tracing(frames: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("frames", [0, 1, 16])
-def test_benchmark_memory_peak_traced(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, frames: int
-) -> None:
+def test_benchmark_memory_peak_traced(statement: Statement, frames: int) -> None:
     """Make and drop an object, traced by tracemalloc with a depth of frames or not.
 
     One operation is `object()`, one block and its end. Expect 15 to 40 ns untraced.
@@ -52,19 +50,17 @@ def test_benchmark_memory_peak_traced(
     out again: 0.3 to 1.5 us. Sixteen frames are read and hashed each time: 2 to 8 us.
     """
     with tracing(frames):
-        benchmark(unrolled("make()", make=object))
+        statement("make()", make=object)
 
 
-def test_benchmark_memory_peak_read(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_peak_read(statement: Statement) -> None:
     """Ask tracemalloc for the traced bytes, now and at their peak.
 
     One operation is `get_traced_memory()`: two numbers and a tuple, which are traced
     themselves where they do not come from a free list. Expect 50 ns to 3 us.
     """
     with tracing(1):
-        benchmark(unrolled("read()", read=tracemalloc.get_traced_memory))
+        statement("read()", read=tracemalloc.get_traced_memory)
 
 
 def test_benchmark_memory_peak_snapshot(benchmark: BenchmarkFixture) -> None:

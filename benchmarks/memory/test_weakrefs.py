@@ -10,14 +10,13 @@ import weakref
 from collections.abc import Callable
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = [
     pytest.mark.benchmark(group="weakrefs", max_time=0.15),
     pytest.mark.usefixtures("collector_off"),
 ]
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 SIZE = 100  # entries of the mappings
 
@@ -39,20 +38,16 @@ def ignore(dead: object) -> None:
     """Be called with a reference whose object has died."""
 
 
-def test_benchmark_memory_weakref_create(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_weakref_create(statement: Statement) -> None:
     """Make a weak reference to an object that has none, and drop it.
 
     One operation is `ref(object)`: a call, an object of 70 bytes, its entry in the
     object's list and its removal. Expect 30 to 100 ns.
     """
-    benchmark(unrolled("ref(thing)", ref=weakref.ref, thing=Referent()))
+    statement("ref(thing)", ref=weakref.ref, thing=Referent())
 
 
-def test_benchmark_memory_weakref_again(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_weakref_again(statement: Statement) -> None:
     """Ask for a weak reference to an object that has one already.
 
     One operation is `ref(object)`, which finds the reference that exists and returns
@@ -60,91 +55,73 @@ def test_benchmark_memory_weakref_again(
     """
     thing = Referent()
     kept = weakref.ref(thing)
-    benchmark(unrolled("ref(thing)", ref=weakref.ref, thing=thing, kept=kept))
+    statement("ref(thing)", ref=weakref.ref, thing=thing, kept=kept)
 
 
-def test_benchmark_memory_weakref_follow(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_weakref_follow(statement: Statement) -> None:
     """Follow a weak reference to an object that lives.
 
     One operation is the call of the reference and a strong reference made and dropped.
     Expect 8 to 40 ns, most of it the call; `refcount_weakref` is what remains in C.
     """
     thing = Referent()
-    benchmark(unrolled("reference()", reference=weakref.ref(thing), thing=thing))
+    statement("reference()", reference=weakref.ref(thing), thing=thing)
 
 
-def test_benchmark_memory_weakref_proxy(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_weakref_proxy(statement: Statement) -> None:
     """Read an attribute through a weak proxy.
 
     One operation is an attribute of the proxy, which looks it up on its object without
     any inline cache. Expect 12 to 60 ns, several times a read without it.
     """
     thing = Referent()
-    benchmark(unrolled("proxy.value", proxy=weakref.proxy(thing), thing=thing))
+    statement("proxy.value", proxy=weakref.proxy(thing), thing=thing)
 
 
-def test_benchmark_memory_weakref_cleared(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_weakref_cleared(statement: Statement) -> None:
     """Free an object that has a weak reference.
 
     One operation makes an object without attributes and a reference to it, and drops
     the object first, so that the reference is cleared. Expect 60 to 200 ns:
     `weakref_create`, the object, and the clearing.
     """
-    benchmark(
-        unrolled(
-            "thing = make()\nreference = ref(thing)\nthing = None",
-            make=Bare,
-            ref=weakref.ref,
-        )
+    statement(
+        "thing = make()\nreference = ref(thing)\nthing = None",
+        make=Bare,
+        ref=weakref.ref,
     )
 
 
-def test_benchmark_memory_weakref_callback(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_weakref_callback(statement: Statement) -> None:
     """Free an object whose weak reference has a callback.
 
     One operation is that of `weakref_cleared` and the call of an empty Python function
     with the dead reference. Expect 30 to 120 ns more.
     """
-    benchmark(
-        unrolled(
-            "thing = make()\nreference = ref(thing, ignore)\nthing = None",
-            make=Bare,
-            ref=weakref.ref,
-            ignore=ignore,
-        )
+    statement(
+        "thing = make()\nreference = ref(thing, ignore)\nthing = None",
+        make=Bare,
+        ref=weakref.ref,
+        ignore=ignore,
     )
 
 
-def test_benchmark_memory_weakref_finalize(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_weakref_finalize(statement: Statement) -> None:
     """Free an object that has a `weakref.finalize`.
 
     One operation makes an object, registers a function for its end and drops it, so
     that it is called. Expect 0.5 to 4 us: a registry, an object and a callback, all in
     Python, around what `weakref_callback` costs.
     """
-    benchmark(
-        unrolled(
-            "thing = make()\nfinalize(thing, ignore, None)\nthing = None",
-            make=Bare,
-            finalize=weakref.finalize,
-            ignore=ignore,
-        )
+    statement(
+        "thing = make()\nfinalize(thing, ignore, None)\nthing = None",
+        make=Bare,
+        finalize=weakref.finalize,
+        ignore=ignore,
     )
 
 
-def test_benchmark_memory_weakref_value_get(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_weakref_value_get(statement: Statement) -> None:
     """Look an object up in a `WeakValueDictionary` of 100.
 
     One operation is `table[key]`: a method in Python, a dict, and a reference followed.
@@ -152,12 +129,10 @@ def test_benchmark_memory_weakref_value_get(
     """
     things = {number: Referent() for number in range(SIZE)}
     table = weakref.WeakValueDictionary(things)
-    benchmark(unrolled("table[50]", table=table, things=things))
+    statement("table[50]", table=table, things=things)
 
 
-def test_benchmark_memory_weakref_value_set(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_weakref_value_set(statement: Statement) -> None:
     """Store an object in a `WeakValueDictionary` that is freed by the next one.
 
     One operation makes an object and stores it under a key, whose former object is
@@ -165,12 +140,10 @@ def test_benchmark_memory_weakref_value_set(
     again. Expect 0.3 to 1.5 us.
     """
     table: weakref.WeakValueDictionary[str, Bare] = weakref.WeakValueDictionary()
-    benchmark(unrolled("thing = make()\ntable['key'] = thing", table=table, make=Bare))
+    statement("thing = make()\ntable['key'] = thing", table=table, make=Bare)
 
 
-def test_benchmark_memory_weakref_key_get(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_memory_weakref_key_get(statement: Statement) -> None:
     """Look a value up in a `WeakKeyDictionary` of 100 by its object.
 
     One operation is `table[object]`: a method in Python, a weak reference to compare
@@ -178,4 +151,4 @@ def test_benchmark_memory_weakref_key_get(
     """
     things = [Referent() for _ in range(SIZE)]
     table = weakref.WeakKeyDictionary(dict.fromkeys(things))
-    benchmark(unrolled("table[thing]", table=table, thing=things[50], things=things))
+    statement("table[thing]", table=table, thing=things[50], things=things)

@@ -14,7 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="access", max_time=0.2)
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 ITERATED = 1000
 SELECTED = 50_000  # of twice as many
@@ -22,48 +22,40 @@ SIDE = 2048  # of a square of 32 MiB; a column touches one cache line of each ro
 STRIDED = 16_384
 
 
-def test_benchmark_numpy_scalar_read(
-    benchmark: BenchmarkFixture, np: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_numpy_scalar_read(np: ModuleType, statement: Statement) -> None:
     """Read one element of an array.
 
     One operation is `array[3]`: a new `float64` is made and dropped. Expect 20 to
     100 ns; a list's element takes 2 to 5.
     """
-    benchmark(unrolled("_ = array[3]", array=np.arange(8.0)))
+    statement("_ = array[3]", array=np.arange(8.0))
 
 
-def test_benchmark_numpy_scalar_item(
-    benchmark: BenchmarkFixture, np: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_numpy_scalar_item(np: ModuleType, statement: Statement) -> None:
     """Read one element of an array as a Python float.
 
     One operation is `array.item(3)`. Expect as `scalar_read` or less: it is a method
     call, but what it makes is a plain float.
     """
-    benchmark(unrolled("_ = array.item(3)", array=np.arange(8.0)))
+    statement("_ = array.item(3)", array=np.arange(8.0))
 
 
-def test_benchmark_numpy_scalar_write(
-    benchmark: BenchmarkFixture, np: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_numpy_scalar_write(np: ModuleType, statement: Statement) -> None:
     """Write one element of an array.
 
     One operation is `array[3] = 1.5`. Expect 20 to 100 ns.
     """
-    benchmark(unrolled("array[3] = 1.5", array=np.arange(8.0)))
+    statement("array[3] = 1.5", array=np.arange(8.0))
 
 
-def test_benchmark_numpy_scalar_add(
-    benchmark: BenchmarkFixture, np: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_numpy_scalar_add(np: ModuleType, statement: Statement) -> None:
     """Add two of numpy's scalars.
 
     One operation is `first + second` of two `float64`. Expect 30 to 100 ns: no
     specialized instruction knows them, and types are examined at each addition.
     """
     number = np.float64(1.5)
-    benchmark(unrolled("_ = first + second", first=number, second=number))
+    statement("_ = first + second", first=number, second=number)
 
 
 def test_benchmark_numpy_iterate(benchmark: BenchmarkFixture, np: ModuleType) -> None:
@@ -82,15 +74,13 @@ def test_benchmark_numpy_iterate(benchmark: BenchmarkFixture, np: ModuleType) ->
     benchmark(iterate)
 
 
-def test_benchmark_numpy_view(
-    benchmark: BenchmarkFixture, np: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_numpy_view(np: ModuleType, statement: Statement) -> None:
     """Take a slice of an array.
 
     One operation is `array[2:6]`: a slice object and a new array object over the
     same memory. Expect 50 to 200 ns whatever the length: nothing is copied.
     """
-    benchmark(unrolled("_ = array[2:6]", array=np.arange(8.0)))
+    statement("_ = array[2:6]", array=np.arange(8.0))
 
 
 @pytest.mark.parametrize("by", ["slice", "index", "mask"], ids=lambda by: f"by={by}")

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="creation", max_time=0.2)
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 # Elements of 8 bytes. 64 MiB is above what glibc ever keeps of freed memory (its
 # threshold grows to 32 MiB by itself): each array is new pages from the kernel.
@@ -19,16 +19,14 @@ MIDDLE = 100_000
 LISTED = 1000
 
 
-def test_benchmark_numpy_empty_small(
-    benchmark: BenchmarkFixture, np: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_numpy_empty_small(np: ModuleType, statement: Statement) -> None:
     """Make an array of 8 elements without contents, and drop it.
 
     One operation is `empty(8)`: parsing the argument, the array object, and 64 bytes
     of memory, which numpy keeps for the next array of that size. Expect 60 to
     200 ns: the floor of every operation that makes an array.
     """
-    benchmark(unrolled("_ = empty(8)", empty=np.empty))
+    statement("_ = empty(8)", empty=np.empty)
 
 
 def test_benchmark_numpy_zeros_large(

@@ -10,21 +10,19 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="reductions", max_time=0.2)
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 SIDE = 256  # of a square: 512 kB
 SORTED = 10_000
 
 
-def test_benchmark_numpy_mean_small(
-    benchmark: BenchmarkFixture, np: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_numpy_mean_small(np: ModuleType, statement: Statement) -> None:
     """Take the mean of 8 floats.
 
     One operation is `array.mean()`: much of it is Python, in numpy itself. Expect
     1.5 to 7 us, ten times `add_small`; a faster interpreter shows here.
     """
-    benchmark(unrolled("_ = mean()", mean=np.arange(8.0).mean))
+    statement("_ = mean()", mean=np.arange(8.0).mean)
 
 
 @pytest.mark.parametrize("axis", [None, 0, 1], ids=["axis=all", "axis=0", "axis=1"])

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="ufuncs", max_time=0.2)
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 SMALL = 8  # elements of 8 bytes: the operation itself takes a nanosecond or two
 # Three arrays of so many: 24 kB stay in a first-level cache, 96 MiB in none.
@@ -20,9 +20,7 @@ CHAINED = 1 << 17  # elements: arrays of 1 MiB
 OBJECTS = 1000
 
 
-def test_benchmark_numpy_add_small(
-    benchmark: BenchmarkFixture, np: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_numpy_add_small(np: ModuleType, statement: Statement) -> None:
     """Add two arrays of 8 floats.
 
     One operation is `first + second`, with its new array. Expect 150 to 700 ns, of
@@ -30,23 +28,17 @@ def test_benchmark_numpy_add_small(
     shapes, and making the result are the same for any size.
     """
     array = np.arange(float(SMALL))
-    benchmark(unrolled("_ = first + second", first=array, second=array))
+    statement("_ = first + second", first=array, second=array)
 
 
-def test_benchmark_numpy_add_small_out(
-    benchmark: BenchmarkFixture, np: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_numpy_add_small_out(np: ModuleType, statement: Statement) -> None:
     """Add two arrays of 8 floats into one that exists.
 
     One operation is `add(first, second, out)`. Expect a fifth or more below
     `add_small`: no array is made.
     """
     array, out = np.arange(float(SMALL)), np.empty(SMALL)
-    benchmark(
-        unrolled(
-            "add(first, second, out)", add=np.add, first=array, second=array, out=out
-        )
-    )
+    statement("add(first, second, out)", add=np.add, first=array, second=array, out=out)
     assert out.tolist() == [2.0 * number for number in range(SMALL)]
 
 

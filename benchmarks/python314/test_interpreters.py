@@ -19,6 +19,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 pytestmark = pytest.mark.benchmark(group="interpreters", max_time=0.15)
 
 Task = Callable[[], object]
+TimeCrew = Callable[..., None]
 MakeCrew = Callable[..., Task]
 InThread = Callable[[Task], None]
 
@@ -210,11 +211,7 @@ def test_benchmark_python314_interp_queue(
 
 @pytest.mark.parametrize("wait", ["polling", "spinning"], ids=lambda w: f"wait={w}")
 def test_benchmark_python314_interp_echo(
-    interpreters: ModuleType,
-    interpreter: Any,
-    benchmark: BenchmarkFixture,
-    crew: MakeCrew,
-    wait: str,
+    interpreters: ModuleType, interpreter: Any, time_crew: TimeCrew, wait: str
 ) -> None:
     """Send a number to another interpreter and wait for it to come back.
 
@@ -248,8 +245,7 @@ def test_benchmark_python314_interp_echo(
             if get() != number:
                 raise RuntimeError("the other interpreter returned something else")
 
-    benchmark.extra_info["operations"] = count
-    benchmark(crew(ask, serve))
+    time_crew(ask, serve, operations=count)
 
 
 def test_benchmark_python314_interp_pool(

@@ -8,11 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="mappings", max_time=0.15)
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 FROZENDICT: Any = getattr(builtins, "frozendict", None)
 ITEMS = {f"key_{number}": number for number in range(10)}
@@ -27,9 +26,7 @@ needs_frozendict = pytest.mark.skipif(
     ["dict", "proxy", pytest.param("frozendict", marks=needs_frozendict)],
     ids=lambda kind: f"kind={kind}",
 )
-def test_benchmark_python314_mapping(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, kind: str
-) -> None:
+def test_benchmark_python314_mapping(statement: Statement, kind: str) -> None:
     """Make a mapping of the ten items of a dict.
 
     One operation is a copy as a `dict`, the control; a copy behind a
@@ -37,14 +34,14 @@ def test_benchmark_python314_mapping(
     250 ns for the copy, some 20 to 80 more for the proxy, and as much as the copy
     for the `frozendict`.
     """
-    statement = {
+    source = {
         "dict": "_ = make(items)",
         "proxy": "_ = protect(make(items))",
         "frozendict": "_ = make(items)",
     }[kind]
     make = FROZENDICT if kind == "frozendict" else dict
     assert make(ITEMS) == ITEMS
-    benchmark(unrolled(statement, make=make, protect=MappingProxyType, items=ITEMS))
+    statement(source, make=make, protect=MappingProxyType, items=ITEMS)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +49,7 @@ def test_benchmark_python314_mapping(
     ["items", pytest.param("frozendict", marks=needs_frozendict)],
     ids=lambda by: f"by={by}",
 )
-def test_benchmark_python314_mapping_hash(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, by: str
-) -> None:
+def test_benchmark_python314_mapping_hash(statement: Statement, by: str) -> None:
     """Get a hash of ten items, to use them as a key.
 
     One operation is `hash(frozenset(mapping.items()))`, as people did, or `hash` of a
@@ -62,8 +57,8 @@ def test_benchmark_python314_mapping_hash(
     40 ns for the second, which remembers its hash.
     """
     if by == "items":
-        statement, mapping = "_ = hash(frozenset(mapping.items()))", ITEMS
+        source, mapping = "_ = hash(frozenset(mapping.items()))", ITEMS
     else:
-        statement, mapping = "_ = hash(mapping)", FROZENDICT(ITEMS)
+        source, mapping = "_ = hash(mapping)", FROZENDICT(ITEMS)
         assert hash(mapping) == hash(FROZENDICT(ITEMS))
-    benchmark(unrolled(statement, mapping=mapping))
+    statement(source, mapping=mapping)

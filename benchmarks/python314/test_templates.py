@@ -15,7 +15,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="templates", max_time=0.15)
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 BODY = "'{name!r}: {share:.1f} of {count} rows'"
 VALUES: dict[str, object] = {"name": "suite", "share": 99.5, "count": 1234}
@@ -57,32 +57,28 @@ def test_benchmark_python314_compile(benchmark: BenchmarkFixture, kind: str) -> 
     benchmark(compile, f"{kind}{BODY}", "<row>", "eval")
 
 
-def test_benchmark_python314_fstring(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_python314_fstring(statement: Statement) -> None:
     """Format a text, a float and an integer with an f-string.
 
     One operation is three fields formatted and joined. Expect 150 to 500 ns: the
     reference of the rows below.
     """
-    benchmark(unrolled(f"_ = f{BODY}", **VALUES))
+    statement(f"_ = f{BODY}", **VALUES)
 
 
 @needs_templates
-def test_benchmark_python314_template(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_python314_template(statement: Statement) -> None:
     """Make a template with the same fields.
 
     One operation is the template, its three interpolations and two tuples; nothing
     is formatted. Expect 60 to 300 ns, less than `fstring`.
     """
-    benchmark(unrolled(f"_ = t{BODY}", **VALUES))
+    statement(f"_ = t{BODY}", **VALUES)
 
 
 @needs_templates
 def test_benchmark_python314_template_iterate(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, template: Any
+    statement: Statement, template: Any
 ) -> None:
     """Loop over the parts of a template.
 
@@ -90,12 +86,12 @@ def test_benchmark_python314_template_iterate(
     made, and empty strings are left out. Expect 60 to 250 ns.
     """
     assert len([*template]) == 6
-    benchmark(unrolled("for _ in template: pass", template=template))
+    statement("for _ in template: pass", template=template)
 
 
 @needs_templates
 def test_benchmark_python314_template_values(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, template: Any
+    statement: Statement, template: Any
 ) -> None:
     """Take the values out of a template.
 
@@ -103,20 +99,18 @@ def test_benchmark_python314_template_values(
     80 ns.
     """
     assert template.values == (*VALUES.values(),)
-    benchmark(unrolled("_ = template.values", template=template))
+    statement("_ = template.values", template=template)
 
 
 @needs_templates
-def test_benchmark_python314_template_join(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, template: Any
-) -> None:
+def test_benchmark_python314_template_join(statement: Statement, template: Any) -> None:
     """Join two templates with `+`.
 
     One operation is a template of six interpolations: tuples are copied and the
     strings at the seam become one. Expect 40 to 300 ns.
     """
     assert len((template + template).interpolations) == 6
-    benchmark(unrolled("_ = template + template", template=template))
+    statement("_ = template + template", template=template)
 
 
 @needs_templates

@@ -6,17 +6,14 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="uuids", max_time=0.15)
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 
 @pytest.mark.parametrize("version", [4, 6, 7, 8], ids=lambda v: f"version={v}")
-def test_benchmark_python314_uuid(
-    benchmark: BenchmarkFixture, unrolled: Unrolled, version: int
-) -> None:
+def test_benchmark_python314_uuid(statement: Statement, version: int) -> None:
     """Make a UUID.
 
     One operation is `uuid4` (random, everywhere), or one of 3.14's: `uuid6` (time,
@@ -30,4 +27,4 @@ def test_benchmark_python314_uuid(
         pytest.skip(f"n/a: needs Python 3.14 (uuid.uuid{version})")
     assert make().version == version
     assert make() != make()
-    benchmark(unrolled("_ = make()", make=make))
+    statement("_ = make()", make=make)

@@ -10,42 +10,38 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="indexing", max_time=0.2)
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 SELECTED = 50_000  # of twice as many
 
 
-def test_benchmark_pytorch_element(
-    benchmark: BenchmarkFixture, torch: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_pytorch_element(torch: ModuleType, statement: Statement) -> None:
     """Read one element of a tensor as a Python float.
 
     One operation is `tensor[3].item()`: a tensor without dimensions is made on the
     way. Expect 0.7 to 6 us, some thirty times what numpy's element takes.
     """
-    benchmark(unrolled("_ = tensor[3].item()", tensor=torch.arange(8.0)))
+    statement("_ = tensor[3].item()", tensor=torch.arange(8.0))
 
 
 def test_benchmark_pytorch_element_write(
-    benchmark: BenchmarkFixture, torch: ModuleType, unrolled: Unrolled
+    torch: ModuleType, statement: Statement
 ) -> None:
     """Write one element of a tensor.
 
     One operation is `tensor[3] = 1.5`. Expect 1 to 8 us: a view of the element, and
     a fill.
     """
-    benchmark(unrolled("tensor[3] = 1.5", tensor=torch.arange(8.0)))
+    statement("tensor[3] = 1.5", tensor=torch.arange(8.0))
 
 
-def test_benchmark_pytorch_slice(
-    benchmark: BenchmarkFixture, torch: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_pytorch_slice(torch: ModuleType, statement: Statement) -> None:
     """Take a slice of a tensor.
 
     One operation is `tensor[2:6]`, a tensor over the same memory. Expect 0.6 to 4 us
     whatever the length.
     """
-    benchmark(unrolled("_ = tensor[2:6]", tensor=torch.arange(8.0)))
+    statement("_ = tensor[2:6]", tensor=torch.arange(8.0))
 
 
 @pytest.mark.parametrize("by", ["slice", "index", "mask"], ids=lambda by: f"by={by}")

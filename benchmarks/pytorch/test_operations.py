@@ -10,6 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="operations", max_time=0.2)
 
+Statement = Callable[..., object]
 Unrolled = Callable[..., Callable[[], object]]
 
 SMALL = 8
@@ -41,7 +42,7 @@ def test_benchmark_pytorch_add_small(
 
 
 def test_benchmark_pytorch_add_small_out(
-    benchmark: BenchmarkFixture, torch: ModuleType, unrolled: Unrolled
+    torch: ModuleType, statement: Statement
 ) -> None:
     """Add a tensor of 8 floats to one in place.
 
@@ -49,7 +50,7 @@ def test_benchmark_pytorch_add_small_out(
     a tensor costs (`empty_small`).
     """
     tensor, zeros = torch.ones(SMALL), torch.zeros(SMALL)
-    benchmark(unrolled("tensor.add_(zeros)", tensor=tensor, zeros=zeros))
+    statement("tensor.add_(zeros)", tensor=tensor, zeros=zeros)
     assert torch.equal(tensor, torch.ones(SMALL))
 
 

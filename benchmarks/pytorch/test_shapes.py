@@ -10,34 +10,30 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="shapes", max_time=0.2)
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 SIDE = 48  # of a cube of 442 kB
 PARTS = 10
 PART = 1000  # elements
 
 
-def test_benchmark_pytorch_reshape(
-    benchmark: BenchmarkFixture, torch: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_pytorch_reshape(torch: ModuleType, statement: Statement) -> None:
     """See 8 elements as 4 x 2.
 
     One operation is `reshape(4, 2)`, which makes a tensor and moves nothing. Expect
     0.4 to 3 us whatever the size.
     """
-    benchmark(unrolled("_ = tensor.reshape(4, 2)", tensor=torch.arange(8.0)))
+    statement("_ = tensor.reshape(4, 2)", tensor=torch.arange(8.0))
 
 
-def test_benchmark_pytorch_permute(
-    benchmark: BenchmarkFixture, torch: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_pytorch_permute(torch: ModuleType, statement: Statement) -> None:
     """Change the order of three dimensions.
 
     One operation is `permute(2, 0, 1)`, which makes a tensor and moves nothing.
     Expect 0.6 to 3 us whatever the size.
     """
     tensor = torch.arange(8.0).reshape(2, 2, 2)
-    benchmark(unrolled("_ = tensor.permute(2, 0, 1)", tensor=tensor))
+    statement("_ = tensor.permute(2, 0, 1)", tensor=tensor)
 
 
 @pytest.mark.parametrize("order", ["kept", "changed"], ids=lambda o: f"order={o}")

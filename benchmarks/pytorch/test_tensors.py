@@ -10,22 +10,20 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="tensors", max_time=0.2)
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 LISTED = 1000
 MIDDLE = 100_000
 
 
-def test_benchmark_pytorch_empty_small(
-    benchmark: BenchmarkFixture, torch: ModuleType, unrolled: Unrolled
-) -> None:
+def test_benchmark_pytorch_empty_small(torch: ModuleType, statement: Statement) -> None:
     """Make a tensor of 8 elements without contents, and drop it.
 
     One operation is `empty(8)`: parsing the argument, the dispatcher, storage, the
     tensor and its Python object. Expect 0.4 to 3 us, ten times numpy's: the floor of
     every operation that makes a tensor.
     """
-    benchmark(unrolled("_ = empty(8)", empty=torch.empty))
+    statement("_ = empty(8)", empty=torch.empty)
 
 
 def test_benchmark_pytorch_from_list(

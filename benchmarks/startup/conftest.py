@@ -142,12 +142,19 @@ def time_child(
     added to the environment. The first child is not timed: it fills the folder of
     bytecode and the system's caches. With `before`, that is called before each of the
     `ROUNDS` children that are timed then. The median CPU time of the children, the
-    parent's waiting left out, goes to `benchmark.extra_info["child_cpu_s"]`.
+    parent's waiting left out, goes to `benchmark.extra_info["child_cpu_s"]`. `floor`
+    is the operation of the row whose time is a part of this one's.
     """
 
     def time(
-        code: str, *flags: str, before: Before | None = None, **variables: str
+        code: str,
+        *flags: str,
+        before: Before | None = None,
+        floor: str = "",
+        **variables: str,
     ) -> None:
+        if floor:
+            benchmark.extra_info["floor"] = f"test_benchmark_startup_{floor}"
         if not hasattr(os, "posix_spawn"):
             pytest.skip("n/a: this platform has no posix_spawn")
         arguments = (*flags, "-c", code)

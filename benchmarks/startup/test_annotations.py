@@ -22,7 +22,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 pytestmark = pytest.mark.benchmark(group="annotations")
 
 TimeChild = Callable[..., None]
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 FUNCTIONS = 1000
 
@@ -53,10 +53,11 @@ def test_benchmark_startup_annotated(
     if style == "strings":
         body = "from __future__ import annotations\n" + body
     (tmp_path / "annotated.py").write_text(body)
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
     benchmark.extra_info["functions"] = FUNCTIONS
     time_child(
-        f"import sys; sys.path.append({str(tmp_path)!r}); import annotated", "-S"
+        f"import sys; sys.path.append({str(tmp_path)!r}); import annotated",
+        "-S",
+        floor="bare",
     )
 
 
@@ -96,9 +97,7 @@ def test_benchmark_startup_annotations_first(
     assert all(len(ask(function)) == 4 for function in functions)
 
 
-def test_benchmark_startup_annotations_again(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_startup_annotations_again(statement: Statement) -> None:
     """Ask a function for its annotations, which it has been asked for before.
 
     One operation is `function.__annotations__`, a dict that the function keeps. Expect
@@ -106,7 +105,7 @@ def test_benchmark_startup_annotations_again(
     """
     function = annotated_functions(future=False)[0]
     assert function.__annotations__["first"] is int
-    benchmark(unrolled("function.__annotations__", function=function))
+    statement("function.__annotations__", function=function)
 
 
 @pytest.mark.parametrize("style", ["evaluated", "strings"])

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="bytecode")
 
@@ -103,39 +102,31 @@ def skip_unless_evictable(folder: Path) -> None:
 
 
 def test_benchmark_startup_package_cold(
-    benchmark: BenchmarkFixture,
-    time_child: TimeChild,
-    child_environment: dict[str, str],
-    package: Path,
+    time_child: TimeChild, child_environment: dict[str, str], package: Path
 ) -> None:
     """Import a package that has no bytecode and leaves none behind.
 
     Every child compiles ten modules. Expect 30 to 100 ms above `bare`: the
     compiler's speed. The sources are in the system's cache.
     """
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
-    time_child(import_of(package), "-S", PYTHONDONTWRITEBYTECODE="1")
+    time_child(import_of(package), "-S", PYTHONDONTWRITEBYTECODE="1", floor="bare")
     assert not bytecode_of(package, child_environment)
 
 
 def test_benchmark_startup_package_warm(
-    benchmark: BenchmarkFixture,
-    time_child: TimeChild,
-    child_environment: dict[str, str],
-    package: Path,
+    time_child: TimeChild, child_environment: dict[str, str], package: Path
 ) -> None:
     """Import the same package from the bytecode that an earlier import has left.
 
     Each child looks for eleven files, compares their times with the sources', and
     loads them. Expect 2 to 6 ms above `bare`.
     """
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
-    time_child(import_of(package), "-S")
+    time_child(import_of(package), "-S", floor="bare")
     assert len(bytecode_of(package, child_environment)) == MODULES + 1
 
 
 def test_benchmark_startup_package_sourceless(
-    benchmark: BenchmarkFixture, time_child: TimeChild, package: Path
+    time_child: TimeChild, package: Path
 ) -> None:
     """Import the same package from bytecode alone, its sources removed.
 
@@ -144,15 +135,11 @@ def test_benchmark_startup_package_sourceless(
     for source in package.glob("*.py"):
         py_compile.compile(str(source), str(source.with_suffix(".pyc")), doraise=True)
         source.unlink()
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
-    time_child(import_of(package), "-S")
+    time_child(import_of(package), "-S", floor="bare")
 
 
 def test_benchmark_startup_package_written(
-    benchmark: BenchmarkFixture,
-    time_child: TimeChild,
-    child_environment: dict[str, str],
-    package: Path,
+    time_child: TimeChild, child_environment: dict[str, str], package: Path
 ) -> None:
     """Import the same package without bytecode, which it leaves behind.
 
@@ -164,18 +151,13 @@ def test_benchmark_startup_package_written(
         for path in bytecode_of(package, child_environment):
             path.unlink()
 
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
-    time_child(import_of(package), "-S", before=remove)
+    time_child(import_of(package), "-S", before=remove, floor="bare")
     assert len(bytecode_of(package, child_environment)) == MODULES + 1
 
 
 @pytest.mark.parametrize("mode", ["checked", "unchecked"])
 def test_benchmark_startup_package_hashed(
-    benchmark: BenchmarkFixture,
-    time_child: TimeChild,
-    child_environment: dict[str, str],
-    package: Path,
-    mode: str,
+    time_child: TimeChild, child_environment: dict[str, str], package: Path, mode: str
 ) -> None:
     """Import the same package from bytecode that bears its source's hash (PEP 552).
 
@@ -192,16 +174,13 @@ def test_benchmark_startup_package_hashed(
         path: path.stat().st_mtime_ns
         for path in bytecode_of(package, child_environment)
     }
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
-    time_child(import_of(package), "-S")
+    time_child(import_of(package), "-S", floor="bare")
     # Whoever finds bytecode unfit writes it anew.
     assert len(written) == MODULES + 1
     assert all(path.stat().st_mtime_ns == time for path, time in written.items())
 
 
-def test_benchmark_startup_package_zipped(
-    benchmark: BenchmarkFixture, time_child: TimeChild, package: Path
-) -> None:
+def test_benchmark_startup_package_zipped(time_child: TimeChild, package: Path) -> None:
     """Import the same package from bytecode in a compressed zip file.
 
     Expect 1 to 10 ms above `package_warm`: `zipimport` itself, which reads the list of
@@ -214,15 +193,15 @@ def test_benchmark_startup_package_zipped(
             target = source.with_suffix(".pyc")
             py_compile.compile(str(source), str(target), doraise=True)
             packed.write(target, f"generated/{target.name}")
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
-    time_child(f"import sys; sys.path.append({str(archive)!r}); import generated", "-S")
+    time_child(
+        f"import sys; sys.path.append({str(archive)!r}); import generated",
+        "-S",
+        floor="bare",
+    )
 
 
 def test_benchmark_startup_package_evicted(
-    benchmark: BenchmarkFixture,
-    time_child: TimeChild,
-    child_environment: dict[str, str],
-    package: Path,
+    time_child: TimeChild, child_environment: dict[str, str], package: Path
 ) -> None:
     """Import the same package from bytecode that has to come from the disk.
 
@@ -236,5 +215,4 @@ def test_benchmark_startup_package_evicted(
         for path in bytecode_of(package, child_environment):
             evict(path)
 
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
-    time_child(import_of(package), "-S", before=forget)
+    time_child(import_of(package), "-S", before=forget, floor="bare")

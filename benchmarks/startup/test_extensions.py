@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="extensions")
 
@@ -27,9 +26,7 @@ def extension_folder() -> Path | None:
     return Path(module.__file__).parent
 
 
-def test_benchmark_startup_extension(
-    benchmark: BenchmarkFixture, time_child: TimeChild
-) -> None:
+def test_benchmark_startup_extension(time_child: TimeChild) -> None:
     """Start an interpreter without `site` and import `_pybench`.
 
     One operation is a child's whole life. The difference to `extension_none` is
@@ -40,14 +37,15 @@ def test_benchmark_startup_extension(
     folder = extension_folder()
     if folder is None:
         pytest.skip("n/a: the extension _pybench is not built: pip install -e .")
-    benchmark.extra_info["floor"] = "test_benchmark_startup_extension_none"
     time_child(
-        f"import sys; sys.path.insert(0, {str(folder)!r}); import _pybench", "-S"
+        f"import sys; sys.path.insert(0, {str(folder)!r}); import _pybench",
+        "-S",
+        floor="extension_none",
     )
 
 
 def test_benchmark_startup_extension_none(
-    benchmark: BenchmarkFixture, time_child: TimeChild, tmp_path: Path
+    time_child: TimeChild, tmp_path: Path
 ) -> None:
     """Start an interpreter without `site` and import an empty Python module.
 
@@ -55,14 +53,15 @@ def test_benchmark_startup_extension_none(
     as it searches the path and loads one file too.
     """
     (tmp_path / "empty.py").write_text("")
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
-    time_child(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import empty", "-S")
+    time_child(
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import empty",
+        "-S",
+        floor="bare",
+    )
 
 
 @pytest.mark.parametrize("phases", ["single", "multi"])
-def test_benchmark_startup_extension_phases(
-    benchmark: BenchmarkFixture, time_child: TimeChild, phases: str
-) -> None:
+def test_benchmark_startup_extension_phases(time_child: TimeChild, phases: str) -> None:
     """Start an interpreter without `site` and import an extension of CPython's tests.
 
     One operation is a child's whole life. `_testsinglephase` makes its module at once,
@@ -74,5 +73,8 @@ def test_benchmark_startup_extension_phases(
     if spec is None or spec.origin is None:
         pytest.skip(f"n/a: this Python was built without its test modules ({name})")
     folder = str(Path(spec.origin).parent)
-    benchmark.extra_info["floor"] = "test_benchmark_startup_extension_none"
-    time_child(f"import sys; sys.path.insert(0, {folder!r}); import {name}", "-S")
+    time_child(
+        f"import sys; sys.path.insert(0, {folder!r}); import {name}",
+        "-S",
+        floor="extension_none",
+    )

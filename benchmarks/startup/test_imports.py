@@ -20,7 +20,7 @@ pytestmark = pytest.mark.benchmark(group="imports")
 
 TimeChild = Callable[..., None]
 Serving = Callable[..., Callable[[], None]]
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 MODULES = ("json", "asyncio", "typing", "re", "dataclasses", "logging", "argparse")
 
@@ -43,24 +43,21 @@ def small(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda name: f"module={name}")
-def test_benchmark_startup_import(
-    benchmark: BenchmarkFixture, time_child: TimeChild, module: str
-) -> None:
+def test_benchmark_startup_import(time_child: TimeChild, module: str) -> None:
     """Start an interpreter without `site` and import one module.
 
     Expect above `bare`: 2 to 10 ms for most, since each of these needs `re` or its
     like with what that needs, and 20 to 50 ms for asyncio, which needs 60 modules,
     sockets and TLS among them.
     """
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
-    time_child(f"import {module}", "-S")
+    time_child(f"import {module}", "-S", floor="bare")
 
 
 @pytest.mark.parametrize(
     "module", ["json", "typing"], ids=lambda name: f"module={name}"
 )
 def test_benchmark_startup_import_cold(
-    benchmark: BenchmarkFixture, time_child: TimeChild, tmp_path: Path, module: str
+    time_child: TimeChild, tmp_path: Path, module: str
 ) -> None:
     """Start an interpreter without `site` and import one module without any bytecode.
 
@@ -68,25 +65,21 @@ def test_benchmark_startup_import_cold(
     are in the system's cache. Expect five to twenty times what `import` adds to `bare`:
     the first start after an installation.
     """
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
     variables = {
         "PYTHONPYCACHEPREFIX": str(tmp_path),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    time_child(f"import {module}", "-S", **variables)
+    time_child(f"import {module}", "-S", **variables, floor="bare")
     assert not list(tmp_path.iterdir())
 
 
-def test_benchmark_startup_import_optimized(
-    benchmark: BenchmarkFixture, time_child: TimeChild
-) -> None:
+def test_benchmark_startup_import_optimized(time_child: TimeChild) -> None:
     """Start an interpreter without `site` and with `-OO`, and import argparse.
 
     The bytecode has neither assertions nor docstrings and exists. Expect
     `import[module=argparse]` or a little less, by the reading of the docstrings.
     """
-    benchmark.extra_info["floor"] = "test_benchmark_startup_import[module=argparse]"
-    time_child("import argparse", "-S", "-OO")
+    time_child("import argparse", "-S", "-OO", floor="import[module=argparse]")
 
 
 def test_benchmark_startup_import_fresh(
@@ -127,37 +120,31 @@ def test_benchmark_startup_import_missing(
     benchmark(serving("import-missing", small, "no_module_of_this_name", TIMES))
 
 
-def test_benchmark_startup_import_statement(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_startup_import_statement(statement: Statement) -> None:
     """Execute an import statement whose module is there already.
 
     One operation is `import json` in a function: a look into `sys.modules`, and whether
     it is still being imported. Expect 35 to 150 ns.
     """
     importlib.import_module("json")
-    benchmark(unrolled("import json"))
+    statement("import json")
 
 
-def test_benchmark_startup_import_from(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_startup_import_from(statement: Statement) -> None:
     """Execute an import statement for a name of a module that is there already.
 
     One operation is `from json import dumps`: that of `import_statement`, a tuple, and
     an attribute, through a function in Python. Expect 0.1 to 0.3 us more.
     """
     importlib.import_module("json")
-    benchmark(unrolled("from json import dumps"))
+    statement("from json import dumps")
 
 
-def test_benchmark_startup_import_function(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_startup_import_function(statement: Statement) -> None:
     """Call `importlib.import_module` for a module that is there already.
 
     One operation is the call, two functions in Python around the look into
     `sys.modules`. Expect 0.15 to 0.6 us, more than the statement.
     """
     importlib.import_module("json")
-    benchmark(unrolled("load('json')", load=importlib.import_module))
+    statement("load('json')", load=importlib.import_module)

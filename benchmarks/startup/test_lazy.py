@@ -35,46 +35,46 @@ TimeChild = Callable[..., None]
 NAMES = 1000  # bound to one module that is there already
 
 
-def test_benchmark_startup_lazy_untouched(
-    benchmark: BenchmarkFixture, time_child: TimeChild
-) -> None:
+def test_benchmark_startup_lazy_untouched(time_child: TimeChild) -> None:
     """Start an interpreter without `site`, import asyncio lazily, and never use it.
 
     One operation is a child's whole life. Expect `bare`, against the 20 to 50 ms more
     of `import[module=asyncio]`.
     """
-    benchmark.extra_info["floor"] = "test_benchmark_startup_bare"
     time_child(
-        "import sys; lazy import asyncio; assert 'asyncio' not in sys.modules", "-S"
+        "import sys; lazy import asyncio; assert 'asyncio' not in sys.modules",
+        "-S",
+        floor="bare",
     )
 
 
-def test_benchmark_startup_lazy_touched(
-    benchmark: BenchmarkFixture, time_child: TimeChild
-) -> None:
+def test_benchmark_startup_lazy_touched(time_child: TimeChild) -> None:
     """Start an interpreter without `site`, import asyncio lazily, and use it.
 
     One operation is a child's whole life. Expect `import[module=asyncio]`: put off is
     not saved. Less means that asyncio has lazy imports of its own.
     """
-    benchmark.extra_info["floor"] = "test_benchmark_startup_import[module=asyncio]"
     time_child(
         "import sys; lazy import asyncio; asyncio.run; assert 'asyncio' in sys.modules",
         "-S",
+        floor="import[module=asyncio]",
     )
 
 
-def test_benchmark_startup_lazy_everything(
-    benchmark: BenchmarkFixture, time_child: TimeChild
-) -> None:
+def test_benchmark_startup_lazy_everything(time_child: TimeChild) -> None:
     """Start an interpreter without `site` and with all imports lazy, and use asyncio.
 
     One operation is a child's whole life with `-X lazy_imports=all`, which makes lazy
     every import at the top of a module, those in asyncio too. Expect less than
     `lazy_touched` by the modules that one use of asyncio does not need.
     """
-    benchmark.extra_info["floor"] = "test_benchmark_startup_import[module=asyncio]"
-    time_child("import asyncio; asyncio.run", "-S", "-X", "lazy_imports=all")
+    time_child(
+        "import asyncio; asyncio.run",
+        "-S",
+        "-X",
+        "lazy_imports=all",
+        floor="import[module=asyncio]",
+    )
 
 
 def test_benchmark_startup_lazy_statement(benchmark: BenchmarkFixture) -> None:

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="executors")
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 WORKERS = 2
 BATCH = 200  # submissions per timed call
@@ -85,18 +85,16 @@ def test_benchmark_threading_executor_map(
     benchmark(submit)
 
 
-def test_benchmark_threading_future_resolve(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_future_resolve(statement: Statement) -> None:
     """Make a `concurrent.futures.Future`, watch it, complete it, read it.
 
     One operation is all four in one thread, so no pool and no wake-up: the part of
     `executor_submit` that is the future's. Expect 2 to 6 us: a condition each.
     """
-    statement = (
+    source = (
         "future = Future()\n"
         "future.add_done_callback(ready)\n"
         "future.set_result(None)\n"
         "future.result()"
     )
-    benchmark(unrolled(statement, Future=Future, ready=nothing_ready))
+    statement(source, Future=Future, ready=nothing_ready)

@@ -7,19 +7,16 @@ from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="locals")
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 # A context keeps its variables alive, so they are made once, at the module's level.
 SETTING: ContextVar[str] = ContextVar("SETTING")
 
 
-def test_benchmark_threading_local_read(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_local_read(statement: Statement) -> None:
     """Read an attribute of a `threading.local`.
 
     One operation is the attribute, found in this thread's own dict. Expect 20 to
@@ -27,48 +24,40 @@ def test_benchmark_threading_local_read(
     """
     local = threading.local()
     local.value = None
-    benchmark(unrolled("_ = local.value", local=local))
+    statement("_ = local.value", local=local)
 
 
-def test_benchmark_threading_local_write(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_local_write(statement: Statement) -> None:
     """Store an attribute of a `threading.local`.
 
     One operation is one store over an old value. Expect about `local_read`.
     """
     local = threading.local()
     local.value = None
-    benchmark(unrolled("local.value = None", local=local))
+    statement("local.value = None", local=local)
 
 
-def test_benchmark_threading_contextvar_get(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_contextvar_get(statement: Statement) -> None:
     """Read a context variable.
 
     One operation is `get()`; the variable remembers its last value and for which
     context, so no mapping is searched. Expect 10 to 30 ns.
     """
     token = SETTING.set("value")
-    benchmark(unrolled("_ = variable.get()", variable=SETTING))
+    statement("_ = variable.get()", variable=SETTING)
     SETTING.reset(token)
 
 
-def test_benchmark_threading_contextvar_set(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_contextvar_set(statement: Statement) -> None:
     """Set a context variable and put it back.
 
     One operation is `set` and `reset`: a token and two new versions of the
     context's mapping. Expect 100 to 300 ns.
     """
-    benchmark(unrolled("variable.reset(variable.set(None))", variable=SETTING))
+    statement("variable.reset(variable.set(None))", variable=SETTING)
 
 
-def test_benchmark_threading_context_run(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_context_run(statement: Statement) -> None:
     """Copy the context and call an empty function in the copy.
 
     One operation is `copy_context()`, which copies nothing but a pointer, and
@@ -78,4 +67,4 @@ def test_benchmark_threading_context_run(
     def nothing() -> None:
         """Do nothing."""
 
-    benchmark(unrolled("copy().run(nothing)", copy=copy_context, nothing=nothing))
+    statement("copy().run(nothing)", copy=copy_context, nothing=nothing)

@@ -20,39 +20,34 @@ from pybench.target.plugin import Kernel
 pytestmark = pytest.mark.benchmark(group="locks")
 
 Task = Callable[[], object]
-Unrolled = Callable[..., Task]
+Statement = Callable[..., object]
+TimeCrew = Callable[..., None]
 MakeCrew = Callable[..., Task]
 
 HANDOFFS = 200  # round trips of two threads per timed call, 2 to 10 ms
 INCREMENTS = 50_000  # of one thread per timed call, 2 to 20 ms
 
 
-def test_benchmark_threading_lock_uncontended(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_lock_uncontended(statement: Statement) -> None:
     """Take a free `Lock` and release it.
 
     One operation is `with lock` around nothing. Expect 20 to 50 ns, most of it the
     two method calls. The lock itself is a semaphore up to 3.13.0, a byte that is
     compared and swapped since.
     """
-    benchmark(unrolled("with lock: pass", lock=threading.Lock()))
+    statement("with lock: pass", lock=threading.Lock())
 
 
-def test_benchmark_threading_rlock_uncontended(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_rlock_uncontended(statement: Statement) -> None:
     """Take a free `RLock` and release it.
 
     One operation is `with lock` around nothing. Expect about `lock_uncontended`,
     and a little for noting the owner.
     """
-    benchmark(unrolled("with lock: pass", lock=threading.RLock()))
+    statement("with lock: pass", lock=threading.RLock())
 
 
-def test_benchmark_threading_rlock_nested(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_rlock_nested(statement: Statement) -> None:
     """Take an `RLock` that this thread holds already, and release it.
 
     One operation is `with lock` around nothing, which only counts. Expect a little
@@ -60,42 +55,34 @@ def test_benchmark_threading_rlock_nested(
     """
     lock = threading.RLock()
     with lock:
-        benchmark(unrolled("with lock: pass", lock=lock))
+        statement("with lock: pass", lock=lock)
 
 
-def test_benchmark_threading_semaphore_uncontended(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_semaphore_uncontended(statement: Statement) -> None:
     """Take a `Semaphore` that is free and give it back.
 
     One operation is `with semaphore` around nothing. Expect ten times
     `lock_uncontended`: it is a counter under a condition, written in Python.
     """
-    benchmark(unrolled("with lock: pass", lock=threading.Semaphore()))
+    statement("with lock: pass", lock=threading.Semaphore())
 
 
-def test_benchmark_threading_condition_idle(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_condition_idle(statement: Statement) -> None:
     """Notify a `Condition` on which no thread waits.
 
     One operation is `with condition` and `notify`. Expect five to ten times
     `lock_uncontended`, since `notify` checks in Python that the lock is held.
     """
-    benchmark(
-        unrolled("with condition: condition.notify()", condition=threading.Condition())
-    )
+    statement("with condition: condition.notify()", condition=threading.Condition())
 
 
-def test_benchmark_threading_event_is_set(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_event_is_set(statement: Statement) -> None:
     """Ask an `Event` whether it is set.
 
     One operation is one call of a Python method, without a lock: what a worker
     does between pieces of work. Expect a method call.
     """
-    benchmark(unrolled("event.is_set()", event=threading.Event()))
+    statement("event.is_set()", event=threading.Event())
 
 
 @pytest.mark.parametrize("lock", ["shared", "own"], ids=lambda kind: f"lock={kind}")
@@ -135,9 +122,7 @@ def test_benchmark_threading_counter(
 
 
 @pytest.mark.parametrize("cpus", [1, 2], ids=lambda count: f"cpus={count}")
-def test_benchmark_threading_lock_handoff(
-    benchmark: BenchmarkFixture, crew: MakeCrew, cpus: int
-) -> None:
+def test_benchmark_threading_lock_handoff(time_crew: TimeCrew, cpus: int) -> None:
     """Wake a thread by releasing a lock it waits for, and be woken the same way.
 
     One operation is one round trip: two releases, two waits, two wake-ups by the
@@ -159,13 +144,10 @@ def test_benchmark_threading_lock_handoff(
             ping.acquire()
             pong.release()
 
-    benchmark.extra_info["operations"] = HANDOFFS
-    benchmark(crew(serve, answer, together=cpus == 1))
+    time_crew(serve, answer, together=cpus == 1, operations=HANDOFFS)
 
 
-def test_benchmark_threading_condition_handoff(
-    benchmark: BenchmarkFixture, crew: MakeCrew
-) -> None:
+def test_benchmark_threading_condition_handoff(time_crew: TimeCrew) -> None:
     """Pass the turn to the other thread with `notify`, and `wait` for it to return.
 
     One operation is one round trip of two threads: each waits and notifies once.
@@ -183,13 +165,10 @@ def test_benchmark_threading_condition_handoff(
                 turn[0] = 1 - own
                 condition.notify()
 
-    benchmark.extra_info["operations"] = HANDOFFS
-    benchmark(crew(lambda: play(0), lambda: play(1), together=True))
+    time_crew(lambda: play(0), lambda: play(1), together=True, operations=HANDOFFS)
 
 
-def test_benchmark_threading_event_handoff(
-    benchmark: BenchmarkFixture, crew: MakeCrew
-) -> None:
+def test_benchmark_threading_event_handoff(time_crew: TimeCrew) -> None:
     """Set the other thread's `Event` and wait for one's own.
 
     One operation is one round trip: two `set`, two `wait`, two `clear`. Expect
@@ -209,13 +188,10 @@ def test_benchmark_threading_event_handoff(
             ping.clear()
             pong.set()
 
-    benchmark.extra_info["operations"] = HANDOFFS
-    benchmark(crew(serve, answer, together=True))
+    time_crew(serve, answer, together=True, operations=HANDOFFS)
 
 
-def test_benchmark_threading_semaphore_handoff(
-    benchmark: BenchmarkFixture, crew: MakeCrew
-) -> None:
+def test_benchmark_threading_semaphore_handoff(time_crew: TimeCrew) -> None:
     """Release the semaphore the other thread waits for, and wait for one's own.
 
     One operation is one round trip. Expect about `event_handoff`.
@@ -232,13 +208,10 @@ def test_benchmark_threading_semaphore_handoff(
             ping.acquire()
             pong.release()
 
-    benchmark.extra_info["operations"] = HANDOFFS
-    benchmark(crew(serve, answer, together=True))
+    time_crew(serve, answer, together=True, operations=HANDOFFS)
 
 
-def test_benchmark_threading_barrier(
-    benchmark: BenchmarkFixture, crew: MakeCrew
-) -> None:
+def test_benchmark_threading_barrier(time_crew: TimeCrew) -> None:
     """Cross a `Barrier` of two threads.
 
     One operation is one crossing by both. Expect one to two times
@@ -251,8 +224,7 @@ def test_benchmark_threading_barrier(
         for _ in range(HANDOFFS):
             barrier.wait()
 
-    benchmark.extra_info["operations"] = HANDOFFS
-    benchmark(crew(cross, cross, together=True))
+    time_crew(cross, cross, together=True, operations=HANDOFFS)
 
 
 @pytest.mark.parametrize("kind", ["pymutex", "pythread", "pthread"])

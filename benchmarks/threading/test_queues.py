@@ -12,13 +12,11 @@ from collections.abc import Callable
 from queue import Queue, SimpleQueue
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="queues")
 
-Task = Callable[[], object]
-Unrolled = Callable[..., Task]
-MakeCrew = Callable[..., Task]
+Statement = Callable[..., object]
+TimeCrew = Callable[..., None]
 AnyQueue = Queue[None] | SimpleQueue[None]
 
 HANDOFFS = 200  # round trips per timed call, 2 to 20 ms
@@ -27,43 +25,35 @@ STREAMED = 2000  # items in one direction per timed call, 2 to 40 ms
 QUEUES: dict[str, Callable[[], AnyQueue]] = {"Queue": Queue, "Simple": SimpleQueue}
 
 
-def test_benchmark_threading_queue_same_thread(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_queue_same_thread(statement: Statement) -> None:
     """Put into a `Queue` and get from it, in one thread.
 
     One operation is one `put` and one `get` that never wait. Expect 1 to 3 us: a
     lock and two conditions, in Python.
     """
-    benchmark(unrolled("queue.put(None); queue.get()", queue=Queue()))
+    statement("queue.put(None); queue.get()", queue=Queue())
 
 
-def test_benchmark_threading_simplequeue_same_thread(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_simplequeue_same_thread(statement: Statement) -> None:
     """Put into a `SimpleQueue` and get from it, in one thread.
 
     One operation is one `put` and one `get` that never wait. Expect 50 to 150 ns:
     it is written in C.
     """
-    benchmark(unrolled("queue.put(None); queue.get()", queue=SimpleQueue()))
+    statement("queue.put(None); queue.get()", queue=SimpleQueue())
 
 
-def test_benchmark_threading_deque_same_thread(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_deque_same_thread(statement: Statement) -> None:
     """Append to a `deque` and pop from its other end, in one thread.
 
     One operation is one `append` and one `popleft`; nothing could wait. Expect 30
     to 60 ns: the floor of the two rows before, and safe for threads by itself.
     """
-    benchmark(unrolled("queue.append(None); queue.popleft()", queue=deque()))
+    statement("queue.append(None); queue.popleft()", queue=deque())
 
 
 @pytest.mark.parametrize("kind", QUEUES, ids=lambda kind: f"kind={kind}")
-def test_benchmark_threading_queue_handoff(
-    benchmark: BenchmarkFixture, crew: MakeCrew, kind: str
-) -> None:
+def test_benchmark_threading_queue_handoff(time_crew: TimeCrew, kind: str) -> None:
     """Send an item to another thread and wait for its answer.
 
     One operation is one round trip through two queues: two items, two wake-ups.
@@ -82,14 +72,11 @@ def test_benchmark_threading_queue_handoff(
             there.get()
             back.put(None)
 
-    benchmark.extra_info["operations"] = HANDOFFS
-    benchmark(crew(ask, answer, together=True))
+    time_crew(ask, answer, together=True, operations=HANDOFFS)
 
 
 @pytest.mark.parametrize("kind", QUEUES, ids=lambda kind: f"kind={kind}")
-def test_benchmark_threading_queue_stream(
-    benchmark: BenchmarkFixture, crew: MakeCrew, kind: str
-) -> None:
+def test_benchmark_threading_queue_stream(time_crew: TimeCrew, kind: str) -> None:
     """Send items to another thread without waiting for it.
 
     One operation is one item put by one thread and got by the other. How often the
@@ -106,5 +93,4 @@ def test_benchmark_threading_queue_stream(
         for _ in range(STREAMED):
             queue.get()
 
-    benchmark.extra_info["operations"] = STREAMED
-    benchmark(crew(send, receive))
+    time_crew(send, receive, operations=STREAMED)

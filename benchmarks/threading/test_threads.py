@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 pytestmark = pytest.mark.benchmark(group="threads")
 
-Unrolled = Callable[..., Callable[[], object]]
+Statement = Callable[..., object]
 
 TOGETHER = 10  # threads alive at once in the row that starts several
 
@@ -76,22 +76,18 @@ def test_benchmark_threading_thread_bare(benchmark: BenchmarkFixture) -> None:
     benchmark(start)
 
 
-def test_benchmark_threading_thread_current(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_thread_current(statement: Statement) -> None:
     """Ask which `Thread` is running.
 
     One operation is `current_thread()`: a Python call and a dict. Expect 40 to
     100 ns.
     """
-    benchmark(unrolled("current()", current=threading.current_thread))
+    statement("current()", current=threading.current_thread)
 
 
-def test_benchmark_threading_thread_ident(
-    benchmark: BenchmarkFixture, unrolled: Unrolled
-) -> None:
+def test_benchmark_threading_thread_ident(statement: Statement) -> None:
     """Ask for the number of the running thread.
 
     One operation is `get_ident()`, a C call, and a new integer. Expect 15 to 30 ns.
     """
-    benchmark(unrolled("ident()", ident=threading.get_ident))
+    statement("ident()", ident=threading.get_ident)
