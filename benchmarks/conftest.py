@@ -4,8 +4,6 @@ Nothing here reaches past this folder: pytest offers `pytest_itemcollected` only
 to the conftest files above an item, so other people's suites keep their options.
 """
 
-from __future__ import annotations
-
 import marshal
 import os
 import shlex

@@ -1,7 +1,5 @@
 """The event loop that the rows of this folder run on."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any

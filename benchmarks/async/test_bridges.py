@@ -1,7 +1,5 @@
 """What crossing between an event loop and a thread costs."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Iterator

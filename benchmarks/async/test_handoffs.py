@@ -1,7 +1,5 @@
 """What passing things between tasks of one loop costs: queue, lock, event."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

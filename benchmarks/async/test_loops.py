@@ -1,7 +1,5 @@
 """What event loops cost to open, to run beside each other, and to replace."""
 
-from __future__ import annotations
-
 import asyncio
 import importlib.util
 import sys

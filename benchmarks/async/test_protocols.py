@@ -1,7 +1,5 @@
 """What `async for` and `async with` cost when nothing has to wait."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

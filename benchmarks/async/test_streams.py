@@ -6,8 +6,6 @@ servers listen on 127.0.0.1 at a port that the system chooses, or on a path in a
 folder of their own; connections are made and closed outside the timing.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import tempfile

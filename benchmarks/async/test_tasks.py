@@ -4,8 +4,6 @@ Each timed call is one `run_until_complete` of a thousand operations on a loop t
 is open already; its own 4 to 12 us are inside, so 4 to 12 ns an operation.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """What timers cost: arming, disarming and letting them fire."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """What the less common ways to wait cost: semaphores, conditions, shields, contexts."""
 
-from __future__ import annotations
-
 import asyncio
 import contextvars
 from collections.abc import Callable

@@ -5,8 +5,6 @@ rows have: a name `test_benchmark_<category>_<operation>`, a group, and a docstr
 says what one operation is, what is left out, and what to expect.
 """
 
-from __future__ import annotations
-
 import asyncio
 import importlib.util
 from collections.abc import Callable

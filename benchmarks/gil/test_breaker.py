@@ -7,8 +7,6 @@ requests come through ctypes, whose call is in the time: see the control,
 request that is lost fails the row.
 """
 
-from __future__ import annotations
-
 import signal
 import threading
 import time

@@ -5,8 +5,6 @@ GIL takes the time of one thread and a build with it twice that. One operation i
 of one thread's.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 

@@ -5,8 +5,6 @@ comes back from a wait has to ask for it, and is given it a switch interval late
 the latest: 5 ms by default.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import sys

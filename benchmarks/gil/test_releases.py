@@ -5,8 +5,6 @@ that the call lets go of the GIL (or that there is none), the same time that it 
 not. `python_work` is the row without any such call.
 """
 
-from __future__ import annotations
-
 import bz2
 import hashlib
 import json

@@ -6,8 +6,6 @@ operation do the same work whatever their number of threads: a perfect machine
 divides the time by the number of CPUs, and a GIL leaves it as it is.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sys
 import threading

@@ -4,8 +4,6 @@ Every row reads one name into a local variable, or stores one; the value exists
 before and after, so nothing is made or freed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -3,8 +3,6 @@
 Each row calls something that does nothing and drops the result.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -3,8 +3,6 @@
 Keys and values exist before the timing; rows that build a container say so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import pytest

@@ -3,8 +3,6 @@
 The rows that other rows stand on: moving values, branching, adding numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

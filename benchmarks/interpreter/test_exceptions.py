@@ -1,7 +1,5 @@
 """What exceptions cost, when they are raised and when they are not."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """How cheap a plain row can be."""
 
-from __future__ import annotations
-
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 

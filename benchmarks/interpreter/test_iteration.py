@@ -4,8 +4,6 @@ Each row goes through a thousand items and drops them; making the iterator is in
 a thousandth of it per operation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from operator import itemgetter

@@ -3,8 +3,6 @@
 Whole calls, on inputs made outside the timing; most of each is C.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import pickle

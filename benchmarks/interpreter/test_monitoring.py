@@ -4,8 +4,6 @@ Each row runs the same small function under one kind of watcher that does nothin
 takes it away again even if the row fails. Compare with `monitoring_off`.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

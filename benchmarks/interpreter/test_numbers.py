@@ -1,7 +1,5 @@
 """What numbers cost beyond an addition: their sizes, kinds and conversions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

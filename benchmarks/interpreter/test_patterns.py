@@ -1,7 +1,5 @@
 """What structural pattern matching costs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

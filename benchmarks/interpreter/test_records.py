@@ -3,8 +3,6 @@
 A record has two fields, made of two existing values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple

@@ -5,8 +5,6 @@ do it at all, later free-threaded builds do it per thread. Each row compiles its
 anew, so that no row inherits what another has taught it. Source: PEP 659.
 """
 
-from __future__ import annotations
-
 import statistics
 import threading
 import time

@@ -1,7 +1,5 @@
 """What the common ways to make a string cost."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -6,8 +6,6 @@ and about the memory of a process, use a child instead (`serve.py`), which start
 with an empty heap and whose collector need not be restored.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import os

@@ -6,8 +6,6 @@ by `list.clear`, two loops in C, so that next to nothing but the memory is measu
 `list.clear` begins with the last. The collector is off; nothing here is its business.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 

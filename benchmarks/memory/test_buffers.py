@@ -3,8 +3,6 @@
 One operation is one object made and dropped. The collector is off.
 """
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Callable
 

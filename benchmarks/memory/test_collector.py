@@ -10,8 +10,6 @@ Which collector it is depends on the version: three generations, but increments 
 walks the whole heap whichever generation it is asked for.
 """
 
-from __future__ import annotations
-
 import gc
 import sysconfig
 from collections.abc import Callable

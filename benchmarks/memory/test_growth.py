@@ -5,8 +5,6 @@ the timing. Every call starts from an empty container and drops it at its end, w
 is inside. The collector is off.
 """
 
-from __future__ import annotations
-
 import sys
 from array import array
 from collections import deque

@@ -7,8 +7,6 @@ reference dropped elsewhere puts the object into its owner's queue (biased refer
 counting, PEP 703). The collector is off.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue

@@ -7,8 +7,6 @@ changed. Sizes: L1 16 KiB, L2 256 KiB, L3 8 MiB, memory 64 MiB. Source: Drepper,
 every programmer should know about memory, 2007.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from pybench.target.plugin import Kernel

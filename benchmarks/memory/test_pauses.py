@@ -8,8 +8,6 @@ Stops are spaced by the progress of the others. The hardware's part is
 `memory_ordering_message`.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from pybench.target.plugin import Kernel

@@ -4,8 +4,6 @@ Bytes are in `extra_info["bytes"]`, as in the rows of `sizes`. Tracing is on in 
 process for as long as the row that needs it.
 """
 
-from __future__ import annotations
-
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

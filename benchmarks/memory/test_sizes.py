@@ -16,8 +16,6 @@ builds expect all headers to be larger by 16 bytes, the thread and a second coun
 for the objects of the collector, which have as much before the header elsewhere.
 """
 
-from __future__ import annotations
-
 import gc
 import sys
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@ Objects that rows refer to exist before the timing, unless the row is about thei
 The collector is off; nothing here is part of a cycle.
 """
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable
 

@@ -9,8 +9,6 @@ GIL on of a free-threaded build; that makes its rows void, and is the plugin's t
 notice.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import os

@@ -4,8 +4,6 @@ The first rows are the price of using numpy's elements from Python, one at a tim
 The others ask for the same elements in different ways.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import ModuleType
 

@@ -1,7 +1,5 @@
 """What making an array costs, by where its contents come from."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import ModuleType
 

@@ -1,7 +1,5 @@
 """What changing the type of elements costs."""
 
-from __future__ import annotations
-
 from types import ModuleType
 
 import pytest

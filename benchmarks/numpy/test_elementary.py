@@ -4,8 +4,6 @@ Arrays have ten thousand elements, so the call's half microsecond is 0.05 ns of 
 element, and results go into memory that exists.
 """
 
-from __future__ import annotations
-
 from types import ModuleType
 
 import pytest

@@ -4,8 +4,6 @@ BLAS is held to one thread, and `extra_info["blas"]` says which it is: these row
 compare two interpreters only where it is the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any

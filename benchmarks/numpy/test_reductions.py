@@ -1,7 +1,5 @@
 """What turning many elements into few, or into order, costs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import ModuleType
 

@@ -7,8 +7,6 @@ that nothing is shared but the interpreter, numpy's tables and the machine. BLAS
 one thread.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from types import ModuleType

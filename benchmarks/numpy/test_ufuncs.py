@@ -1,7 +1,5 @@
 """What an operation on whole arrays costs: the call, the elements, the memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import ModuleType
 

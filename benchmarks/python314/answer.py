@@ -7,8 +7,6 @@ before, and fails where a later answer differs: what a JIT has compiled must not
 fast and wrong.
 """
 
-from __future__ import annotations
-
 import contextvars
 import json
 import os

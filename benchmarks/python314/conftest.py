@@ -5,8 +5,6 @@ things are chosen when an interpreter starts, so a row that compares them asks a
 child. The child is there before the timing and says how it runs.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

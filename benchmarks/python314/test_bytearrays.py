@@ -1,7 +1,5 @@
 """What getting `bytes` out of a buffer costs, copied or taken."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

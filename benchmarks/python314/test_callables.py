@@ -1,7 +1,5 @@
 """What calling with arguments fixed or counted costs."""
 
-from __future__ import annotations
-
 import functools
 import operator
 from collections import deque

@@ -3,8 +3,6 @@
 Everything is done on 64 KiB of words in random order, whole, in memory.
 """
 
-from __future__ import annotations
-
 import importlib
 import random
 import sys

@@ -6,8 +6,6 @@ context. Free-threaded builds have both on, others off. Each row asks a child th
 started with its flag; older Pythons are asked without any, for `off`.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from typing import Any

@@ -5,8 +5,6 @@ keeps a function that does so for whoever reads them first. Each class here has 
 annotated names, four of which need a type to be built.
 """
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import typing

@@ -1,7 +1,5 @@
 """What taking the greatest first costs, with and without the functions for it."""
 
-from __future__ import annotations
-
 import heapq
 import random
 from collections.abc import Callable

@@ -4,8 +4,6 @@ The calls are made from a thread of a `crew`, as in a program that has interpret
 for the sake of threads. The main thread is a case of its own; see `exec`.
 """
 
-from __future__ import annotations
-
 import importlib
 import os
 from collections.abc import Callable, Iterator

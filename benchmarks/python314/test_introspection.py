@@ -1,7 +1,5 @@
 """What looking into a running program costs, from inside and from outside."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What an iterator that threads may share costs."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator

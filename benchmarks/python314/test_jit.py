@@ -6,8 +6,6 @@ The child has done it twice before, so loops are hot. `extra_info` says whether 
 build's loop is made of tail calls, and the child's own word on the JIT.
 """
 
-from __future__ import annotations
-
 import sys
 import sysconfig
 from collections.abc import Callable

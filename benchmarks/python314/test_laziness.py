@@ -5,8 +5,6 @@ cost afterwards. The statements are compiled from text, since older Pythons coul
 read a file with one in it.
 """
 
-from __future__ import annotations
-
 import json
 from types import CodeType
 

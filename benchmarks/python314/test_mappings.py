@@ -1,7 +1,5 @@
 """What a mapping that cannot change costs to make and to hash (PEP 814)."""
 
-from __future__ import annotations
-
 import builtins
 from collections.abc import Callable
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """What copying and moving files costs, by module and by method."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

@@ -4,8 +4,6 @@ Each row asks a child for the same loop of method calls, alone or profiled. `non
 the control and the program's own speed.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import signal
 import subprocess

@@ -4,8 +4,6 @@ Templates are compiled here from text, because older Pythons could not read a fi
 with one in it; so the same text makes the f-string that each is compared with.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """What joining many lists into one costs, by how it is written (PEP 798)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import chain
 

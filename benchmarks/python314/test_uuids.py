@@ -1,7 +1,5 @@
 """What making a UUID costs, by its version (RFC 9562)."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable
 

@@ -6,8 +6,6 @@ command that installs it. A torch that does not declare itself safe turns the GI
 of a free-threaded build; that makes its rows void, and is the plugin's to notice.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import os

@@ -5,8 +5,6 @@ and gets a batch of 64: small enough that Python and dispatch are a good part, a
 much of what people train on a CPU.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any

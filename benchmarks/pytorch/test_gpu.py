@@ -5,8 +5,6 @@ its end (`torch.cuda.synchronize`) inside the timing. Without a CUDA device that
 torch can use, those rows are n/a; the CPU's are measured everywhere.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import ModuleType
 

@@ -1,7 +1,5 @@
 """What reaching elements of a tensor costs, one by one and by ranges."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import ModuleType
 

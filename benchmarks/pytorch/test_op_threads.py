@@ -6,8 +6,6 @@ two threads is perfect. Every thread has tensors of its own, which it made itsel
 and torch uses one thread within an operation.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from types import ModuleType

@@ -1,7 +1,5 @@
 """What an operation on tensors costs: the way to it, and the elements."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import ModuleType
 

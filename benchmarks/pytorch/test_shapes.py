@@ -1,7 +1,5 @@
 """What changing the shape of tensors costs, with and without moving elements."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import ModuleType
 

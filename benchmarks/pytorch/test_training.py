@@ -5,8 +5,6 @@ to learn, by a network of three layers. That the loss falls is checked outside t
 timing: a loop that learns nothing would be a fast one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any

@@ -5,8 +5,6 @@ has for it, `benchmark_threads`: what one thread does is measured in turns with 
 beside a control that shares nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import cycle
 

@@ -7,8 +7,6 @@ shares no object at all: what it loses, the machine loses. With the GIL on, ever
 is at 1. The patterns are those that CPython's own Tools/ftscalingbench watches.
 """
 
-from __future__ import annotations
-
 import copy
 import marshal
 import math

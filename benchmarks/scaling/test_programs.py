@@ -5,8 +5,6 @@ in `extra_info["scaling"]` is against one thread that does one half, as in all r
 this folder. What was computed is checked after the timing.
 """
 
-from __future__ import annotations
-
 import random
 from array import array
 from collections.abc import Callable

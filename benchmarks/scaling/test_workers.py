@@ -5,8 +5,6 @@ times handing out two halves and collecting the results, so it has what the work
 need to talk to each other in it.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator

@@ -6,8 +6,6 @@ and writes bytecode in a folder of this session (so that neither the state of th
 installation nor a read-only one matters), and its GIL is on or off as it is here.
 """
 
-from __future__ import annotations
-
 import os
 import statistics
 import subprocess

@@ -6,8 +6,6 @@ For each byte on stdin it does the thing once and answers with a byte on stdout.
 The end of its input is its end, and an error is a traceback and a bad exit code.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import multiprocessing

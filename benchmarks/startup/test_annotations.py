@@ -6,8 +6,6 @@ import of one, from bytecode; the annotations' cost is the difference between th
 In the others it is asking one function for its annotations, in this process.
 """
 
-from __future__ import annotations
-
 import typing
 from collections import deque
 from collections.abc import Callable

@@ -6,8 +6,6 @@ waiting for its end. The children's environment and bytecode are this session's 
 the other rows of this folder.
 """
 
-from __future__ import annotations
-
 import sys
 import sysconfig
 from collections.abc import Callable

@@ -5,8 +5,6 @@ One operation is a child's whole life with its import; the import is the differe
 to `test_benchmark_startup_bare`. The standard library's bytecode exists in all rows.
 """
 
-from __future__ import annotations
-
 import os
 import py_compile
 import sys

@@ -1,7 +1,5 @@
 """What loading an extension module adds to a start."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 from collections.abc import Callable

@@ -7,8 +7,6 @@ two noisy rows is noisier than both. In the others one operation is one import, 
 child that exists or, where nothing is loaded, in this process.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from pathlib import Path

@@ -4,8 +4,6 @@
 for the module; the first use of the name imports it and binds the name anew.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import CodeType, ModuleType
 from typing import Any

@@ -6,8 +6,6 @@ that exists, has all it needs, and never destroys one of its modules; finding an
 reading the file is inside and small against the rest.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

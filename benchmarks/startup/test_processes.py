@@ -1,7 +1,5 @@
 """What a second process costs, by how it is started and spoken to."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import shutil

@@ -1,7 +1,5 @@
 """What a second interpreter in the same process costs."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 

@@ -5,8 +5,6 @@ or a built-in function makes it. Each comes with its control: a container for ea
 thread. With the GIL on, the threads are serialised and the rows show CPU time.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from pybench.target.plugin import Kernel

@@ -1,7 +1,5 @@
 """What handing work to a pool of threads costs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 

@@ -1,7 +1,5 @@
 """What reading a value that belongs to this thread or this context costs."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context

@@ -7,8 +7,6 @@ other share one CPU, so that the row is what Python and the system do, and not h
 soundly another CPU slept; `lock_handoff` is there both ways.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 

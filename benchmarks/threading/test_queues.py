@@ -5,8 +5,6 @@ letting them go to the end of the slower one. Threads that alternate share one C
 as in `test_locks.py`; those of the streams have one each.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from queue import Queue, SimpleQueue

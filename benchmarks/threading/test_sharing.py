@@ -12,8 +12,6 @@ turns; without it `own` tells what this machine can do, and `shared`, of an obje
 that the main thread made, what sharing costs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

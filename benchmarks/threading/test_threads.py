@@ -1,7 +1,5 @@
 """What threads cost: starting, joining, asking which one this is."""
 
-from __future__ import annotations
-
 import _thread
 import threading
 from collections.abc import Callable

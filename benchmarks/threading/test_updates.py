@@ -5,8 +5,6 @@ published (`extra_info["lost_updates"]`, of the last round): a fast row that los
 updates is no faster than a wrong answer.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 
