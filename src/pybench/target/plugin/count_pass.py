@@ -101,17 +101,17 @@ def count_again(session: Session) -> None:
                     under=callgrind.command,
                     environ={**environ, "PYTHONHASHSEED": "0"},
                 )
-                found = rerun.found or {}
+                answers = rerun.found or {}
                 for name in left:
-                    if name not in found or name == found[_CURRENT]:
+                    if name not in answers or name == answers[_CURRENT]:
                         continue
-                    if reason := found[name]["reason"]:
+                    if reason := answers[name]["reason"]:
                         reasons[name] = reason
                     else:
-                        counts[name].append(_per_iteration(found[name]))
-                culprit = found.get(_CURRENT)
+                        counts[name].append(_per_iteration(answers[name]))
+                culprit = answers.get(_CURRENT)
                 if not culprit:
-                    lost = [name for name in left if name not in found]
+                    lost = [name for name in left if name not in answers]
                     why = f"not counted: the process {rerun.ended}"
                     reasons |= dict.fromkeys(lost, why)
                     break
@@ -129,6 +129,6 @@ def count_again(session: Session) -> None:
         }
 
 
-def _per_iteration(found: dict[str, Any]) -> float:
-    each = math.prod(found["numbers"].values()) * found.get("operations", 1)
-    return float(min(found["counts"]) / each)
+def _per_iteration(row: dict[str, Any]) -> float:
+    each = math.prod(row["numbers"].values()) * row.get("operations", 1)
+    return float(min(row["counts"]) / each)

@@ -19,7 +19,6 @@ This end answers ``{"say": "sized", "numbers": ...}``, ``{"say": "sample", ...}`
 """
 
 import gc
-import inspect
 import math
 import os
 import threading
@@ -55,7 +54,7 @@ from pybench.target.plugin.interleaving_adapters import (
 )
 from pybench.target.plugin.interleaving_timer import events_of_process
 from pybench.target.plugin.marking import OWN_PROCESS, is_exclusive, is_row, margin
-from pybench.target.plugin.outcomes import na_of, skip_reason, uncollected_reason
+from pybench.target.plugin.outcomes import na_of, skip_reason
 from pybench.target.plugin.overriding import overridden
 from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.session import Session
@@ -64,6 +63,7 @@ from pybench.target.process.built_modules import BuiltModules
 from pybench.target.process.collector import collector_off
 from pybench.target.process.identity import gil_enabled, is_free_threaded
 from pybench.target.process.imported_packages import ImportedPackages
+from pybench.target.process.pedantic import noting_rounds
 from pybench.target.process.rounds import KernelResult
 
 OPTION = "--pybench-turns"
@@ -92,7 +92,6 @@ class Interleaving:
         self._facts: dict[str, Any] = {}
         self._is_ended = False  # whether that row's end has been sent
         self._is_served = False  # whether the row has called `benchmark`
-        self._uncollected: dict[str, str] = {}
         self._refused = refused
         self._says_rounds = False  # whether the row's call of pedantic does
         self._packages: ImportedPackages
@@ -100,11 +99,6 @@ class Interleaving:
         self._counter = RowCounter() if CALLGRIND_FILES in os.environ else None
 
     # Session
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note what cannot be collected, and why: other files can."""
-        if report.failed:
-            self._uncollected[report.nodeid] = uncollected_reason(report)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
@@ -142,7 +136,7 @@ class Interleaving:
                 item.nodeid: _facts_of(item, self._refused, names[item.nodeid])
                 for item in rows
             },
-            uncollected=self._uncollected,
+            uncollected=self._session.uncollected,
             own_process=[row_name(item.nodeid).path for item in wanting],
         )
         message = self._controller.receive()
@@ -215,17 +209,12 @@ class Interleaving:
         Its two inner methods are replaced, so that the checks around them, among
         them that it is used once, stay the stock's.
         """
-        stock = fixture.pedantic
-        parameters = inspect.signature(stock)
+
+        def note(says_rounds: bool) -> None:
+            self._says_rounds = says_rounds
 
         def raw(benchmark: Any, function: Any, *args: Any, **kwargs: Any) -> Any:
             return self.serve(benchmark, CallAdapter(benchmark, function, args, kwargs))
-
-        # Stock's own fills in what a row leaves out, and one round is what it fills in.
-        def pedantic(benchmark: Any, *args: Any, **kwargs: Any) -> Any:
-            given = parameters.bind_partial(benchmark, *args, **kwargs).arguments
-            self._says_rounds = "rounds" in given
-            return stock(benchmark, *args, **kwargs)
 
         def raw_pedantic(benchmark: Any, target: Any, **how: Any) -> Any:
             adapter = PedanticAdapter(
@@ -233,6 +222,7 @@ class Interleaving:
             )
             return self.serve(benchmark, adapter)
 
+        pedantic = noting_rounds(fixture.pedantic, note)
         return replace_methods(
             fixture, _raw=raw, pedantic=pedantic, _raw_pedantic=raw_pedantic
         )

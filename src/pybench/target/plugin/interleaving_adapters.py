@@ -7,7 +7,6 @@ samples may count in this process, all together; None for as many as are wanted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import repeat
 from typing import Any, Protocol
 
@@ -23,7 +22,7 @@ from pybench.target.plugin.interleaving_timer import (
 from pybench.target.plugin.kernel import find_kernel, native_or_fail
 from pybench.target.process import clocks
 from pybench.target.process import iterations as sizing
-from pybench.target.process.pedantic import check_pedantic, most_rounds, round_arguments
+from pybench.target.process.pedantic import Pedantic
 from pybench.target.process.rounds import KernelResult
 
 # Counts are whole multiples of this from it on, so that a twentieth more calls is an
@@ -99,46 +98,22 @@ class CallAdapter:
 class PedanticAdapter:
     """``benchmark.pedantic(...)``: a sample is a number of rounds, one after another.
 
-    No process does more rounds than `most_rounds`; the calls of those are the ones
+    No process does more rounds than its `most_rounds`; the calls of those are the ones
     that stock would make. Where there is no limit, the row's `rounds` is taken for an
     idea of how many are enough. Raises `ValueError` for what stock refuses, in its
     words.
     """
 
-    def __init__(
-        self,
-        benchmark: Any,
-        target: Callable[..., Any],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        setup: Callable[[], Any] | None = None,
-        teardown: Callable[..., Any] | None = None,
-        rounds: int = 1,
-        warmup_rounds: int = 0,
-        iterations: int = 1,
-        *,
-        says_rounds: bool = True,
-    ) -> None:
-        check_pedantic(
-            rounds=rounds,
-            warmup_rounds=warmup_rounds,
-            iterations=iterations,
-            has_setup=bool(setup),
-        )
-        self.rounds = most_rounds(
-            rounds, has_setup=bool(setup), says_rounds=says_rounds
-        )
-        self.least = {"count": 1, "iterations": iterations}
+    def __init__(self, benchmark: Any, target: Callable[..., Any], **how: Any) -> None:
+        row = self._row = Pedantic(target=target, **how)
+        self.rounds = row.most_rounds
+        self.least = {"count": 1, "iterations": row.iterations}
         self._benchmark = benchmark
-        self._target = target
-        self._arguments = partial(round_arguments, args, kwargs or {}, setup)
-        self._teardown = teardown
-        self._warmup_rounds = warmup_rounds
-        self._iterations = iterations
+        self._warmup_rounds = row.warmup_rounds
         self._done = 0
         self._timer = SampleTimer()
         # What the row gets, if no further call may be made for it.
-        self._is_result_kept = self.rounds is not None and iterations == 1
+        self._is_result_kept = self.rounds is not None and row.iterations == 1
         self._result: Any = None
 
     def size(self, target_ns: float, most: int) -> dict[str, int]:
@@ -152,14 +127,15 @@ class PedanticAdapter:
         if most > 1:
             self._warm()
         count = find_count(timed, target_ns, most)
-        return {"count": count, "iterations": self._iterations}
+        return {"count": count, "iterations": self._row.iterations}
 
     def run(self, numbers: Mapping[str, int]) -> Sample:
         """Do a sample's rounds."""
-        count, asked = numbers["count"], numbers.get("iterations", self._iterations)
-        if asked != self._iterations:
+        iterations = self._row.iterations
+        count, asked = numbers["count"], numbers.get("iterations", iterations)
+        if asked != iterations:
             raise ValueError(
-                f"pedantic(iterations={self._iterations}) here, and {asked} where the "
+                f"pedantic(iterations={iterations}) here, and {asked} where the "
                 "row was calibrated: its rounds cannot be compared"
             )
         if self.rounds is not None and self._done + count > self.rounds:
@@ -180,11 +156,7 @@ class PedanticAdapter:
         if self._is_result_kept and self._done:
             return self._result
         self._warm()
-        args, kwargs = self._arguments()
-        result = self._target(*args, **kwargs)
-        if self._teardown is not None:
-            self._teardown(*args, **kwargs)
-        return result
+        return self._row.round(1)
 
     def _warm(self) -> None:
         """Do the warm-up rounds that the row asks for, once."""
@@ -193,8 +165,8 @@ class PedanticAdapter:
             self._round()
 
     def _round(self) -> Sample:
-        target, timer = self._target, self._timer
-        args, kwargs = self._arguments()
+        target, timer, teardown = self._row.target, self._timer, self._row.teardown
+        args, kwargs = self._row.arguments()
         with undisturbed(is_collector_off=self._benchmark._disable_gc):
             if self._is_result_kept:
                 self._result = None  # so that the one before is freed outside
@@ -204,11 +176,11 @@ class PedanticAdapter:
                 self._result = result
             else:
                 timer.start()
-                for _ in repeat(None, self._iterations):
+                for _ in repeat(None, self._row.iterations):
                     target(*args, **kwargs)
                 sample = timer.stop()
-        if self._teardown is not None:
-            self._teardown(*args, **kwargs)
+        if teardown is not None:
+            teardown(*args, **kwargs)
         return sample
 
 

@@ -189,13 +189,13 @@ class KernelRows:
         """Return what a row may spend; stock keeps its options in the fixture alone."""
         marker = item.get_closest_marker("benchmark")
         in_marker = marker.kwargs.get("warmup") if marker else None
-        said = said_value(self._words, "--benchmark-warmup")
+        warmup = said_value(self._words, "--benchmark-warmup")
         # Stock has no warm-up by default, a kernel has one round of it.
         is_off = in_marker is False or (
             in_marker is None
             and not benchmark._warmup
-            and said is not None
-            and said.strip().lower() != "auto"
+            and warmup is not None
+            and warmup.strip().lower() != "auto"
         )
         return Budget(
             seconds=benchmark._max_time,

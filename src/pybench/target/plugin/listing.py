@@ -12,7 +12,7 @@ import pytest
 
 from pybench.records.row_list import Alias, Listed, ListedRow
 from pybench.target.plugin.marking import is_kernel_row, is_row, thread_count
-from pybench.target.plugin.outcomes import na_reason, uncollected_reason
+from pybench.target.plugin.outcomes import na_reason
 from pybench.target.plugin.selection import matches, place_of, read_aliases
 from pybench.target.plugin.session import Session
 from pybench.target.process.identity import (
@@ -30,20 +30,14 @@ class Listing:
     def __init__(self, path: Path, session: Session) -> None:
         self._path = path
         self._session = session
-        self._uncollected: dict[str, str] = {}
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note what cannot be collected: the rest is listed."""
-        if report.failed:
-            self._uncollected[report.nodeid] = uncollected_reason(report)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Write the rows and the aliases."""
+        """Write the rows, the aliases, and what cannot be collected."""
         rows = [item for item in session.items if is_row(item)]
         listed = Listed(
             rows=tuple(map(_described, rows)),
             aliases=_aliases(rows),
-            uncollected=self._uncollected,
+            uncollected=self._session.uncollected,
         )
         self._session.write(OPTION, self._path, asdict(listed))
 

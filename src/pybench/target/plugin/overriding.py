@@ -34,7 +34,7 @@ class _Override:
     pytest-benchmark. A suite may have an option of that name of its own.
     """
 
-    said: str
+    option: str
     destination: str
     value: object = None
     package: str = ""
@@ -207,10 +207,10 @@ def _apply(config: pytest.Config, overrides: Sequence[_Override]) -> list[str]:
         name = override.destination
         if override.package not in packages or not hasattr(config.option, name):
             continue
-        said = getattr(config.option, name)
+        given = getattr(config.option, name)
         setattr(config.option, name, override.value)
-        if said != override.value and (said or override.value):
-            changed.append(override.said)
+        if given != override.value and (given or override.value):
+            changed.append(override.option)
     return changed
 
 

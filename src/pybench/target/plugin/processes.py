@@ -101,15 +101,15 @@ class Processes:
             name = f"process {number} of {self._wanted}"
             show(self._config, f"pybench: {name}")
             try:
-                found = self._run(name)
+                results = self._run(name)
             except RepetitionError as error:
                 self._session.say_problem(str(error))
                 continue
             self._ended += 1
-            for row in medians.keys() & found["medians"].keys():
-                medians[row] += (found["medians"][row],)
-            for row in scaling.keys() & found["scaling"].keys():
-                scaling[row].append(found["scaling"][row])
+            for row in medians.keys() & results["medians"].keys():
+                medians[row] += (results["medians"][row],)
+            for row in scaling.keys() & results["scaling"].keys():
+                scaling[row].append(results["scaling"][row])
         for row, facts in self._session.scaling().items():
             # In place: the stock fixture's record is the same.
             facts.update(over_processes(facts, scaling[row]))

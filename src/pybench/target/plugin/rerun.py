@@ -58,43 +58,32 @@ def run_again(
     `environ` more of its environment, `under` what its command is started under.
     """
     try:
-        more = dict(environ or {})
-        return _run_again(config, option, given, switches, more, under)
+        with tempfile.TemporaryDirectory(
+            prefix="pybench-", ignore_cleanup_errors=True
+        ) as name:
+            folder = Path(name)
+            (folder / GIVEN).write_text(json.dumps(given), encoding="utf-8")
+            output = folder / "output"
+            with output.open("wb") as file:
+                child = children.start(
+                    [*under, *_command(config, f"{option}={folder}", switches)],
+                    cwd=config.invocation_params.dir,
+                    env=os.environ | dict(environ or {}),
+                    stdout=file,
+                    stderr=file,
+                )
+                try:
+                    status = child.wait()
+                except BaseException:
+                    _end(child)
+                    raise
+            text = output.read_text(encoding="utf-8", errors="replace")
+            last = children.last_line(text)
+            ended = children.describe_end(status) + (f": {last}" if last else "")
+            return Rerun(status=status, ended=ended, found=_read(folder / FOUND))
     except OSError as error:
         ended = f"cannot be run: {error.strerror or error}"
         return Rerun(status=None, ended=ended, found=None)
-
-
-def _run_again(
-    config: pytest.Config,
-    option: str,
-    given: object,
-    switches: Sequence[str],
-    environ: dict[str, str],
-    under: Sequence[str],
-) -> Rerun:
-    with tempfile.TemporaryDirectory(
-        prefix="pybench-", ignore_cleanup_errors=True
-    ) as name:
-        folder = Path(name)
-        (folder / GIVEN).write_text(json.dumps(given), encoding="utf-8")
-        output = folder / "output"
-        with output.open("wb") as file:
-            child = children.start(
-                [*under, *_command(config, f"{option}={folder}", switches)],
-                cwd=config.invocation_params.dir,
-                env=os.environ | environ,
-                stdout=file,
-                stderr=file,
-            )
-            try:
-                status = child.wait()
-            except BaseException:
-                _end(child)
-                raise
-        said = children.last_line(output.read_text(encoding="utf-8", errors="replace"))
-        ended = children.describe_end(status) + (f": {said}" if said else "")
-        return Rerun(status=status, ended=ended, found=_read(folder / FOUND))
 
 
 def _command(config: pytest.Config, option: str, switches: Sequence[str]) -> list[str]:
@@ -126,10 +115,10 @@ def _end(child: children.Child) -> None:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        found = parse_json(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return document if isinstance(document, dict) else None
 
 
 def show(config: pytest.Config, text: str) -> None:

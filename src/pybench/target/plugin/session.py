@@ -18,6 +18,7 @@ from pybench.target.plugin.outcomes import (
     count_rows,
     row_statuses,
     summary_lines,
+    uncollected_reason,
 )
 from pybench.target.plugin.stock_rows import is_of_threads
 from pybench.target.plugin.table_sections import (
@@ -50,6 +51,7 @@ class Session:
         self.unmeasured: set[str] = set()
         self.collected: list[str] = []
         self.skipped: dict[str, str] = {}
+        self.uncollected: dict[str, str] = {}  # files, and why
         self.process_medians: dict[str, tuple[float, ...]] = {}
         self.memory: dict[str, dict[str, int]] = {}
         self.instructions: dict[str, RowInstructions] = {}
@@ -87,12 +89,12 @@ class Session:
 
     def scaling(self) -> dict[str, dict[str, Any]]:
         """Return what rows of `benchmark_threads` found of their threads."""
-        found: dict[str, dict[str, Any]] = {}
+        scalings: dict[str, dict[str, Any]] = {}
         for name, row in self.rows.items():
             facts = row.extra_info.get("scaling")
             if is_of_threads(row.extra_info) and isinstance(facts, dict):
-                found[name] = facts
-        return found
+                scalings[name] = facts
+        return scalings
 
     def counts(self) -> SessionCounts:
         """Count what the session has done so far."""
@@ -118,9 +120,10 @@ class Session:
         self.watch.see_warning(str(getattr(warning_message, "message", "")))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Count a file that cannot be collected as a failed test."""
+        """Count a file that cannot be collected as a failed test; others can be."""
         if report.failed:
             self._outcomes[report.nodeid] = "failed"
+            self.uncollected[report.nodeid] = uncollected_reason(report)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count the tests."""

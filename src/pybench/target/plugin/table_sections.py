@@ -9,6 +9,7 @@ looks at that.
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from pybench.records.instructions import RowInstructions
 from pybench.records.journal import JournalRow
@@ -16,6 +17,8 @@ from pybench.records.speed_ups import LEAST_PROCESSES
 from pybench.records.texts import size_text
 
 WIDTH = 110
+
+T = TypeVar("T")
 
 # The spread of one process says nothing of the next: where objects lie, and which
 # thread owns them, is new in each.
@@ -42,10 +45,10 @@ _MEMORY_COLUMNS = {
 
 def size_lines(rows: Iterable[JournalRow]) -> list[str]:
     """List the sizes, a line per row, or more where they do not fit."""
-    found = list(_rows_with(rows, "bytes"))
-    width = max((len(name) for name, _ in found), default=0)
+    sized = list(_rows_with(rows, "bytes"))
+    width = max((len(name) for name, _ in sized), default=0)
     lines = []
-    for name, sizes in found:
+    for name, sizes in sized:
         pairs = [f"{what} {size_text(size)}" for what, size in sizes.items()]
         lines += _wrapped(name, width, pairs)
     return lines
@@ -56,17 +59,17 @@ def scaling_lines(rows: Iterable[JournalRow]) -> list[str]:
 
     A row with an interval has it from processes; the spread of one is not shown then.
     """
-    found = list(_rows_with(rows, "scaling"))
-    if not found:
+    scaled = list(_rows_with(rows, "scaling"))
+    if not scaled:
         return []
-    lacking = sum("low" not in facts for _, facts in found)
-    columns = _COLUMNS if lacking == len(found) else _INTERVAL_COLUMNS
+    lacking = sum("low" not in facts for _, facts in scaled)
+    columns = _COLUMNS if lacking == len(scaled) else _INTERVAL_COLUMNS
     known = {*_COLUMNS, *_INTERVAL_COLUMNS, *_FILED}
-    width = max(len(name) for name, _ in found)
+    width = max(len(name) for name, _ in scaled)
     lines = [
         "".join([" " * width, *(f"{_HEADS.get(what, what):>10}" for what in columns)])
     ]
-    for name, facts in found:
+    for name, facts in scaled:
         numbers = [
             _rate_text(facts[what])
             if what == "per_second" and what in facts
@@ -85,14 +88,14 @@ def scaling_lines(rows: Iterable[JournalRow]) -> list[str]:
         else:
             lines += _wrapped(head, len(head), rest)
     if lacking:
-        most = max(facts.get("processes", 1) for _, facts in found)
+        most = max(facts.get("processes", 1) for _, facts in scaled)
         lines.append(NO_INTERVAL if most == 1 else _few_processes_text(most))
-    return lines + _message_lines([facts for _, facts in found])
+    return lines + _message_lines([facts for _, facts in scaled])
 
 
-def _message_lines(found: list[Mapping[str, float]]) -> list[str]:
+def _message_lines(scaled: list[Mapping[str, float]]) -> list[str]:
     """Say how far the CPUs were apart, on which the cost of what is shared depends."""
-    known = [facts[what] for facts in found for what in _MESSAGES if what in facts]
+    known = [facts[what] for facts in scaled for what in _MESSAGES if what in facts]
     if not known:
         return []
     low, high = min(known), max(known)
@@ -111,20 +114,15 @@ def memory_lines(
     rows: Iterable[JournalRow], memory: Mapping[str, Mapping[str, int]]
 ) -> list[str]:
     """List what rows took, by their full names, under a head."""
-    found = [
-        (row.name.removeprefix("test_"), memory[row.fullname])
-        for row in sorted(rows, key=lambda row: row.name)
-        if row.fullname in memory
-    ]
-    if not found:
+    taken, width = _known_of(rows, memory)
+    if not taken:
         return []
-    width = max(len(name) for name, _ in found)
     heads = "".join(f"{head:>13}" for head in _MEMORY_COLUMNS.values())
     lines = [
         "above what there was before the row; processes of their own, after the times",
         " " * width + heads,
     ]
-    for name, numbers in found:
+    for name, numbers in taken:
         cells = "".join(f"{_memory_text(numbers, key):>13}" for key in _MEMORY_COLUMNS)
         lines.append(f"{name:<{width}}{cells}")
     return lines
@@ -134,19 +132,26 @@ def instruction_lines(
     rows: Iterable[JournalRow], counted: Mapping[str, RowInstructions]
 ) -> list[str]:
     """List what rows execute per iteration, or why that is not known."""
-    found = [
-        (row.name.removeprefix("test_"), counted[row.fullname])
-        for row in sorted(rows, key=lambda row: row.name)
-        if row.fullname in counted
-    ]
-    if not found:
+    counts, width = _known_of(rows, counted)
+    if not counts:
         return []
-    width = max(len(name) for name, _ in found)
-    lines = [f"per iteration, counted by {found[0][1].counter}; they are no times"]
-    for name, known in found:
+    lines = [f"per iteration, counted by {counts[0][1].counter}; they are no times"]
+    for name, known in counts:
         text = " ".join(f"{count:>14,.1f}" for count in known.processes)
         lines.append(f"{name:<{width}} {text or known.reason}")
     return lines
+
+
+def _known_of(
+    rows: Iterable[JournalRow], known: Mapping[str, T]
+) -> tuple[list[tuple[str, T]], int]:
+    """Return what is known of rows, in the order of their names, and the longest."""
+    pairs = [
+        (row.name.removeprefix("test_"), known[row.fullname])
+        for row in sorted(rows, key=lambda row: row.name)
+        if row.fullname in known
+    ]
+    return pairs, max((len(name) for name, _ in pairs), default=0)
 
 
 def _memory_text(numbers: Mapping[str, int], key: str) -> str:

@@ -37,8 +37,8 @@ from pybench.target.plugin.stock_rows import (
     used_once,
 )
 from pybench.target.process import clocks
-from pybench.target.process import iterations as sizing
 from pybench.target.process.identity import extension, gil_enabled
+from pybench.target.process.iterations import size_calls
 from pybench.target.process.rounds import KernelResult
 from pybench.target.process.speed_up import (
     Stamps,
@@ -50,6 +50,7 @@ from pybench.target.process.speed_up import (
 )
 from pybench.target.process.thread_calls import (
     Setup,
+    control_call,
     made_by_each,
     own_arguments,
     own_function,
@@ -65,9 +66,6 @@ WINDOW_NS = 3_000_000
 # moment on their CPUs, and begin together.
 _LEAD_NS = 50_000
 _LEAD_EACH_NS = 20_000
-
-# What the control hashes at once: long enough to drop the GIL, and within a cache.
-_CONTROL_BYTES = 64 * 1024
 
 # Rounds of some hundred microseconds to a millisecond.
 _MESSAGES = 2_000
@@ -120,14 +118,6 @@ def made_calls(
     return Calls(function, *own_arguments(args, kwargs, setup, NAME))
 
 
-def made_control() -> Calls:
-    """Make a thread's share-nothing work, which holds no GIL."""
-    import hashlib
-
-    hasher = hashlib.sha256(usedforsecurity=False)
-    return Calls(hasher.update, (bytes(_CONTROL_BYTES),), {})
-
-
 class Crowd:
     """A team of threads with the calls of each."""
 
@@ -146,16 +136,7 @@ class Crowd:
 
     def size(self, target_ns: int) -> int:
         """Find how many calls of one thread fill a window."""
-
-        def shortest(calls: int, rounds: int) -> float:
-            least = self.window(1, calls).wall_ns
-            for _ in range(rounds - 1):
-                if least > target_ns:
-                    break  # long enough, and the next takes as long
-                least = min(least, self.window(1, calls).wall_ns)
-            return least
-
-        return sizing.size(shortest, target_ns=target_ns, first=1)
+        return size_calls(lambda calls: self.window(1, calls).wall_ns, target_ns)
 
     def once(self) -> list[Any]:
         """Let all do one call; return what each returned."""
@@ -287,14 +268,14 @@ class ThreadsFixture:
         if threads == 1:
             windows = [*budgeted(benchmark, lambda _: crowd.window(1, calls))]
         else:
-            control = Crowd(team, made_control)
-            take = partial(turn, crowd, calls, control, control.size(WINDOW_NS))
+            control = Crowd(team, lambda: Calls(control_call(), (), {}))
+            take = partial(take_turn, crowd, calls, control, control.size(WINDOW_NS))
             take(threads, 0)  # the threads warm their own code
             messages.append(message_ns(team))
             turns = [*budgeted(benchmark, partial(take, threads))]
             messages.append(message_ns(team))
-            windows = [one.together for one in turns]
-        add_rounds(benchmark, (one.wall_ns / 1e9 for one in windows), calls)
+            windows = [turn.together for turn in turns]
+        add_rounds(benchmark, (taken.wall_ns / 1e9 for taken in windows), calls)
         if turns:
             operations = self.extra_info.get("operations", 1)
             is_count = type(operations) is int and operations > 0
@@ -337,7 +318,7 @@ def team_of(threads: int) -> Iterator[ThreadTeam]:
         team.dismiss()
 
 
-def turn(
+def take_turn(
     crowd: Crowd, calls: int, control: Crowd, control_calls: int, threads: int, at: int
 ) -> Turn:
     """Take a window of one thread and of all, and both of the control.

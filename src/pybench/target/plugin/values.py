@@ -36,9 +36,9 @@ def value_of_row(row: JournalRow) -> RowValue | None:
 
 def value_lines(rows: Iterable[JournalRow]) -> list[str]:
     """List the values, a line per row."""
-    found = list(_rows_with_values(rows))
-    width = max((len(name) for name, _ in found), default=0)
-    return [f"{name:<{width}}  {text}" for name, text in found]
+    pairs = list(_rows_with_values(rows))
+    width = max((len(name) for name, _ in pairs), default=0)
+    return [f"{name:<{width}}  {text}" for name, text in pairs]
 
 
 def _rows_with_values(rows: Iterable[JournalRow]) -> Iterator[tuple[str, str]]:

@@ -28,9 +28,9 @@ class BuiltModules:
         modules = sys.modules if modules is None else modules
         places = {n: _places(modules[n]) for n in self._names if n in modules}
         return {
-            name: found[0]
-            for name, found in places.items()
-            if found and not any(map(self._has, found))
+            name: files[0]
+            for name, files in places.items()
+            if files and not any(map(self._has, files))
         }
 
     def _has(self, file: str) -> bool:

@@ -22,8 +22,8 @@ _WARNING = re.compile(r"global interpreter lock \(GIL\) has been enabled .*'([^'
 
 def module_in_warning(text: str) -> str | None:
     """Return the module that CPython's warning says turned the GIL on."""
-    found = _WARNING.search(text)
-    return found[1] if found else None
+    match = _WARNING.search(text)
+    return match[1] if match else None
 
 
 def gil_requested(environment: dict[str, str], options: dict[str, object]) -> bool:

@@ -196,9 +196,9 @@ def read_cpu_features(
     except OSError:
         return ("unknown",)
     known = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
-    found = sorted(_CHOSEN_BY.intersection(known[1].split() if known else ()))
+    features = sorted(_CHOSEN_BY.intersection(known[1].split() if known else ()))
     hidden = environ.get(_TUNABLES, "")
-    return (*(found or ["unknown"]), *[f"{_TUNABLES}={hidden}"] * bool(hidden))
+    return (*(features or ["unknown"]), *[f"{_TUNABLES}={hidden}"] * bool(hidden))
 
 
 def _darwin_cpu_model() -> str:

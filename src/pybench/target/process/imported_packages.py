@@ -57,22 +57,22 @@ class ImportedPackages:
         """
         imported = sys.modules.keys() - self._seen
         self._seen |= imported
-        found = set()
+        names = set()
         for top in {module.partition(".")[0] for module in imported}:
             owners = self._owners.get(top, ())
             if len(owners) == 1:
-                found.add(owners[0])
+                names.add(owners[0])
             else:
                 inner = imported - {top}  # which all of them have
-                found |= {o for o in owners if self._modules[o] & inner}
-        found -= self._told
-        self._told |= found
-        return {name: self._versions[name] for name in sorted(found)}
+                names |= {o for o in owners if self._modules[o] & inner}
+        names -= self._told
+        self._told |= names
+        return {name: self._versions[name] for name in sorted(names)}
 
 
 def _modules(distribution: metadata.Distribution) -> set[str]:
     """Return the names of a distribution's modules, of two parts at most."""
-    found = set()
+    modules = set()
     for path in _files(distribution):
         if not path.endswith((".py", ".so", ".pyd")):
             continue
@@ -83,10 +83,10 @@ def _modules(distribution: metadata.Distribution) -> set[str]:
         if words[-1] == "__init__":
             words.pop()
         if words and all(word.isidentifier() for word in words[:2]):
-            found |= {words[0], ".".join(words[:2])}
+            modules |= {words[0], ".".join(words[:2])}
     # Editable installations have their modules elsewhere; setuptools names the tops.
     tops = (distribution.read_text("top_level.txt") or "").split()
-    return found | {top.replace("/", ".") for top in tops}
+    return modules | {top.replace("/", ".") for top in tops}
 
 
 def _files(distribution: metadata.Distribution) -> Iterable[str]:

@@ -66,6 +66,23 @@ def size(
         iterations = min(MOST, iterations * _GROWTH)
 
 
+def size_calls(window_ns: Callable[[int], float], target_ns: int) -> int:
+    """Find how many calls fill a window, where already one may take long.
+
+    `window_ns` makes so many calls, and returns what they took.
+    """
+
+    def shortest(calls: int, rounds: int) -> float:
+        least = window_ns(calls)
+        for _ in range(rounds - 1):
+            if least > target_ns:
+                break  # long enough, and the next takes as long
+            least = min(least, window_ns(calls))
+        return least
+
+    return size(shortest, target_ns=target_ns, first=1)
+
+
 class IterationStore:
     """The counts of one machine, in memory and in a file.
 

@@ -38,14 +38,14 @@ def begin() -> dict[str, Any]:
         # From here on only what the row allocates is known, and so are its lines.
         tracemalloc.clear_traces()
         return {"traced_before_bytes": before}
-    found = {f"{name}_before_bytes": size for name, size in own_and_share().items()}
+    sizes = {f"{name}_before_bytes": size for name, size in own_and_share().items()}
     try:
         # Linux: sets the high-water mark of this process to what it has now.
         (PROC / "clear_refs").write_text("5")
-        found["rss_before_bytes"] = _status("VmRSS")
+        sizes["rss_before_bytes"] = _status("VmRSS")
     except OSError:
-        found["rss_before_bytes"] = _rss_peak_ever()
-    return found | {"blocks_before": blocks, "begin_ns": time.monotonic_ns()}
+        sizes["rss_before_bytes"] = _rss_peak_ever()
+    return sizes | {"blocks_before": blocks, "begin_ns": time.monotonic_ns()}
 
 
 def peak(before: dict[str, Any]) -> dict[str, Any]:
@@ -64,16 +64,16 @@ def peak(before: dict[str, Any]) -> dict[str, Any]:
             ],
         }
     try:
-        found = {
+        sizes = {
             "rss_peak_bytes": _status("VmHWM"),
             "rss_after_bytes": _status("VmRSS"),
         }
     except OSError:
-        found = {"rss_peak_bytes": _rss_peak_ever()}
-    found |= {f"{name}_after_bytes": size for name, size in own_and_share().items()}
+        sizes = {"rss_peak_bytes": _rss_peak_ever()}
+    sizes |= {f"{name}_after_bytes": size for name, size in own_and_share().items()}
     # Garbage is not left: it goes at the next collection.
     gc.collect()
-    return found | {"blocks_after": sys.getallocatedblocks(), "end_ns": end_ns}
+    return sizes | {"blocks_after": sys.getallocatedblocks(), "end_ns": end_ns}
 
 
 def own_and_share() -> dict[str, int]:

@@ -41,10 +41,10 @@ def window(stamps: Sequence[Stamps]) -> Window:
 
     A thread that began late has lost that time, so all count from the first beginning.
     """
-    began = min(one.start_ns for one in stamps)
+    began = min(stamp.start_ns for stamp in stamps)
     return Window(
-        tuple(max(one.end_ns - began, 1) for one in stamps),
-        sum(one.waited_ns for one in stamps),
+        tuple(max(stamp.end_ns - began, 1) for stamp in stamps),
+        sum(stamp.waited_ns for stamp in stamps),
     )
 
 
@@ -102,11 +102,11 @@ def summarise(
     between two of the CPUs took, before the turns and after them. The spread is that
     of the turns; it says how steady this process was, and not what the next one gives.
     """
-    found = [speed_up(turn.alone, turn.together) for turn in turns]
-    middle = statistics.median(found)
+    speed_ups = [speed_up(turn.alone, turn.together) for turn in turns]
+    middle = statistics.median(speed_ups)
     spread = 0.0
-    if len(found) > 1:
-        low, _, high = statistics.quantiles(found, n=4, method="inclusive")
+    if len(speed_ups) > 1:
+        low, _, high = statistics.quantiles(speed_ups, n=4, method="inclusive")
         spread = (high - low) / middle
     control = [speed_up(turn.control_alone, turn.control_together) for turn in turns]
     fair = [fairness(turn.together.ends_ns) for turn in turns]
@@ -135,24 +135,22 @@ def over_processes(
 
     What a process found is `facts` of the first and `others` of those after it.
     """
-    every = [facts, *others]
-    found = [one["speedup"] for one in every]
+    processes = [facts, *others]
+    speed_ups = [process["speedup"] for process in processes]
     known: dict[str, Any] = {
         **facts,
-        "speedup": statistics.median(found),
-        "control": statistics.median(one["control"] for one in every),
-        "processes": len(every),
-        "process_speedups": found,
+        "speedup": statistics.median(speed_ups),
+        "control": statistics.median(process["control"] for process in processes),
+        "processes": len(processes),
+        "process_speedups": speed_ups,
     }
-    if all("message_ns" in one for one in every):
-        messages = [one["message_ns"] for one in every]
+    if all("message_ns" in process for process in processes):
+        messages = [process["message_ns"] for process in processes]
         known["process_message_ns"] = messages
-        known["message_least_ns"], known["message_most_ns"] = (
-            min(messages),
-            max(messages),
-        )
-    known |= modes(found)
-    between = interval(found)
+        known["message_least_ns"] = min(messages)
+        known["message_most_ns"] = max(messages)
+    known |= modes(speed_ups)
+    between = interval(speed_ups)
     if between is not None:
         known["low"], known["high"] = between
     return known

@@ -2,11 +2,15 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from types import FunctionType
 from typing import Any, TypeVar
 
 from pybench.target.process.thread_team import ThreadTeam
+
+# What the control hashes at once: long enough to drop the GIL, and within a cache.
+CONTROL_BYTES = 64 * 1024
 
 T = TypeVar("T")
 Setup = Callable[[], tuple[Sequence[Any], Mapping[str, Any]] | None]
@@ -18,6 +22,13 @@ def made_by_each(team: ThreadTeam, make: Callable[[], T]) -> list[T]:
     What makes it, a `setup` for one, need not be safe for threads.
     """
     return [team.run([*repeat(None, index), make])[index] for index in range(len(team))]
+
+
+def control_call() -> Callable[[], None]:
+    """Return work that shares nothing with other threads and holds no GIL."""
+    import hashlib  # not for processes without threads
+
+    return partial(hashlib.sha256(usedforsecurity=False).update, bytes(CONTROL_BYTES))
 
 
 def own_function(function: Callable[..., Any]) -> Callable[..., Any]:

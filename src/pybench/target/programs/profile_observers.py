@@ -48,14 +48,16 @@ TIMEIT = (
 )
 
 # The files whose functions are ours and not the target's.
-_FOLDER = Path(__file__).parent
-AROUND = {timeit.__file__, str(_FOLDER.parent / "process" / "lazy_results.py")} | {
-    str(_FOLDER / name)
+_TARGET = Path(__file__).parents[1]
+AROUND = {timeit.__file__} | {
+    str(_TARGET / name)
     for name in (
-        "profile_observers.py",
-        "profile_target.py",
-        "sampling.py",
-        "target_calls.py",
+        "process/lazy_results.py",
+        "process/pedantic.py",
+        "programs/profile_observers.py",
+        "programs/profile_target.py",
+        "programs/sampling.py",
+        "programs/target_calls.py",
     )
 }
 

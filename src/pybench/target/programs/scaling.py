@@ -7,7 +7,6 @@ when it is ready, and runs windows of one thread each time it is told to.
 """
 
 import gc
-import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -36,11 +35,15 @@ from pybench.records.scaling import (
     Work,
 )
 from pybench.records.speed_ups import of_turns
-from pybench.target.process import iterations as sizing
 from pybench.target.process.gil import GilWatch, watch_for_process
 from pybench.target.process.identity import gil_enabled
+from pybench.target.process.iterations import size_calls
 from pybench.target.process.speed_up import Stamps, window
-from pybench.target.process.thread_calls import made_by_each, own_function
+from pybench.target.process.thread_calls import (
+    control_call,
+    made_by_each,
+    own_function,
+)
 from pybench.target.process.thread_team import TeamError, ThreadTeam, cpus_for
 from pybench.target.programs.profile_observers import queued_ns
 from pybench.target.programs.scaling_names import contended
@@ -60,8 +63,6 @@ TURNS_LEAST, TURNS_MOST = 3, 25
 NOTHING_COUNTED = "no count of references that threads share changes"
 # So long before a window threads are let go: they begin together.
 LEAD_NS = 100_000
-# What the control hashes at once: long enough to drop the GIL, and within a cache.
-CONTROL_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +215,7 @@ def works_of(
         works[Work.PRIVATE] = private
     except Exception as error:
         unavailable[Work.PRIVATE] = subject.why or f"{type(error).__name__}: {error}"
-    works[Work.CONTROL] = [
-        partial(hashlib.sha256(usedforsecurity=False).update, bytes(CONTROL_BYTES))
-        for _ in range(len(team))
-    ]
+    works[Work.CONTROL] = [control_call() for _ in range(len(team))]
     return works, unavailable
 
 
@@ -334,12 +332,12 @@ def run_immortal(
     if problem := headers_problem():
         unavailable[Work.IMMORTAL] = problem
         return [], []
-    found = {
+    reached = {
         id(value): (label, value)
         for name, root in subject.roots or roots_of(shared[0])
         for label, value in reachable(root, name)
     }
-    objects = [*found.values()]
+    objects = [*reached.values()]
     suspects = observe(team, shared, objects)
     counted = {(each.name, each.kind) for each in suspects if each.count_changes}
     for name, value in objects:
@@ -363,17 +361,10 @@ def roots_of(call: Call) -> list[tuple[str, Any]]:
 
 def size(order: ScalingOrder, team: ThreadTeam, calls: Sequence[Call]) -> int:
     """Find how many calls of one thread fill a window."""
-
-    def shortest(count: int, rounds: int) -> float:
-        least = float("inf")
-        for _ in range(rounds):
-            taken = one_window(team, calls[:1], count, Work.SHARED)
-            least = min(least, taken.ends_ns[0])
-            if least > order.window_ns:
-                break
-        return least
-
-    return sizing.size(shortest, target_ns=order.window_ns, first=1)
+    return size_calls(
+        lambda count: one_window(team, calls[:1], count, Work.SHARED).ends_ns[0],
+        order.window_ns,
+    )
 
 
 def one_window(

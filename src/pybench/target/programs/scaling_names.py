@@ -87,7 +87,7 @@ def contended(
     function, *others = [each for each in functions if each is not None]
     lines = used(function, function.__globals__)
     limit = (shared * private) ** 0.5
-    found: dict[str, tuple[Slot, float]] = {}
+    costly: dict[str, tuple[Slot, float]] = {}
     every = [*slots_of(function, others, lines)]
     waiting = [every]
     until_ns = time.perf_counter_ns() + BUDGET_NS
@@ -104,7 +104,7 @@ def contended(
             if group and group is every:
                 return stored(lines, shared)
         elif len(group) == 1:
-            found[group[0].name] = (group[0], speed_up)
+            costly[group[0].name] = (group[0], speed_up)
         else:
             middle = len(group) // 2
             waiting += [group[:middle], group[middle:]]
@@ -116,9 +116,9 @@ def contended(
             lines=tuple(dict.fromkeys(map(str, lines.get(name, ())))),
             speed_up=speed_up,
         )
-        for name, (slot, speed_up) in found.items()
-        # It may cost only by what it uses, which was found by itself.
-        if not found.keys() & used(slot.value, function.__globals__).keys() - {name}
+        for name, (slot, speed_up) in costly.items()
+        # It may cost only by what it uses, which was costly by itself.
+        if not costly.keys() & used(slot.value, function.__globals__).keys() - {name}
     )
 
 

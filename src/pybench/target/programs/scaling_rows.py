@@ -49,13 +49,13 @@ def rows_of(order: ScalingOrder) -> tuple[str, ...]:
     status = pytest.main(words, plugins=[rows])
     if rows.others is None:
         raise missing(rows.problem or f"pytest ended with status {int(status)}")
-    if not rows.found:
+    if not rows.rows:
         raise missing(
             rows.problem
             or f"none of {rows.others} tests gives a function to {FIXTURE}, or to "
             "bench_func of pyperf"
         )
-    return tuple(rows.found)
+    return tuple(rows.rows)
 
 
 def use_row(order: ScalingOrder, use: Use) -> None:
@@ -76,7 +76,7 @@ class Rows:
     """The plugin that notes the rows of threads, and leaves none to be run."""
 
     def __init__(self, begin: str) -> None:
-        self.found: list[str] = []
+        self.rows: list[str] = []
         self.others: int | None = None
         self.problem = ""
         self._begin = begin
@@ -97,7 +97,7 @@ class Rows:
             if is_meant and gives_function(item):
                 by_values[values_of(item)] = f"{shown(item.path)}::{test}"
         self.others = len(items)
-        self.found += by_values.values()
+        self.rows += by_values.values()
         items.clear()
 
 

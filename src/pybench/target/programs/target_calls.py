@@ -11,16 +11,11 @@ import sys
 import threading
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pybench.records.profile_run import Failure, RowRounds
-from pybench.target.process.pedantic import (
-    check_pedantic,
-    most_rounds,
-    round_arguments,
-)
+from pybench.target.process.pedantic import Pedantic, noting_rounds
 from pybench.target.programs.suite_row import GivenRow, run_row
 
 Call = Callable[[], object]
@@ -175,39 +170,23 @@ def imported(name: str) -> types.ModuleType:
     return module
 
 
-@dataclass(kw_only=True)
-class Rounds:
+class Rounds(Pedantic):
     """What a row says in ``benchmark.pedantic``: an execution is one of its rounds.
 
     A round is made as pytest-benchmark makes it: the set-up, so many iterations, the
-    teardown. What pytest-benchmark refuses is a `ValueError` in its words.
+    teardown.
     """
 
-    target: Callable[..., Any]
-    args: Any = ()
-    kwargs: Any = None
-    setup: Callable[[], Any] | None = None
-    teardown: Callable[..., Any] | None = None
-    rounds: int = 1
-    warmup_rounds: int = 0
-    iterations: int = 1
-    says_rounds: bool
+    _result: Any = None
 
-    def __post_init__(self) -> None:
-        has_setup = bool(self.setup)
-        check_pedantic(
-            rounds=self.rounds,
-            warmup_rounds=self.warmup_rounds,
+    @property
+    def facts(self) -> RowRounds:
+        """What a report says of the rounds."""
+        has = {"setup": bool(self.setup), "teardown": bool(self.teardown)}
+        return RowRounds(
+            rounds=self.most_rounds,
             iterations=self.iterations,
-            has_setup=has_setup,
-        )
-        self._result: Any = None
-        self.facts = RowRounds(
-            rounds=most_rounds(
-                self.rounds, has_setup=has_setup, says_rounds=self.says_rounds
-            ),
-            iterations=self.iterations,
-            parts=("setup",) * has_setup + ("teardown",) * bool(self.teardown),
+            parts=tuple(part for part, is_there in has.items() if is_there),
         )
 
     def warm(self) -> None:
@@ -218,21 +197,12 @@ class Rounds:
     def call(self) -> Any:
         """Do one round; return what its last iteration returned."""
         self._result = None  # so that no round holds what the one before has made
-        self._result = self._round(self.iterations)
+        self._result = self.round(self.iterations)
         return self._result
 
     def result(self) -> Any:
         """Return what the row gets: of several iterations, that of one more call."""
-        return self._result if self.iterations == 1 else self._round(1)
-
-    def _round(self, iterations: int) -> Any:
-        args, kwargs = round_arguments(self.args, self.kwargs or {}, self.setup)
-        result = None
-        for _ in range(iterations):
-            result = self.target(*args, **kwargs)
-        if self.teardown is not None:
-            self.teardown(*args, **kwargs)
-        return result
+        return self._result if self.iterations == 1 else self.round(1)
 
 
 def run_given_row(node: str, measure: Callable[[Call, RowRounds | None], None]) -> None:
@@ -287,16 +257,8 @@ def run_given_row(node: str, measure: Callable[[Call, RowRounds | None], None]) 
         take(rounds.call, rounds.facts)
         return rounds.result()
 
-    inner = stock.pedantic
-    parameters = inspect.signature(inner)
-
-    # Stock's own fills in what a row leaves out, and one round is what it fills in.
-    def pedantic(benchmark: Any, *args: Any, **kwargs: Any) -> Any:
-        given = parameters.bind_partial(benchmark, *args, **kwargs).arguments
-        says_rounds.append("rounds" in given)
-        return inner(benchmark, *args, **kwargs)
-
-    stock._raw, stock._raw_pedantic, stock.pedantic = raw, raw_pedantic, pedantic
+    stock._raw, stock._raw_pedantic = raw, raw_pedantic
+    stock.pedantic = noting_rounds(stock.pedantic, says_rounds.append)
     given = GivenRow(node)
     status = run_row(given)
     if given.problem:

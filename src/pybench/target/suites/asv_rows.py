@@ -159,13 +159,13 @@ class Run:
             data = (self.folder / "cache.pickle").read_bytes()
             self.asv.set_cache(pickle.loads(data))
         with contextlib.chdir(self.folder):
-            said = io.StringIO()
-            with contextlib.redirect_stdout(said):
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
                 is_skipped = self.asv.do_setup()
             if is_skipped:
                 with contextlib.suppress(Exception):  # of what was not set up
                     self.asv.do_teardown()
-                _skip(said.getvalue(), "its parameters are in skip_params")
+                _skip(printed.getvalue(), "its parameters are in skip_params")
             try:
                 yield
             except SkipNotImplemented as error:
@@ -174,10 +174,10 @@ class Run:
                 self.asv.do_teardown()
 
 
-def _skip(said: str, why: str) -> NoReturn:
+def _skip(printed: str, why: str) -> NoReturn:
     """Make a row n/a, with the reason that asv_runner has printed, else with `why`."""
     mark = "asv: skipped: "
-    reasons = [line for line in said.splitlines() if line.startswith(mark)]
+    reasons = [line for line in printed.splitlines() if line.startswith(mark)]
     if reasons:
         why = f"set-up: {reasons[-1].removeprefix(mark).strip()}"
     pytest.skip(f"n/a: {why}")
@@ -212,8 +212,8 @@ class ChildSamples(PedanticAdapter):
     """A sample is a number of child processes, each timed by its own clocks."""
 
     def _round(self) -> Sample:
-        self._arguments()
-        wall_ns, cpu_ns = self._target()
+        self._row.arguments()
+        wall_ns, cpu_ns = self._row.target()
         return Sample(wall_ns=wall_ns, cpu_ns=cpu_ns, waited_ns=0, blocked=None)
 
     def finish(self) -> None:

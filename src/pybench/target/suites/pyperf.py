@@ -159,9 +159,12 @@ class Script(pytest.File):
         """Run the script to hear which benchmarks it has."""
         names: list[str] = []
         runner = recording(lambda call: names.append(call.name))
-        said, before, status = io.StringIO(), take_state(), ""
+        printed, before, status = io.StringIO(), take_state(), ""
         try:
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            with (
+                contextlib.redirect_stdout(printed),
+                contextlib.redirect_stderr(printed),
+            ):
                 self._run(runner)
         except ScriptEndedError as error:
             status = str(error)
@@ -170,7 +173,7 @@ class Script(pytest.File):
         finally:
             restore_state(before)
         if not names and (status or runner.made):
-            last = children.last_line(said.getvalue())
+            last = children.last_line(printed.getvalue())
             raise self.CollectError(
                 f"{self._script.name} {status or 'ended'} before it named a "
                 f"benchmark{last and f': {last}'}"

@@ -203,8 +203,8 @@ class Runner:
         clock: ScriptClock | None = None,
     ) -> None:
         self.parse_args()  # which may end the script, as in pyperf
-        said: object = name  # whatever the script has given
-        if not isinstance(said, str) or not said.strip():
+        given: object = name  # whatever the script has given
+        if not isinstance(given, str) or not given.strip():
             raise TypeError(f"the name of a benchmark must be a text, not {name!r}")
         operations = 1 if inner_loops is None else inner_loops
         if type(operations) is not int or operations < 1:
@@ -371,9 +371,9 @@ def _command(command: list[str], count: int) -> Sample:
         for _ in times:
             if status := children.spawn(command, descriptor):
                 errors.seek(0)
-                said = children.last_line(errors.read().decode(errors="replace"))
+                last = children.last_line(errors.read().decode(errors="replace"))
                 raise RuntimeError(
                     f"{shlex.join(command)} {children.describe_end(status)}: "
-                    f"{said or 'it said nothing'}"
+                    f"{last or 'it said nothing'}"
                 )
         return timer.stop()
