@@ -97,6 +97,20 @@ def test_what_cannot_be_told_has_a_status_of_its_own(
     assert run(module) == status.NO_VERDICT
 
 
+@pytest.mark.parametrize(("words", "processes"), [((), 14), (("--processes", "7"), 7)])
+def test_processes_are_doubled_once_where_they_may_tell(
+    measured: list[Repeat | BaseException],
+    module: str,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    processes: int,
+) -> None:
+    measured[4:] = [repeat(2.0, gil_enabled=False)] * 3
+
+    assert run(module, *words) == status.NO_VERDICT
+    assert f" {processes} processes:" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("end", "code"),
     [

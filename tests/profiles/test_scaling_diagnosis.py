@@ -27,12 +27,23 @@ def mean(value: float, half: float | None = 0.05) -> Mean:
     return Mean(value=value, low=value - half, high=value + half, repeats=8)
 
 
+def over(re_run: Mean, shared: Mean) -> Mean:
+    """Return the gain of a re-run that goes its own way in each process."""
+    low, high = (re_run.low, re_run.high), (shared.low, shared.high)
+    return Mean(
+        value=re_run.value / shared.value,
+        low=None if None in low + high else (re_run.low or 0) / (shared.high or 1),
+        high=None if None in low + high else (re_run.high or 0) / (shared.low or 1),
+    )
+
+
 def told(
     shared: float | Mean,
     *,
+    gains: dict[Work, Mean] | None = None,
     private: float | Mean | None = None,
     gc_off: float | None = None,
-    immortal: float | None = None,
+    immortal: float | Mean | None = None,
     suspects: Sequence[Suspect] = (),
     contended: Sequence[Contended] = (),
     control: float = 1.95,
@@ -53,10 +64,18 @@ def told(
     if gc_off is not None:
         speed_ups[Work.GC_OFF] = mean(gc_off)
     if immortal is not None:
-        speed_ups[Work.IMMORTAL] = mean(immortal)
+        speed_ups[Work.IMMORTAL] = (
+            immortal if isinstance(immortal, Mean) else mean(immortal)
+        )
+    own = {
+        str(work): over(of, speed_ups[Work.SHARED])
+        for work, of in speed_ups.items()
+        if work not in (Work.SHARED, Work.CONTROL)
+    }
     point = ScalingPoint(
         threads=2,
         by_work={str(work): of for work, of in speed_ups.items()},
+        gains=own | {str(work): gain for work, gain in (gains or {}).items()},
         processes=None if processes is None else mean(processes),
         **({"off_cpu_share": 0.0, "waited_share": 0.0} | shares),
     )
@@ -150,6 +169,7 @@ def test_a_wide_interval_is_no_cause() -> None:
     diagnosis = told(mean(1.4, 0.5), private=1.9, gc_off=1.4, off_cpu_share=0.4)
 
     assert diagnosis.cause == Cause.UNKNOWN
+    assert diagnosis.needs_processes
 
 
 def test_one_process_is_no_cause() -> None:
@@ -189,6 +209,31 @@ def test_a_count_that_changes_is_no_cause_by_itself() -> None:
 
     assert diagnosis.cause == Cause.OBJECT
     assert any("counts of references" in line for line in diagnosis.ruled_out)
+
+
+def test_a_gain_in_each_process_counts_though_intervals_overlap() -> None:
+    """Where objects lie moves both alike."""
+
+    def case(**gains: Any) -> Cause:
+        as_it_is, without = mean(1.0, 0.4), mean(1.7, 0.5)
+        seen = [suspect()]
+        return told(
+            as_it_is, private=as_it_is, immortal=without, suspects=seen, **gains
+        ).cause
+
+    assert case() == Cause.UNKNOWN
+    assert case(gains={Work.IMMORTAL: mean(1.7, 0.2)}) == Cause.REFCOUNT
+
+
+@pytest.mark.parametrize(("locked", "cause"), [(0, Cause.REFCOUNT), (300, Cause.LOCK)])
+def test_a_count_that_is_most_of_it_is_named_unless_there_is_a_lock(
+    locked: int, cause: Cause
+) -> None:
+    seen = suspect(SuspectKind.CONTAINER, locked=locked)
+    diagnosis = told(0.4, private=0.5, immortal=1.1, suspects=[seen])
+
+    assert diagnosis.cause == cause
+    assert ("most of it" in diagnosis.what) == (cause == Cause.REFCOUNT)
 
 
 @pytest.mark.parametrize(

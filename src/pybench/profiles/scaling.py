@@ -34,6 +34,7 @@ from pybench.profiles.scaling_targets import ScalingTarget
 from pybench.profiles.targets import PROGRAMS
 from pybench.profiles.topology import read_topology, usable_at_once
 from pybench.records.documents import DocumentError, convert, decode
+from pybench.records.means import Mean
 from pybench.records.scaling import (
     RUN,
     Contended,
@@ -54,6 +55,8 @@ BUDGET_NS = 1_500_000_000
 GROUP_WINDOWS = 9
 # A window of more threads than CPUs is so many times shorter at most.
 SHORTEST = 16
+# What is compared with what the threads do as it is.
+_RE_RUNS = (Work.PRIVATE, Work.GC_OFF, Work.IMMORTAL)
 # What a note says of a work that was not run.
 _WITHOUT = {
     Work.PRIVATE: "no copy of the module for each thread",
@@ -345,6 +348,7 @@ def merged(reports: Sequence[ScalingReport]) -> tuple[Suspect, ...]:
 def _point(count: int, repeats: Sequence[Repeat]) -> ScalingPoint:
     key = str(count)
     speed_ups: dict[Work, list[float]] = {}
+    gains: dict[Work, list[float]] = {}
     off_cpu: list[float] = []
     waited: list[float] = []
     late: list[float] = []
@@ -352,10 +356,12 @@ def _point(count: int, repeats: Sequence[Repeat]) -> ScalingPoint:
     calls = 0  # of one thread
     for repeat in repeats:
         turns = repeat.threads.turns
+        as_it_is = of_turns(turns, Work.SHARED, count)
         for work in Work:
             if any(work in turn for turn in turns):
                 value = of_turns(turns, work, count)
                 speed_ups.setdefault(work, []).append(value)
+                gains.setdefault(work, []).append(value / as_it_is)
         windows = [turn[Work.SHARED][key] for turn in turns]
         shared += windows
         calls += len(windows) * repeat.threads.calls
@@ -366,10 +372,10 @@ def _point(count: int, repeats: Sequence[Repeat]) -> ScalingPoint:
         ]
         if known:
             waited.append(statistics.median(known))
-    means = {str(work): median_of(values) for work, values in speed_ups.items()}
     return ScalingPoint(
         threads=count,
-        by_work={work: mean for work, mean in means.items() if mean},
+        by_work=_means(speed_ups),
+        gains=_means({work: gains[work] for work in _RE_RUNS if work in gains}),
         modes=modes(speed_ups[Work.SHARED]),
         processes=median_of(
             [each.processes[count] for each in repeats if count in each.processes]
@@ -382,6 +388,11 @@ def _point(count: int, repeats: Sequence[Repeat]) -> ScalingPoint:
         / max(sum(of.cpu_ns for of in shared), 1),
         faults=sum(of.faults for of in shared) / max(count * calls, 1),
     )
+
+
+def _means(values: Mapping[Work, Sequence[float]]) -> dict[str, Mean]:
+    means = {str(work): median_of(each) for work, each in values.items()}
+    return {work: mean for work, mean in means.items() if mean}
 
 
 def _blocked_share(of: ScalingWindow) -> float:

@@ -1,12 +1,15 @@
 """What keeps threads from doing more, named from controlled re-runs.
 
 Pure. No cause is named from one threshold alone. Each rule compares intervals over
-fresh processes; where they do not part, the answer is that nobody can tell.
+fresh processes; where they do not part, the answer is that nobody can tell. A re-run
+is compared with what the same process did as it is: where objects lie moves both.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pybench.records.means import Mean
 from pybench.records.scaling import (
@@ -22,6 +25,10 @@ from pybench.records.speed_ups import LEAST_PROCESSES
 
 # What counts as scaling, of what the machine can give.
 ENOUGH = 0.8
+# From this factor on, threads do more in a re-run.
+GAIN = 1.1
+# A re-run that takes away this share of what is lost, as logarithm, shows the cause.
+MOST = 0.5
 # From this share of its time on, a thread that is blocked waits for a lock.
 BLOCKED_SHARE = 0.15
 # From this one on, a thread that is ready did not get its CPU.
@@ -33,6 +40,15 @@ SYSTEM_SHARE = 0.3
 NO_INTERVAL = f"fewer than {LEAST_PROCESSES} processes have no interval"
 # So many objects are named.
 SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Better:
+    """What threads do more in a re-run: anything, most of what is lost, all of it."""
+
+    is_any: bool = False
+    is_most: bool = False
+    is_all: bool = False
 
 
 def diagnose(
@@ -83,6 +99,7 @@ def diagnose(
             evidence=tuple(shown),
             would_tell=f"{LEAST_PROCESSES} processes or more whose CPUs are equally "
             "far apart: --processes",
+            needs_processes=True,
         )
     most = float(point.threads)
     possible = most if ceiling is None else min(most, ceiling.value)
@@ -109,6 +126,7 @@ def diagnose(
         what=f"the interval holds {ENOUGH:.0%} of what is possible, {possible:.3g}",
         evidence=tuple(shown),
         would_tell="more processes: --processes, or a machine with less beside it",
+        needs_processes=True,
     )
 
 
@@ -158,7 +176,9 @@ def _contended(
 ) -> Diagnosis:
     ruled_out = [f"this machine: it gives {possible:.3g} times"]
 
-    def told(cause: Cause, what: str, would_tell: str = "") -> Diagnosis:
+    def told(
+        cause: Cause, what: str, would_tell: str = "", *, needs_processes: bool = False
+    ) -> Diagnosis:
         """Return it with what was shown and ruled out so far."""
         return Diagnosis(
             cause=cause,
@@ -166,8 +186,15 @@ def _contended(
             evidence=tuple(shown),
             ruled_out=tuple(ruled_out),
             would_tell=would_tell,
+            needs_processes=needs_processes,
         )
 
+    def better(work: Work) -> Better:
+        """Return what a re-run brings."""
+        return _better(point, work, shared, possible)
+
+    locked = [each for each in suspects if _is_lock(each)]
+    blocked = point.off_cpu_share or 0.0
     shown += [
         f"with {_listed([each])}{_used(each)} alone shared {each.speed_up:.2f} times "
         f"({each.processes} processes)"
@@ -176,29 +203,36 @@ def _contended(
     idle = point.by_work.get(Work.GC_OFF)
     if idle is not None:
         shown.append(f"with the collector off {words(idle)} times")
-        if _parts(idle, shared) and _is_above(idle, ENOUGH * possible):
+        gained = better(Work.GC_OFF)
+        if gained.is_most:
             return told(
                 Cause.STOP_THE_WORLD,
                 "the collector stops all threads",
                 "pybench profile gc says how long and how often",
             )
-        ruled_out.append("the collector: without it the threads do no more")
+        if not gained.is_any:
+            ruled_out.append("the collector: without it the threads do no more")
     immortal = point.by_work.get(Work.IMMORTAL)
     if immortal is not None:
         counted = [each for each in suspects if each.count_changes]
         shown.append(
             f"with no references to {_listed(counted)} counted {words(immortal)} times"
         )
-        if _parts(immortal, shared) and _is_above(immortal, ENOUGH * possible):
+        gained = better(Work.IMMORTAL)
+        # A lock has a reference count too: beside one, it must be all of it.
+        is_lock = bool(locked) or blocked > BLOCKED_SHARE
+        if gained.is_all or (gained.is_most and not is_lock):
             return told(
-                Cause.REFCOUNT, f"threads count references to {_listed(counted)}"
+                Cause.REFCOUNT,
+                f"threads count references to {_listed(counted)}"
+                + ("" if gained.is_all else "; that is most of it, not all"),
             )
         if _is_below(immortal, ENOUGH * possible):
             ruled_out.append(
                 "counts of references alone: without them it is too little"
             )
     private = point.by_work.get(Work.PRIVATE)
-    is_private_better = private is not None and _parts(private, shared)
+    is_private_better = better(Work.PRIVATE).is_any
     is_private_as_bad = private is not None and _is_below(private, ENOUGH * possible)
     if private is not None:
         shown.append(
@@ -215,7 +249,6 @@ def _contended(
             "process's memory has one lock",
             "the same with memory that is kept and used again",
         )
-    blocked = point.off_cpu_share or 0.0
     shown.append(f"a thread was blocked for {blocked:.0%} of its time")
     if blocked > BLOCKED_SHARE:
         where = "; whose it is cannot be told"
@@ -224,7 +257,7 @@ def _contended(
         elif is_private_as_bad:
             where = " of the interpreter, of a module that is imported, or of a file"
         return told(Cause.LOCK, f"threads wait for a lock{where}")
-    if locked := [each for each in suspects if _is_lock(each)]:
+    if locked:
         shown.append(_lock_evidence(locked))
         return told(
             Cause.LOCK, f"threads take the lock of {_listed(locked)}; they spin for it"
@@ -249,6 +282,7 @@ def _contended(
             Cause.UNKNOWN,
             "the intervals do not say whether copies of the module help",
             "more processes: --processes",
+            needs_processes=True,
         )
     return told(
         Cause.UNKNOWN,
@@ -301,6 +335,15 @@ def _is_above(mean: Mean, limit: float) -> bool:
     return mean.low is not None and mean.low >= limit
 
 
-def _parts(better: Mean, worse: Mean) -> bool:
-    """Tell whether one is above the other, interval from interval."""
-    return better.low is not None and worse.high is not None and better.low > worse.high
+def _better(point: ScalingPoint, work: Work, shared: Mean, possible: float) -> Better:
+    """Compare a re-run with what the threads do as it is."""
+    re_run = point.by_work.get(work)
+    gain = point.gains.get(work)
+    if re_run is None or gain is None or not _is_above(gain, GAIN):
+        return Better()
+    lost = math.log(max(possible / shared.value, 1.0))
+    return Better(
+        is_any=True,
+        is_most=math.log(gain.value) >= MOST * lost,
+        is_all=re_run.value >= ENOUGH * possible,
+    )

@@ -187,13 +187,16 @@ class ScalingPoint:
     """So many threads: how much more they do than one, each over fresh processes.
 
     `by_work` has the speed-up of each `Work`; `processes` that of as many processes
-    with one thread each, which share the machine and nothing of Python. `modes` are
-    the two values that processes have of the target, if they have two.
+    with one thread each, which share the machine and nothing of Python. `gains` has of
+    each re-run how many times what they do as it is, process by process: where objects
+    lie moves both alike. `modes` are the two values that processes have of the target,
+    if they have two.
     """
 
     threads: int
     by_work: Mapping[str, Mean]
     processes: Mean | None = None
+    gains: Mapping[str, Mean] = field(default_factory=dict)
     modes: Mapping[str, float] = field(default_factory=dict)
     off_cpu_share: float | None = None  # of a thread's time: blocked
     waited_share: float | None = None  # of it: ready, and without a CPU
@@ -204,13 +207,17 @@ class ScalingPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What it is, what shows it, what was ruled out, and what would tell more."""
+    """What it is, what shows it, what was ruled out, and what would tell more.
+
+    `needs_processes` says that more processes may tell.
+    """
 
     cause: Cause
     what: str = ""
     evidence: tuple[str, ...] = ()
     ruled_out: tuple[str, ...] = ()
     would_tell: str = ""
+    needs_processes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
