@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -179,3 +181,15 @@ def test_interpreter_that_is_not_there_is_a_usage_error(
         options.find_interpreters(["9.9"])
     with pytest.raises(UsageError, match=r"^--python '9\.9' is no interpreter"):
         options.find_interpreter("9.9")
+
+
+def test_interpreter_with_switches_is_refused_where_a_command_has_no_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What would be measured is the build as it starts by itself."""
+    switched = replace(interpreters.probe(sys.executable), switches=("-X", "gil=1"))
+    asked = [interpreters.Requested(name="", interpreter=switched)]
+    monkeypatch.setattr(interpreters, "resolve", lambda _: asked)
+
+    with pytest.raises(UsageError, match=r"\+gil: compare, run .* set PYTHON_GIL=1"):
+        options.find_interpreter("3.14t+gil")

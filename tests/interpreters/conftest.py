@@ -19,6 +19,10 @@ def fake(path: Path, version: str = "3.13.2", **changes: object) -> Path:
         "debug": False,
     } | changes
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\necho 'pybench-probe {json.dumps(answer)}'\n")
+    given = json.dumps(answer), json.dumps(answer | {"gil_enabled": True})
+    lines = [f"echo 'pybench-probe {each}'" for each in given]
+    path.write_text(
+        f"#!/bin/sh\ncase $* in *gil=1*) {lines[1]};; *) {lines[0]};; esac\n"
+    )
     path.chmod(0o755)
     return path

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,14 @@ def test_interpreter_with_packages_is_run_itself(
     )
     assert not again.made
     assert again.beside == made.beside
+    with_gil = prepare.prepare(
+        replace(probe(venv), switches=("-X", "gil=1")),
+        packages=["extra==2"],
+        as_it_is=True,
+        cache=tmp_path,
+    )
+    assert with_gil == replace(again, start=("-X", "gil=1", *made.start))
+    assert with_gil.folder == made.folder
     # Another version in it is another environment.
     (added[0] / "METADATA").write_text("Name: some_package\nVersion: 1.6\n")
     upgraded = prepare.prepare(

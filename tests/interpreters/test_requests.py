@@ -1,6 +1,7 @@
 """What somebody types for an interpreter, and what is said when it is none."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,36 @@ def test_word_means(environ: dict[str, str], word: str, label: str) -> None:
     assert found.interpreter.label == label
 
 
+def test_free_threaded_build_is_an_arm_of_its_own_with_the_gil(
+    environ: dict[str, str],
+) -> None:
+    """It is started so, says so, and has the packages that its build has."""
+    path = Path(environ["HOME"]) / ".pyenv/versions/3.14.1t/bin/python3.14t"
+    words = ["3.14t", "3.14t+gil", "3.14", f"third={path}+gil"]
+    without, with_gil, other, third = resolve(words, environ)
+
+    names = [of.name for of in (without, with_gil, other)]
+    assert names == ["3.14t", "3.14t+gil", "3.14"]
+    assert with_gil.interpreter.switches == ("-X", "gil=1")
+    assert third == replace(with_gil, name="third", by_path=True)
+    assert with_gil.interpreter.gil_enabled
+    assert not without.interpreter.gil_enabled
+    assert with_gil.interpreter.free_threaded
+    assert with_gil.interpreter.build == without.interpreter.label == "3.14.1t"
+    again = resolve(["3.14t+gil", "3.14t+gil"], environ)
+    assert [of.name for of in again] == ["3.14.1t+gil#1", "3.14.1t+gil#2"]
+
+
+def test_this_interpreter_with_the_gil() -> None:
+    """A real one is asked: it has the GIL then, or always had it."""
+    if "t" in sys.abiflags:
+        (found,) = resolve([f"{sys.executable}+gil"])
+        assert found.interpreter.gil_enabled
+        return
+    with pytest.raises(RequestError, match=r"always has the GIL: leave \+gil out"):
+        resolve([f"{sys.executable}+gil"])
+
+
 def test_paths_are_taken_as_they_are() -> None:
     """In the order they were given, the same one twice if it was."""
     chosen = resolve([sys.executable, sys.executable])
@@ -70,7 +101,9 @@ def test_each_has_a_name_of_its_own(
     ("word", "said"),
     [
         ("3.13t", r"only 3\.13 found here is with the GIL .*ask for 3\.13\+gil"),
-        ("3.14t+gil", "has the GIL"),
+        ("3.14+gil=1", r"'3\.14\+gil=1': \+gil takes no value: 3\.14\+gil has the GIL"),
+        ("python3.13+gil", r"3\.13\+gil: .* is 3\.13\.2, which always has the GIL"),
+        ("3.13t+gil", r"only 3\.13 found here is with the GIL"),
         ("3.x", r"'3\.x' is no interpreter.*3\.13 3\.14 3\.14t"),
         ("a b=3.14", "'a b' is no name"),
         ("name=", "nothing after"),

@@ -52,8 +52,8 @@ def add_compare(subcommands: Any) -> None:
         "what",
         metavar="PY",
         nargs="*",
-        help="3.14, 3.14t, 3.14+gil, a path, name=path; or the folder of a run; or "
-        "old.json new.json ...",
+        help="3.14, 3.14t, 3.14+gil, 3.14t+gil (started with the GIL), a path, "
+        "name=path; or the folder of a run; or old.json new.json ...",
     )
     compare_options.add_options(parser)
     parser.set_defaults(command=compare, planned=None, selecting=None)

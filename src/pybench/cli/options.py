@@ -117,9 +117,22 @@ def find_interpreter(word: str | None) -> Interpreter:
     from pybench.interpreters import ProbeError, RequestError, probe, resolve
 
     try:
-        return probe(sys.executable) if word is None else resolve([word])[0].interpreter
+        found = (
+            probe(sys.executable) if word is None else resolve([word])[0].interpreter
+        )
     except (ProbeError, RequestError) as error:
         raise UsageError(f"--python {error}" if word else str(error)) from None
+    return as_it_is(found)
+
+
+def as_it_is(interpreter: Interpreter) -> Interpreter:
+    """Refuse one that is to be started with switches, where a command has no place."""
+    if interpreter.switches:
+        raise UsageError(
+            f"{interpreter.kind}: compare, run and scaling start it so; here say "
+            f"{interpreter.path} and set PYTHON_GIL=1"
+        )
+    return interpreter
 
 
 def host_needs() -> None:

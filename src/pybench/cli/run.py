@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.children import describe_end
-from pybench.cli.options import add_suite, find_interpreters, find_suite
+from pybench.cli.options import add_suite, as_it_is, find_interpreters, find_suite
 from pybench.cli.output import print_error, print_lines, print_note
 from pybench.cli.status import FAILED, INTERRUPTED, OK, USAGE, UsageError
 from pybench.progress import clock
@@ -182,7 +182,8 @@ def interpreters(
                     ready = made_ready(name, requested, to_run.packages)
                 else:
                     check_ready(requested.interpreter)
-                    ready = Ready(interpreter=requested.interpreter, start=START)
+                    start = (*requested.interpreter.switches, *START)
+                    ready = Ready(interpreter=requested.interpreter, start=start)
             except NotReadyError:
                 ready = made_ready(name, requested)
             if to_run:
@@ -203,6 +204,7 @@ def one_interpreter(word: str | None) -> Ready:
     """Find one and make it ready, as compare does; None is this Python."""
     labelled, _ = interpreters([word] if word else [])
     (ready,) = labelled.values()
+    as_it_is(ready.interpreter)
     return ready
 
 

@@ -124,7 +124,7 @@ def scaling(options: argparse.Namespace) -> int:
 def places(words: Sequence[str], target: ScalingTarget) -> tuple[list[Place], int]:
     """Find the interpreters, and for rows what they need to run them; and a status."""
     from pybench.cli.run import interpreters
-    from pybench.interpreters.prepare import START
+    from pybench.interpreters.prepare import packages_beside
     from pybench.profiles.scaling import Place
 
     if target.suite is None:
@@ -135,7 +135,7 @@ def places(words: Sequence[str], target: ScalingTarget) -> tuple[list[Place], in
         Place(
             name=name,
             interpreter=of.interpreter,
-            packages="" if of.start == START else of.start[-1],
+            packages=packages_beside(of.start),
             environ=of.environ,
         )
         for name, of in ready.items()

@@ -12,7 +12,13 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pybench.children import describe_end
-from pybench.cli.options import find_interpreter, find_interpreters, host_needs, share
+from pybench.cli.options import (
+    as_it_is,
+    find_interpreter,
+    find_interpreters,
+    host_needs,
+    share,
+)
 from pybench.cli.output import (
     add_json,
     beside,
@@ -140,7 +146,11 @@ def arms_of(settings: Settings, options: argparse.Namespace) -> tuple[Arm, Arm]:
         )
     if not options.compare:
         first, second = (
-            Arm(name=asked.name, python=asked.interpreter.path, settings=settings)
+            Arm(
+                name=asked.name,
+                python=as_it_is(asked.interpreter).path,
+                settings=settings,
+            )
             for asked in find_interpreters(options.python)
         )
         return first, second

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.cli.compare import extremes_folder, requests, shown, suite_of
-from pybench.cli.options import host_needs, share
+from pybench.cli.options import as_it_is, host_needs, share
 from pybench.cli.output import print_error
 from pybench.cli.status import FAILED, OK, UsageError
 from pybench.progress import Meter
@@ -146,7 +146,7 @@ def prepared(word: str, packages: Sequence[str] = ()) -> Path:
     from pybench.interpreters.prepare import prepare
 
     requested = requests([word, word])[0]
-    return prepare(requested.interpreter, packages=packages).python
+    return prepare(as_it_is(requested.interpreter), packages=packages).python
 
 
 def check_replay(options: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ from pybench.interpreters.wheels import builder
 
 def build_name(interpreter: Interpreter) -> str:
     """Name a build for a folder: two of one version may differ."""
-    return f"{interpreter.label}-{digest(*map(str, interpreter.identity))[:6]}"
+    return f"{interpreter.build}-{digest(*map(str, interpreter.identity))[:6]}"
 
 
 def packages_folder(

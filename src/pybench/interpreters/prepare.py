@@ -76,14 +76,19 @@ def holds(requirement: Requirement, version: str) -> bool:
         return False
 
 
+def packages_beside(start: Sequence[str]) -> str:
+    """Return the folder of packages that a session is started with, "" for none."""
+    return "" if start[-1] == START[-1] else start[-1]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """A Python in which the rows can be run.
 
-    `start` is what follows `python` where a session is started. `asked` are the
-    packages that the caller named, `beside` those that the interpreter lacks and that
-    were put beside it, by name and version. `lacks` says why there is no extension, ""
-    if there is one.
+    `start` is what follows `python` where a session is started, its switches first.
+    `asked` are the packages that the caller named, `beside` those that the interpreter
+    lacks and that were put beside it, by name and version. `lacks` says why there is no
+    extension, "" if there is one.
     """
 
     python: Path
@@ -96,8 +101,7 @@ class Environment:
     @property
     def folder(self) -> Path:
         """The folder that what was asked for is installed in, at some depth."""
-        own = self.python.parent.parent
-        return own if self.start == START else Path(self.start[-1])
+        return Path(packages_beside(self.start) or self.python.parent.parent)
 
 
 def prepare(
@@ -142,7 +146,7 @@ def prepare(
             raise PrepareError(f"--find-links {links}: no such folder")
     wheel = find_wheel(interpreter, cache, find_links)
     key = digest(wheel.key, asked.words, asked.content, has)
-    folder = cache / "environments" / f"{interpreter.label}-{_short(interpreter)}-{key}"
+    folder = cache / "environments" / f"{interpreter.build}-{_short(interpreter)}-{key}"
     beside = as_it_is and own
     python = interpreter.path if beside else folder / "bin" / "python"
     made = False
@@ -168,7 +172,7 @@ def prepare(
     return Environment(
         python=python,
         made=made,
-        start=start,
+        start=(*interpreter.switches, *start),
         asked=tuple(facts["asked"]),
         beside=facts["beside"],
         lacks=wheel.lacks,

@@ -7,7 +7,8 @@ says in words what did.
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pybench.children import last_line, run
@@ -56,6 +57,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
 # input or opens a window never answers.
 TIMEOUT_S = 20.0
 
+# What a free-threaded build is started with to have the GIL.
+GIL_ON = ("-X", "gil=1")
+
 
 class ProbeError(UsageError):
     """A path that is no working interpreter; the text names the path and says why."""
@@ -65,9 +69,10 @@ class ProbeError(UsageError):
 class Interpreter:
     """One interpreter as it described itself.
 
-    ``gil_enabled`` is the state after a bare start; ``jit`` is None where the
-    build has no JIT to ask about; ``pgo`` and ``lto`` are read from the build's
-    own configuration and are False where that does not say.
+    ``gil_enabled`` is the state after a bare start with its ``switches``, which is what
+    it is to be started with; ``jit`` is None where the build has no JIT to ask about;
+    ``pgo`` and ``lto`` are read from the build's own configuration and are False where
+    that does not say.
     """
 
     path: Path
@@ -81,16 +86,26 @@ class Interpreter:
     pgo: bool
     lto: bool
     debug: bool
+    switches: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
-        """Name the build as people do: ``3.14``, ``3.13t``."""
+        """Name it as people do: ``3.14``, ``3.13t``, ``3.14t+gil``."""
         major, minor = self.version.split(".")[:2]
-        return f"{major}.{minor}{'t' if self.free_threaded else ''}"
+        return f"{major}.{minor}{'t' if self.free_threaded else ''}{self._gil}"
 
     @property
     def label(self) -> str:
-        """Name it in full: ``3.13.2t``, ``3.14.0rc1``, ``3.13.1d``."""
+        """Name it in full: ``3.13.2t``, ``3.14.0rc1``, ``3.13.1d``, ``3.14.1t+gil``."""
+        return self.build + self._gil
+
+    @property
+    def _gil(self) -> str:
+        return "+gil" if self.switches else ""
+
+    @property
+    def build(self) -> str:
+        """Name the build in full, however it is started."""
         letters = ("t" if self.free_threaded else "") + ("d" if self.debug else "")
         return self.version + letters
 
@@ -100,8 +115,13 @@ class Interpreter:
         return (self.version, self.soabi, self.prefix)
 
 
-def probe(path: str | os.PathLike[str], *, timeout_s: float = TIMEOUT_S) -> Interpreter:
-    """Ask one interpreter what it is.
+def probe(
+    path: str | os.PathLike[str],
+    *,
+    switches: Sequence[str] = (),
+    timeout_s: float = TIMEOUT_S,
+) -> Interpreter:
+    """Ask one interpreter what it is when it is started with these switches.
 
     Raises
     ------
@@ -118,13 +138,13 @@ def probe(path: str | os.PathLike[str], *, timeout_s: float = TIMEOUT_S) -> Inte
     ):
         if not is_fine:
             raise ProbeError(f"{executable}: {problem}")
-    command = [str(executable), "-E", "-s", "-c", _QUESTION]
+    command = [str(executable), *switches, "-E", "-s", "-c", _QUESTION]
     answer = run(command, timeout_s=timeout_s)
     if answer.problem:
         # With the last line of a Python that failed; what cannot run printed nothing.
         reason = f": {answer.last_line}" if answer.status else ""
         raise ProbeError(f"{executable} {answer.problem}{reason}")
-    return _parse(executable, answer.stdout)
+    return replace(_parse(executable, answer.stdout), switches=(*switches,))
 
 
 def _parse(executable: Path, output: str) -> Interpreter:

@@ -228,7 +228,7 @@ def build_wheel(
         With what the compiler said, or pip.
     """
     key = digest(*of, *map(str, interpreter.identity))
-    folder = cache / "built" / f"{interpreter.label}-{key}"
+    folder = cache / "built" / f"{interpreter.build}-{key}"
     with locked(folder, find_links=find_links) as making:
         built = sorted(folder.glob("*.whl"))
         if built:

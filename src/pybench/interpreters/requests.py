@@ -1,9 +1,10 @@
 """What the user calls an interpreter, and which one that is.
 
 A request is a kind (``3.14``, ``3.14t``, ``3.14+gil``, a full version such as
-``3.13.1``), a name on PATH (``python3.13``), a path, or ``name=`` and one of those. A
-name proves nothing: what was found is probed, and a request that turns out to be
-another build is an error that says how to spell it.
+``3.13.1``), a name on PATH (``python3.13``), a path, or ``name=`` and one of those.
+``+gil`` after one of a free-threaded build starts it with the GIL. A name proves
+nothing: what was found is probed, and a request that turns out to be another build is
+an error that says how to spell it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pybench.interpreters.find import SUPPORTED, Search, find, is_supported
-from pybench.interpreters.probe import Interpreter, ProbeError, probe
+from pybench.interpreters.probe import GIL_ON, Interpreter, ProbeError, probe
 from pybench.records.usage import UsageError
 
 _KIND = re.compile(
@@ -65,6 +66,7 @@ def resolve(
     found: list[Requested] = []
     for request in requests:
         name, target = _split(request)
+        target, is_with_gil = _without_gil(target)
         on_path = _on_path(target, environ)
         if on_path is not None:
             interpreter = on_path
@@ -75,6 +77,8 @@ def resolve(
             interpreter = _among(target, search)
         if not is_supported(interpreter):
             raise RequestError(f"{request}: {_unsupported(interpreter)}")
+        if is_with_gil:
+            interpreter = _with_gil(interpreter, request)
         by_path = on_path is not None or _is_path(target)
         requested = Requested(name=name, interpreter=interpreter, by_path=by_path)
         found.append(requested)
@@ -98,9 +102,39 @@ def _split(request: str) -> tuple[str, str]:
             f"{request!r}: {name!r} is no name: letters, digits, and . _ + - , at most "
             "31 of them"
         )
+    if name.endswith("+gil") and target in ("0", "1"):
+        raise RequestError(
+            f"{request!r}: +gil takes no value: {name} has the GIL, "
+            f"{name.removesuffix('+gil')} is started as it is"
+        )
     if not target.strip():
         raise RequestError(f"{request!r}: nothing after the equals sign")
     return name, target.strip()
+
+
+def _without_gil(target: str) -> tuple[str, bool]:
+    """Take +gil off what is to be started with the GIL.
+
+    ``3.14+gil`` is a kind of its own, and a file may be called so.
+    """
+    plain = target.removesuffix("+gil")
+    match = _KIND.fullmatch(plain)
+    if plain == target or (match and not match["letter"]) or Path(target).exists():
+        return target, False
+    return plain, True
+
+
+def _with_gil(interpreter: Interpreter, request: str) -> Interpreter:
+    """Probe a free-threaded build again, started with the GIL."""
+    if not interpreter.free_threaded:
+        raise RequestError(
+            f"{request}: {interpreter.path} is {interpreter.label}, which always has "
+            "the GIL: leave +gil out"
+        )
+    try:
+        return probe(interpreter.path, switches=GIL_ON)
+    except ProbeError as error:
+        raise RequestError(f"{request}: {error}") from None
 
 
 def _is_path(target: str) -> bool:
@@ -152,8 +186,6 @@ def _among(target: str, search: Search) -> Interpreter:
             f"{target!r} is no interpreter: give a version (found here: "
             f"{known or 'none'}), a path, or name=path"
         )
-    if match["letter"] and match["gil"]:
-        raise RequestError(f"{target!r}: a build is free-threaded (t) or has the GIL")
     version = match["version"]
     same_version = [
         i for i in search.interpreters if version in (i.version, _minor(i.version))

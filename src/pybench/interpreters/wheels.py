@@ -123,7 +123,7 @@ def builder(
 ) -> Path:
     """Return a Python of this build that has pip and what builds wheels."""
     # All environments of one build share it.
-    name = f"{interpreter.label}-{digest(*map(str, interpreter.identity))[:6]}"
+    name = f"{interpreter.build}-{digest(*map(str, interpreter.identity))[:6]}"
     folder = cache / "builders" / name
     python = folder / "bin" / "python"
     with locked(folder, find_links=find_links) as making:

@@ -412,7 +412,8 @@ class _Session:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end
         self._rest = b""
         command = [
-            str(place.interpreter.path), "-P", str(PROGRAMS / "start_program.py"),
+            str(place.interpreter.path), *place.interpreter.switches,
+            "-P", str(PROGRAMS / "start_program.py"),
             "scaling", json.dumps(asdict(order)),
         ]  # fmt: skip
         self._child: Child = children.start(
