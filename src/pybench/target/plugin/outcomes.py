@@ -63,11 +63,15 @@ def uncollected_reason(report: pytest.CollectReport) -> str:
 
 
 def error_reason(report: pytest.TestReport, error: BaseException) -> str:
-    """Return the type of an exception and the first line of what it says."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = ": ".join([type(error).__name__, *lines[:1]])
+    """Return in what phase and by what a test failed, in a line."""
     when = "" if report.when == "call" else f"{report.when}: "
-    return (when + text)[:_LONGEST_REASON]
+    return (when + in_words(error))[:_LONGEST_REASON]
+
+
+def in_words(error: BaseException) -> str:
+    """Return the type of an exception and the first line of what it says."""
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    return ": ".join([type(error).__name__, *lines[:1]])
 
 
 def _record(extra_info: Mapping[str, Any]) -> Mapping[str, Any]:

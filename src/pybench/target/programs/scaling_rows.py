@@ -16,7 +16,7 @@ from pybench.records.scaling import NA, ScalingOrder
 from pybench.target.process.thread_calls import Setup, own_arguments, own_function
 from pybench.target.programs.start_pytest import add_packages
 from pybench.target.programs.suite_row import GivenRow, run_row
-from pybench.target.programs.target_calls import missing
+from pybench.target.programs.target_calls import missing, need_pytest
 
 FIXTURE = "benchmark_threads"
 _SCRIPTS = "pybench.target.suites.pyperf"
@@ -30,13 +30,7 @@ def find_path(packages: str) -> None:
     if packages:
         add_packages(Path(packages))
     sys.path.append(os.getcwd())  # noqa: PTH109 - an entry is a str
-    try:
-        import pytest  # noqa: F401 - its lack is told here
-        import pytest_benchmark  # noqa: F401
-    except ImportError as error:
-        raise missing(
-            f"a row needs pytest and pytest-benchmark in {sys.executable}: {error}"
-        ) from None
+    need_pytest()
 
 
 def rows_of(order: ScalingOrder) -> tuple[str, ...]:

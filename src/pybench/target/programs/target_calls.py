@@ -205,16 +205,23 @@ class Rounds(Pedantic):
         return self._result if self.iterations == 1 else self.round(1)
 
 
-def run_given_row(node: str, measure: Callable[[Call, RowRounds | None], None]) -> None:
-    """Run a row under pytest, and measure the call that it gives to ``benchmark``."""
-    sys.path.insert(0, str(Path.cwd()))
+def need_pytest() -> None:
+    """Raise `TargetError` unless this interpreter has what runs rows."""
     try:
-        import pytest  # noqa: F401 - its lack is told here
-        from pytest_benchmark.fixture import BenchmarkFixture
+        import pytest  # noqa: F401
+        import pytest_benchmark  # noqa: F401
     except ImportError as error:
         raise missing(
             f"a row needs pytest and pytest-benchmark in {sys.executable}: {error}"
         ) from None
+
+
+def run_given_row(node: str, measure: Callable[[Call, RowRounds | None], None]) -> None:
+    """Run a row under pytest, and measure the call that it gives to ``benchmark``."""
+    sys.path.insert(0, str(Path.cwd()))
+    need_pytest()
+    from pytest_benchmark.fixture import BenchmarkFixture
+
     stock: Any = BenchmarkFixture
     problems: list[TargetError] = []
     reached: list[bool] = []

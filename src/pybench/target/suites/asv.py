@@ -27,12 +27,12 @@ from typing import Any
 
 import pytest
 
+from pybench.target.plugin.outcomes import in_words
 from pybench.target.suites.asv_caches import CACHES, Caches
 from pybench.target.suites.asv_rows import (
     CHILD_CLOCK,
     RAW,
     Source,
-    in_words,
     run_row,
 )
 

@@ -25,6 +25,7 @@ import pytest
 from pybench import children
 from pybench.records.samples import Sample
 from pybench.target.plugin.interleaving_adapters import CallAdapter, PedanticAdapter
+from pybench.target.plugin.outcomes import in_words
 from pybench.target.plugin.values import report_value
 from pybench.target.process import clocks
 from pybench.target.suites.asv_caches import CACHES
@@ -181,12 +182,6 @@ def _skip(printed: str, why: str) -> NoReturn:
     if reasons:
         why = f"set-up: {reasons[-1].removeprefix(mark).strip()}"
     pytest.skip(f"n/a: {why}")
-
-
-def in_words(error: BaseException) -> str:
-    """Return the type of an exception and the first line of what it says."""
-    lines = str(error).strip().splitlines()
-    return ": ".join([type(error).__name__, *lines[:1]])
 
 
 # The kinds of rows
