@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "interpreters": {"records", "children"},
     "comparison": {"records", "streams", "children", "interpreters", "statistics"},
     "history": {"records", "children", "interpreters", "statistics", "comparison"},
+    "fleet": {"records", "children", "interpreters", "comparison"},
     "profiles": {"records", "children", "interpreters", "statistics", "comparison"},
     "report": {"records"},
     # Measures in its own process, so it is of both planes.
@@ -55,6 +56,7 @@ MAY_IMPORT = {
         "comparison",
         "profiles",
         "history",
+        "fleet",
         "report",
     },
     "__main__": {"cli"},

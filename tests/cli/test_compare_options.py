@@ -42,7 +42,8 @@ VALUES = {
     "--margin": "10%", "--budget": "5s", "--pairs": "7", "--seed": "0", "-o": "out",
     "--find-links": "wheels", "--ref": "main", "--suite-from": "main",
     "--plan": "plan.json", "--shard": "1/2",
-    "--metric": "instructions",
+    "--metric": "instructions", "--scheduler": "tcp://lab", "--tls-ca": "ca.pem",
+    "--tls-cert": "cert.pem", "--tls-key": "key.pem",
 }  # fmt: skip
 HEADER = RunHeader(
     version="1", started="now", command=("x",), seed=11, margin=0.05, pairs=12,

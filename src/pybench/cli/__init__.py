@@ -14,8 +14,10 @@ from typing import NoReturn
 from pybench import streams
 from pybench.cli.bisect import add_bisect
 from pybench.cli.compare import add_compare
+from pybench.cli.compare_fleet import compare_on_fleet
 from pybench.cli.doctor import add_doctor
 from pybench.cli.export import add_export
+from pybench.cli.fleet import add_fleet
 from pybench.cli.history import add_history
 from pybench.cli.list import add_list
 from pybench.cli.machine import add_machine
@@ -58,6 +60,7 @@ def make_parser() -> Parser:
         add_compare,
         add_plan,
         add_merge,
+        add_fleet,
         add_run,
         add_scaling,
         add_scenario,
@@ -92,7 +95,9 @@ def run_command(arguments: Sequence[str] | None) -> int:
     # What ends a job on a machine of others shall save what it has, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        status: int = options.command(options)
+        is_fleet = getattr(options, "scheduler", None) is not None
+        command = compare_on_fleet if is_fleet else options.command
+        status: int = command(options)
     except UsageError as error:
         print_error(for_terminal(error))
         status = USAGE

@@ -198,6 +198,8 @@ def live(words: Sequence[str], options: argparse.Namespace) -> int:
     """Measure and decide."""
     from pybench.records.run import new_folder
 
+    if any(getattr(options, place) for place, _ in compare_options.TLS.values()):
+        raise UsageError(f"{', '.join(compare_options.TLS)} are of --scheduler")
     if options.plan is not None or options.shard is not None:
         compare_shard.take_over(options)
         words = [*options.what, *options.python]

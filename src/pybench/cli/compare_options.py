@@ -55,6 +55,13 @@ def _showing(flag: str, place: str, **settings: Any) -> Option:
     return Option(flag, place, USED, USED, USED, settings)
 
 
+# How a link of Dask is secured; `pybench fleet` has them as well.
+TLS = {
+    "--tls-ca": ("tls_ca", "the certificate of who signed all others"),
+    "--tls-cert": ("tls_cert", "the certificate of this end"),
+    "--tls-key": ("tls_key", "the key of that"),
+}
+
 # A test holds that every option of the command is here.
 OPTIONS = (
     _measuring(
@@ -118,6 +125,14 @@ OPTIONS = (
     ),
     _measuring(
         "--shard", "shard", USED, metavar="K/N", help="which of the plan's shards: 3/8"
+    ),
+    _measuring(
+        "--scheduler", "scheduler", USED, metavar="ADDRESS",
+        help="let the workers of a Dask scheduler measure: tcp://host:8786",
+    ),
+    *(
+        _measuring(flag, place, USED, metavar="FILE", help=f"of --scheduler: {what}")
+        for flag, (place, what) in TLS.items()
     ),
     _measuring("-o", "output", USED, metavar="DIR", type=Path, help="the run"),
     _measuring(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,17 +40,28 @@ def add_merge(subcommands: Any) -> None:
 def merge(options: argparse.Namespace) -> int:
     """Write one run, judge it and show it."""
     host_needs()
+    from pybench.records.run import new_folder
+
+    check_length(options)
+    return join_and_show(options.runs, options.output or new_folder(), options)
+
+
+def join_and_show(
+    runs: list[Path],
+    output: Path,
+    options: argparse.Namespace,
+    notes: Sequence[str] = (),
+) -> int:
+    """Write one run of several into a folder, judge it and show it."""
     from pybench.comparison.hosts import missing_shards
     from pybench.comparison.judging import judge
     from pybench.comparison.summary import summarise
-    from pybench.records.run import new_folder, write_joined
+    from pybench.records.run import write_joined
     from pybench.records.summary import write_summary
 
-    check_length(options)
-    output = options.output or new_folder()
-    header, run, parts = joined(options.runs)
+    header, run, parts = joined(runs)
     write_joined(output, header, parts)
-    summary = summarise(run, judge(run))
+    summary = summarise(run, judge(run), notes=notes)
     status = show_result(summary, options)
     try:
         where = (

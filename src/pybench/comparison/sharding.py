@@ -80,6 +80,11 @@ def make_plan(
     )
 
 
+def most_shards(run: Run) -> int:
+    """Return into how many shards its rows can be shared out."""
+    return max(1, sum(row.group != YARDSTICK_GROUP for row in run.rows.values()))
+
+
 def _shared_out(
     rows: list[str], costs: Mapping[str, float], shards: int
 ) -> tuple[list[list[str]], list[float]]:

@@ -1,0 +1,1 @@
+"""Shards of a comparison, handed out to workers on other hosts by Dask."""
