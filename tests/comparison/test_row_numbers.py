@@ -16,7 +16,7 @@ from pybench.comparison.pair_details import details
 from pybench.comparison.row_numbers import medians_ns, numbers_of
 from pybench.comparison.summary import summarise
 from pybench.records.documents import DocumentError
-from pybench.records.packed_samples import PackedSamples
+from pybench.records.packed_samples import PackedSamples, Processes
 from pybench.records.run import (
     PairRecord,
     RecordWriter,
@@ -81,15 +81,17 @@ def _pair(draws: random.Random, row: str, pair: int) -> PairRecord:
     if row == "uneven" and pair == 3:
         counts["b"] = 4
     processes = 2 if row == "apart" else 1
+    order = tuple(draws.sample(arms, len(arms)))
     return PairRecord(
-        row=f"f.py::test_{row}", pair=pair, order=arms, apart=row == "apart", cpu=0,
+        row=f"f.py::test_{row}", pair=pair, order=order, apart=row == "apart", cpu=0,
         hash_seed=pair, numbers={"count": 7 + pair % 2}, warmups=int(row != "once"),
         samples={
             arm: tuple(
                 tuple(sample(number) for number in range(count))
                 for _ in range(processes)
             )
-            for arm, count in counts.items()
+            for arm in order
+            for count in [counts[arm]]
         },
     )  # fmt: skip
 
@@ -149,11 +151,12 @@ def test_number_that_nothing_takes_is_refused(
 
 
 def test_packed_samples_are_a_mapping() -> None:
-    whole = {"a": ((Sample(wall_ns=1, cpu_ns=2, waited_ns=3),),), "b": ((), ())}
-    packed = PackedSamples(whole, ("a", "b"))
+    sample = Sample(wall_ns=1, cpu_ns=2, waited_ns=3)
+    whole: dict[str, Processes] = {"a": ((sample,),), "b": ((), ())}
+    packed = PackedSamples([*whole.values()], ("a", "b"))
 
     assert packed == whole
     assert (len(packed), [*packed], "c" in packed) == (2, ["a", "b"], False)
     assert packed.get("c", ()) == ()
-    blocked = replace(whole["a"][0][0], blocked=0)
-    assert PackedSamples({"a": ((blocked,),)}, ("a",))["a"] == ((blocked,),)
+    blocked = replace(sample, blocked=0)
+    assert PackedSamples([((blocked,),)], ("a",))["a"] == ((blocked,),)

@@ -6,7 +6,6 @@ back and a run that is still going cannot differ in how they are judged.
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,15 +24,14 @@ from pybench.comparison.mean_groups import (
     kind_of,
 )
 from pybench.comparison.mean_groups import STARTUP as STARTUP_KIND
-from pybench.comparison.row_numbers import difference, numbers_of
+from pybench.comparison.row_numbers import numbers_of
 from pybench.records.outcomes import ERROR, Reason, ReasonKind
 from pybench.records.refs import newest
 from pybench.records.row_names import CellKey
-from pybench.records.run import PairRecord, RowRecord, Run
+from pybench.records.run import RowRecord, Run
 from pybench.records.samples import CPU, WALL
 from pybench.records.spent import EXCLUSIVE, FUNCTIONS, NATIVE
 from pybench.statistics.decision import Verdict, decide
-from pybench.statistics.differences import DifferenceError
 from pybench.statistics.hosts import Joined
 from pybench.statistics.plan import Plan
 from pybench.statistics.suite import GeometricMean, geometric_mean
@@ -153,19 +151,6 @@ def margin_of(record: RowRecord, plan: Plan) -> float:
     if record.margin is not None:
         return record.margin
     return max(plan.margin, CLASS_MARGINS[class_of(record)])
-
-
-def pair_numbers(
-    run: Run, row: RowRecord, side: str
-) -> Iterator[tuple[PairRecord, float]]:
-    """Yield the pairs of a row and an arm, each with its number.
-
-    Of a pair whose number cannot be made both arms are dropped, whichever it was.
-    """
-    for pair in run.pairs_of(row.row):
-        if side in pair.samples:
-            with contextlib.suppress(DifferenceError):
-                yield pair, difference(pair, row.clock, run.baseline.name, side)
 
 
 def numbers_by_source(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from pybench.comparison.judging import pair_numbers
+from pybench.comparison.row_numbers import each_number, times_ns
 from pybench.records.outcomes import MEASURED
 from pybench.records.pair_details import (
     PairDetail,
@@ -16,58 +16,64 @@ from pybench.records.pair_details import (
     WarmUp,
 )
 from pybench.records.run import PairRecord, RowRecord, Run
-from pybench.records.samples import Sample
-from pybench.statistics.differences import timed_ns
 
 
-def details(run: Run) -> tuple[RowDetail, ...]:
+def details(run: Run, rows: Collection[str] | None = None) -> tuple[RowDetail, ...]:
     """Return what is behind each verdict of a run, those on the baseline's copy too.
 
     Pairs of which no ratio can be made are left out, as the verdict leaves them out.
+    With `rows` it is of these alone.
     """
-    rows = []
-    for side in (*run.contenders, *([run.twin] if run.twin else [])):
-        for record in run.comparable(side.name):
-            numbers = [*pair_numbers(run, record, side.name)]
-            if not numbers:
-                continue
-            pairs = [pair for pair, _ in numbers]
-            rows.append(
-                RowDetail(
-                    row=record.row,
-                    side=side.name,
-                    is_twin=side.twin_of is not None,
-                    pairs=tuple(
-                        _pair(record, pair, math.exp(number), run.baseline.name)
-                        for pair, number in numbers
-                    ),
-                    warm_up=WarmUp(
-                        baseline=_warm_up(record, pairs, run.baseline.name),
-                        side=_warm_up(record, pairs, side.name),
-                    ),
+    sides = [*run.contenders, *([run.twin] if run.twin else [])]
+    by_side: dict[str, list[RowDetail]] = {side.name: [] for side in sides}
+    for record in run.rows.values():
+        if rows is not None and record.row not in rows:
+            continue
+        measured_as = {side.name: side.twin_of or side.name for side in sides}
+        for detail in _of_row(run, record, measured_as):
+            by_side[detail.side].append(detail)
+    return tuple(detail for of_side in by_side.values() for detail in of_side)
+
+
+def _of_row(
+    run: Run, record: RowRecord, measured_as: Mapping[str, str]
+) -> Iterator[RowDetail]:
+    baseline = run.baseline.name
+    sides = [s for s, arm in measured_as.items() if record.is_measured(baseline, arm)]
+    pairs = run.pairs_of(record.row) if sides else []
+    numbers: dict[str, list[tuple[PairRecord, float]]] = {}
+    for pair, side, number in each_number(record, pairs, baseline, sides):
+        numbers.setdefault(side, []).append((pair, number))
+    medians = {pair.pair: _baseline_ns(record, pair, baseline) for pair in pairs}
+    for side in sides:
+        if side not in numbers:
+            continue
+        own = [pair for pair, _ in numbers[side]]
+        yield RowDetail(
+            row=record.row,
+            side=side,
+            is_twin=run.sides[side].twin_of is not None,
+            pairs=tuple(
+                PairDetail(
+                    pair=pair.pair,
+                    first=pair.order[0],
+                    ratio=math.exp(number),
+                    baseline_ns=medians[pair.pair],
+                    side_ns=medians[pair.pair] * math.exp(number),
                 )
-            )
-    return tuple(rows)
+                for pair, number in numbers[side]
+            ),
+            warm_up=WarmUp(
+                baseline=_warm_up(record, own, baseline),
+                side=_warm_up(record, own, side),
+            ),
+        )
 
 
-def _pair(
-    record: RowRecord, pair: PairRecord, ratio: float, baseline: str
-) -> PairDetail:
-    times = [
-        time for process in pair.timed(baseline) for time in _times(record, process)
-    ]
-    baseline_ns = statistics.median(times) / pair.operations(record)
-    return PairDetail(
-        pair=pair.pair,
-        first=pair.order[0],
-        ratio=ratio,
-        baseline_ns=baseline_ns,
-        side_ns=baseline_ns * ratio,
-    )
-
-
-def _times(record: RowRecord, process: Sequence[Sample]) -> list[int]:
-    return [timed_ns(sample, record.clock) for sample in process]
+def _baseline_ns(record: RowRecord, pair: PairRecord, baseline: str) -> float:
+    processes = times_ns(pair, baseline, record.clock)
+    timed = [time for process in processes for time in process[pair.warmups :]]
+    return statistics.median(timed) / pair.operations(record) if timed else math.nan
 
 
 def _processes(
@@ -75,9 +81,9 @@ def _processes(
 ) -> Iterator[tuple[PairRecord, list[int]]]:
     """Yield the times of each process that has more than its warm-ups."""
     for pair in pairs:
-        for process in pair.samples.get(side, ()):
-            if len(process) > pair.warmups:
-                yield pair, _times(record, process)
+        for times in times_ns(pair, side, record.clock):
+            if len(times) > pair.warmups:
+                yield pair, times
 
 
 def _warm_up(
@@ -89,11 +95,8 @@ def _warm_up(
         for pair, times in _processes(record, pairs, side)
         if (middle := statistics.median(times[pair.warmups :])) > 0
     ]
-    length = min(map(len, courses), default=0)
-    return tuple(
-        statistics.median(course[place] for course in courses)
-        for place in range(length)
-    )
+    # As long as the shortest.
+    return tuple(map(statistics.median, zip(*courses)))  # noqa: B905
 
 
 def row_times(run: Run, side: str) -> tuple[tuple[RowTimes, ...], dict[str, str]]:

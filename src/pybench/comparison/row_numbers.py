@@ -7,9 +7,9 @@ of 10,000 rows and seven arms has 15 million samples.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from pybench.statistics.differences import (
     DifferenceError,
     adjacent_difference,
     exclusive_difference,
+    running_ns,
     timed_ns,
 )
 
@@ -39,15 +40,24 @@ def difference(record: PairRecord, metric: str, baseline: str, side: str) -> flo
 def numbers_of(
     row: RowRecord, pairs: Sequence[PairRecord], baseline: str, sides: Iterable[str]
 ) -> Numbers:
-    """Return the numbers of a row's pairs, in their order.
+    """Return the numbers of a row's pairs, in their order, by the run they are of."""
+    numbers: Numbers = {side: {} for side in sides}
+    for pair, side, number in each_number(row, pairs, baseline, [*numbers]):
+        numbers[side].setdefault(pair.source, []).append(number)
+    return numbers
+
+
+def each_number(
+    row: RowRecord, pairs: Sequence[PairRecord], baseline: str, sides: Sequence[str]
+) -> Iterator[tuple[PairRecord, str, float]]:
+    """Yield the pairs of a row with each arm and its number; of an arm in their order.
 
     Of a pair whose number cannot be made both arms are dropped, whichever it was.
     """
-    numbers: Numbers = {side: {} for side in sides}
     for alike in _alike(pairs):
         times = _times(alike, row.clock)
         if times is None or baseline not in alike[0].samples:
-            _one_by_one(row, alike, baseline, numbers)
+            yield from _one_by_one(row, alike, baseline, sides)
             continue
         # By the library's logarithm, as a pair by itself has it.
         logs = np.array([*map(math.log, times.ravel().tolist())]).reshape(times.shape)
@@ -56,20 +66,34 @@ def numbers_of(
         middles = _medians(differences).tolist()
         for pair, of_pair in zip(alike, middles, strict=True):
             for arm, number in zip(arms, of_pair, strict=True):
-                if arm in numbers:
-                    numbers[arm].setdefault(pair.source, []).append(number)
-    return numbers
+                if arm in sides:
+                    yield pair, arm, number
 
 
 def _one_by_one(
-    row: RowRecord, pairs: Sequence[PairRecord], baseline: str, numbers: Numbers
-) -> None:
-    for side, by_source in numbers.items():
-        for pair in pairs:
+    row: RowRecord, pairs: Sequence[PairRecord], baseline: str, sides: Sequence[str]
+) -> Iterator[tuple[PairRecord, str, float]]:
+    for pair in pairs:
+        for side in sides:
             if side in pair.samples:
                 with suppress(DifferenceError):
-                    number = difference(pair, row.clock, baseline, side)
-                    by_source.setdefault(pair.source, []).append(number)
+                    yield pair, side, difference(pair, row.clock, baseline, side)
+
+
+def times_ns(pair: PairRecord, arm: str, clock: str) -> list[list[int]]:
+    """Return the times of each process of an arm, those of warm-ups too."""
+    packed = pair.samples
+    if not isinstance(packed, PackedSamples):
+        return [[timed_ns(s, clock) for s in of] for of in packed.get(arm, ())]
+    if arm not in packed:
+        return []
+    # Without an object for each sample.
+    return [
+        numbers[1::WIDTH].tolist()
+        if clock == CPU
+        else [*map(running_ns, numbers[::WIDTH], numbers[1::WIDTH], numbers[2::WIDTH])]
+        for numbers in packed.of_processes(arm)
+    ]
 
 
 def medians_ns(
@@ -89,17 +113,19 @@ def medians_ns(
             found[arm].append(
                 np.array(
                     [
-                        timed_ns(sample, row.clock) / pair.operations(row)
+                        time / pair.operations(row)
                         for pair in alike
-                        for process in pair.timed(arm)
-                        for sample in process
+                        for process in times_ns(pair, arm, row.clock)
+                        for time in process[pair.warmups :]
                     ]
                 )
             )
+    every = {
+        arm: np.concatenate(parts or [np.empty(0)]) for arm, parts in found.items()
+    }
     return {
-        arm: statistics.median(every.tolist()) if len(every) else None
-        for arm, parts in found.items()
-        for every in [np.concatenate(parts) if parts else np.empty(0)]
+        arm: float(_medians(values)) if len(values) else None
+        for arm, values in every.items()
     }
 
 
@@ -134,19 +160,20 @@ def _times(pairs: Sequence[PairRecord], clock: str, least: int = 1) -> Times | N
     count = packed.shape[0][0] if packed.shape else 0
     if {*packed.shape} != {(count,)} or not 0 <= warmups < count:
         return None
-    numbers = np.concatenate([np.frombuffer(_packed(p), dtype=np.int64) for p in pairs])
+    numbers = np.concatenate([_packed(pair) for pair in pairs]).astype(np.int64)
     every = numbers.reshape(len(pairs), len(packed), count, WIDTH)[:, :, warmups:, :]
     wall, cpu, waited = (every[..., place] for place in range(3))
     times: Times = cpu
-    if clock != CPU:  # as in `timed_ns`
+    if clock != CPU:  # as in `running_ns`
         idle = np.maximum(0, wall - cpu)
         times = np.where(waited >= wall, wall, wall - np.minimum(waited, idle))
     return times if int(times.min()) >= least else None
 
 
-def _packed(pair: PairRecord) -> memoryview:
+def _packed(pair: PairRecord) -> NDArray[np.signedinteger[Any]]:
     assert isinstance(pair.samples, PackedSamples)  # they are alike
-    return memoryview(pair.samples.numbers)
+    numbers = pair.samples.numbers
+    return np.frombuffer(numbers, dtype=numbers.typecode)
 
 
 def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -41,21 +41,25 @@ class DifferenceError(ValueError):
 
 
 def timed_ns(sample: Sample, metric: str) -> int:
-    """Return what a sample took by one of the two clocks.
+    """Return what a sample took by one of the two clocks."""
+    if metric == CPU:
+        return sample.cpu_ns
+    return running_ns(sample.wall_ns, sample.cpu_ns, sample.waited_ns)
 
-    Wall time leaves out what the thread spent waiting for a CPU, where the system
+
+def running_ns(wall_ns: int, cpu_ns: int, waited_ns: int) -> int:
+    """Return the wall time of a sample as it is judged by.
+
+    It leaves out what the thread spent waiting for a CPU, where the system
     says, but never more than was left of it by the CPU time of the process: while its
     first thread waits others may run, and then the work goes on and nothing is lost.
     (Left out in full, a row of two threads without the GIL was told to take a
     thirtieth of its time.) A wait longer than the sample is an error of that count, and
     not believed.
     """
-    if metric == CPU:
-        return sample.cpu_ns
-    if sample.waited_ns >= sample.wall_ns:
-        return sample.wall_ns
-    idle_ns = max(0, sample.wall_ns - sample.cpu_ns)
-    return sample.wall_ns - min(sample.waited_ns, idle_ns)
+    if waited_ns >= wall_ns:
+        return wall_ns
+    return wall_ns - min(waited_ns, max(0, wall_ns - cpu_ns))
 
 
 def choose_metric(arms: Iterable[Sequence[Sample]]) -> str:
