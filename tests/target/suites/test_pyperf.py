@@ -202,6 +202,27 @@ def test_script_runs_as_without_pytest(pytester: pytest.Pytester, run: Run) -> N
     assert logging.getLogger().handlers == handlers
 
 
+def test_each_benchmark_finds_the_logs_of_a_new_process(
+    pytester: pytest.Pytester, run: Run
+) -> None:
+    """The script runs for each of them, and adds its handler again."""
+    script(
+        pytester,
+        "import io, logging\n"
+        "logger = logging.getLogger('apart')\n"
+        "assert not logger.handlers and logger.propagate, logger.handlers\n"
+        "logger.propagate = False\n"
+        "logger.addHandler(logging.StreamHandler(io.StringIO()))\n"
+        "def log():\n"
+        "    assert len(logger.handlers) == 1, logger.handlers\n"
+        "    logger.warning('it')\n"
+        "runner.bench_func('first', log)\n"
+        "runner.bench_func('second', log)",
+    )
+
+    assert {"first", "second"} <= {*run("bm_one.py")}
+
+
 def test_nothing_of_a_script_is_left_to_the_collector(
     pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

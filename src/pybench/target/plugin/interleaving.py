@@ -63,6 +63,7 @@ from pybench.target.process.built_modules import BuiltModules
 from pybench.target.process.collector import collector_off
 from pybench.target.process.identity import gil_enabled, is_free_threaded
 from pybench.target.process.imported_packages import ImportedPackages
+from pybench.target.process.log_handlers import without_kept_logs
 from pybench.target.process.pedantic import noting_rounds
 from pybench.target.process.rounds import KernelResult
 
@@ -153,6 +154,14 @@ class Interleaving:
             self._end(ERROR, "the row ended without a result")
         self._current = ""
         return result
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """Keep what pytest adds to each record of a log out of what is measured."""
+        if "caplog" in getattr(item, "fixturenames", ()):
+            return (yield)
+        with without_kept_logs():
+            return (yield)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the outcome of a row from its reports."""

@@ -28,6 +28,7 @@ from typing import Any
 import pytest
 
 from pybench.target.plugin.outcomes import in_words
+from pybench.target.process.log_handlers import without_kept_logs
 from pybench.target.suites.asv_caches import CACHES, Caches
 from pybench.target.suites.asv_rows import (
     CHILD_CLOCK,
@@ -193,7 +194,8 @@ def _row(
         __tracebackhide__ = True
         if problem:
             pytest.fail(problem, pytrace=False)
-        run_row(kind, source, index, benchmark, request)
+        with without_kept_logs():
+            run_row(kind, source, index, benchmark, request)
 
     run.__doc__ = source.function.__doc__
     row: pytest.Item = AsvRow.from_parent(parent, name=name, callobj=run)

@@ -16,7 +16,6 @@ import contextlib
 import gc
 import importlib
 import io
-import logging
 import os
 import site
 import sys
@@ -44,6 +43,7 @@ from pybench.records.scripts import (
 from pybench.target.plugin.marking import OWN_PROCESS
 from pybench.target.plugin.rowstate import restore_state, take_state
 from pybench.target.plugin.self_timed import measure
+from pybench.target.process.log_handlers import fresh_logging
 from pybench.target.suites import standin
 from pybench.target.suites.pyperf_runner import Call, Runner, recording
 
@@ -343,24 +343,16 @@ def _without_pytest() -> Iterator[None]:
     What a script logs would be kept, and a warning at each call as well, so that what
     newer Pythons deprecate would look slower there.
     """
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    root.handlers[:] = []
-    root.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            if not sys.warnoptions:
-                warnings.resetwarnings()
-                for category in _UNSEEN:
-                    warnings.simplefilter("ignore", category)
-                # As Python's own, which shows these to whoever wrote the program.
-                warnings.filterwarnings(
-                    "default", category=DeprecationWarning, module="__main__"
-                )
-            yield
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
+    with fresh_logging(), warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.resetwarnings()
+            for category in _UNSEEN:
+                warnings.simplefilter("ignore", category)
+            # As Python's own, which shows these to whoever wrote the program.
+            warnings.filterwarnings(
+                "default", category=DeprecationWarning, module="__main__"
+            )
+        yield
 
 
 def _namespaces(script: Path) -> Iterator[dict[str, Any]]:
