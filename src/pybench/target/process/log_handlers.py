@@ -52,8 +52,8 @@ def fresh_logging() -> Iterator[None]:
             handlers, level, propagate, disabled = before.get(
                 logger, ([], logging.NOTSET, True, False)
             )
-            idle = [of for of in logger.handlers if isinstance(of, logging.NullHandler)]
-            logger.handlers = handlers if {*idle} & {*handlers} else handlers + idle[:1]
+            idle = [h for h in logger.handlers if isinstance(h, logging.NullHandler)]
+            logger.handlers = [*handlers, *idle[: not {*idle} & {*handlers}]]
             logger.propagate, logger.disabled = propagate, disabled
             logger.setLevel(level)
         manager.disable = below
