@@ -119,6 +119,24 @@ def test_the_command_over_commits(
     assert run_command([*words[:-1], "other"]) == INTERRUPTED
 
 
+def test_a_row_is_meant_by_its_function_before_its_file(
+    write_run: WriteRun, tmp_path: Path
+) -> None:
+    run = read_run(write_run("run", 1.2))
+    summary = summarise(run, judge(run))
+    rows = tuple(
+        replace(summary.rows[0], row=f"b/test_work.py::{name}", verdict=word)
+        for name, word in (("test_work", "slower"), ("test_other", "faster"))
+    )
+    write_summary(replace(summary, rows=rows), tmp_path)
+
+    path = tmp_path / "summary.json"
+    assert command.verdict(path, "test_work") == "slower"
+    assert command.verdict(path, "other") == "faster"
+    with pytest.raises(UsageError, match="2 rows"):
+        command.verdict(path, "b/test_work")
+
+
 def test_what_cannot_be_bisected_is_refused(tmp_path: Path) -> None:
     assert run_command(["bisect", "--row", "x", "3.13", "3.14"]) == 2
     assert run_command(["bisect", "--row", "x", "--ref", "a"]) == 2

@@ -17,6 +17,7 @@ from pybench.comparison.judging import judge
 from pybench.comparison.summary import summarise
 from pybench.records.documents import DocumentError
 from pybench.records.summary import write_summary
+from pybench.report.page import page
 
 
 def test_a_run_comes_with_its_verdicts_and_what_is_behind_them(
@@ -48,6 +49,26 @@ def test_a_run_comes_with_its_verdicts_and_what_is_behind_them(
             assert any(inside)
             assert detail.warm_up.baseline[0] > 1.1
     assert {one.side for one in contents.details if one.is_twin} == {"3.13 again"}
+
+
+def test_a_page_says_which_rows_it_has_no_room_for(
+    recorded: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded(folder=tmp_path)
+    monkeypatch.setattr("pybench.comparison.contents.MOST_ROWS", 2)
+
+    contents = read_contents([tmp_path])
+
+    assert contents.shown is not None
+    kept = {row.rpartition("_")[2] for row in contents.shown}
+    assert kept == {"slower", "faster"}
+    assert {one.row for one in contents.details} == contents.shown
+    assert "2 of 5 rows are on this page" in contents.notes[-1]
+    text = page(contents)
+    assert text.count('<tr class="line"><th') == 2
+    assert "2 of 5 rows are on this page" in text
+    # Markdown has a limit of its own.
+    assert read_contents([tmp_path], has_details=False).shown is None
 
 
 def test_a_summary_alone_has_no_details(

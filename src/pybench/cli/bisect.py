@@ -189,7 +189,12 @@ def verdict(path: Path, row: str) -> str:
     )
 
     rows = [known for known in read_summary(path).rows if row in known.row]
-    exact = [known for known in rows if known.row == row] or rows
+    # Its whole name before that of its function, and that before any part: every row
+    # of test_parse.py has test_parse in its name.
+    exact = [known for known in rows if known.row == row] or [
+        known for known in rows if known.row.rpartition("::")[2] == row
+    ]
+    exact = exact or rows
     if len(exact) != 1:
         named = ", ".join(known.row for known in exact[:5])
         raise UsageError(

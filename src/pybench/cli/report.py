@@ -82,7 +82,7 @@ def _check(options: argparse.Namespace) -> None:
     is_page = options.format == "html" and options.index is None
     refused = (
         ("--max-chars", options.max_chars is not None and options.format != "md",
-         "is of --format md; a page is not cut"),
+         "is of --format md; a page has what it has room for"),
         ("--title", options.title is not None and not is_page,
          "is of a page: a site is called after its folder, and Markdown has no title"),
         ("--margin", options.margin is not None and options.index is not None,

@@ -5,6 +5,7 @@ Every format takes the `Contents`; none of them reads a file or computes anythin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,13 @@ from pybench.records.documents import (
     parse_json,
     read_json,
 )
+from pybench.records.outcomes import FAILURES
 from pybench.records.run import NAME as RUN_NAME
 from pybench.records.run import Run, read_run
 from pybench.records.saved_comparison import SavedComparison
 from pybench.records.saved_files import Saved, read_saved
+from pybench.records.summary import FASTER, SLOWER, Summary, read_summary
 from pybench.records.summary import NAME as SUMMARY_NAME
-from pybench.records.summary import Summary, read_summary
 
 # What `pybench profile`, `scenario` and `doctor` leave with --json: the form of each,
 # and the schema that is read here.
@@ -57,6 +59,9 @@ PROFILES: dict[str, tuple[type[Any], int]] = {
 
 # Profiles in this folder of a run belong to it.
 PROFILES_FOLDER = "profiles"
+
+# Rows that a page has room for: a browser takes seconds for more.
+MOST_ROWS = 2_000
 
 
 def read_contents(
@@ -116,17 +121,39 @@ def read_contents(
         )
     saved = compare_saved(files, margin) if len(files) > 1 else None
     summary, run_or_none = runs[0] if runs else (None, None)
+    shown = _shown(summary) if summary and has_details else None
+    if summary and shown is not None:
+        count = len({row.row for row in summary.rows})
+        notes.append(
+            f"{len(shown)} of {count} rows are on this page: failures and changes, "
+            "then the largest ratios; all are in summary.json and by pybench export"
+        )
     return Contents(
         title=title or _title(summary, saved, paths),
         summary=summary,
         run=run_or_none,
-        details=details(run_or_none) if run_or_none and has_details else (),
+        details=details(run_or_none, shown) if run_or_none and has_details else (),
+        shown=shown,
         gains=speed_ups(run_or_none, summary) if run_or_none and summary else (),
         saved=saved,
         files=tuple(files),
         profiles=tuple(sorted(profiles, key=lambda profile: profile.name)),
         notes=tuple(notes),
     )
+
+
+def _shown(summary: Summary) -> frozenset[str] | None:
+    """Return the rows that a page has room for, None for all of them."""
+    sizes: dict[str, tuple[bool, bool, float]] = {}
+    for row in summary.rows:
+        is_told = row.verdict in (SLOWER, FASTER)
+        is_failed = any(reason.kind in FAILURES for reason in row.reasons)
+        size = abs(math.log(row.ratio)) if row.ratio else 0.0
+        this = (is_told or is_failed, row.ratio is not None, size)
+        sizes[row.row] = max(sizes.get(row.row, this), this)
+    if len(sizes) <= MOST_ROWS:
+        return None
+    return frozenset(sorted(sizes, key=lambda row: sizes[row])[-MOST_ROWS:])
 
 
 def _title(

@@ -42,7 +42,8 @@ class Contents:
 
     A `summary.json` alone has no `run`, and so no `details` (the pairs behind the
     verdicts) and no `gains` of more threads. `saved` is what two or more of the `files`
-    say. `notes` are what to know first, such as that a run is not finished.
+    say. `notes` are what to know first, such as that a run is not finished. `shown` are
+    the rows that a page has room for, None for all of them.
     """
 
     title: str
@@ -54,3 +55,4 @@ class Contents:
     files: tuple[Saved, ...] = ()
     profiles: tuple[Profile, ...] = ()
     notes: tuple[str, ...] = ()
+    shown: frozenset[str] | None = None

@@ -39,6 +39,8 @@ def page(
     summary = contents.summary
     is_timed = summary is not None and TIME in summary.metrics
     rows = lines_of(summary) if summary is not None and is_timed else []
+    if contents.shown is not None:
+        rows = [line for line in rows if line.row in contents.shown]
     sections = sections_of(rows, sort=sort, group=group)
     lines = [line for section in sections for line in section.lines]
     # Without a chart library there is nothing to show in them but the tables.
