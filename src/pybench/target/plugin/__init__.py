@@ -2,7 +2,8 @@
 
 Loaded by every pytest run of an environment that has pybench, so at module level it
 imports pytest and the standard library alone, and a session without benchmarks gets a
-line in its header and nothing else.
+line in its header and nothing else. `pybench compare` starts a session for each arm and
+pair: what only some sessions need is imported where it is needed.
 
 A session collects (`marking`), selects (`selection`), runs its rows (`rows`), each by
 pytest-benchmark, as a `kernel` or under ``pybench compare`` (`interleaving`), writes
@@ -10,27 +11,18 @@ each down (`journal`) and tells of them (`table`, `outcomes`); a saved baseline 
 (`baselines`) and compared (`comparison`).
 """
 
+from __future__ import annotations
+
+import importlib
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pybench.target.plugin import (
-    count_pass,
-    listing,
-    memory,
-    overriding,
-    processes,
-    rerun,
-)
-from pybench.target.plugin.baselines import storage_folder
+from pybench.target.plugin import overriding
 from pybench.target.plugin.command_line import said_words
-from pybench.target.plugin.comparison import Comparison
-from pybench.target.plugin.controller import Controller
-from pybench.target.plugin.event_loops import AsyncFixture
-from pybench.target.plugin.interleaving import Interleaving
 from pybench.target.plugin.kernel import Kernel
 from pybench.target.plugin.lazy_rows import look_at_rows
 from pybench.target.plugin.marking import (
@@ -38,16 +30,25 @@ from pybench.target.plugin.marking import (
     skip_without_free_threading,
     thread_count,
 )
-from pybench.target.plugin.options import add_options, refuse_without_benchmark
+from pybench.target.plugin.options import (
+    INSTRUCTIONS,
+    add_options,
+    refuse_without_benchmark,
+)
 from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.rows import Rows
 from pybench.target.plugin.rowstate import RowState, limit_calibration
-from pybench.target.plugin.selection import select, select_quick, select_row
 from pybench.target.plugin.session import Session
 from pybench.target.plugin.table import TableDefaults
-from pybench.target.plugin.threads import ThreadsFixture
 from pybench.target.process import clocks
-from pybench.target.process.rounds import KernelResult
+
+if TYPE_CHECKING:
+    from pybench.target.plugin.controller import Controller
+    from pybench.target.plugin.count_pass import CountEach
+    from pybench.target.plugin.event_loops import AsyncFixture
+    from pybench.target.plugin.interleaving import Interleaving
+    from pybench.target.plugin.threads import ThreadsFixture
+    from pybench.target.process.rounds import KernelResult
 
 __all__ = [
     "AsyncFixture",
@@ -60,9 +61,23 @@ __all__ = [
     "kernel",
 ]
 
+# For annotations: imported for whoever names them.
+_NAMED_IN = {
+    "AsyncFixture": "plugin.event_loops",
+    "KernelResult": "process.rounds",
+    "ThreadsFixture": "plugin.threads",
+}
+
 _ROWS = pytest.StashKey[Rows]()
 _SESSION = pytest.StashKey[Session]()
-_INTERLEAVING = pytest.StashKey[Interleaving]()
+_INTERLEAVING: pytest.StashKey[Interleaving] = pytest.StashKey()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMED_IN:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"pybench.target.{_NAMED_IN[name]}")
+    return getattr(module, name)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,12 +111,15 @@ def pytest_configure(config: pytest.Config) -> None:
     option, register = config.option, config.pluginmanager.register
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    if option.pybench_repetition is not None:
-        rerun.isolate(config, option.pybench_repetition)
+    for folder in (option.pybench_repetition, option.pybench_turns):
+        if isinstance(folder, Path):
+            from pybench.target.plugin.rerun import isolate
+
+            isolate(config, folder)
     if option.pybench_memory_pass is not None:
-        memory.turn_timing_off(config, option.pybench_memory_pass)
-    if isinstance(option.pybench_turns, Path):
-        rerun.isolate(config, option.pybench_turns)
+        from pybench.target.plugin.memory import turn_timing_off
+
+        turn_timing_off(config, option.pybench_memory_pass)
     session = config.stash[_SESSION] = Session(config)
     config.add_cleanup(session.watch.stop)
     if names := overriding.overridden(config):
@@ -109,14 +127,18 @@ def pytest_configure(config: pytest.Config) -> None:
     register(session, "pybench-session")
     observed = option.pybench_memory_to
     if option.pybench_memory_pass is not None:
-        observed = option.pybench_memory_pass / rerun.FOUND
+        from pybench.target.plugin.rerun import FOUND
+
+        observed = option.pybench_memory_pass / FOUND
     if observed is not None:
+        from pybench.target.plugin.memory import MemoryObserver
+
         lines = option.pybench_memory_lines
-        observer = memory.MemoryObserver(observed, session, lines)
-        register(observer, "pybench-observer")
+        register(MemoryObserver(observed, session, lines), "pybench-observer")
     if option.pybench_list_to is not None:
-        writer = listing.Listing(option.pybench_list_to, session)
-        register(writer, "pybench-listing")
+        from pybench.target.plugin.listing import Listing
+
+        register(Listing(option.pybench_list_to, session), "pybench-listing")
     if _has_pytest_benchmark(config):
         _configure_rows(config, session)
     else:
@@ -136,6 +158,8 @@ def _configure_rows(config: pytest.Config, session: Session) -> None:
     option, register = config.option, config.pluginmanager.register
     storage: Path | None = None
     if not is_interleaved(config):
+        from pybench.target.plugin.baselines import storage_folder
+
         storage = storage_folder(option.benchmark_storage)
     if storage is not None:
         # Stock has one folder of baselines for 3.14, 3.14t and 3.14t with the GIL on,
@@ -152,13 +176,20 @@ def _configure_rows(config: pytest.Config, session: Session) -> None:
     rows = config.stash[_ROWS] = Rows(session, storage, table, words)
     register(rows, "pybench-rows")
     register(table, "pybench-table")
-    register(Comparison(session, storage), "pybench-comparison")
+    if not is_interleaved(config):  # which saves nothing
+        from pybench.target.plugin.comparison import Comparison
+
+        register(Comparison(session, storage), "pybench-comparison")
     if option.pybench_repetition is not None:
-        repetition = processes.Repetition(session, option.pybench_repetition)
+        from pybench.target.plugin.processes import Repetition
+
+        repetition = Repetition(session, option.pybench_repetition)
         register(repetition, "pybench-repetition")
-    is_counted = option.benchmark_metric == count_pass.INSTRUCTIONS
+    is_counted = option.benchmark_metric == INSTRUCTIONS
     if option.pybench_processes > 1 or option.pybench_memory or is_counted:
-        further = processes.Processes(
+        from pybench.target.plugin.processes import Processes
+
+        further = Processes(
             session,
             option.pybench_processes,
             is_memory=option.pybench_memory,
@@ -166,6 +197,8 @@ def _configure_rows(config: pytest.Config, session: Session) -> None:
         )
         register(further, "pybench-processes")
     if is_interleaved(config):
+        from pybench.target.plugin.interleaving import Interleaving
+
         interleaving = config.stash[_INTERLEAVING] = Interleaving(
             session, _controller(option.pybench_turns), rows.refused
         )
@@ -175,9 +208,13 @@ def _configure_rows(config: pytest.Config, session: Session) -> None:
     config.add_cleanup(look_at_rows(BenchmarkFixture, session))
 
 
-def _controller(turns: int | Path) -> Controller | count_pass.CountEach:
+def _controller(turns: int | Path) -> Controller | CountEach:
     if isinstance(turns, Path):
-        return count_pass.CountEach(turns)
+        from pybench.target.plugin.count_pass import CountEach
+
+        return CountEach(turns)
+    from pybench.target.plugin.controller import Controller
+
     return Controller(turns)
 
 
@@ -193,14 +230,19 @@ def pytest_collection_modifyitems(
 ) -> None:
     """Select, and mark what is left."""
     option = config.option
-    if option.pybench_select:
-        select(config, items, option.pybench_select)
-    if option.pybench_quick:
-        select_quick(config, items)
-    if option.pybench_row is not None:
-        select_row(config, items, option.pybench_row)
+    if option.pybench_select or option.pybench_quick or option.pybench_row is not None:
+        from pybench.target.plugin import selection
+
+        if option.pybench_select:
+            selection.select(config, items, option.pybench_select)
+        if option.pybench_quick:
+            selection.select_quick(config, items)
+        if option.pybench_row is not None:
+            selection.select_row(config, items, option.pybench_row)
     if option.pybench_memory_pass is not None:
-        memory.select_measured(config, items, option.pybench_memory_pass)
+        from pybench.target.plugin.memory import select_measured
+
+        select_measured(config, items, option.pybench_memory_pass)
     was_turned_on = config.stash[_SESSION].watch.is_broken
     for item in items:
         skip_without_free_threading(item, gil_was_turned_on=was_turned_on)
@@ -252,6 +294,8 @@ def benchmark_threads(request: pytest.FixtureRequest, benchmark: Any) -> Threads
         def test_counting(benchmark_threads, threads):
             benchmark_threads(count_words, "file.txt", threads=threads)
     """
+    from pybench.target.plugin.threads import ThreadsFixture
+
     rows = request.config.stash[_ROWS]
     interleaving = request.config.stash.get(_INTERLEAVING, None)
     return ThreadsFixture(
@@ -277,6 +321,8 @@ def benchmark_async(
             client = benchmark_async.run(connect())
             benchmark_async(client.request, "/")
     """
+    from pybench.target.plugin.event_loops import AsyncFixture
+
     rows = request.config.stash[_ROWS]
     interleaving = request.config.stash.get(_INTERLEAVING, None)
     fixture = AsyncFixture(

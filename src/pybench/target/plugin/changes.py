@@ -36,17 +36,16 @@ from pybench.statistics.unpaired import (
     is_swallowed,
     spread_of,
 )
+from pybench.target.plugin.options import MARGIN
 
 TITLE = "pybench: what the baseline explains"
 
 DIFFERENT = "different"
-# What a run may be failed for, and the words that are it.
+# What a run may be failed for (`options.FAIL_ON`), and the words that are it.
 FAIL_ON = {SLOWER: {SLOWER}, FASTER: {FASTER}, DIFFERENT: {SLOWER, FASTER}, MORE: set()}
 # Of instructions a run fails for so many more of them; below are other compilers' whims
 # and what a change costs that nobody would look at.
 COUNT_MARGIN = 0.005
-
-MARGIN = 0.03
 
 _YARDSTICK = "yardstick"
 _MOST_ROWS = 15

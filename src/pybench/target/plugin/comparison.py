@@ -33,8 +33,7 @@ from pybench.target.plugin.changes import (
     section_lines,
     session_times,
 )
-from pybench.target.plugin.count_pass import INSTRUCTIONS
-from pybench.target.plugin.count_pass import OPTION as METRIC_OPTION
+from pybench.target.plugin.options import INSTRUCTIONS, METRIC
 from pybench.target.plugin.replacing import replace_methods
 from pybench.target.plugin.session import Session
 
@@ -60,13 +59,13 @@ class Comparison:
         wanted: str | bool = session.config.getoption("benchmark_compare")
         self._is_wanted = bool(wanted)
         self._fail_on: str | None = session.config.getoption("pybench_fail_on")
-        metric = session.config.getoption(METRIC_OPTION)
+        metric = session.config.getoption(METRIC)
         self._is_counted = metric == INSTRUCTIONS
         self._counts: dict[str, RowInstructions] = {}
         if self._fail_on == MORE and not self._is_counted:
             raise pytest.UsageError(
                 f"--pybench-fail-on={MORE} is of instructions: "
-                f"add {METRIC_OPTION}={INSTRUCTIONS}"
+                f"add {METRIC}={INSTRUCTIONS}"
             )
         if self._fail_on and not wanted:
             raise pytest.UsageError(

@@ -17,11 +17,9 @@ from pybench.records.documents import parse_json
 from pybench.records.instructions import RowInstructions
 from pybench.records.outcomes import MEASURED
 from pybench.target.plugin.controller import ControllerGoneError
+from pybench.target.plugin.options import INSTRUCTIONS, METRIC
 from pybench.target.plugin.rerun import FOUND, GIVEN, run_again, show
 from pybench.target.plugin.session import Session
-
-OPTION = "--benchmark-metric"
-TIME, INSTRUCTIONS = "time", "instructions"
 
 PROCESSES = 2
 # What one row may take, which is fifty times as slow here.
@@ -87,7 +85,7 @@ def count_again(session: Session) -> None:
         try:
             callgrind = find_callgrind(Path(folder))
         except CallgrindError as error:
-            session.say_problem(f"{OPTION}={INSTRUCTIONS}: {error}")
+            session.say_problem(f"{METRIC}={INSTRUCTIONS}: {error}")
             return
         for process in range(1, PROCESSES + 1):
             show(session.config, f"pybench: instructions, process {process}")

@@ -22,6 +22,7 @@ import pytest
 from pybench.records.samples import Sample
 from pybench.target.plugin.interleaving_adapters import REFILL_FROM, find_count
 from pybench.target.plugin.interleaving_timer import SampleTimer, undisturbed
+from pybench.target.plugin.options import ASYNC_LOOP, LOOPS
 from pybench.target.plugin.stock_rows import (
     add_rounds,
     mark_ours,
@@ -35,9 +36,7 @@ if TYPE_CHECKING:  # sessions without such a row shall not pay for it
     import asyncio
 
 NAME = "benchmark_async"
-OPTION = "--benchmark-async-loop"
 MARKER = "async_loop"
-LOOPS = ("asyncio", "uvloop")
 
 # A short round is sized by the shortest of so many more.
 SIZED_BY = 10
@@ -53,7 +52,7 @@ def loop_kind(item: pytest.Item) -> str:
     """Read which loop a row wants: what its marker says, else the option."""
     marker = item.get_closest_marker(MARKER)
     if marker is None:
-        return str(item.config.getoption(OPTION))
+        return str(item.config.getoption(ASYNC_LOOP))
     if marker.kwargs or len(marker.args) != 1 or marker.args[0] not in LOOPS:
         raise pytest.UsageError(
             f"{item.nodeid}: the marker is {MARKER}(name) with one of "

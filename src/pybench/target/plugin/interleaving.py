@@ -18,6 +18,8 @@ This end answers ``{"say": "sized", "numbers": ...}``, ``{"say": "sample", ...}`
 ``ended`` (a row is over and how), ``bye``. When the socket closes, the session ends.
 """
 
+from __future__ import annotations
+
 import gc
 import math
 import os
@@ -26,7 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -43,8 +45,6 @@ from pybench.records.outcomes import (
 )
 from pybench.records.row_names import row_name
 from pybench.target.plugin.controller import Controller, ControllerGoneError, plain
-from pybench.target.plugin.count_pass import CountEach
-from pybench.target.plugin.counting import RowCounter
 from pybench.target.plugin.interleaving_adapters import (
     COUNT_MOST,
     Adapter,
@@ -65,9 +65,11 @@ from pybench.target.process.identity import gil_enabled, is_free_threaded
 from pybench.target.process.imported_packages import ImportedPackages
 from pybench.target.process.log_handlers import without_kept_logs
 from pybench.target.process.pedantic import noting_rounds
-from pybench.target.process.rounds import KernelResult
 
-OPTION = "--pybench-turns"
+if TYPE_CHECKING:
+    from pybench.target.plugin.count_pass import CountEach
+    from pybench.target.plugin.counting import RowCounter
+    from pybench.target.process.rounds import KernelResult
 
 # Of a reason so many characters are sent.
 REASON_MOST = 300
@@ -97,7 +99,11 @@ class Interleaving:
         self._says_rounds = False  # whether the row's call of pedantic does
         self._packages: ImportedPackages
         self._built = BuiltModules()
-        self._counter = RowCounter() if CALLGRIND_FILES in os.environ else None
+        self._counter: RowCounter | None = None
+        if CALLGRIND_FILES in os.environ:
+            from pybench.target.plugin.counting import RowCounter
+
+            self._counter = RowCounter()
 
     # Session
 

@@ -6,9 +6,11 @@ adapter sizes a sample (the numbers of one, "count" among them, which is at most
 samples may count in this process, all together; None for as many as are wanted.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -21,9 +23,10 @@ from pybench.target.plugin.interleaving_timer import (
 )
 from pybench.target.plugin.kernel import find_kernel, native_or_fail
 from pybench.target.process import clocks
-from pybench.target.process import iterations as sizing
 from pybench.target.process.pedantic import Pedantic
-from pybench.target.process.rounds import KernelResult
+
+if TYPE_CHECKING:
+    from pybench.target.process.rounds import KernelResult
 
 # Counts are whole multiples of this from it on, so that a twentieth more calls is an
 # exact count too: that is how a change of 5 % is injected.
@@ -219,6 +222,8 @@ class KernelAdapter:
 
     def size(self, target_ns: float, most: int) -> dict[str, int]:
         """Find the iterations of a round, and how many rounds fill a sample."""
+        from pybench.target.process import iterations as sizing
+
         chosen = self._iterations
         if chosen is None:
             # A change of known size is injected into these.

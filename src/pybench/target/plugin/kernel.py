@@ -6,12 +6,14 @@ so that table, JSON, comparison and histogram show nanoseconds per operation wit
 of Python's own cost.
 """
 
+from __future__ import annotations
+
 import difflib
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -23,13 +25,10 @@ from pybench.target.process.identity import (
     extension_missing,
     gil_enabled,
 )
-from pybench.target.process.iterations import WINDOW_NS, IterationStore, row_key, size
-from pybench.target.process.rounds import (
-    Budget,
-    KernelResult,
-    collect_rounds,
-    summarise,
-)
+
+if TYPE_CHECKING:
+    from pybench.target.process.iterations import IterationStore
+    from pybench.target.process.rounds import Budget, KernelResult
 
 # The empty loop: long enough that the clock does not show, short enough to be cheap.
 _FLOOR_ITERATIONS = 1_000_000
@@ -111,6 +110,9 @@ class KernelRows:
     ) -> list[KernelResult]:
         """Run one kernel row from sizing to replay; return the rounds it is made of."""
         __tracebackhide__ = True
+        from pybench.target.process.iterations import WINDOW_NS
+        from pybench.target.process.rounds import collect_rounds, summarise
+
         try:
             native = native_or_fail()
             function = find_kernel(native, name)
@@ -178,6 +180,8 @@ class KernelRows:
         name: str,
         arguments: Mapping[str, object],
     ) -> int:
+        from pybench.target.process.iterations import row_key, size
+
         def window_ns(iterations: int, rounds: int) -> float:
             results = function(iterations, rounds=rounds, **arguments)
             return min(result.elapsed_ns for result in results)
@@ -187,6 +191,8 @@ class KernelRows:
 
     def _budget(self, item: pytest.Item, benchmark: Any) -> Budget:
         """Return what a row may spend; stock keeps its options in the fixture alone."""
+        from pybench.target.process.rounds import Budget
+
         marker = item.get_closest_marker("benchmark")
         in_marker = marker.kwargs.get("warmup") if marker else None
         warmup = said_value(self._words, "--benchmark-warmup")

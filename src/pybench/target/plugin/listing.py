@@ -12,6 +12,7 @@ import pytest
 
 from pybench.records.row_list import Alias, Listed, ListedRow
 from pybench.target.plugin.marking import is_kernel_row, is_row, thread_count
+from pybench.target.plugin.options import LIST_TO
 from pybench.target.plugin.outcomes import na_reason
 from pybench.target.plugin.selection import matches, place_of, read_aliases
 from pybench.target.plugin.session import Session
@@ -20,8 +21,6 @@ from pybench.target.process.identity import (
     extension_left_out,
     extension_missing,
 )
-
-OPTION = "--pybench-list-to"
 
 
 class Listing:
@@ -39,7 +38,7 @@ class Listing:
             aliases=_aliases(rows),
             uncollected=self._session.uncollected,
         )
-        self._session.write(OPTION, self._path, asdict(listed))
+        self._session.write(LIST_TO, self._path, asdict(listed))
 
 
 def _described(item: pytest.Item) -> ListedRow:

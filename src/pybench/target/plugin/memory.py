@@ -16,17 +16,11 @@ from typing import Any
 import pytest
 
 from pybench.target.plugin.marking import is_row
+from pybench.target.plugin.options import MEMORY, MEMORY_PASS, MEMORY_TO
 from pybench.target.plugin.rerun import GIVEN, isolate, run_again, show
 from pybench.target.plugin.selection import keep
 from pybench.target.plugin.session import Session
 from pybench.target.process.memory import LINES, PeakLines, begin, peak
-
-OPTION = "--pybench-memory"
-TO_OPTION = "--pybench-memory-to"
-# How many traced bytes the peak is: then its lines are looked for.
-LINES_OPTION = "--pybench-memory-lines"
-# For the processes of ours alone: their folder.
-PASS_OPTION = "--pybench-memory-pass"
 
 # What is shown, as a difference of what the observer wrote.
 _DIFFERENCES = {
@@ -116,7 +110,7 @@ class MemoryObserver:
             for name, row in seen.items()
             if name not in self._nothing
         }
-        self._session.write(TO_OPTION, self._path, document)
+        self._session.write(MEMORY_TO, self._path, document)
 
 
 def do_nothing(benchmark: Any) -> None:
@@ -154,7 +148,7 @@ def observe(session: Session) -> None:
         ("allocated memory", ("-X", "tracemalloc")),
     ):
         show(session.config, f"pybench: {what}, in a process of its own")
-        rerun = run_again(session.config, PASS_OPTION, names, switches=switches)
+        rerun = run_again(session.config, MEMORY_PASS, names, switches=switches)
         if rerun.status != 0:
             # What other rows took counts: one failing test does not undo it.
             session.say_problem(f"the process for {what} {rerun.ended}")
@@ -164,7 +158,7 @@ def observe(session: Session) -> None:
     lacking = len(set(names) - session.memory.keys())
     if lacking:
         session.say_problem(
-            f"{OPTION}: {lacking} of {len(names)} measured rows without memory"
+            f"{MEMORY}: {lacking} of {len(names)} measured rows without memory"
         )
 
 

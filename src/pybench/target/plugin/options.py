@@ -8,17 +8,45 @@ from typing import Any
 import pytest
 
 from pybench.records.texts import share
-from pybench.target.plugin import (
-    count_pass,
-    event_loops,
-    interleaving,
-    listing,
-    memory,
-    overriding,
-    processes,
-    selection,
-)
-from pybench.target.plugin.changes import FAIL_ON, MARGIN
+from pybench.target.plugin import overriding
+
+# The names that others need as well. They are here because a session that was not asked
+# for something does not import what does it.
+METRIC = "--benchmark-metric"
+TIME, INSTRUCTIONS = "time", "instructions"
+ASYNC_LOOP = "--benchmark-async-loop"
+LOOPS = ("asyncio", "uvloop")
+MEMORY = "--pybench-memory"
+MEMORY_TO = "--pybench-memory-to"
+# How many traced bytes the peak is: then its lines are looked for.
+MEMORY_LINES = "--pybench-memory-lines"
+# For the processes of ours alone: their folder.
+MEMORY_PASS = "--pybench-memory-pass"
+PROCESSES = "--pybench-processes"
+REPETITION = "--pybench-repetition"
+LIST_TO = "--pybench-list-to"
+# For the profiles of one row, each in a process of its own.
+ROW = "--pybench-row"
+TURNS = "--pybench-turns"
+
+# What a run may be failed for; `changes` has the words that are each.
+FAIL_ON = ("slower", "faster", "different", "more")
+MARGIN = 0.03
+
+
+def process_count(text: str) -> int:
+    """Read the value of ``--pybench-processes``."""
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of processes: say a whole number from 2, "
+            "such as 8, or 1 for this one alone"
+        )
+    return count
+
 
 _FLAG: dict[str, Any] = {"action": "store_true", "default": False}
 
@@ -39,14 +67,14 @@ _PUBLIC: Mapping[str, Mapping[str, Any]] = {
     },
     "--pybench-quick": _FLAG
     | {"help": "Run the rows marked quick alone, on a small budget."},
-    memory.OPTION: _FLAG
+    MEMORY: _FLAG
     | {
         "help": "When all is timed, run the measured rows in two more processes for "
         "the memory they take, listed after the table and saved in their extra_info."
     },
-    count_pass.OPTION: {
-        "choices": (count_pass.TIME, count_pass.INSTRUCTIONS),
-        "default": count_pass.TIME,
+    METRIC: {
+        "choices": (TIME, INSTRUCTIONS),
+        "default": TIME,
         "help": "instructions: when all is timed, count the measured rows under "
         "callgrind in two more processes, save that in their extra_info, and compare "
         "it with a baseline which has it.",
@@ -56,22 +84,22 @@ _PUBLIC: Mapping[str, Mapping[str, Any]] = {
         "type": Path,
         "help": "Write how many rows were measured, n/a and void as JSON.",
     },
-    processes.OPTION: {
+    PROCESSES: {
         "metavar": "N",
-        "type": processes.process_count,
+        "type": process_count,
         "default": 1,
         "help": "Repeat the session in fresh processes, until there are N with this "
         "one; what is saved has the median of each: a baseline that shows its own "
         "spread.",
     },
-    event_loops.OPTION: {
-        "choices": event_loops.LOOPS,
-        "default": event_loops.LOOPS[0],
+    ASYNC_LOOP: {
+        "choices": LOOPS,
+        "default": LOOPS[0],
         "help": "Whose event loop rows of benchmark_async run on, unless their marker "
         "async_loop says it.",
     },
     "--pybench-fail-on": {
-        "choices": [*FAIL_ON],
+        "choices": FAIL_ON,
         "help": "End with exit status 10 if a row changed so against the baseline of "
         "--benchmark-compare, by more than its spread and the machine's drift explain.",
     },
@@ -86,29 +114,27 @@ _PUBLIC: Mapping[str, Mapping[str, Any]] = {
 # Those for sessions that pybench starts.
 _HIDDEN: Mapping[str, Mapping[str, Any]] = {
     # The processes of --pybench-processes and of --pybench-memory: their folder.
-    processes.REPETITION_OPTION: {"type": Path},
-    memory.PASS_OPTION: {"type": Path},
+    REPETITION: {"type": Path},
+    MEMORY_PASS: {"type": Path},
     # `pybench profile memory` and `pybench run --profile detailed`: a run of one row,
     # which writes its memory there.
-    memory.TO_OPTION: {"type": Path},
-    memory.LINES_OPTION: {"type": int},
-    selection.ROW_OPTION: {},
+    MEMORY_TO: {"type": Path},
+    MEMORY_LINES: {"type": int},
+    ROW: {},
     # `pybench list`, whose sessions collect and run nothing.
-    listing.OPTION: {"type": Path},
+    LIST_TO: {"type": Path},
     # `pybench run`: what contradicts a measurement is overridden.
     overriding.MEASURED_OPTION: _FLAG,
     # `pybench compare`, which leaves the socket to its children.
     # `--benchmark-metric=instructions` has a folder instead.
-    interleaving.OPTION: {
-        "type": lambda text: int(text) if text.isdigit() else Path(text)
-    },
+    TURNS: {"type": lambda text: int(text) if text.isdigit() else Path(text)},
 }
 _NEED_BENCHMARK = (
     "--pybench-resume",
-    processes.OPTION,
+    PROCESSES,
     "--pybench-fail-on",
-    memory.OPTION,
-    count_pass.OPTION,
+    MEMORY,
+    METRIC,
 )
 
 

@@ -5,14 +5,15 @@ looks complete and is not. Every row is in exactly one of measured, n/a, void, e
 skipped and not run; a measured one may besides be disturbed or oversubscribed.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pybench.records.journal import JournalRow, RowStatus, SessionCounts
 from pybench.records.outcomes import (
     DISTURBED,
     ERROR,
@@ -23,8 +24,9 @@ from pybench.records.outcomes import (
     VALUE,
     VOID,
 )
-from pybench.records.values import value_text
-from pybench.target.plugin.values import value_of_row
+
+if TYPE_CHECKING:
+    from pybench.records.journal import JournalRow, RowStatus, SessionCounts
 
 _NA_MARK = "n/a:"
 
@@ -98,6 +100,10 @@ def row_statuses(
 
 
 def _status(name: str, row: JournalRow | None, skipped: str | None) -> RowStatus:
+    from pybench.records.journal import RowStatus
+    from pybench.records.values import value_text
+    from pybench.target.plugin.values import value_of_row
+
     if row is None:
         status = NOT_RUN if skipped is None else SKIPPED
         reason = "the session ended before it did" if skipped is None else skipped
@@ -125,6 +131,8 @@ def count_rows(
     rows without one; `outcomes` has "passed", "failed" or "skipped" per test; `known`
     are the fields of the counts that are not counted.
     """
+    from pybench.records.journal import SessionCounts
+
     rows = list(rows)
     measured = [row.extra_info for row in rows if row.outcome == MEASURED]
     dropped = [_record(info).get("rounds_dropped") for info in measured]

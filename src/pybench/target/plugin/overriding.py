@@ -7,6 +7,7 @@ in the user's own runs. The command that started the processes names once what i
 overrode.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -195,6 +196,7 @@ def before_configure(config: pytest.Config) -> None:
     if config.option.pybench_turns is not None:
         names += _apply(config, (*_INTERLEAVED, *_QUIET))
         _same_seed(config)
+        _spare(config)
         config.pluginmanager.register(CacheKept(), "pybench-cache-kept")
     names += _end_coverage()
 
@@ -212,6 +214,21 @@ def _apply(config: pytest.Config, overrides: Sequence[_Override]) -> list[str]:
         if given != override.value and (given or override.value):
             changed.append(override.option)
     return changed
+
+
+def _spare(config: pytest.Config) -> None:
+    """Leave out what takes a sixth of a short process and that nobody sees there.
+
+    The debugger imports asyncio; its options are read and overridden by now. What the
+    collector would find at the end goes with the process. The table is the log's.
+    """
+    if config.pluginmanager.has_plugin("debugging"):
+        config.pluginmanager.unregister(name="debugging")
+    with contextlib.suppress(ImportError):  # older pytest
+        from _pytest.unraisableexception import gc_collect_iterations_key
+
+        config.stash[gc_collect_iterations_key] = 0
+    config.option.benchmark_quiet = True
 
 
 def _same_seed(config: pytest.Config) -> None:

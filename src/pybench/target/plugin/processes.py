@@ -4,7 +4,6 @@ Two processes of one interpreter differ by more than the rounds inside either: h
 seed, where things lie in memory. A baseline of one process does not know by how much.
 """
 
-import argparse
 import json
 import secrets
 from collections.abc import Generator
@@ -16,30 +15,13 @@ import pytest
 from pybench.records.documents import DocumentError
 from pybench.records.identity import differences, identity_document, parse_identity
 from pybench.target.plugin import count_pass, memory
+from pybench.target.plugin.options import REPETITION
 from pybench.target.plugin.rerun import FOUND, run_again, show
 from pybench.target.plugin.session import Session
 from pybench.target.process.speed_up import over_processes
 
-OPTION = "--pybench-processes"
-# For the processes of ours alone: their folder.
-REPETITION_OPTION = "--pybench-repetition"
-
 _HASH_SEEDS = 2**32  # what PYTHONHASHSEED takes
 _ROWS_NAMED = 5
-
-
-def process_count(text: str) -> int:
-    """Read the value of ``--pybench-processes``."""
-    try:
-        count = int(text)
-    except ValueError:
-        count = 0
-    if count < 1:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number of processes: say a whole number from 2, "
-            "such as 8, or 1 for this one alone"
-        )
-    return count
 
 
 class RepetitionError(Exception):
@@ -129,7 +111,7 @@ class Processes:
         The medians are in seconds.
         """
         seed = {"PYTHONHASHSEED": str(secrets.randbelow(_HASH_SEEDS))}
-        rerun = run_again(self._config, REPETITION_OPTION, environ=seed)
+        rerun = run_again(self._config, REPETITION, environ=seed)
         if rerun.found is None:
             raise RepetitionError(f"{name} gave no results, it {rerun.ended}")
         if rerun.status != 0:

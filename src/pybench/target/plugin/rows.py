@@ -5,22 +5,20 @@ package's private side is here and in `kernel`: the session object, its list of
 benchmarks and the fixture's options.
 """
 
+from __future__ import annotations
+
 from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from pybench.records.documents import DocumentError
-from pybench.records.instructions import KEY as INSTRUCTIONS_KEY
-from pybench.records.instructions import instructions_document
-from pybench.records.journal import JournalHeader, JournalRow, statuses_document
 from pybench.records.outcomes import ERROR, MEASURED, NOT_AVAILABLE, VALUE, VOID
-from pybench.records.values import KEY as VALUE_KEY
 from pybench.target.plugin.command_line import said_value
-from pybench.target.plugin.journal import Journal, JournalWriter, find_journal
 from pybench.target.plugin.json_values import for_table, held, is_stock_document
 from pybench.target.plugin.kernel import REFUSED_OPTIONS, KernelRows
 from pybench.target.plugin.marking import (
@@ -38,12 +36,14 @@ from pybench.target.plugin.outcomes import (
     unmeasured_lines,
 )
 from pybench.target.plugin.saving import guard_saving
-from pybench.target.plugin.selection import cut_budget
 from pybench.target.plugin.session import Session
 from pybench.target.plugin.table import TableDefaults, thin
 from pybench.target.plugin.values import said_value as said_value_of_row
 from pybench.target.process.identity import extension
-from pybench.target.process.iterations import IterationStore, machine_folder
+
+if TYPE_CHECKING:
+    from pybench.records.journal import JournalRow
+    from pybench.target.plugin.journal import Journal, JournalWriter
 
 _RESUME = "--pybench-resume"
 
@@ -69,8 +69,6 @@ class Rows:
         self.storage = storage
         # Where the saves and the journal of this identity are.
         self.folder = storage and storage / session.identity.folder
-        store = IterationStore(self._iterations_path(), session.say)
-        self.kernels = KernelRows(words, store, session.identity.usable_cpus)
         self._table = table
         self._words = words
         self._is_interleaved = self.config.getoption("pybench_turns") is not None
@@ -89,13 +87,18 @@ class Rows:
         self._journal: JournalWriter | None = None
         self._open_journal()
 
-    def _iterations_path(self) -> Path | None:
-        if self.storage is None:
-            return None
-        identity = self.session.identity
-        machine = machine_folder(identity.cpu_model, identity.machine)
-        # Two levels down: the stock list takes every *.json above for a save.
-        return self.storage / "machines" / machine / "iterations.json"
+    @cached_property
+    def kernels(self) -> KernelRows:
+        """What runs kernel rows that nobody interleaves."""
+        from pybench.target.process.iterations import IterationStore, machine_folder
+
+        identity, path = self.session.identity, None
+        if self.storage is not None:
+            machine = machine_folder(identity.cpu_model, identity.machine)
+            # Two levels down: the stock list takes every *.json above for a save.
+            path = self.storage / "machines" / machine / "iterations.json"
+        store = IterationStore(path, self.session.say)
+        return KernelRows(self._words, store, identity.usable_cpus)
 
     # Before the first row
 
@@ -105,6 +108,9 @@ class Rows:
             raise pytest.UsageError(f"{_RESUME} needs a --benchmark-storage on disk")
         if self.storage is None or self.folder is None:
             return
+        from pybench.records.journal import JournalHeader
+        from pybench.target.plugin.journal import JournalWriter, find_journal
+
         say, identity = self.session.say, self.session.identity
         words = [str(word) for word in self.config.invocation_params.args]
         header = JournalHeader(
@@ -163,6 +169,8 @@ class Rows:
         if threads is not None:
             self._threads[item.nodeid] = threads
         if is_cut:
+            from pybench.target.plugin.selection import cut_budget
+
             cut_budget(item)
         if not is_kernel_row(item):
             return
@@ -282,7 +290,10 @@ class Rows:
     ) -> Iterator[pytest.TestReport]:
         """Journal a row as soon as it is known how it ended."""
         report: pytest.TestReport = yield  # type: ignore[misc, assignment]
-        if is_row(item):
+        if self._is_interleaved:  # the controller writes down how it ended
+            if report.failed or (report.skipped and report.when == "call"):
+                self._drop_value(item)
+        elif is_row(item):
             row = self._ended_row(item, report, call)
             if row is not None:
                 self.session.rows[item.nodeid] = row
@@ -298,6 +309,9 @@ class Rows:
         self, item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]
     ) -> JournalRow | None:
         """Return the row if it just ended in one of the four ways."""
+        from pybench.records.journal import JournalRow
+        from pybench.records.values import KEY
+
         fullname = item.nodeid
         if report.failed or (report.skipped and report.when == "call"):
             self._drop_value(item)
@@ -326,7 +340,7 @@ class Rows:
                 fullname=fullname,
                 outcome=VALUE,
                 name=item.name,
-                extra_info={VALUE_KEY: value},
+                extra_info={KEY: value},
             )
         if fixture is None or not fixture.stats:
             self.session.skipped[fullname] = "it did not use the fixture benchmark"
@@ -411,13 +425,16 @@ class Rows:
                 "written as it is: without what pybench adds to pytest-benchmark's"
             )
             return (yield)
+        from pybench.records.instructions import KEY, instructions_document
+        from pybench.records.journal import statuses_document
+
         output_json["pybench"] = statuses_document(self.session.statuses())
         for row in output_json["benchmarks"]:
             self._thin(row)
             if taken := self.session.memory.get(row["fullname"]):
                 row["extra_info"] = {**row["extra_info"], MEMORY_KEY: taken}
             if known := self.session.instructions.get(row["fullname"]):
-                counted = {INSTRUCTIONS_KEY: instructions_document(known)}
+                counted = {KEY: instructions_document(known)}
                 row["extra_info"] = {**row["extra_info"], **counted}
         result = yield
         kept = held(output_json)

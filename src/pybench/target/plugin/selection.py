@@ -8,8 +8,6 @@ means. It stands for the category, the area or the whole place of a row. A selec
 that no row's own name matches is looked up among these.
 """
 
-import difflib
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
@@ -17,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-# For the profiles of one row, each in a process of its own.
-ROW_OPTION = "--pybench-row"
+from pybench.target.plugin.options import ROW
 
 # Seconds a row of --pybench-quick gets: sixty of them, their set-up and the start of
 # the session have to end within a minute on a busy machine of two cores.
@@ -71,6 +68,8 @@ def read_aliases(suite: Path) -> Aliases:
     Raises `pytest.UsageError` if it is none; says which entry.
     """
     path = suite / ALIASES_FILE
+    import tomllib
+
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -142,7 +141,7 @@ def select_row(config: pytest.Config, items: list[pytest.Item], name: str) -> No
     """Keep the row of this node id: on the command line it would be read as a path."""
     keep(config, items, lambda item: item.nodeid == name)
     if not items:
-        raise pytest.UsageError(f"{ROW_OPTION}: there is no row {name} here")
+        raise pytest.UsageError(f"{ROW}: there is no row {name} here")
 
 
 def cut_budget(item: pytest.Item) -> None:
@@ -201,6 +200,8 @@ def _meant(
 
 def near(selector: str, places: Iterable[Place]) -> str:
     """Say what somebody may have meant, else what there is."""
+    import difflib
+
     known: dict[str, None] = {}
     for category, area, operation in places:
         whole = f"{category}/{area}/{operation.partition('[')[0]}"

@@ -3,16 +3,16 @@
 Everything here works without pytest-benchmark; `rows` adds what needs it.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pybench.records.instructions import RowInstructions
-from pybench.records.journal import JournalRow, RowStatus, SessionCounts
 from pybench.records.outcomes import MEASURED
 from pybench.target.plugin.outcomes import (
     count_rows,
@@ -21,13 +21,6 @@ from pybench.target.plugin.outcomes import (
     uncollected_reason,
 )
 from pybench.target.plugin.stock_rows import is_of_threads
-from pybench.target.plugin.table_sections import (
-    instruction_lines,
-    memory_lines,
-    scaling_lines,
-    size_lines,
-)
-from pybench.target.plugin.values import value_lines
 from pybench.target.process.gil import watch_for_process
 from pybench.target.process.identity import (
     gil_enabled,
@@ -35,6 +28,10 @@ from pybench.target.process.identity import (
     read_identity,
     read_load,
 )
+
+if TYPE_CHECKING:
+    from pybench.records.instructions import RowInstructions
+    from pybench.records.journal import JournalRow, RowStatus, SessionCounts
 
 
 class Session:
@@ -143,20 +140,13 @@ class Session:
     # The innermost wrapper: after the tables, before pytest's short summary.
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_terminal_summary(
-        self, terminalreporter: "pytest.TerminalReporter"
+        self, terminalreporter: pytest.TerminalReporter
     ) -> Iterator[None]:
         """Say what was measured and what was not, also when a gate has raised."""
         try:
             yield
         finally:
-            rows = self.rows.values()
-            for title, lines in (
-                ("sizes", size_lines(rows)),
-                ("scaling", scaling_lines(rows)),
-                ("memory", memory_lines(rows, self.memory)),
-                ("values", value_lines(rows)),
-                ("instructions", instruction_lines(rows, self.instructions)),
-            ):
+            for title, lines in self._sections() if self.rows else ():
                 if lines:
                     terminalreporter.section(title, "-")
                     terminalreporter.write_line("\n".join(lines))
@@ -165,6 +155,20 @@ class Session:
                 lines = summary_lines(self.counts())
                 for line in lines + [f"  note: {note}" for note in self._notes]:
                     terminalreporter.write_line(line)
+
+    def _sections(self) -> list[tuple[str, list[str]]]:
+        """Return what is told of rows behind the table, each with its title."""
+        from pybench.target.plugin import table_sections as sections
+        from pybench.target.plugin.values import value_lines
+
+        rows = self.rows.values()
+        return [
+            ("sizes", sections.size_lines(rows)),
+            ("scaling", sections.scaling_lines(rows)),
+            ("memory", sections.memory_lines(rows, self.memory)),
+            ("values", value_lines(rows)),
+            ("instructions", sections.instruction_lines(rows, self.instructions)),
+        ]
 
     def _write_counts(self) -> None:
         path: Path | None = self.config.getoption("pybench_counts")

@@ -1,13 +1,17 @@
 """Rows that come to a value instead of a time: how a test says its value."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pybench.records.journal import JournalRow
 from pybench.records.values import KEY, RowValue, ValueOfRowError, read_value
 from pybench.records.values import value_text as text_of
+
+if TYPE_CHECKING:
+    from pybench.records.journal import JournalRow
 
 
 def report_value(item: pytest.Item, benchmark: Any, value: object, unit: str) -> None:

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
-from pybench import children
 from pybench.records.documents import DocumentError, parse
 from pybench.records.identity import ExtensionBuild, Identity
 
@@ -204,6 +203,8 @@ def read_cpu_features(
 def _darwin_cpu_model() -> str:
     if platform.system() != "Darwin":
         return ""
+    from pybench import children
+
     command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
     answer = children.run(command, timeout_s=5)
     return "" if answer.problem else answer.stdout.strip()
