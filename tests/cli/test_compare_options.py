@@ -14,7 +14,7 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli import main, status
-from pybench.cli.compare import add_compare, resumed
+from pybench.cli.compare import add_compare, compare, resumed
 from pybench.cli.compare_options import (
     FORMS,
     LIVE,
@@ -39,7 +39,8 @@ pytestmark = pytest.mark.once
 # Something that each option can be given; those that are switches take nothing.
 VALUES = {
     "--with": "numpy", "--suite": "elsewhere", "--benchmarks": "memory", "-k": "word",
-    "--margin": "10%", "--budget": "5s", "--pairs": "7", "--seed": "0", "-o": "out",
+    "--margin": "10%", "--budget": "5s", "--jobs": "1", "--pairs": "7",
+    "--seed": "0", "-o": "out",
     "--find-links": "wheels", "--ref": "main", "--suite-from": "main",
     "--plan": "plan.json", "--shard": "1/2",
     "--metric": "instructions", "--scheduler": "tcp://lab", "--tls-ca": "ca.pem",
@@ -218,3 +219,21 @@ def test_a_site_refuses_what_it_would_ignore(
     said = refused(capsys, "report", "--index", str(run.parent), *words)
 
     assert words[0] in said
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "²", ""])
+def test_jobs_are_a_number_or_auto(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parsed("3.14", "--jobs", text)
+
+    assert f"{text!r} is no number of batches: say 1, 2 or more" in (
+        capsys.readouterr().err
+    )
+    assert parsed("3.14", "--jobs", "auto").jobs == "auto"
+
+
+def test_more_jobs_than_cores_are_refused_before_anything_is_prepared() -> None:
+    with pytest.raises(status.UsageError, match=r"--jobs 9999: .* at most \d+ can run"):
+        compare(parsed("3.14", "--jobs", "9999"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shlex
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from pybench.records.documents import DocumentError
 if TYPE_CHECKING:
     from pybench.comparison.live import Comparison, Progress
     from pybench.comparison.sessions import Arm
+    from pybench.comparison.side_by_side import Jobs
     from pybench.comparison.suites import Suite
     from pybench.interpreters import Requested
     from pybench.records.run import Run, RunHeader
@@ -63,6 +65,7 @@ def compare(options: argparse.Namespace) -> int:
     """Compare live, or judge what was recorded."""
     host_needs()
     check_length(options)
+    jobs_of(options)  # before an environment is made
     words = [*options.what, *options.python]
     kinds = [kind_of(word) for word in options.what]
     kinds += [INTERPRETER] * len(options.python)
@@ -73,6 +76,25 @@ def compare(options: argparse.Namespace) -> int:
     if SAVED in kinds:
         return judge_saved(words, options)
     return live(words, options)
+
+
+def jobs_of(options: argparse.Namespace) -> Jobs:
+    """Return how many batches run side by side; `UsageError` if they cannot."""
+    from pybench.comparison import side_by_side
+    from pybench.profiles.topology import read_topology
+
+    if options.jobs in (None, 1):
+        return side_by_side.Jobs()
+    if not hasattr(os, "sched_setaffinity"):
+        raise UsageError(f"--jobs {options.jobs}: this system binds nothing to a CPU")
+    machine = read_topology()
+    asked = None if options.jobs == compare_options.AUTO else options.jobs
+    try:
+        return side_by_side.jobs_of(
+            asked, machine.cpus, machine.cores, machine.quota_cpus
+        )
+    except side_by_side.JobsError as error:
+        raise UsageError(str(error)) from None
 
 
 def check_length(options: argparse.Namespace) -> None:
@@ -325,6 +347,7 @@ def take_turns(
     from pybench.records.run import RecordWriter
 
     header = None if is_run(str(output)) else run.header
+    jobs = jobs_of(options)
     with (
         counting(run) as callgrind,
         Meter() as meter,
@@ -341,6 +364,7 @@ def take_turns(
             budget_s=budget_s,
             wants=wants,
             callgrind=callgrind,
+            jobs=jobs,
         )
         failure = measured(comparison, meter)
     status = OK

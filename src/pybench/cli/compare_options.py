@@ -27,9 +27,22 @@ RECORDED = "recorded"
 SAVED = "saved"
 FORMS = (LIVE, RESUMED, RECORDED, SAVED)
 
+AUTO = "auto"  # of --jobs
+
 # What a form does with an option: follows it, wants it as the run was begun with, or
 # refuses it.
 USED, SAME, REFUSED = "used", "same", "refused"
+
+
+def job_count(text: str) -> int | str:
+    """Read the value of ``--jobs``."""
+    if text == AUTO:
+        return text
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of batches: say 1, 2 or more, or {AUTO}"
+        )
+    return int(text)
 
 
 class Option(NamedTuple):
@@ -111,6 +124,11 @@ OPTIONS = (
     ),
     _measuring(
         "--budget", "budget", USED, type=seconds, help="stop after: 90s, 10m, 1h"
+    ),
+    _measuring(
+        "--jobs", "jobs", USED, metavar="N|auto", type=job_count,
+        help="measure so many batches of rows of one thread side by side, each on a "
+        "core of its own (default 1); auto tries whether that pays",
     ),
     _measuring(
         "--pairs", "pairs", SAME, type=int,

@@ -7,13 +7,16 @@ decided leave; the others get the next pair.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 import os
 import statistics
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pybench.children import Callgrind
@@ -37,7 +40,16 @@ from pybench.comparison.pairs import (
     shortened,
     timed_samples,
 )
+from pybench.comparison.row_numbers import difference
 from pybench.comparison.sessions import Arm, ComparisonError, RefusedError, Sessions
+from pybench.comparison.side_by_side import (
+    TRIAL,
+    Jobs,
+    choose,
+    cores_left,
+    measure_together,
+    waves,
+)
 from pybench.comparison.suites import Suite
 from pybench.comparison.suspension import Suspension
 from pybench.comparison.worker import StartError, Worker
@@ -62,6 +74,7 @@ from pybench.records.spent import (
     Spent,
     SpentRecord,
 )
+from pybench.statistics.differences import DifferenceError
 
 COPY = "(copy)"
 
@@ -75,6 +88,8 @@ STARTS_FAILED_MOST = 3
 
 # What progress names of a batch.
 AREAS_NAMED = 2
+
+ALONE = Jobs()
 
 OpenRows = dict[str, tuple[str, ...]]  # per row the arms that need pairs
 
@@ -124,6 +139,8 @@ class Comparison:
         Tells of each row that is selected whether it is of this run.
     callgrind : Callgrind or None
         What counts instructions, where those are a metric of the run.
+    jobs : Jobs
+        How many batches run side by side, and where.
 
     Attributes
     ----------
@@ -148,6 +165,7 @@ class Comparison:
         control: bool = True,
         wants: Callable[[str], bool] = lambda row: True,
         callgrind: Callgrind | None = None,
+        jobs: Jobs = ALONE,
     ) -> None:
         self.injected: Mapping[str, tuple[int, int]] = {}
         self.outlook = ""
@@ -174,6 +192,11 @@ class Comparison:
         self._judgement: Judgement
         self._forecast: Forecast
         self._starts_failed = 0
+        self._noting = threading.Lock()
+        self._jobs = jobs
+        self._jobs_notes = [jobs.note] * bool(jobs.note)
+        self._trial = Trial()
+        self._batches_s = self._waves_s = 0.0
         self._suspension = Suspension()
         usable = getattr(os, "sched_getaffinity", lambda pid: ())(0)
         self._cpus = sorted(usable)
@@ -184,7 +207,7 @@ class Comparison:
         options = ", ".join(self._sessions.overridden)
         note = "the suite's own pytest options that were overridden in the measured "
         notes = [f"{note}processes: {options}"] if options else []
-        return notes + [self.outlook] * bool(self.outlook)
+        return notes + self._jobs_notes + [self.outlook] * bool(self.outlook)
 
     def run(self) -> Judgement:
         """Measure until all is decided or the budget is spent; return what is.
@@ -301,7 +324,7 @@ class Comparison:
             while due := self._due(open_rows, look):
                 # The budget may be too short for some of those that are open.
                 settled = len(self._compared() - open_rows.keys())
-                self._take_round(due, settled)
+                self._take_round(due, settled, look)
                 open_rows = self._open_rows()
             if self._left_s() <= 0 or not open_rows:
                 break
@@ -350,7 +373,7 @@ class Comparison:
         rows: Iterable[str] = open_rows
         if math.isfinite(left_s):
             place = self._forecast.looks.index(look)
-            targets = self._forecast.spend(left_s)
+            targets = self._forecast.spend(left_s * self._pace)
             rows = [row for row, target in targets.items() if target >= place]
         self._spent.add(ALL, JUDGING, time.perf_counter() - began_s)
         return {
@@ -365,43 +388,131 @@ class Comparison:
 
     # Pairs
 
-    def _take_round(self, due: OpenRows, settled: int) -> None:
-        """Give each row that is due one more pair."""
-        pairs = {row: len(self._record.pairs.get(row, {})) + 1 for row in due}
-        number = min(pairs.values())
-        batches = [*self._batches(due, pairs, number)]
-        expected_s = self._forecast.left_s()
+    def _take_round(self, due: OpenRows, settled: int, look: int) -> None:
+        """Give each row that is due one more pair; side by side some get more."""
+        jobs, cores = self._jobs_now()
+        free = {row: self._free_pairs(row, look) for row in due}
+        number = min(numbers[0] for numbers in free.values())
+        batches = self._batches_of(due, {row: of[0] for row, of in free.items()})
+        if jobs > 1:
+            batches += self._more_batches(due, free, jobs, _pinned(batches))
+        draw = schedule.generator(self._seed, "cores", number)
+        expected_s = self._forecast.left_s() / self._pace
         undecided = None
-        if math.isfinite(self._left_s()) and self._forecast.is_known:
-            undecided = round(self._forecast.undecided_after(self._left_s()))
-        began_s = time.monotonic()
-        for index, batch in enumerate(batches, start=1):
+        if math.isfinite(left_s := self._left_s()) and self._forecast.is_known:
+            undecided = round(self._forecast.undecided_after(left_s * self._pace))
+        began_s, done = time.monotonic(), 0
+        for wave in waves(batches, jobs, cores, draw):
             if self._left_s() <= 0:
                 return
             try:
-                for record in measure(
-                    batch, self._start, self._sessions.check, self._suspension
-                ):
-                    if isinstance(record, SpentRecord):
-                        self._spent.add_all(record.seconds)
-                        record = self._spent.taken()
-                    self._note(record)
+                self._measure(wave, cores, is_beside=jobs > 1)
                 self._starts_failed = 0
                 self._refuse_the_gil()
             except StartError as error:
                 self._starts_failed += 1
                 if self._starts_failed >= STARTS_FAILED_MOST:
                     raise ComparisonError(str(error)) from None
+            done += len(wave)
             left_s = max(0.0, expected_s - (time.monotonic() - began_s))
             self._report(
                 f"pair {number}, batch",
-                index,
+                done,
                 len(batches),
                 settled=settled,
                 left_s=min(left_s, max(0.0, self._left_s())),
-                measured=_named(batch),
+                measured=_named(wave[0]),
                 undecided=undecided,
             )
+        self._end_trial()
+
+    def _measure(
+        self, wave: Sequence[Batch], cores: Sequence[Sequence[int]], *, is_beside: bool
+    ) -> None:
+        """Measure the batches of a wave, and note what they give as it comes."""
+        began_s = time.monotonic()
+        check = self._sessions.check
+        if len(wave) == 1:
+            records = measure(wave[0], self._start, check, self._suspension)
+        else:
+            taken = {batch.cpu for batch in wave}
+            spare = [cpu for core in cores if not taken & {*core} for cpu in core]
+            records = measure_together(
+                wave, self._start, check, self._suspension, spare
+            )
+        with contextlib.closing(records):
+            for record in records:
+                if isinstance(record, SpentRecord):
+                    self._spent.add_all(record.seconds)
+                    record = self._spent.taken()
+                elif isinstance(record, PairRecord) and wave[0].cpu is not None:
+                    self._trial.add(record, is_beside=is_beside)
+                self._note(record)
+        taken_s = time.monotonic() - began_s
+        self._batches_s += taken_s * len(wave)
+        self._waves_s += taken_s
+        if wave[0].cpu is not None:
+            self._trial.seconds[is_beside] += taken_s
+
+    @property
+    def _pace(self) -> float:
+        """How many batches were measured at a time."""
+        return self._batches_s / self._waves_s if self._waves_s else 1.0
+
+    def _jobs_now(self) -> tuple[int, list[tuple[int, ...]]]:
+        """Return how many batches run side by side in this round, on which cores."""
+        if self._jobs.count == 1:
+            return 1, []
+        cores = cores_left(self._jobs)
+        if len(cores) < self._jobs.count:
+            count = max(1, len(cores))
+            note = f"from then on {count} side by side: CPUs are no longer usable"
+            self._jobs_notes.append(note)
+            self._jobs = replace(self._jobs, count=count)
+        is_beside = not self._jobs.is_tried or TRIAL[self._trial.rounds]
+        return (self._jobs.count if is_beside else 1), cores
+
+    def _end_trial(self) -> None:
+        """Count a round of the trial; after the last one, choose."""
+        trial = self._trial
+        trial.rounds += 1
+        if not self._jobs.is_tried or trial.rounds < len(TRIAL):
+            return
+        alone_s, beside_s = trial.seconds_a_pair()
+        shares = trial.shares(self._record)
+        count, why = choose(shares, alone_s, beside_s, self._jobs.count)
+        self._jobs = replace(self._jobs, count=count, is_tried=False)
+        self._jobs_notes.append(why)
+
+    def _free_pairs(self, row: str, look: int) -> list[int]:
+        """Return the numbers of the pairs that a row lacks for a look."""
+        taken = self._record.pairs.get(row, {})
+        # A joined or resumed run may lack some and have later ones.
+        numbers = (n for n in itertools.count(1) if n not in taken)
+        return [*itertools.islice(numbers, look - len(taken))]
+
+    def _more_batches(
+        self,
+        due: OpenRows,
+        free: Mapping[str, Sequence[int]],
+        jobs: int,
+        count: int,
+    ) -> list[Batch]:
+        """Return batches of the pairs after the next, until none is left alone."""
+        more: list[Batch] = []
+        for ahead in itertools.count(1):
+            rows = {
+                row: arms
+                for row, arms in due.items()
+                if self._record.rows[row].pinned and len(free[row]) > ahead
+            }
+            if not rows or (count + len(more)) % jobs == 0:
+                return more
+            more += self._batches_of(rows, {row: free[row][ahead] for row in rows})
+        raise AssertionError("the numbers have no end")
+
+    def _batches_of(self, due: OpenRows, pairs: Mapping[str, int]) -> list[Batch]:
+        return [*self._batches(due, pairs, min(pairs.values()))]
 
     def _start(self, name: str, rows: Sequence[str], hash_seed: int) -> Worker:
         records = [self._record.rows[row] for row in rows]
@@ -482,8 +593,9 @@ class Comparison:
     # Telling
 
     def _note(self, record: Record) -> None:
-        self._writer.append(record)
-        self._record.add(record)
+        with self._noting:  # sessions side by side say who they are
+            self._writer.append(record)
+            self._record.add(record)
 
     def _report(
         self,
@@ -518,6 +630,55 @@ class Comparison:
         ]
         shown = "\n".join(reasons[:5])
         return "no row could be measured on both sides" + (f":\n{shown}" * bool(shown))
+
+
+@dataclass(slots=True)
+class Trial:
+    """What the first rounds of ``--jobs auto`` say, alone and side by side."""
+
+    rounds: int = 0
+    seconds: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    pairs: tuple[list[PairRecord], list[PairRecord]] = field(
+        default_factory=lambda: ([], [])
+    )
+
+    def add(self, pair: PairRecord, *, is_beside: bool) -> None:
+        """Take in a pair of a row of one thread."""
+        if self.rounds < len(TRIAL):
+            self.pairs[is_beside].append(pair)
+
+    def seconds_a_pair(self) -> tuple[float, float]:
+        """Return what a pair took alone, and beside others."""
+        alone, beside = map(len, self.pairs)
+        return self.seconds[False] / max(1, alone), self.seconds[True] / max(1, beside)
+
+    def shares(self, run: Run) -> list[float]:
+        """Return how much of each row's squared differences is of those side by side.
+
+        Of two pairs alone and two side by side, on the first contender.
+        """
+        by_row: tuple[dict[str, list[float]], ...] = ({}, {})
+        baseline, arm = run.baseline.name, run.contenders[0].name
+        for pairs, of_row in zip(self.pairs, by_row, strict=True):
+            for pair in pairs:
+                if arm in pair.samples:
+                    with contextlib.suppress(DifferenceError):
+                        number = difference(
+                            pair, run.rows[pair.row].clock, baseline, arm
+                        )
+                        of_row.setdefault(pair.row, []).append(number)
+        shares = []
+        for row in by_row[0].keys() & by_row[1].keys():
+            alone, beside = (of_row[row] for of_row in by_row)
+            if len(alone) > 1 and len(beside) > 1:
+                squares = [(of[0] - of[1]) ** 2 for of in (alone, beside)]
+                if any(squares):
+                    shares.append(squares[1] / sum(squares))
+        return shares
+
+
+def _pinned(batches: Iterable[Batch]) -> int:
+    return sum(batch.cpu is not None for batch in batches)
 
 
 def _named(batch: Batch) -> str:

@@ -10,7 +10,7 @@ the other in an order such as A B B A, so that what drifts steadily cancels.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -59,6 +59,7 @@ ABSENT = (
 Start = Callable[[str, Sequence[str], int], Worker]
 Check = Callable[[str, Worker], None]
 Samples = dict[str, list[tuple[Sample, ...]]]  # per arm its processes
+PairsOrSpent = PairRecord | LostRecord | SpentRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,10 @@ class BatchRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Rows to be measured by one fresh process of each arm, the baseline first."""
+    """Rows to be measured by one fresh process of each arm, the baseline first.
+
+    So many `neighbours` are measured at the same time.
+    """
 
     rows: tuple[BatchRow, ...]
     arms: tuple[str, ...]
@@ -87,6 +91,7 @@ class Batch:
     exclusive: bool
     cpu: int | None
     hash_seed: int
+    neighbours: int = 0
 
 
 def timed_samples(per_sample_ns: float, *, is_clear: bool = False) -> int:
@@ -122,8 +127,12 @@ def shortened(numbers: Mapping[str, int], sample_ns: float) -> Mapping[str, int]
 
 
 def measure(
-    batch: Batch, start: Start, check: Check, suspension: Suspension | None = None
-) -> Iterator[PairRecord | LostRecord | SpentRecord]:
+    batch: Batch,
+    start: Start,
+    check: Check,
+    suspension: Suspension | None = None,
+    meet: Callable[[], None] = lambda: None,
+) -> Generator[PairsOrSpent, None, None]:
     """Measure a batch; yields one record per row, as soon as it is complete.
 
     The last record is of what was spent.
@@ -138,13 +147,16 @@ def measure(
         when it has said who it is.
     suspension : Suspension, optional
         Entered by the caller; without it only sessions that stop are noticed.
+    meet : callable, optional
+        Waits for the batches that are measured side by side: when the processes are
+        ready, and before they end.
 
     Raises
     ------
     StartError
         If a session did not come as far as its first row.
     """
-    measurement = _Measurement(batch, start, check, suspension or Suspension())
+    measurement = _Measurement(batch, start, check, suspension or Suspension(), meet)
     try:
         if batch.exclusive:
             yield from measurement.exclusive()
@@ -163,6 +175,7 @@ class _Measurement:
     start: Start
     check: Check
     suspension: Suspension
+    meet: Callable[[], None]
     current: BatchRow = field(init=False)
     spent: Spent = field(default_factory=Spent)
 
@@ -193,12 +206,14 @@ class _Measurement:
             for worker in workers.values():
                 worker.choose([row.row for row in rows])
                 worker.pin(self.batch.cpu)
+            self.meet()
             for row in rows:
                 self.current = row
                 self.suspension.forget()
                 for worker in workers.values():
                     worker.was_stopped()  # asked only to be forgotten
                 yield self._interleave(row, workers)
+            self.meet()
             ended_s = time.perf_counter()
             for worker in workers.values():
                 worker.hang_up()  # so that they end at once, not one after the other
@@ -323,6 +338,7 @@ class _Measurement:
             order=row.order,
             apart=self.batch.exclusive,
             cpu=self.batch.cpu,
+            neighbours=self.batch.neighbours,
             hash_seed=self.batch.hash_seed,
             numbers=row.numbers[self.batch.arms[0]],
             samples={arm: tuple(processes) for arm, processes in samples.items()},

@@ -25,9 +25,17 @@ class Suspension:
     """
 
     def __init__(self) -> None:
-        self._was_continued = False
-        self._asleep_s = _asleep_s()
+        self._signals = 0
+        self._source = self
         self._kept: Any = None
+        self.forget()
+
+    def beside(self) -> Suspension:
+        """Return one that forgets by itself, for a batch beside others."""
+        other = Suspension()
+        other._source = self
+        other.forget()
+        return other
 
     def __enter__(self) -> Self:
         """Begin to watch."""
@@ -43,17 +51,17 @@ class Suspension:
 
     def forget(self) -> None:
         """Begin anew: what was before does not count."""
-        self._was_continued = False
+        self._seen = self._source._signals
         self._asleep_s = _asleep_s()
 
     @property
     def happened(self) -> bool:
         """Whether there was one since it was made or told to forget."""
         slept_s = _asleep_s() - self._asleep_s
-        return self._was_continued or slept_s > _ASLEEP_LEAST_S
+        return self._source._signals > self._seen or slept_s > _ASLEEP_LEAST_S
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
-        self._was_continued = True
+        self._signals += 1
 
 
 def _has_signals() -> bool:

@@ -210,6 +210,12 @@ class Worker:
                 os.sched_setaffinity(self._child.pid, {cpu})
             except ProcessLookupError:
                 raise self._ended() from None
+            except OSError as error:
+                raise StartError(
+                    self.name,
+                    f"its CPU {cpu} can no longer be used ({error.strerror}): it was "
+                    "taken off line, or from this process",
+                ) from None
 
     def await_row(self, row: str) -> int | None:
         """Wait until a row is ready; returns how many rounds it may do, None for any.
@@ -373,6 +379,11 @@ class Worker:
                 self._child.end_group()
                 break
             time.sleep(0.01)
+
+    def kill(self) -> None:
+        """Kill it, for whoever waits for it to notice; nothing if it has ended."""
+        if self._child.poll() is None:
+            self._child.end_group()
 
     def _kill(self) -> None:
         self._child.end_group()

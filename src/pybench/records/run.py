@@ -9,11 +9,11 @@ Schema history
 1. Header, side, row, pair, lost. Fields that came later have defaults: `per_turn_ns`,
    `waits`, `rounds`, `file`, `session`, `packages`, `asked`, `warmups`, `blocked`,
    `values`, `refs`, `suite_from`, `ref`, `build`, `native`, `took_s`, `host`, `boot`,
-   `content`, `plan`, `shard`, `source`, `metrics`, `events`, counts, and `kind` and
-   `kinds`, which are read from the reasons where a record lacks them. Lines of arms
-   and of what was spent came later; a record without them is read. A run that was
-   joined from others has, after its header, one section for each: a source, and behind
-   it the lines of that run as they were.
+   `content`, `plan`, `shard`, `source`, `metrics`, `events`, counts,
+   `neighbours`, and `kind` and `kinds`, which are read from the reasons where a record
+   lacks them. Lines of arms and of what was spent came later; a record without them is
+   read. A run that was joined from others has, after its header, one section for each:
+   a source, and behind it the lines of that run as they were.
 """
 
 from __future__ import annotations
@@ -206,7 +206,8 @@ class PairRecord:
 
     `samples` has per arm its processes (two of an exclusive row), each with its samples
     in order, `warmups` warm-ups first: one, or none in a row that a process can run
-    once only. `took_s` is what all of it took, without what rows of a process share.
+    once only. `took_s` is what all of it took, without what rows of a process share. So
+    many `neighbours`, pairs of other batches, were measured at the same time.
     """
 
     row: str
@@ -219,6 +220,7 @@ class PairRecord:
     samples: Mapping[str, tuple[tuple[Sample, ...], ...]]
     warmups: int = 1
     took_s: float = 0.0
+    neighbours: int = 0
     source: int = 0  # which of the sources of the run, where it was joined
 
     def timed(self, arm: str) -> tuple[tuple[Sample, ...], ...]:
@@ -620,6 +622,7 @@ def _read_pair(line: bytes, run: Run) -> PairRecord | None:
         return None
     most = max(
         pair.pair, pair.cpu or 0, pair.hash_seed, pair.warmups, pair.took_s,
+        pair.neighbours,
         *pair.numbers.values(), max(samples.numbers, default=0),
     )  # fmt: skip
     if not most <= MOST_COUNT or not row.is_any_measured:
@@ -637,6 +640,7 @@ def _read_pair(line: bytes, run: Run) -> PairRecord | None:
         samples=samples,
         warmups=pair.warmups,
         took_s=pair.took_s,
+        neighbours=pair.neighbours,
         source=pair.source,
     )
 
