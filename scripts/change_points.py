@@ -19,7 +19,13 @@ import numpy as np
 
 from pybench.comparison.judging import class_of, differences
 from pybench.records.run import read_run
-from pybench.statistics.change_points import LEAST, Floats, Step, steps
+from pybench.statistics.change_points import (
+    LEAST,
+    Floats,
+    Step,
+    smallest_step,
+    steps,
+)
 from pybench.statistics.ranks import estimate
 
 PAIRS = 12
@@ -57,6 +63,20 @@ def told(parts: Sequence[Floats], margin: float) -> Iterator[tuple[int, Step]]:
         begin += len(part)
 
 
+def is_visible(
+    parts: Sequence[Floats], place: int | None, size: float, margin: float
+) -> bool:
+    """Tell whether the series says of itself that it shows such a step there."""
+    begin = 0
+    for part in parts:
+        if place is not None and begin <= place < begin + len(part):
+            after = min(place - begin, begin + len(part) - place)
+            least = smallest_step(np.exp(part).tolist(), margin, after)
+            return least is not None and math.log1p(least) <= abs(size)
+        begin += len(part)
+    return False
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw series and say what was told of them, by the class of their row."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
@@ -84,15 +104,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         near = [s for at, s in found if place is not None and abs(at - place) <= NEAR]
         held = sum(math.log(s.low) <= size <= math.log(s.high) for s in near[:1])
         row = [not stepped, not stepped and bool(found), stepped, stepped and not near]
+        visible = is_visible(parts, place, size, options.margin)
+        row += [bool(near), bool(held), visible, visible and not near]
         for name in (kind, "all"):
-            counts.setdefault(name, np.zeros(6, dtype=np.int64))
-            counts[name] += np.array([*map(int, row), len(near[:1]), held])
+            counts.setdefault(name, np.zeros(8, dtype=np.int64))
+            counts[name] += np.array([*map(int, row)])
     for kind, tally in counts.items():
-        still, false, stepping, missed, told_near, intervals = tally.tolist()
+        still, false, stepping, missed, told_near, intervals, *shown = tally.tolist()
         print(
             f"{kind}: false alarm in {false} of {still} series without a step; "
-            f"{missed} of {stepping} steps of {options.step:.0%} missed; the interval "
-            f"held {intervals} of {told_near}"
+            f"{missed} of {stepping} steps of {options.step:.0%} missed, {shown[1]} of "
+            f"the {shown[0]} that the series says it shows; the interval held "
+            f"{intervals} of {told_near}"
         )
     return 0
 

@@ -135,6 +135,7 @@ def test_the_commands(
     text = capsys.readouterr().out
     assert "b against a" in text
     assert "changed with the run of 2026-11-08 00:00: ratio times 1.1" in text
+    assert "smallest step that these runs would show: " in text
     record = tmp_path / "record.json"
     assert run_command(["history", ROW, *folder, "--json", str(record)]) == 0
     (one,) = json.loads(record.read_text())

@@ -9,7 +9,7 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 import numpy as np
 
-from pybench.statistics.change_points import LEAST, steps
+from pybench.statistics.change_points import LEAST, smallest_step, steps
 
 pytestmark = pytest.mark.once
 
@@ -59,3 +59,22 @@ def test_noise_alone_rarely_alarms() -> None:
     )
 
     assert alarms <= 2
+
+
+def test_what_a_series_says_it_shows_is_mostly_told() -> None:
+    """Nine in ten, of series that are drawn: not fewer than eight."""
+    chance = np.random.default_rng(9)
+    told = 0
+    for _ in range(60):
+        values = chance.normal(0, 0.02, 40)
+        least = smallest_step(np.exp(values).tolist(), 0.03)
+        assert least is not None
+        values[10:] += np.log1p(least)
+        told += any(
+            abs(s.index - 10) <= 2 for s in steps(np.exp(values).tolist(), 0.03)
+        )
+
+    assert told >= 48
+    assert smallest_step([None, *[1.0] * (2 * LEAST - 1)], 0.03) is None
+    still = smallest_step([1.0] * 30, 0.03)
+    assert still == pytest.approx(0.03)

@@ -24,7 +24,7 @@ from pybench.records.saved_files import read_saved
 from pybench.records.summary import NAME as SUMMARY_NAME
 from pybench.records.summary import Summary, read_summary
 from pybench.records.usage import UsageError
-from pybench.statistics.change_points import Step
+from pybench.statistics.change_points import Step, smallest_step
 
 if TYPE_CHECKING:
     import duckdb  # type: ignore[import-not-found,unused-ignore]
@@ -277,7 +277,8 @@ def _history(row: str, lines: Sequence[tuple[Any, ...]], margin: float) -> RowHi
         for run, name, started, verdict, ratio, low, high, then, now, *_ in lines
     )  # fmt: skip
     *_, baseline, side, machine, own = lines[-1]
-    found, problem = changes_of([point.ratio for point in points], own or margin)
+    ratios = [point.ratio for point in points]
+    found, problem = changes_of(ratios, own or margin)
 
     def of(step: Step) -> ChangePoint:
         at = points[step.index]
@@ -295,6 +296,7 @@ def _history(row: str, lines: Sequence[tuple[Any, ...]], margin: float) -> RowHi
         points=points,
         changes=tuple(map(of, found)),
         searched=problem,
+        smallest_step=None if problem else smallest_step(ratios, own or margin),
     )
 
 

@@ -32,6 +32,11 @@ def history_lines(history: RowHistory, *, everything: bool = False) -> Iterator[
         )
     if not history.changes:
         yield f"  {history.searched or 'no change for good is seen'}"
+    if history.smallest_step is not None:
+        yield (
+            f"  smallest step that these runs would show: {history.smallest_step:.1%}, "
+            "with a quarter of them on one side of it"
+        )
 
 
 def _when(started: str) -> str:
