@@ -20,12 +20,12 @@ from pybench.records.contents import Contents
 from pybench.records.documents import DocumentError
 from pybench.records.pair_details import RowDetail
 from pybench.records.summary import Summary
-from pybench.report import show
 from pybench.report.charts.drawing import svg_of
 from pybench.report.charts.forest import forest_of, looks_of_summary
 from pybench.report.charts.opened_row import COPY, row_spec
 from pybench.report.charts.vega import in_plain_inks
 from pybench.report.row_names import short_names
+from pybench.report.terminal import show
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"

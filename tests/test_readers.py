@@ -47,12 +47,12 @@ from pybench.records.saved_files import (
     read_saved,
 )
 from pybench.records.summary import write_summary
-from pybench.report import markdown
 from pybench.report.charts import charts_of
 from pybench.report.exports import ExportError
 from pybench.report.exports.frames import to_csv
 from pybench.report.exports.speedscope import speedscope_json
 from pybench.report.exports.stock import pyperf_json, pytest_benchmark_json
+from pybench.report.markdown import markdown
 from pybench.report.page import page
 from pybench.report.site.writing import SiteError, write_site
 from pybench.target.plugin.baselines import check_baseline

@@ -24,7 +24,7 @@ from pybench.comparison.counting import (
 from pybench.comparison.summary import exit_code, summarise
 from pybench.records.run import CountRecord, Run, read_run
 from pybench.records.summary import Summary
-from pybench.report import show
+from pybench.report.terminal import show
 
 pytestmark = pytest.mark.once
 

@@ -26,12 +26,12 @@ from pybench.comparison.judging import judge
 from pybench.comparison.summary import summarise
 from pybench.records.spent import KINDS, PHASES
 from pybench.records.summary import Summary
-from pybench.report import markdown, show
 from pybench.report.exports.frames import to_csv
 from pybench.report.labels import SIGNS
-from pybench.report.markdown import LEAST_CHARACTERS
+from pybench.report.markdown import LEAST_CHARACTERS, markdown
 from pybench.report.row_names import operation
 from pybench.report.sections import SORTS, in_order
+from pybench.report.terminal import show
 
 # What a format says of a row on a side: sign, ratio and interval, as they are shown.
 Said = dict[tuple[str, str], tuple[str, ...]]

@@ -24,7 +24,8 @@ from pybench.records.contents import Contents
 from pybench.records.documents import DocumentError
 from pybench.records.run import NAME, CountRecord, RecordWriter, Run, read_run
 from pybench.records.summary import Summary
-from pybench.report import markdown, show
+from pybench.report.markdown import markdown
+from pybench.report.terminal import show
 
 pytestmark = pytest.mark.once
 

@@ -23,11 +23,12 @@ from pybench.notebook.loaded import Loaded
 from pybench.records.contents import Contents
 from pybench.records.saved_files import Saved, SavedRow
 from pybench.records.site import Series
-from pybench.report import markdown, show
 from pybench.report.exports.stock import pytest_benchmark_json
+from pybench.report.markdown import markdown
 from pybench.report.row_names import LONGEST_NAME, distinct, pytest_name, short_names
 from pybench.report.site.pages import _shown
 from pybench.report.tables import lines_of
+from pybench.report.terminal import show
 
 pytestmark = pytest.mark.once
 

@@ -19,7 +19,8 @@ from pybench.comparison.saved_comparison import compare_saved
 from pybench.records.extremes import Extreme
 from pybench.records.saved_comparison import SavedComparison
 from pybench.records.saved_files import Saved, SavedRow
-from pybench.report import markdown, show
+from pybench.report.markdown import markdown
+from pybench.report.terminal import show
 
 STEADY = [1.0, 1.01, 0.99, 1.005]
 YARDSTICK = "benchmarks/memory/test_yardstick.py::test_benchmark_memory_yardstick_alu"

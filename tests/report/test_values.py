@@ -32,9 +32,10 @@ from pybench.notebook.loaded import Loaded
 from pybench.records.contents import Contents
 from pybench.records.samples import Sample
 from pybench.records.summary import Summary
-from pybench.report import markdown, show
 from pybench.report.exports.frames import to_csv
 from pybench.report.labels import LEGEND, duration
+from pybench.report.markdown import markdown
+from pybench.report.terminal import show
 
 pytestmark = pytest.mark.once
 

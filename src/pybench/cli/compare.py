@@ -184,7 +184,8 @@ def show_result(result: Summary | SavedComparison, options: argparse.Namespace) 
     from rich.console import Console
 
     from pybench.comparison.summary import exit_code
-    from pybench.report import markdown, show
+    from pybench.report.markdown import markdown
+    from pybench.report.terminal import show
 
     if options.format == "md":
         text = markdown(

@@ -143,8 +143,7 @@ def _without_charts() -> list[str]:
 
 
 def _markdown(contents: Contents, options: argparse.Namespace) -> str:
-    from pybench.report import markdown
-    from pybench.report.markdown import MOST_CHARACTERS
+    from pybench.report.markdown import MOST_CHARACTERS, markdown
 
     most = MOST_CHARACTERS if options.max_chars is None else options.max_chars
     try:

@@ -145,7 +145,7 @@ class Loaded(Shown):
     def __str__(self) -> str:
         from rich.console import Console
 
-        from pybench.report import show
+        from pybench.report.terminal import show
 
         out = io.StringIO()
         console = Console(file=out, width=_WIDTH, color_system=None)

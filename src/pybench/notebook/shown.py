@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from pybench.records.texts import printable, with_printable_texts
+from pybench.records.texts import printable
+from pybench.report.charts.drawing import is_here, svg_of
 
 VEGALITE = "application/vnd.vegalite.v5+json"
-# Which grammar vl-convert draws charts by.
-_GRAMMAR = "5.20"
 
 _UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _CELL = "text-align:right;padding:.1em .7em"
@@ -113,13 +112,7 @@ class Picture:
 
 def svg_or_none(spec: dict[str, Any]) -> str | None:
     """Draw a chart; None where vl-convert-python is not installed."""
-    try:
-        vl_convert = importlib.import_module("vl_convert")
-    except ImportError:
-        return None
-    # An SVG cannot hold control characters: vl-convert would abort the interpreter.
-    shown = with_printable_texts(spec)
-    return str(vl_convert.vegalite_to_svg(shown, vl_version=_GRAMMAR))
+    return svg_of(spec) if is_here() else None
 
 
 def needed(name: str, what: str) -> ModuleType:
