@@ -251,12 +251,3 @@ def test_a_chart_of_names_with_control_characters_is_drawn(code: str) -> None:
         assert svg is not None
         assert code not in svg
         assert code.encode("unicode_escape").decode() in svg
-
-
-@pytest.mark.parametrize(("ns", "said"), [(999.6, "1 µs"), (0.5, "0.5 ns")])
-def test_a_duration_of_a_notebook_rounds_before_it_takes_a_unit(
-    ns: float, said: str
-) -> None:
-    from pybench.notebook.shown import duration
-
-    assert duration(ns) == said

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,8 @@ from typing import Any
 
 from pybench import children
 from pybench.interpreters.probe import Interpreter
+from pybench.records.files import lock_file
 from pybench.records.usage import UsageError
-
-if sys.platform != "win32":
-    import fcntl
 
 TIMEOUT_S = 900.0
 READY = "ready"  # the file of a folder that is whole
@@ -217,8 +214,8 @@ def locked(
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as file:
-        if sys.platform != "win32":
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        if not lock_file(file.fileno(), wait=wait):
+            raise BlockingIOError(f"{folder} is being made")
         yield Making(folder=folder, lock=file.fileno(), find_links=find_links)
 
 

@@ -17,9 +17,10 @@ from pybench.notebook.charts import differences_spec
 from pybench.notebook.isolated import measure_isolated, order
 from pybench.notebook.measurement import IN_PROCESS, Measurement
 from pybench.notebook.session import measure_in_turn
-from pybench.notebook.shown import Shown, duration, table_html
+from pybench.notebook.shown import Shown, table_html
 from pybench.notebook.subject import name_of
 from pybench.records.samples import Sample
+from pybench.records.texts import duration
 from pybench.target.process.lazy_results import sentence
 
 UNREPLICATED = "inconclusive (unreplicated)"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pybench.notebook.shown import Picture, Shown, needed, notes_html, table_html
+from pybench.records.texts import duration
 
 if TYPE_CHECKING:
     from pybench.records.contents import Contents, Profile
@@ -194,8 +195,6 @@ def _compared_html(comparison: Summary | SavedComparison) -> str:
 
 
 def _files_html(records: Sequence[dict[str, Any]]) -> str:
-    from pybench.report.labels import duration
-
     rows = [
         [
             record["file"],

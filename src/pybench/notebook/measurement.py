@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pybench.notebook.charts import measurement_spec
-from pybench.notebook.shown import Shown, duration, escape, table_html
+from pybench.notebook.shown import Shown, escape, table_html
+from pybench.records.texts import duration
 from pybench.target.process.lazy_results import sentence
 
 # What no number of this kind may be read without.

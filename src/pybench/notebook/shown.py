@@ -19,7 +19,6 @@ from pybench.report.charts.drawing import is_here, svg_of
 
 VEGALITE = "application/vnd.vegalite.v5+json"
 
-_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _CELL = "text-align:right;padding:.1em .7em"
 _LEFT = "text-align:left;padding:.1em .7em;vertical-align:top"
 
@@ -132,15 +131,6 @@ def needed(name: str, what: str) -> ModuleType:
 def escape(text: str) -> str:
     """Return a text as HTML, without control characters: a notebook is a file too."""
     return html.escape(printable(text, keep="\n\t"))
-
-
-def duration(ns: float) -> str:
-    """Return a time in three digits with its unit."""
-    ns = float(f"{ns:.3g}")  # first, so that 999.9 is 1 µs and not 1e+03 ns
-    for size, unit in _UNITS:
-        if abs(ns) >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns:.3g} ns"
 
 
 def table_html(

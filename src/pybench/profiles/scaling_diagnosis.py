@@ -145,23 +145,18 @@ def _disturbance(point: ScalingPoint, possible: float) -> str:
 
 def _machine(point: ScalingPoint, shown: tuple[str, ...]) -> Diagnosis:
     control = point.by_work.get(Work.CONTROL)
+    cause, what = Cause.MACHINE, "work that shares nothing does not scale here either"
+    hashing = "hashing of private bytes"
     if control is not None and _is_above(control, ENOUGH * point.threads):
-        return Diagnosis(
-            cause=Cause.MEMORY,
-            what="the bandwidth of memory, or a cache that the CPUs share",
-            evidence=(
-                *shown,
-                f"hashing in a cache of one's own does {words(control)} times",
-            ),
-            ruled_out=("what Python shares: processes scale no better",),
-        )
-    evidence = shown
-    if control is not None:
-        evidence = (*shown, f"hashing of private bytes does {words(control)} times")
+        cause, what = (
+            Cause.MEMORY, "the bandwidth of memory, or a cache that the CPUs share",
+        )  # fmt: skip
+        hashing = "hashing in a cache of one's own"
+    evidence = [] if control is None else [f"{hashing} does {words(control)} times"]
     return Diagnosis(
-        cause=Cause.MACHINE,
-        what="work that shares nothing does not scale here either",
-        evidence=evidence,
+        cause=cause,
+        what=what,
+        evidence=(*shown, *evidence),
         ruled_out=("what Python shares: processes scale no better",),
     )
 
@@ -298,14 +293,11 @@ def _is_lock(suspect: Suspect) -> bool:
 
 
 def _lock_evidence(locked: Sequence[Suspect]) -> str:
-    shares = [
-        "a function uses it"
-        if each.kind == SuspectKind.LOCK
-        else f"held in {each.locked / each.samples:.0%} of readings"
-        for each in locked
-    ]
     return "; ".join(
-        f"{each.name}: {share}" for each, share in zip(locked, shares, strict=True)
+        f"{each.name}: a function uses it"
+        if each.kind == SuspectKind.LOCK
+        else f"{each.name}: held in {each.locked / each.samples:.0%} of readings"
+        for each in locked
     )
 
 

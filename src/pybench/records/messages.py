@@ -13,7 +13,7 @@ from typing import Any
 
 from pybench.records.outcomes import ERROR, MEASURED, VALUE, ReasonKind
 from pybench.records.samples import Sample
-from pybench.records.texts import encodable
+from pybench.records.texts import encodable, short
 from pybench.records.values import RowValue, ValueOfRowError, read_value
 
 # More operations, rounds or threads than any row has; larger ones are a mistake, and
@@ -67,15 +67,15 @@ def read_facts(facts: object) -> RowFacts:
     """Read what a session says of a row that it has collected."""
     if not isinstance(facts, dict):
         return RowFacts(
-            refused=f"its facts are {_short(facts)}, which is not a JSON object"
+            refused=f"its facts are {short(facts)}, which is not a JSON object"
         )
     margin, group = facts.get("margin"), facts.get("group")
     refused = encodable(facts.get("refused") or "")
     if margin is not None and not _is_share(margin):
-        refused = refused or f"its margin is {_short(margin)}, not a share such as 0.03"
+        refused = refused or f"its margin is {short(margin)}, not a share such as 0.03"
         margin = None
     if group is not None and not _is_text(group):
-        refused = refused or f"its group is {_short(group)}, which UTF-8 cannot hold"
+        refused = refused or f"its group is {short(group)}, which UTF-8 cannot hold"
         group = None
     return RowFacts(
         alternate=bool(facts.get("alternate")),
@@ -98,7 +98,7 @@ def read_ended(message: Mapping[str, Any]) -> Ended:
         if outcome == MEASURED:
             outcome = ERROR
             reason = encodable(
-                f"extra_info[{name!r}] is {_short(counts[name])}, and must be a whole "
+                f"extra_info[{name!r}] is {short(counts[name])}, and must be a whole "
                 "number of at least 1: correct it, or rename this key"
             )
         counts[name] = COUNTS[name]
@@ -122,7 +122,7 @@ def read_rounds(message: Mapping[str, Any]) -> int | None:
     """Read how many rounds a row may do in its process; `MessageError` if unclear."""
     rounds = message.get("rounds")
     if rounds is not None and not is_count(rounds):
-        raise MessageError(f"sent {_short(rounds)} instead of its rounds")
+        raise MessageError(f"sent {short(rounds)} instead of its rounds")
     return rounds
 
 
@@ -146,7 +146,7 @@ def _texts(value: object, wanted: str) -> dict[str, str]:
         texts = [*value, *value.values()]
         if all(isinstance(text, str) for text in texts):
             return value
-    raise MessageError(f"sent {_short(value)} instead of {wanted}")
+    raise MessageError(f"sent {short(value)} instead of {wanted}")
 
 
 def read_numbers(numbers: object) -> dict[str, int]:
@@ -154,7 +154,7 @@ def read_numbers(numbers: object) -> dict[str, int]:
     is_known = isinstance(numbers, dict) and "count" in numbers
     if is_known and all(map(is_count, numbers.values())):  # type: ignore[attr-defined]
         return dict(numbers)  # type: ignore[call-overload, no-any-return]
-    raise MessageError(f"sent {_short(numbers)} instead of the counts of a sample")
+    raise MessageError(f"sent {short(numbers)} instead of the counts of a sample")
 
 
 def read_sample(values: object) -> Sample:
@@ -162,14 +162,14 @@ def read_sample(values: object) -> Sample:
     try:
         sample = Sample(**values)  # type: ignore[arg-type]
     except TypeError:
-        raise MessageError(f"sent {_short(values)} instead of a sample") from None
+        raise MessageError(f"sent {short(values)} instead of a sample") from None
     counts = {item.name: getattr(sample, item.name) for item in fields(sample)}
     if counts.pop("events") is not None and not isinstance(sample.events, dict):
-        raise MessageError(f"sent a sample with events {_short(sample.events)}")
+        raise MessageError(f"sent a sample with events {short(sample.events)}")
     for name, value in {**counts, **(sample.events or {})}.items():
         is_unknown = name == "blocked" and value is None
         if not is_unknown and (type(value) is not int or abs(value) > MOST):
-            raise MessageError(f"sent a sample with {name} {_short(value)}")
+            raise MessageError(f"sent a sample with {name} {short(value)}")
     return sample
 
 
@@ -177,7 +177,7 @@ def read_counted(message: Mapping[str, Any]) -> tuple[dict[str, int], tuple[int,
     """Read the numbers of a counted window, and what the kept ones came to."""
     counts = message.get("counts")
     if not (isinstance(counts, list) and counts and all(map(is_count, counts))):
-        raise MessageError(f"sent {_short(counts)} instead of its instructions")
+        raise MessageError(f"sent {short(counts)} instead of its instructions")
     return read_numbers(message.get("numbers")), tuple(counts)
 
 
@@ -193,8 +193,3 @@ def _is_share(value: object) -> bool:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and encodable(value) == value
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."

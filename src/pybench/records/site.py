@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pybench.records.summary import RowSummary, SideSummary, Summary
+from pybench.records.texts import moment
 
 SCHEMA = 1
 
@@ -64,11 +65,7 @@ class SiteRun:
     @property
     def moment(self) -> datetime:
         """When it began; the first of all times where that is not readable."""
-        try:
-            moment = datetime.fromisoformat(self.summary.started)
-        except ValueError:
-            return datetime.min.replace(tzinfo=UTC)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment(self.summary.started) or datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,6 +119,12 @@ def with_printable_texts(value: Any) -> Any:
     return value
 
 
+def short(value: object) -> str:
+    """Return how Python writes a value, of at most 80 characters, for a message."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
+
+
 def encodable(value: object) -> str:
     """Return a value's text, lone surrogates escaped: UTF-8 cannot hold them."""
     return encoded(str(value)).decode()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pybench.records.texts import size_text
+from pybench.records.texts import short, size_text
 
 # Where a row's value is in what pytest knows of a test, and in a row's extra_info.
 KEY = "pybench_value"
@@ -34,9 +34,9 @@ def read_value(document: object) -> RowValue:
     is_number = isinstance(number, int | float) and not isinstance(number, bool)
     # Written so that a nan is none either.
     if not is_number or not abs(number) <= _MOST:  # type: ignore[arg-type]
-        raise ValueOfRowError(f"{_short(number)} is no number that can be shown")
+        raise ValueOfRowError(f"{short(number)} is no number that can be shown")
     if not isinstance(unit, str):
-        raise ValueOfRowError(f"its unit is {_short(unit)}, and must be a text")
+        raise ValueOfRowError(f"its unit is {short(unit)}, and must be a text")
     return RowValue(value=number, unit=unit)  # type: ignore[arg-type]
 
 
@@ -48,8 +48,3 @@ def value_text(value: RowValue) -> str:
     is_whole = float(number).is_integer() and abs(number) < 1e15
     text = f"{int(number):,}" if is_whole else f"{number:.6g}"
     return text if value.unit in ("", "unit") else f"{text} {value.unit}"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."

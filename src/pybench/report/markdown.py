@@ -69,22 +69,17 @@ def markdown(
         lines += means_lines(comparison)
         is_timed = TIME in comparison.metrics
         sections = _of_run(comparison, sort, group) if is_timed else []
-        rights = range(1, len(words.value_heads))
-        sections.append(
+        sections += [
             _Section(
-                before=["", *_head(words.value_heads, right=(*rights,))],
-                rows=[_line(texts, name=name) for name, *texts in words.values],
-                called="values",
+                before=["", *_head(heads, right=range(1, len(heads)))],
+                rows=[_line(texts, name=name) for name, *texts in rows],
+                called=called,
             )
-        )
-        rights = range(1, len(words.count_heads))
-        sections.append(
-            _Section(
-                before=["", *_head(words.count_heads, right=(*rights,))],
-                rows=[_line(texts, name=name) for name, *texts in words.counts],
-                called="counts",
+            for heads, rows, called in (
+                (words.value_heads, words.values, "values"),
+                (words.count_heads, words.counts, "counts"),
             )
-        )
+        ]
     sections = [section for section in sections if section.rows]
     text = [f"**{plain(shortened(words.verdict, most_characters // 4))}**", ""]
     tail = ["", plain(words.legend), ""]
@@ -183,12 +178,12 @@ def _of_saved(
             _Section(
                 before=[
                     "",
-                    *([f"**{plain(one.heading)}**", ""] * bool(one.title)),
+                    *([f"**{plain(section.heading)}**", ""] * bool(section.title)),
                     *head,
                 ],
-                rows=[*map(of, one.lines)],
+                rows=[*map(of, section.lines)],
             )
-            for one in sections_of(lines, sort=sort, group=group or "none")
+            for section in sections_of(lines, sort=sort, group=group or "none")
         ),
     ]
 
