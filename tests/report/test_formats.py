@@ -30,7 +30,7 @@ from pybench.report.exports.frames import to_csv
 from pybench.report.labels import SIGNS
 from pybench.report.markdown import LEAST_CHARACTERS, markdown
 from pybench.report.row_names import operation
-from pybench.report.sections import SORTS, in_order
+from pybench.report.row_order import SORTS, in_order
 from pybench.report.terminal import show
 
 # What a format says of a row on a side: sign, ratio and interval, as they are shown.

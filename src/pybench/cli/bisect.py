@@ -73,16 +73,16 @@ def bisect(options: argparse.Namespace) -> int:
             "as --ref GOOD --ref BAD"
         )
     try:
-        found = search(len(names), lambda index: step(names, index, options))
+        change = search(len(names), lambda index: step(names, index, options))
     except _InterruptedError:
         return INTERRUPTED
     first, last = names[0], names[-1]
-    if not found.is_change:
-        print(f"{last} is {found.word} against {first}: there is nothing to find")
+    if not change.is_change:
+        print(f"{last} is {change.word} against {first}: there is nothing to find")
         return NO_VERDICT
-    same, changed = names[found.same], names[found.changed]
-    print(printable(f"{options.row}: {found.word} from {changed} on, not in {same}"))
-    for index in found.undecided:
+    same, changed = names[change.same], names[change.changed]
+    print(printable(f"{options.row}: {change.word} from {changed} on, not in {same}"))
+    for index in change.undecided:
         print(f"  or already from {names[index]} on, which is undecided")
     return OK
 

@@ -109,7 +109,7 @@ def _written(contents: Contents, options: argparse.Namespace) -> Written:
             f"--to {options.to} is of a comparison, and {options.results} is none: "
             "give the folder of a run or its summary.json"
         )
-    from pybench.report.sections import in_order
+    from pybench.report.row_order import in_order
 
     summary = contents.summary
     if options.sort or options.group:

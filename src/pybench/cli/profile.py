@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from pybench.cli.profile_gc import add_gc
 from pybench.cli.profile_imports import add_imports
 from pybench.cli.profile_memory import add_memory
 from pybench.cli.profile_run import add_bottleneck, add_options, profile_workloads
-
-# Each adds the parser of one kind.
-KINDS: tuple[Callable[[Any], None], ...] = (
-    add_bottleneck,
-    add_gc,
-    add_memory,
-    add_imports,
-)
 
 
 def add_profile(subcommands: Any) -> None:
@@ -30,5 +21,5 @@ def add_profile(subcommands: Any) -> None:
     add_options(parser)
     parser.set_defaults(command=profile_workloads)
     kinds = parser.add_subparsers(title="kinds")
-    for add in KINDS:
+    for add in (add_bottleneck, add_gc, add_memory, add_imports):
         add(kinds)

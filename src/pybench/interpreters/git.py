@@ -54,9 +54,9 @@ class Repository:
     package: Path
     own: Path  # the repository itself, .git
 
-    def git(self, *words: str, folder: Path | None = None) -> str:
+    def git(self, *words: str) -> str:
         """Run git; `RefError` has what it said."""
-        return _git(folder or self.top, *words)
+        return _git(self.top, *words)
 
 
 def find_repository(folder: Path) -> Repository:

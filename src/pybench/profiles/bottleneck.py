@@ -389,9 +389,9 @@ def full_share(seen: PausesSeen) -> float | None:
 def allocations_of(by: Runs, times: Times) -> Allocations:
     """Return how much an execution allocates and what that costs."""
     traced = by.reports(under.TRACED)
-    found = [*filter(None, map(allocated, traced))]
+    of_reports = [*filter(None, map(allocated, traced))]
     counts, allocating, making = (
-        estimate([numbers[index] for numbers in found]) for index in range(3)
+        estimate([numbers[index] for numbers in of_reports]) for index in range(3)
     )
     known = counts and times.steady
     pairs = next((report.pairs for report in reversed(traced) if report.pairs), ())

@@ -194,11 +194,11 @@ def _load(facts: Facts) -> Judged | None:
 def _processes(facts: Facts) -> Judged | None:
     if facts.first.processes is None or facts.second.processes is None:
         return None
-    found = busy(facts)
-    if not found:
+    processes = busy(facts)
+    if not processes:
         return Judged("fine", "none that can be seen")
-    shown = ", ".join(f"{name} ({pid}) {cpus:.0%}" for name, pid, cpus in found[:5])
-    more = f" and {len(found) - 5} more" * (len(found) > 5)
+    shown = ", ".join(f"{name} ({pid}) {cpus:.0%}" for name, pid, cpus in processes[:5])
+    more = f" and {len(processes) - 5} more" * (len(processes) > 5)
     return Judged("costs", f"{shown}{more} of a CPU")
 
 

@@ -207,8 +207,8 @@ class Reader:
     def names(self, folder: str, pattern: str) -> list[str]:
         """List what is in a folder, as paths below the root."""
         with contextlib.suppress(OSError):
-            found = sorted((self.root / folder).glob(pattern))
-            return [str(path.relative_to(self.root)) for path in found]
+            paths = sorted((self.root / folder).glob(pattern))
+            return [str(path.relative_to(self.root)) for path in paths]
         return []
 
 
@@ -328,7 +328,7 @@ def _ticks(reader: Reader, cpus: Collection[int]) -> dict[str, int] | None:
 
 def _processes(reader: Reader) -> dict[tuple[int, str], Process] | None:
     """Read name and CPU time of all processes that can be seen."""
-    found: dict[tuple[int, str], Process] = {}
+    processes: dict[tuple[int, str], Process] = {}
     ticks_per_s = _sysconf("SC_CLK_TCK") or 100
     for name in reader.names("proc", "[0-9]*"):
         # The name may hold spaces and brackets; nothing after the last one does.
@@ -338,10 +338,10 @@ def _processes(reader: Reader) -> dict[tuple[int, str], Process] | None:
         if number in (None, os.getpid()) or len(fields) < 20:
             continue
         ticks = (_to(int, fields[11]) or 0) + (_to(int, fields[12]) or 0)
-        found[number, fields[19]] = Process(
+        processes[number, fields[19]] = Process(
             name=before.partition("(")[2], cpu_s=ticks / ticks_per_s
         )
-    return found or None
+    return processes or None
 
 
 def _load(reader: Reader) -> float | None:
@@ -356,14 +356,14 @@ def _load(reader: Reader) -> float | None:
 
 def _pressure(reader: Reader) -> dict[str, float]:
     """Read the share of ten seconds in which at least one task waited."""
-    found = {}
+    shares = {}
     for resource in ("cpu", "memory", "io"):
         for kind, *pairs in filter(None, reader.lines(f"proc/pressure/{resource}")):
             averages = dict(pair.partition("=")[::2] for pair in pairs)
             value = _to(float, averages.get("avg10"))
             if kind == "some" and value is not None:
-                found[resource] = value
-    return found
+                shares[resource] = value
+    return shares
 
 
 def _hypervisor(reader: Reader) -> str | None:

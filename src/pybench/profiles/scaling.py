@@ -313,7 +313,7 @@ def found_by_most(reports: Sequence[ScalingReport]) -> tuple[Contended, ...]:
     of_name: dict[tuple[str, str], list[Contended]] = {}
     for each in chain.from_iterable(report.contended for report in reports):
         of_name.setdefault((each.name, each.kind), []).append(each)
-    found = [
+    named = [
         replace(
             every[0],
             speed_up=statistics.median(each.speed_up for each in every),
@@ -322,7 +322,7 @@ def found_by_most(reports: Sequence[ScalingReport]) -> tuple[Contended, ...]:
         for every in of_name.values()
         if 2 * len(every) >= len(reports)
     ]
-    return tuple(sorted(found, key=lambda each: each.speed_up))
+    return tuple(sorted(named, key=lambda each: each.speed_up))
 
 
 def merged(reports: Sequence[ScalingReport]) -> tuple[Suspect, ...]:

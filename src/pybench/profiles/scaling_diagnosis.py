@@ -148,9 +148,8 @@ def _machine(point: ScalingPoint, shown: tuple[str, ...]) -> Diagnosis:
     cause, what = Cause.MACHINE, "work that shares nothing does not scale here either"
     hashing = "hashing of private bytes"
     if control is not None and _is_above(control, ENOUGH * point.threads):
-        cause, what = (
-            Cause.MEMORY, "the bandwidth of memory, or a cache that the CPUs share",
-        )  # fmt: skip
+        cause = Cause.MEMORY
+        what = "the bandwidth of memory, or a cache that the CPUs share"
         hashing = "hashing in a cache of one's own"
     evidence = [] if control is None else [f"{hashing} does {words(control)} times"]
     return Diagnosis(

@@ -77,10 +77,10 @@ def count_differences(
         for name in ("libc", "cpu_features")
         if not getattr(other, name)
     ]
-    found = differences(identity, other)
+    unlike = differences(identity, other)
     return [
         *unknown,
-        *(text for text in found if not text.startswith(_OF_TIMES)),
+        *(text for text in unlike if not text.startswith(_OF_TIMES)),
         *(
             f"{name}: {ours.get(name)!r} here, {theirs.get(name)!r} there"
             for name in _OF_STOCK

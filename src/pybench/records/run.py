@@ -350,10 +350,6 @@ class Run:
         """Return the pairs of a row in their order."""
         return [pair for _, pair in sorted(self.pairs.get(row, {}).items())]
 
-    def host_of(self, pair: PairRecord) -> str:
-        """Return which host took a pair, "" in a run that was not joined."""
-        return self.sources[pair.source].host if self.sources else ""
-
     def usable_cpus(self, row: str) -> int:
         """Return how many CPUs can run at once, where a row had fewest of them."""
         baseline = self.baseline

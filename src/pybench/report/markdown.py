@@ -11,7 +11,7 @@ from pybench.records.saved_comparison import SavedComparison
 from pybench.records.summary import EQUIVALENT, Summary
 from pybench.records.texts import printable
 from pybench.report.labels import shortened
-from pybench.report.sections import sections_of
+from pybench.report.row_order import sections_of
 from pybench.report.tables import Line, lines_of
 from pybench.report.words import counted, means_lines, words_of
 

@@ -19,7 +19,7 @@ from pybench.records.summary import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Su
 from pybench.records.texts import printable
 from pybench.report.labels import shortened
 from pybench.report.row_names import distinct
-from pybench.report.sections import Section, of_arms, sections_of
+from pybench.report.row_order import Section, of_arms, sections_of
 from pybench.report.tables import Cell, Line, lines_of
 from pybench.report.words import SPENT_HEADS, counted, spent_rows, words_of
 

@@ -173,7 +173,7 @@ def name(field: str) -> Spec:
 
 def look(attribute: str, looks: Iterable[Look], field: str = "side") -> Spec:
     """Return the encoding of arms by their hue, shape or dash."""
-    of = {one.name: getattr(one, attribute) for one in looks}
+    of = {of_arm.name: getattr(of_arm, attribute) for of_arm in looks}
     scale = {"domain": [*of], "range": [*of.values()]}
     return {"field": field, "type": "nominal", "title": None, "scale": scale}
 

@@ -20,7 +20,7 @@ from pybench.report.page.building import (
     figures_of,
     script_data,
 )
-from pybench.report.sections import sections_of
+from pybench.report.row_order import sections_of
 from pybench.report.tables import lines_of
 from pybench.report.templates import inert_json, packed, templates_in
 from pybench.report.words import facts, legend
