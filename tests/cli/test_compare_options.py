@@ -26,13 +26,8 @@ from pybench.cli.compare_options import (
     SAVED,
     USED,
 )
-from pybench.records.run import (
-    RecordWriter,
-    RowRecord,
-    RunHeader,
-    SideRecord,
-)
-from pybench.target.process.identity import read_identity
+from pybench.records.run import RecordWriter
+from tests.runs import arm_records, header_record, row_record
 
 pytestmark = pytest.mark.once
 
@@ -46,10 +41,9 @@ VALUES = {
     "--metric": "instructions", "--scheduler": "tcp://lab", "--tls-ca": "ca.pem",
     "--tls-cert": "cert.pem", "--tls-key": "key.pem",
 }  # fmt: skip
-HEADER = RunHeader(
-    version="1", started="now", command=("x",), seed=11, margin=0.05, pairs=12,
-    suite="benchmarks", options=("--pybench-quick",), packages=("attrs",),
-)  # fmt: skip
+HEADER = header_record(
+    seed=11, margin=0.05, pairs=12, options=("--pybench-quick",), packages=("attrs",)
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,16 +63,9 @@ def run(tmp_path: Path) -> Path:
     """Write a run of one row that was never measured."""
     folder = tmp_path / "run"
     with RecordWriter(folder, HEADER) as writer:
-        for name in "ab":
-            writer.append(SideRecord(name=name, python="/p", identity=read_identity()))
-        writer.append(
-            RowRecord(
-                row="test_a.py::test_a", group=None, apart=False, pinned=True,
-                margin=None, metric="cpu", operations=1, threads=1,
-                numbers={"count": 1}, per_sample_ns=1.0,
-                outcomes={"a": "measured", "b": "measured"}, reasons={},
-            )
-        )  # fmt: skip
+        for arm in arm_records("a", "b"):
+            writer.append(arm)
+        writer.append(row_record("test_a.py::test_a"))
     return folder
 
 

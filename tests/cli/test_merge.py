@@ -19,16 +19,9 @@ pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 from pybench.cli import status
 from pybench.comparison.judging import judge
 from pybench.comparison.run_folders import read_site
-from pybench.records.run import (
-    PairRecord,
-    RecordWriter,
-    RowRecord,
-    RunHeader,
-    SideRecord,
-    read_run,
-)
-from pybench.records.samples import Sample
+from pybench.records.run import PairRecord, RecordWriter, SideRecord, read_run
 from pybench.target.process.identity import read_identity
+from tests.runs import header_record, pair_record, row_record
 
 pytestmark = pytest.mark.once
 
@@ -58,9 +51,8 @@ def part(tmp_path: Path) -> Part:
     ) -> Path:
         draws = random.Random(name)
         fields = {
-            "version": "0", "started": "2026-11-30T12:00:00+00:00", "command": ("x",),
-            "seed": draws.randrange(10**9), "margin": 0.03, "pairs": pairs,
-            "suite": "benchmarks", "host": host or name, "boot": "1",
+            "seed": draws.randrange(10**9), "pairs": pairs, "host": host or name,
+            "boot": "1",
         }  # fmt: skip
         identity = replace(IDENTITY, cpu_model=cpu_model)
         sides = {
@@ -68,17 +60,12 @@ def part(tmp_path: Path) -> Part:
         }
         if copy is not None:
             sides["copy"] = replace(sides[ARMS[0]], name="copy", twin_of=ARMS[0])
-        with RecordWriter(tmp_path / name, RunHeader(**{**fields, **header})) as writer:
+        with RecordWriter(tmp_path / name, header_record(**fields | header)) as writer:
             for side in sides.values():
                 writer.append(side)
             for row, ratio in rows.items():
-                known = {
-                    "row": row, "group": None, "apart": False, "pinned": True,
-                    "margin": None, "metric": "cpu", "operations": 1, "threads": 1,
-                    "numbers": {"count": 10}, "per_sample_ns": 5e6, "reasons": {},
-                    "outcomes": dict.fromkeys(ARMS, "measured"),
-                }  # fmt: skip
-                writer.append(RowRecord(**{**known, **(record or {})}))
+                known = {"numbers": {"count": 10}} | dict(record or {})
+                writer.append(row_record(row, ARMS, **known))
                 ratios = {ARMS[0]: 1.0, ARMS[1]: ratio}
                 if copy is not None:
                     ratios["copy"] = copy
@@ -93,17 +80,10 @@ def _pair(
     draws: random.Random, row: str, pair: int, ratios: Mapping[str, float]
 ) -> PairRecord:
     times = {
-        arm: round(5e6 * ratio * draws.lognormvariate(0, 0.004))
+        arm: [round(5e6 * ratio * draws.lognormvariate(0, 0.004))]
         for arm, ratio in ratios.items()
     }
-    return PairRecord(
-        row=row, pair=pair, order=(*ratios,), apart=False, cpu=0, hash_seed=pair,
-        numbers={"count": 10}, warmups=0,
-        samples={
-            arm: ((Sample(wall_ns=ns, cpu_ns=ns, waited_ns=0),),)
-            for arm, ns in times.items()
-        },
-    )  # fmt: skip
+    return pair_record(row, pair, times, numbers={"count": 10}, warmups=0)
 
 
 def rows(*changed: float, same: int = 4, prefix: str = "") -> dict[str, float]:

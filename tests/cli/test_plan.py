@@ -16,23 +16,16 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli import status
 from pybench.cli.compare import begun
-from pybench.records.run import (
-    RecordWriter,
-    RowRecord,
-    RunHeader,
-    SideRecord,
-    read_run,
-)
+from pybench.records.run import RecordWriter, read_run
 from pybench.records.shard_plan import read_plan
-from pybench.target.process.identity import read_identity
+from tests.runs import arm_records, header_record, row_record
 
 pytestmark = pytest.mark.once
 
 Pybench = Callable[..., Any]
-HEADER = RunHeader(
-    version="0", started="now", command=("x",), seed=1, margin=0.05, pairs=20,
-    suite="suite", options=("--pybench-quick",),
-)  # fmt: skip
+HEADER = header_record(
+    margin=0.05, pairs=20, suite="suite", options=("--pybench-quick",)
+)
 
 
 @pytest.fixture
@@ -42,17 +35,10 @@ def plan(pybench: Pybench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     (tmp_path / "suite").mkdir()
     (tmp_path / "suite" / "test_rows.py").write_text("def test(benchmark): ...\n")
     with RecordWriter(tmp_path / "earlier", HEADER) as writer:
-        for arm in "ab":
-            writer.append(SideRecord(name=arm, python="/p", identity=read_identity()))
+        for arm in arm_records("a", "b"):
+            writer.append(arm)
         for number in range(6):
-            writer.append(
-                RowRecord(
-                    row=f"suite/test_rows.py::test_{number}", group=None, apart=False,
-                    pinned=True, margin=None, metric="cpu", operations=1, threads=1,
-                    numbers={"count": 1}, per_sample_ns=5e6, reasons={},
-                    outcomes={"a": "measured", "b": "measured"},
-                )
-            )  # fmt: skip
+            writer.append(row_record(f"suite/test_rows.py::test_{number}"))
     done = pybench(
         "plan", "3.13", "3.14t", "--shards", "2", "--from", "earlier", "--pairs", "20"
     )

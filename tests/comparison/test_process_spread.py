@@ -20,13 +20,7 @@ from pybench.comparison.process_spread import (
 from pybench.comparison.saved_comparison import compare_saved
 from pybench.records.documents import DocumentError
 from pybench.records.extremes import Extreme
-from pybench.records.run import (
-    PairRecord,
-    RowRecord,
-    Run,
-    RunHeader,
-    SideRecord,
-)
+from pybench.records.run import PairRecord, Run
 from pybench.records.samples import Sample
 from pybench.records.saved_files import (
     PYTEST_BENCHMARK,
@@ -34,6 +28,7 @@ from pybench.records.saved_files import (
     SavedRow,
 )
 from pybench.target.process.identity import read_identity
+from tests.runs import arm_records, header_record, row_record
 
 pytestmark = pytest.mark.once
 
@@ -52,21 +47,11 @@ def process(warm_up_ns: int, *walls_ns: int) -> tuple[Sample, ...]:
 
 def run_with(**rows: list[dict[str, tuple[Sample, ...]]]) -> Run:
     """Return a run of rows with their pairs: side to process."""
-    header = RunHeader(
-        version="0", started="then", command=(), seed=1, margin=0.03, pairs=None,
-        suite="s",
-    )  # fmt: skip
-    run = Run(header=header)
-    for name in "AB":
-        run.add(SideRecord(name=name, python="/python", identity=read_identity()))
+    run = Run(header=header_record(started="then"))
+    for arm in arm_records("A", "B"):
+        run.add(arm)
     for row, pairs in rows.items():
-        run.add(
-            RowRecord(
-                row=row, group=None, apart=False, pinned=True, margin=None,
-                metric="cpu", operations=1, threads=1, numbers={"count": 1},
-                per_sample_ns=1.0, outcomes={}, reasons={},
-            )
-        )  # fmt: skip
+        run.add(row_record(row, "AB"))
         for number, sides in enumerate(pairs, start=1):
             run.add(
                 PairRecord(

@@ -14,31 +14,21 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
 from pybench.comparison.sharding import ShardingError, costs_s, make_plan
 from pybench.records.documents import DocumentError
-from pybench.records.run import PairRecord, RowRecord, Run, RunHeader, SideRecord
-from pybench.records.samples import Sample
+from pybench.records.run import Run
 from pybench.records.shard_plan import ShardPlan, read_plan, read_shard
-from pybench.target.process.identity import read_identity
+from tests.runs import arm_records, header_record, pair_record, row_record
 
-HEADER = RunHeader(
-    version="0", started="now", command=("x",), seed=1, margin=0.03, pairs=None,
-    suite="benchmarks",
-)  # fmt: skip
+HEADER = header_record()
 
 
 def run_of(turns_ms: dict[str, float], group: str | None = None) -> Run:
     """Return a run whose rows were calibrated: so long is one turn of each."""
     run = Run(header=HEADER)
-    for arm in "ab":
-        run.add(SideRecord(name=arm, python="/p", identity=read_identity()))
+    for arm in arm_records("a", "b"):
+        run.add(arm)
     for row, ms in turns_ms.items():
-        run.add(
-            RowRecord(
-                row=row, group=group, apart=False, pinned=True, margin=None,
-                metric="cpu", operations=1, threads=1, numbers={"count": 1},
-                per_sample_ns=min(ms, 5) * 1e6, per_turn_ns=ms * 1e6, reasons={},
-                outcomes={"a": "measured", "b": "measured"},
-            )
-        )  # fmt: skip
+        times = {"per_sample_ns": min(ms, 5) * 1e6, "per_turn_ns": ms * 1e6}
+        run.add(row_record(row, group=group, **times))
     return run
 
 
@@ -84,14 +74,8 @@ def test_what_was_measured_counts_and_not_what_was_expected() -> None:
     )
     for row, pairs in (("f.py::test_long", 40), ("f.py::test_short", 6)):
         for pair in range(1, pairs + 1):
-            sample = Sample(wall_ns=5_000_000, cpu_ns=1, waited_ns=0)
-            run.add(
-                PairRecord(
-                    row=row, pair=pair, order=("a", "b"), apart=False, cpu=0,
-                    hash_seed=1, numbers={"count": 1},
-                    samples={"a": ((sample,) * 11,), "b": ((sample,) * 11,)},
-                )
-            )  # fmt: skip
+            times = dict.fromkeys("ab", [5e6] * 11)
+            run.add(pair_record(row, pair, times))
     costs = costs_s(run)
     start = costs["f.py::test_gone"]
 

@@ -13,15 +13,8 @@ import pytest
 pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
-from pybench.records.run import (
-    PairRecord,
-    RecordWriter,
-    RowRecord,
-    RunHeader,
-    SideRecord,
-)
-from pybench.records.samples import Sample
-from pybench.target.process.identity import read_identity
+from pybench.records.run import RecordWriter
+from tests.runs import arm_records, header_record, pair_record, row_record
 
 pytestmark = pytest.mark.once
 
@@ -38,46 +31,16 @@ def main() -> Any:
 def record(folder: Path, *, drift: float = 0.0, spread: float = 0.005) -> Path:
     """Write a run of eight rows and a control, which drift from half of it on."""
     chance = Random(3)
-    header = RunHeader(
-        version="0", started="2026-11-30T00:00:00+00:00", command=(), seed=1,
-        margin=0.03, pairs=PAIRS, suite="benchmarks",
-    )  # fmt: skip
-    with RecordWriter(folder, header) as writer:
-        writer.append(SideRecord(name="a", python="a", identity=read_identity()))
+    with RecordWriter(folder, header_record(pairs=PAIRS)) as writer:
+        writer.append(*arm_records("a"))
         for number in range(9):
             row = f"benchmarks/x/test_x.py::test_{number}"
-            writer.append(
-                RowRecord(
-                    row=row,
-                    group="yardstick" if number == 8 else "x",
-                    apart=False,
-                    pinned=True,
-                    margin=None,
-                    metric="cpu",
-                    operations=1,
-                    threads=1,
-                    numbers={"count": 1},
-                    per_sample_ns=1e6,
-                    outcomes={"a": "measured"},
-                    reasons={},
-                )
-            )
+            group = "yardstick" if number == 8 else "x"
+            writer.append(row_record(row, ["a"], group=group, per_sample_ns=1e6))
             for pair in range(1, PAIRS + 1):
                 moved = 1 + drift * (pair > PAIRS // 2)
-                ns = int(1e6 * moved * (1 + chance.gauss(0, spread)))
-                sample = Sample(wall_ns=ns, cpu_ns=ns, waited_ns=0)
-                writer.append(
-                    PairRecord(
-                        row=row,
-                        pair=pair,
-                        order=("a",),
-                        apart=False,
-                        cpu=0,
-                        hash_seed=1,
-                        numbers={"count": 1},
-                        samples={"a": ((sample,) * 3,)},
-                    )
-                )
+                ns = 1e6 * moved * (1 + chance.gauss(0, spread))
+                writer.append(pair_record(row, pair, {"a": [ns] * 3}))
     return folder
 
 
