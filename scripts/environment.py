@@ -22,6 +22,7 @@ import sys
 import sysconfig
 import tomllib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,6 +144,14 @@ def build_key() -> str:
     return digest(files, variables, sys.base_prefix, sys.version)
 
 
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Let one process after the other do what bears this name."""
+    with (STORE / f".lock{name}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def prepare(groups: list[str], optional: Iterable[str]) -> Path:
     """Bring the environment up to date; return its Python."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -206,11 +215,13 @@ def prepare(groups: list[str], optional: Iterable[str]) -> Path:
         check_tools()
         say(f"building {module.relative_to(ROOT)}")
         built.unlink(missing_ok=True)
-        run(
-            [*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
-            "the extension could not be built; what the compiler said is above",
-            status=1,
-        )
+        # Builds of all interpreters write one egg-info beside the sources.
+        with locked("-build"):
+            run(
+                [*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
+                "the extension could not be built; what the compiler said is above",
+                status=1,
+            )
         # Where a C file lacks its function, the link passes and the import fails.
         run(
             [str(python), "-c", "import _pybench; _pybench.BUILD"],
@@ -243,8 +254,8 @@ def main() -> None:
     options = parser.parse_args()
     always = UNDER_TEST if options.under_test else WHERE_WHEELS_ARE
     STORE.mkdir(exist_ok=True)
-    with (STORE / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once would build in one folder
+    # Two makes at once would write one environment, or one module of an ABI.
+    with locked(str(sysconfig.get_config_var("EXT_SUFFIX"))):
         print(prepare(options.group, [*always, *options.optional]))
 
 

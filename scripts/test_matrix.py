@@ -1,12 +1,13 @@
 """Run the tests on the default Python and on one other build of each kind found.
 
-The default (the one that runs this) runs all of ``tests/``, in three legs that may run
+The default (the one that runs this) runs all of ``tests/``, in four legs that may run
 beside each other; the others run what touches the extension, but for what is marked
-``once``; the newest of them and those without the GIL also run the tests of the plugin
-and count the kernels' instructions.
+``once``; the newest of them and those without the GIL also count the kernels'
+instructions and run tests of the plugin: the newest all of them, the others those of
+the GIL, of threads and of the process.
 Each also runs the benchmarks, so that the rows which it can and cannot run are counted.
 The default and those without the GIL measure them with the smallest budget; the others
-call each row once.  Three at a time: they disturb each other, but rows are counted
+call each row once.  Four at a time: they disturb each other, but rows are counted
 here and no test looks at a time.
 What an interpreter says is printed when it is done.  A second build of a kind, such as
 another 3.11, is run where PYBENCH_PYTHONS names it, and with --all.
@@ -52,28 +53,45 @@ OF_EACH_BUILD: tuple[str, ...] = (
 # Python alone: what holds on the oldest and on the newest build holds between them, and
 # the rows that each build measures go through it too.
 PLUGIN: tuple[str, ...] = ("tests/target/plugin", "tests/test_installed.py")
+# What may differ without the GIL: threads, what a process holds, how it is imported.
+# The rest of the plugin is text and files, and each row that is measured there goes
+# through it.
+PLUGIN_WITHOUT_GIL: tuple[str, ...] = (
+    *(
+        f"tests/target/plugin/test_{name}.py"
+        for name in (
+            "event_loops", "gil", "identity", "interleaving", "interleaving_adapters",
+            "iterations", "kernel", "lazy_rows", "observing", "package", "peaks",
+            "rowstate", "selection", "threads",
+        )
+    ),
+    "tests/test_installed.py",
+)  # fmt: skip
 # So it is with the counted instructions of each kernel, half a minute of each build.
 NOT_COUNTED = "--ignore=tests/_pybench/test_honesty.py"
 NOT_ONCE = ("-m", "not once")
-# The default runs everything, in three legs that may run beside each other: what
-# depends on the build and is measured, whole commands and profiles, and the rest.
+# The default runs everything, in four legs that may run beside each other: what
+# depends on the build and is measured, whole commands and profiles, comparisons, and
+# the rest.
 BUILD: tuple[str, ...] = (*OF_EACH_BUILD, *PLUGIN, "tests/benchmarks")
 COMMANDS: tuple[str, ...] = ("tests/cli", "tests/profiles")
+COMPARISONS: tuple[str, ...] = ("tests/comparison",)
 REST: tuple[str, ...] = (
     "tests",
-    *(f"--ignore={folder}" for folder in (*BUILD, *COMMANDS)),
+    *(f"--ignore={folder}" for folder in (*BUILD, *COMMANDS, *COMPARISONS)),
 )
 # The least that still measures: a row is counted once it has a few rounds.
 SMALL_BUDGET = (
     "--benchmark-only",
-    "--benchmark-max-time=0.01",
+    "--benchmark-max-time=0.001",
     "--benchmark-min-rounds=2",
     "--benchmark-quiet",
 )
 # A row runs once and is not timed; what is n/a is n/a here too.
 UNMEASURED = ("--benchmark-disable",)
-# One more than the least CPUs that a machine of ours has: each leg waits now and then.
-AT_ONCE = 3
+# Twice the least CPUs that a machine of ours has: a leg waits for answers, ends and
+# time-outs for a third of its time or more.
+AT_ONCE = 4
 SETUP_TIMEOUT_S = 900
 PYTEST_TIMEOUT_S = 1200
 FETCH_TIMEOUT_S = 300  # each; uv downloads about 30 MB
@@ -467,9 +485,10 @@ class Matrix:
         """Return what may run beside each other; the default's legs come first."""
         first, *rest = groups_by_abi((self.default, *others))
         legs = [
-            Leg(interpreter=self.default, where=REST),
-            Leg(interpreter=self.default, where=COMMANDS),
             Leg(interpreter=self.default, where=BUILD, rows=SMALL_BUDGET),
+            Leg(interpreter=self.default, where=COMMANDS),
+            Leg(interpreter=self.default, where=COMPARISONS),
+            Leg(interpreter=self.default, where=REST),
         ]
         # The longest first, so that none of them is left alone at the end.
         rest.sort(key=lambda group: group[0] not in self.with_plugin)
@@ -481,7 +500,9 @@ class Matrix:
         return [*own, *([self._leg(one) for one in group] for group in rest)]
 
     def _leg(self, interpreter: Interpreter) -> Leg:
-        more = PLUGIN if interpreter in self.with_plugin else (NOT_COUNTED,)
+        more: tuple[str, ...] = (NOT_COUNTED,)
+        if interpreter in self.with_plugin:
+            more = PLUGIN_WITHOUT_GIL if interpreter.free_threaded else PLUGIN
         where = (*OF_EACH_BUILD, *more, *NOT_ONCE)
         rows = SMALL_BUDGET if interpreter.free_threaded else UNMEASURED
         return Leg(interpreter=interpreter, where=where, rows=rows)

@@ -330,21 +330,26 @@ def matrix_of(default: Interpreter, **changes: Any) -> Any:
     return matrix.Matrix(default=default, **(nothing | {"least_rows": {}} | changes))
 
 
-def test_the_default_runs_everything_in_three_legs_that_measure_once() -> None:
+def test_the_default_runs_everything_in_four_legs_that_measure_once() -> None:
     default, other = interpreter("3.11.7"), interpreter("3.14.0", soabi="cpython-314")
 
     groups = matrix_of(default).groups([other])
 
-    [rest], [commands], [build], [another] = groups
-    elsewhere = (*build.where, *commands.where)
+    [build], [commands], [comparisons], [rest], [another] = groups
+    elsewhere = (*build.where, *commands.where, *comparisons.where)
     assert {f"--ignore={folder}" for folder in elsewhere} == {*rest.where[1:]}
     assert rest.where[0] == "tests"
-    assert (rest.rows, commands.rows) == (None, None)
+    assert {leg.rows for leg in (rest, commands, comparisons)} == {None}
     assert (build.rows, another.rows) == (matrix.SMALL_BUDGET, matrix.UNMEASURED)
     free_threaded = interpreter("3.14.0", soabi="cpython-314t", free_threaded=True)
-    [threaded] = matrix_of(default).groups([free_threaded])[3]
+    with_plugin = {"with_plugin": (free_threaded,)}
+    [threaded] = matrix_of(default, **with_plugin).groups([free_threaded])[4]
     assert threaded.rows == matrix.SMALL_BUDGET
-    assert all((ROOT / path).exists() for path in elsewhere)
+    assert {*matrix.PLUGIN_WITHOUT_GIL} < {*threaded.where}
+    assert matrix.PLUGIN[0] not in threaded.where
+    assert all(
+        (ROOT / path).exists() for path in (*elsewhere, *matrix.PLUGIN_WITHOUT_GIL)
+    )
 
 
 def test_legs_of_the_default_take_turns_beside_another_build_of_its_abi() -> None:
@@ -352,7 +357,7 @@ def test_legs_of_the_default_take_turns_beside_another_build_of_its_abi() -> Non
 
     [group] = matrix_of(default).groups([other])
 
-    assert [leg.interpreter for leg in group] == [default] * 3 + [other]
+    assert [leg.interpreter for leg in group] == [default] * 4 + [other]
 
 
 def test_legs_of_one_interpreter_are_added_up_and_judged_together() -> None:
@@ -402,7 +407,7 @@ def test_builds_between_the_oldest_and_the_newest_count_no_instructions() -> Non
     groups = matrix_of(default, with_plugin=(new,)).groups([old, new])
 
     # The longest leg comes first.
-    [newest], [between] = groups[3:]
+    [newest], [between] = groups[4:]
     assert matrix.NOT_COUNTED in between.where
     assert matrix.NOT_COUNTED not in newest.where
     assert (ROOT / matrix.NOT_COUNTED.removeprefix("--ignore=")).is_file()
