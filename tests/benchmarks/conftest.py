@@ -1,14 +1,40 @@
-"""Rows of the suite as functions, and what stands in for the fixture that times."""
+"""Rows of the suite: by name, and as functions with a stand-in for what times them."""
 
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 SUITE = Path(__file__).parents[2] / "benchmarks"
+
+
+def collected(*arguments: str) -> list[str]:
+    """Collect the suite as a user would, and return the ids of its rows."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "benchmarks", "--collect-only", "-q"),
+            *("--import-mode=importlib", "-p", "no:cacheprovider", *arguments),
+        ],
+        cwd=SUITE.parent,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line for line in done.stdout.splitlines() if "::" in line]
+
+
+@pytest.fixture(scope="session")
+def row_ids() -> list[str]:
+    """Return the ids of all rows."""
+    return collected()
 
 
 def load_rows(path: str) -> ModuleType:

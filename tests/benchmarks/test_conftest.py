@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["pytester"]
+from tests.target.plugin.conftest import FAST_MACHINE_INFO
 
 SUITE = Path(__file__).parents[2] / "benchmarks"
 
@@ -56,11 +56,12 @@ def collect(pytester: pytest.Pytester) -> Callable[..., Collected]:
         (pytester.path / folder / f"test_{folder}.py").write_text(ROW)
     for name in ("conftest.py", "quick.txt"):
         shutil.copy(SUITE / name, pytester.path / "ours")
+    pytester.makeconftest(FAST_MACHINE_INFO)
 
     def run(*arguments: str) -> Collected:
         # Without our plugin: the suite's folder has to stand by itself.
         options = ("-p", "no:pybench", "--strict-markers", "--benchmark-json=out.json")
-        result = pytester.runpytest_subprocess(*options, *arguments)
+        result = pytester.runpytest_inprocess(*options, *arguments)
         result.assert_outcomes(passed=4)
         document = json.loads((pytester.path / "out.json").read_text())
         return {row["fullname"]: row for row in document["benchmarks"]}
@@ -68,7 +69,7 @@ def collect(pytester: pytest.Pytester) -> Callable[..., Collected]:
     return run
 
 
-def test_gives_rows_of_this_suite_their_budget(
+def test_gives_rows_of_this_suite_their_budget_and_leaves_others_alone(
     collect: Callable[..., Collected],
 ) -> None:
     """A row without a budget of its own has the suite's, and keeps its group."""
@@ -77,12 +78,7 @@ def test_gives_rows_of_this_suite_their_budget(
     assert rows["ours/test_ours.py::test_plain"]["options"]["max_time"] == 0.3
     assert rows["ours/test_ours.py::test_marked"]["options"]["max_time"] == 0.01
     assert rows["ours/test_ours.py::test_marked"]["group"] == "ours"
-
-
-def test_leaves_other_suites_alone(collect: Callable[..., Collected]) -> None:
-    """A row outside the folder keeps pytest-benchmark's budget."""
-    rows = collect()
-
+    # A row outside the folder keeps pytest-benchmark's budget.
     assert rows["theirs/test_theirs.py::test_plain"]["options"]["max_time"] == 1.0
 
 
@@ -135,7 +131,7 @@ def test_markers_are_known_with_and_without_the_plugin(
     switch = ["-p", plugin] if plugin.startswith("no:") else []
     options = ("--strict-markers", "-q", "--collect-only", *switch)
     collected = {
-        marker: pytester.runpytest_subprocess(*options, "-m", marker).outlines
+        marker: pytester.runpytest_inprocess(*options, "-m", marker).outlines
         for marker in ("slow", "threads", "requires_ft", "quick")
     }
 
@@ -152,7 +148,7 @@ def test_needy_row_is_not_run_without_the_plugin(pytester: pytest.Pytester) -> N
     pytester.makepyfile(test_marked=MARKED)
     for name in ("conftest.py", "quick.txt"):
         shutil.copy(SUITE / name, pytester.path)
-    result = pytester.runpytest_subprocess("-p", "no:pybench", "-rs")
+    result = pytester.runpytest_inprocess("-p", "no:pybench", "-rs")
 
     result.assert_outcomes(passed=2, skipped=1)
     result.stdout.fnmatch_lines(["SKIPPED*n/a: needs the pybench plugin"])

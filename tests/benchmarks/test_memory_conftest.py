@@ -8,24 +8,26 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["pytester"]
+from tests.target.plugin.conftest import FAST_MACHINE_INFO
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "memory"
 
 
-def run_rows(pytester: pytest.Pytester, rows: str) -> tuple[pytest.RunResult, Path]:
-    """Run rows under the conftest of the folder, and return where their JSON is."""
-    for name in ("conftest.py", "serve.py"):
-        (pytester.path / name).write_text((FOLDER / name).read_text())
-    (pytester.path / "test_rows.py").write_text(rows)
-    options = ("-p", "no:pybench", "--benchmark-json=out.json")
-    return pytester.runpytest_subprocess(*options), pytester.path / "out.json"
+def run_rows(
+    pytester: pytest.Pytester, rows: str, *options: str, apart: bool = False
+) -> pytest.RunResult:
+    """Run rows under the conftest of the folder, in this process or in another."""
+    pytester.makepyfile(serve=(FOLDER / "serve.py").read_text(), test_rows=rows)
+    pytester.makeconftest((FOLDER / "conftest.py").read_text() + FAST_MACHINE_INFO)
+    run = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
+    return run("-p", "no:pybench", *options)
 
 
-def extra_info(path: Path) -> dict[str, Any]:
-    """Read what the only row has said beside its time."""
-    (row,) = json.loads(path.read_text())["benchmarks"]
-    found: dict[str, Any] = row["extra_info"]
+def extra_info(pytester: pytest.Pytester, row: str) -> dict[str, Any]:
+    """Return what a row says beside its time."""
+    run_rows(pytester, row, "--benchmark-json=out.json").assert_outcomes(passed=1)
+    document = json.loads((pytester.path / "out.json").read_text())
+    found: dict[str, Any] = document["benchmarks"][0]["extra_info"]
     return found
 
 
@@ -33,7 +35,7 @@ def test_collector_is_on_again_after_a_row_that_failed(
     pytester: pytest.Pytester,
 ) -> None:
     """It is off in a row that asks for it, and on in the next, come what may."""
-    result, _ = run_rows(
+    result = run_rows(
         pytester,
         "import gc\n"
         "def test_failing(collector_off):\n"
@@ -49,7 +51,7 @@ def test_collector_is_on_again_after_a_row_that_failed(
 
 def test_collector_that_was_off_stays_off(pytester: pytest.Pytester) -> None:
     """Who has turned it off finds it off after a row."""
-    result, _ = run_rows(
+    result = run_rows(
         pytester,
         "import gc\n"
         "import pytest\n"
@@ -70,10 +72,11 @@ def test_child_that_fails_is_an_error_with_its_words(
     pytester: pytest.Pytester,
 ) -> None:
     """A thing that raises ends the row, and its traceback is in the message."""
-    result, _ = run_rows(
+    result = run_rows(
         pytester,
         "def test_row(benchmark, serving):\n"
         "    benchmark(serving('collect-full', 'knot', 10, 'thawed', 1).act)\n",
+        apart=True,
     )
 
     result.assert_outcomes(failed=1)
@@ -82,7 +85,7 @@ def test_child_that_fails_is_an_error_with_its_words(
 
 def test_bytes_are_not_available_without_psutil(pytester: pytest.Pytester) -> None:
     """The row is measured, and says which command would bring the rest."""
-    result, out = run_rows(
+    found = extra_info(
         pytester,
         "import sys\n"
         "def test_row(benchmark, serving, read_memory, monkeypatch):\n"
@@ -92,14 +95,13 @@ def test_bytes_are_not_available_without_psutil(pytester: pytest.Pytester) -> No
         "    benchmark.pedantic(child.act, rounds=2)\n",
     )
 
-    result.assert_outcomes(passed=1)
-    assert "pip install psutil" in extra_info(out)["bytes_na"]
+    assert "pip install psutil" in found["bytes_na"]
 
 
 def test_memory_of_a_child_is_read(pytester: pytest.Pytester) -> None:
     """A child of a few megabytes has some, part of it of its own."""
     pytest.importorskip("psutil")
-    result, out = run_rows(
+    found = extra_info(
         pytester,
         "def test_row(benchmark, serving, read_memory):\n"
         "    child = serving('collect-bare', 1)\n"
@@ -107,6 +109,5 @@ def test_memory_of_a_child_is_read(pytester: pytest.Pytester) -> None:
         "    benchmark.pedantic(child.act, rounds=2)\n",
     )
 
-    result.assert_outcomes(passed=1)
-    found = extra_info(out)["bytes"]
-    assert 2**20 < found["uss"] <= found["rss"] <= found["virtual"]
+    sizes = found["bytes"]
+    assert 2**20 < sizes["uss"] <= sizes["rss"] <= sizes["virtual"]

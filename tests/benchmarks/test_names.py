@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -22,27 +20,10 @@ def name_of(path: Path) -> str:
     return f"{path.parent.name}-{path.stem}"
 
 
-@pytest.fixture(scope="module")
-def rows() -> list[tuple[Path, str]]:
-    """Collect the suite as a user would, and return each row's file and name."""
-    arguments = ["-m", "pytest", "benchmarks", "--collect-only", "-q"]
-    done = subprocess.run(
-        [
-            sys.executable,
-            *arguments,
-            "--import-mode=importlib",
-            "-p",
-            "no:cacheprovider",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    ids = [line.split("::") for line in done.stdout.splitlines() if "::" in line]
-    return [(ROOT / path, name) for path, name in ids]
+@pytest.fixture
+def rows(row_ids: list[str]) -> list[tuple[Path, str]]:
+    """Return each row's file and name."""
+    return [(ROOT / path, name) for path, name in (i.split("::") for i in row_ids)]
 
 
 def test_rows_are_named_after_their_category(rows: list[tuple[Path, str]]) -> None:

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from tests.benchmarks.conftest import collected
 
 ROOT = Path(__file__).parents[2]
 LIST = ROOT / "benchmarks" / "quick.txt"
 
 # Their rows are n/a unless somebody installed a package: sixty shall be measured.
 OPTIONAL = {"numpy", "pytorch"}
-
-
-def collected(*arguments: str) -> list[str]:
-    """Collect the suite and return the names of the rows."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "benchmarks", "--collect-only", "-q"),
-            *("--import-mode=importlib", "-p", "no:cacheprovider", *arguments),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [line.split("::")[1] for line in done.stdout.splitlines() if "::" in line]
 
 
 @pytest.fixture(scope="module")
@@ -53,20 +37,11 @@ def test_every_category_is_there(quick: list[str]) -> None:
     assert [name for name, count in found.items() if count < 2] == []
 
 
-@pytest.mark.parametrize("option", ["-m quick", "--pybench-quick"])
-def test_marker_and_option_select_the_list(quick: list[str], option: str) -> None:
-    """So each of the sixty exists, and both ways are the same list."""
-    assert sorted(collected(*option.split())) == quick
-
-
-def test_nothing_slow_is_in_it() -> None:
-    """A row that says it takes seconds has no place in a list of one minute."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "benchmarks", "-q", "-m", "quick and slow"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-    assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, done.stdout
+@pytest.mark.parametrize(
+    "words", [("-m", "quick and not slow"), ("--pybench-quick",)], ids="_".join
+)
+def test_marker_and_option_select_the_list(
+    quick: list[str], words: tuple[str, ...]
+) -> None:
+    """So each of the sixty exists, none takes seconds, and both ways are one list."""
+    assert sorted(i.split("::")[1] for i in collected(*words)) == quick

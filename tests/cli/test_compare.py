@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,15 +18,8 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 from pybench.cli import compare as comparing
 from pybench.cli import status
 from pybench.comparison.live import Progress
-from pybench.records.run import (
-    PairRecord,
-    RecordWriter,
-    RowRecord,
-    RunHeader,
-    SideRecord,
-)
-from pybench.records.samples import Sample
-from pybench.target.process.identity import read_identity
+from pybench.records.run import RecordWriter
+from tests.runs import arm_records, header_record, pair_record, row_record
 
 Pybench = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -41,62 +31,38 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def sample(ns: float) -> Sample:
-    """Return a sample that had the CPU all the time."""
-    return Sample(wall_ns=round(ns), cpu_ns=round(ns), waited_ns=0)
+@pytest.fixture
+def no_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no other interpreter be found: to ask each of this machine takes long."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    monkeypatch.setenv("PYBENCH_PYTHONS", "")
+    for name in ("HOME", "PYENV_ROOT", "UV_PYTHON_INSTALL_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
 
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
     """Write a run of 12 pairs: one row slower by a tenth, one equal, one n/a."""
-    header = RunHeader(
-        version="1",
-        started="now",
-        command=("x",),
-        seed=1,
-        margin=0.03,
-        pairs=None,
-        suite="s",
-    )
     ratios = {"slow": 1.1, "equal": 1.0}
-    with RecordWriter(tmp_path / "run", header) as writer:
-        for name in "ab":
-            writer.append(SideRecord(name=name, python="/p", identity=read_identity()))
-        for row in (*ratios, "missing"):
-            there = row in ratios
-            outcome = "measured" if there else "n/a"
-            writer.append(
-                RowRecord(
-                    row=f"memory/test_area.py::test_{row}",
-                    group=None,
-                    apart=False,
-                    pinned=True,
-                    margin=None,
-                    metric="cpu" if there else None,
-                    operations=10,
-                    threads=1,
-                    numbers={"count": 20},
-                    per_sample_ns=5e6,
-                    outcomes={"a": outcome, "b": outcome},
-                    reasons={} if there else {"a": "n/a: no such thing"},
-                )
-            )
+    known = {"operations": 10, "numbers": {"count": 20}}
+    missing = {
+        "metric": None,
+        "outcomes": {"a": "n/a", "b": "n/a"},
+        "reasons": {"a": "n/a: no such thing"},
+    }
+    with RecordWriter(tmp_path / "run", header_record()) as writer:
+        for arm in arm_records("a", "b"):
+            writer.append(arm)
+        for name in (*ratios, "missing"):
+            row = f"memory/test_area.py::test_{name}"
+            more = {} if name in ratios else missing
+            writer.append(row_record(row, **known | more))
         for number in range(1, 13):
-            for row, ratio in ratios.items():
-                base = 5_000_000 + 1_000 * number
-                sides = {"a": base, "b": base * (ratio + number / 10_000)}
-                writer.append(
-                    PairRecord(
-                        row=f"memory/test_area.py::test_{row}",
-                        pair=number,
-                        order=("a", "b"),
-                        apart=False,
-                        cpu=None,
-                        hash_seed=number,
-                        numbers={"count": 20},
-                        samples={n: ((sample(v),) * 6,) for n, v in sides.items()},
-                    )
-                )
+            for name, ratio in ratios.items():
+                row = f"memory/test_area.py::test_{name}"
+                base = 5e6 + 1_000 * number
+                times = {"a": [base] * 6, "b": [base * (ratio + number / 10_000)] * 6}
+                writer.append(pair_record(row, number, times, numbers={"count": 20}))
     return tmp_path / "run"
 
 
@@ -214,6 +180,7 @@ def test_exit_status(
         ((sys.executable, "--suite", "elsewhere"), "no benchmarks at"),
     ],
 )
+@pytest.mark.usefixtures("no_others")
 def test_usage_errors(
     pybench: Pybench, tmp_path: Path, words: tuple[str, ...], said: str
 ) -> None:
@@ -236,6 +203,7 @@ def test_record_of_another_kind_is_refused(pybench: Pybench, tmp_path: Path) -> 
     assert "schema 99" in done.stderr
 
 
+@pytest.mark.usefixtures("no_others")
 def test_pythons_lists_this_one(pybench: Pybench) -> None:
     """With all facts as JSON; the environment that runs this may not be its base."""
     done = pybench("pythons", "--json")
@@ -253,70 +221,14 @@ def test_packages_are_dealt_out() -> None:
         comparing.packages_of(["a", "b", "c"], 2)
 
 
-LIVE = """
-import sys
-from pathlib import Path
-from pybench.interpreters import prepare
-made = prepare.Environment(python=Path(sys.executable), made=False)
-prepare.prepare = lambda interpreter, **how: made
-from pybench.cli import main
-main()
-"""
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> list[str]:
-    """Return a command that compares this Python with itself on a suite of one row."""
-    (tmp_path / "benchmarks").mkdir()
-    (tmp_path / "benchmarks" / "test_one.py").write_text(
-        "def test_one(benchmark): benchmark(sum, range(1000))\n"
-    )
-    (tmp_path / "live.py").write_text(LIVE)
+def test_folder_that_has_a_run_is_left_alone(pybench: Pybench, recorded: Path) -> None:
+    record = (recorded / "run.jsonl").read_bytes()
     sides = [f"{name}={sys.executable}" for name in "ab"]
-    return [sys.executable, "live.py", "compare", *sides, "-o", "out"]
+    done = pybench("compare", *sides, "-o", str(recorded))
 
-
-def run_live(command: list[str], folder: Path, **how: Any) -> Any:
-    """Run it to its end."""
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=200, **how
-    )
-
-
-def test_live_comparison_ends_with_a_summary(live: list[str], tmp_path: Path) -> None:
-    done = run_live([*live, "--pairs", "2"], tmp_path)
-
-    assert done.returncode in (status.OK, status.NO_VERDICT), done.stderr
-    assert done.stdout.startswith("b against a: 1 ")
-    document = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert document["rows"][0]["pairs"] == 2
-    again = run_live([*live, "--pairs", "2"], tmp_path)
-    assert again.returncode == status.USAGE
-    assert "--resume" in again.stderr
-
-
-def test_interrupted_comparison_is_resumed(live: list[str], tmp_path: Path) -> None:
-    child = subprocess.Popen(
-        [*live, "--pairs", "3"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    record = tmp_path / "out" / "run.jsonl"
-    while not record.exists() or '"record":"pair"' not in record.read_text():
-        assert child.poll() is None
-        time.sleep(0.01)
-    child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=300)
-
-    assert child.returncode == status.INTERRUPTED, said
-    assert "--resume" in said
-    assert "Traceback" not in said
-    assert record.read_text().count('"record":"pair"') < 3
-    done = run_live([*live, "--resume"], tmp_path)
-    assert done.returncode in (status.OK, status.NO_VERDICT), done.stderr
-    assert record.read_text().count('"record":"pair"') == 3
+    assert done.returncode == status.USAGE
+    assert "--resume" in done.stderr
+    assert (recorded / "run.jsonl").read_bytes() == record
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_record_and_exit_status_agree(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
     record = json.loads(done.stdout)

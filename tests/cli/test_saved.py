@@ -171,7 +171,7 @@ def test_compare_results_does_the_same(compare: Pybench, folder: Path) -> None:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
     assert done.returncode == status.CONFIRMED
@@ -185,7 +185,7 @@ def test_compare_results_says_what_it_needs(folder: Path) -> None:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
     assert done.returncode == status.USAGE
@@ -202,7 +202,7 @@ def script(*words: str, python: str, cwd: Path) -> subprocess.CompletedProcess[s
         env=os.environ | {"PYTHON": python},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 

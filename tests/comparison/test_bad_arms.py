@@ -135,7 +135,11 @@ def command(
     """Return what runs `pybench compare` here, on two such interpreters."""
     (tmp_path / "benchmarks").mkdir()
     monkeypatch.chdir(tmp_path)
-    kept = signal.getsignal(signal.SIGTERM)
+    kept = {
+        number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    # Where this run is a job of a shell, an interrupt may be ignored for good.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def run(*words: str, a: str = "", b: str = "") -> int:
         made = iter([python("a", a), python("b", b)])
@@ -152,7 +156,8 @@ def command(
         return code
 
     yield run
-    signal.signal(signal.SIGTERM, kept)
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 # Interpreters that are none
@@ -611,6 +616,21 @@ def test_interrupted_while_rows_are_tried_out_is_resumed(
     assert command(b=odd) == status.INTERRUPTED
     shown = capsys.readouterr()
     assert "--resume" in shown.err
+    assert command("--resume", b=odd) in (status.OK, status.NO_VERDICT)
+    assert counts(read_run(Path("out"))) == {FIRST: 2, SECOND: 2}
+
+
+def test_interrupted_in_a_pair_is_resumed(
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the pairs that were whole."""
+    odd = "if at == 'sample 2' and start == 3: os.kill(os.getppid(), signal.SIGINT)"
+
+    assert command(b=odd) == status.INTERRUPTED
+    shown = capsys.readouterr()
+    assert "--resume" in shown.err
+    assert "Traceback" not in shown.err
+    assert counts(read_run(Path("out"))) == {FIRST: 1, SECOND: 1}
     assert command("--resume", b=odd) in (status.OK, status.NO_VERDICT)
     assert counts(read_run(Path("out"))) == {FIRST: 2, SECOND: 2}
 

@@ -58,9 +58,14 @@ def pairs_of(run: Any, row: str) -> list[PairRecord]:
     return [run.pairs[row][number] for number in sorted(run.pairs.get(row, {}))]
 
 
-def test_rows_take_turns_in_fresh_processes(compare: Compare) -> None:
-    """Every pair: both sides and the copy, equal samples, one hash seed, one count."""
+def test_rows_take_turns_in_fresh_processes(compare: Compare, tmp_path: Path) -> None:
+    """Every pair: both sides and the copy, equal samples, one hash seed, one count.
+
+    And the run says where its time went.
+    """
+    began = time.monotonic()
     run, judgement = compare(pairs=2, control=True)
+    elapsed_s = time.monotonic() - began
 
     assert [*run.rows] == [FIRST, SECOND]
     for row in run.rows:
@@ -76,6 +81,16 @@ def test_rows_take_turns_in_fresh_processes(compare: Compare) -> None:
             assert pair.numbers == run.rows[row].numbers
         assert run.rows[row].outcomes == {"a": MEASURED, "b": MEASURED}
     assert {cell.verdict is not None for cell in judgement.cells} == {True}
+
+    spent = run.spent.seconds
+    assert {*spent} == {FUNCTIONS, ALL}
+    assert {*spent[ALL]} == {START, COLLECTION, JUDGING}
+    assert {*spent[FUNCTIONS]} == {*PHASES} - {JUDGING}
+    assert all(value > 0 for phases in spent.values() for value in phases.values())
+    assert sum(sum(phases.values()) for phases in spent.values()) <= elapsed_s
+    for pairs_of_row in run.pairs.values():
+        assert all(pair.took_s > 0 for pair in pairs_of_row.values())
+    assert summarise(read_run(tmp_path / "out"), judgement).spent == spent
 
 
 @pytest.mark.parametrize("where", ["beside", "inside"])
@@ -510,22 +525,6 @@ def test_calibration_that_was_interrupted_goes_on_with_the_next_arm(
     assert {len(pairs) for pairs in run.pairs.values()} == {1}
     assert starts("a") == starts("b") == 2
     assert read_run(tmp_path / "out").arms == run.arms
-
-
-def test_a_run_says_where_its_time_went(compare: Compare, tmp_path: Path) -> None:
-    began = time.monotonic()
-    run, judgement = compare(pairs=2)
-    elapsed_s = time.monotonic() - began
-
-    spent = run.spent.seconds
-    assert {*spent} == {FUNCTIONS, ALL}
-    assert {*spent[ALL]} == {START, COLLECTION, JUDGING}
-    assert {*spent[FUNCTIONS]} == {*PHASES} - {JUDGING}
-    assert all(value > 0 for phases in spent.values() for value in phases.values())
-    assert sum(sum(phases.values()) for phases in spent.values()) <= elapsed_s
-    for pairs_of_row in run.pairs.values():
-        assert all(pair.took_s > 0 for pair in pairs_of_row.values())
-    assert summarise(read_run(tmp_path / "out"), judgement).spent == spent
 
 
 def test_progress_is_told_between_lots(compare: Compare) -> None:

@@ -1,5 +1,6 @@
 """The pages say what is there: links, rows, folders, options, commands."""
 
+import json
 import os
 import re
 import shlex
@@ -292,3 +293,5 @@ def test_commands_of_the_readme_reach_a_verdict(tmp_path: Path) -> None:
 
     assert re.match(r"b against a: 1 \w+", output)
     assert "interpreter_call_function" in output
+    (summary,) = tmp_path.rglob("summary.json")
+    assert json.loads(summary.read_text())["rows"][0]["pairs"] == 2

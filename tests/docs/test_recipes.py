@@ -63,7 +63,7 @@ def run(words: list[str], folder: Path, **variables: str) -> None:
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
 

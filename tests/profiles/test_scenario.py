@@ -94,7 +94,7 @@ def run(settings: Settings) -> ScenarioRecord:
 def small(**more: Any) -> Settings:
     """Return settings of little work."""
     few = {"workers": 3, "iterations": 4, "warmup": 1, "work_iters": 200}
-    return Settings(**{**few, "timeout": 30.0, **more})
+    return Settings(**{**few, "timeout": 300.0, **more})
 
 
 def lines_after(output: str, head: str) -> dict[str, str]:
@@ -265,7 +265,7 @@ def test_map_and_sum_give_what_one_worker_gives(mode: str) -> None:
     jobs = module.jobs_of(settings)
     shared = scenario_pools.shared_object("map", mode, range(100))
     with scenario_pools.make_pool(mode, "forkserver", jobs, shared) as pool:
-        assert pool.start(30) == {}
+        assert pool.start(300) == {}
         bounds = [(0, 33), (33, 66), (66, 100)]
         done = pool.round(
             30,
@@ -321,7 +321,7 @@ def test_worker_that_hangs_is_lost_at_the_time_out(mode: str, what: str) -> None
     module = importlib.import_module("pybench.target.programs.scenario")
     jobs = module.jobs_of(small(mode=mode, workers=1, fault="hang:1:1:2"))
     with scenario_pools.make_pool(mode, "forkserver", jobs) as pool:
-        assert pool.start(30) == {}
+        assert pool.start(300) == {}
         done = pool.round(0.2)
 
     assert done.lost[0].startswith(f"no answer within 0.2 s (--timeout); {what}")
@@ -843,8 +843,8 @@ def test_sampler_ends_with_the_one_that_it_samples(tmp_path: Path) -> None:
     assert sampler._process.stdout is not None
     sampler._process.stdin.close()
 
-    assert select.select([sampler._process.stdout], [], [], 30)[0]
-    assert sampler._process.wait(30) == 0
+    assert select.select([sampler._process.stdout], [], [], 300)[0]
+    assert sampler._process.wait(300) == 0
     sampler._process.stdout.close()
     assert sampler._process.stderr is not None
     sampler._process.stderr.close()

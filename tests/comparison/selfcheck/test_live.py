@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,8 @@ from pybench.comparison.mean_groups import YARDSTICK_GROUP
 from pybench.comparison.selfcheck import live
 from pybench.comparison.sessions import Arm
 from pybench.comparison.suites import find_suite
+from pybench.records.run import Run
+from tests.runs import arm_records, header_record, row_record
 
 ROWS = """
 import pytest
@@ -48,7 +49,10 @@ def side(name: str) -> Arm:
 def test_a_suite_is_measured_and_its_truth_kept_apart(
     suite: Path, tmp_path: Path
 ) -> None:
-    """What was planted is in no file that the analysis reads."""
+    """What was planted is in no file that the analysis reads.
+
+    The second suite of a folder reads which rows the first could run.
+    """
     whole = find_suite(str(suite))
     known = live.calibrate_suite(side("A"), whole, tmp_path / "out")
     assert len(live.eligible(known)) == 4
@@ -79,31 +83,26 @@ def test_a_suite_is_measured_and_its_truth_kept_apart(
     assert "inject" not in record
     assert str(found.truth.seed) not in record
     assert "plant" in json.dumps(json.loads((folder / live.NAME).read_text()))
-
-
-def test_rows_are_tried_out_once(suite: Path, tmp_path: Path) -> None:
-    """The second suite of a folder reads what the first found."""
-    first = live.calibrate_suite(side("A"), find_suite(str(suite)), tmp_path / "out")
     (suite / "test_rows.py").unlink()
-
-    assert (
-        live.calibrate_suite(side("A"), find_suite(str(suite)), tmp_path / "out").rows
-        == first.rows
-    )
+    again = live.calibrate_suite(side("A"), whole, tmp_path / "out")
+    assert again.rows == known.rows
 
 
-def test_nothing_is_planted_where_no_interpreter_takes_part(
-    suite: Path, tmp_path: Path
-) -> None:
-    known = live.calibrate_suite(side("A"), find_suite(str(suite)), tmp_path / "out")
-    *others, last = live.eligible(known)
-    controls = {
-        name: replace(known.rows[name], group=YARDSTICK_GROUP) for name in others
-    }
+def test_nothing_is_planted_where_no_interpreter_takes_part() -> None:
+    known = Run(header=header_record())
+    known.add(*arm_records("A"))
+    for number in range(4):
+        group = YARDSTICK_GROUP if number < 3 else None
+        known.add(
+            row_record(
+                f"f.py::test_{number}", ["A"], group=group, numbers={"count": 20}
+            )
+        )
+    assert len(live.eligible(known)) == 4
 
-    planted = live.draw_injected(replace(known, rows=known.rows | controls), 4, 4, 1)
+    planted = live.draw_injected(known, 4, 4, 1)
 
-    assert {*planted} == {last}
+    assert {*planted} == {"f.py::test_3"}
 
 
 def test_what_is_planted_is_a_twentieth_or_twice_the_margin() -> None:
