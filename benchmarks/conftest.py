@@ -7,7 +7,11 @@ to the conftest files above an item, so other people's suites keep their options
 import marshal
 import os
 import shlex
+import shutil
 import socket
+import subprocess
+import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from itertools import repeat
@@ -200,6 +204,55 @@ def statement_file(statement: str) -> str:
     """
     text = "; ".join(line.strip() for line in statement.splitlines() if line.strip())
     return f"<statement: {text}>"
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Return a function that compiles `utils/extension.c`, once in a session.
+
+    `compiled("-DNAME", ...)` returns the file of the module `extension`. A row is n/a
+    where there is no compiler, or the interpreter came without its headers.
+    """
+    folder = tmp_path_factory.mktemp("compiled")
+
+    def compiled_with(*defines: str) -> str:
+        module = folder / "".join(["as", *defines]) / "extension.so"
+        if not module.exists():
+            module.parent.mkdir(exist_ok=True)
+            compile_extension(module, *defines)
+        return str(module)
+
+    return compiled_with
+
+
+def compile_extension(module: Path, *defines: str) -> None:
+    """Compile it into a file; a row is n/a where that cannot be."""
+    shared = ["-shared"]
+    if sys.platform == "darwin":
+        shared = ["-bundle", "-undefined", "dynamic_lookup"]
+    line = [*compiler(), *shared, "-O3", "-fPIC", f"-I{headers_folder()}", *defines]
+    source = Path(__file__).with_name("utils") / "extension.c"
+    subprocess.run([*line, str(source), "-o", str(module)], check=True)
+
+
+def compiler() -> list[str]:
+    """Return the words that begin a compilation; a row is n/a where nothing compiles.
+
+    An interpreter that was built elsewhere may name a compiler that is not here.
+    """
+    for words in (os.environ.get("CC"), sysconfig.get_config_var("CC"), "cc"):
+        line = shlex.split(words or "")
+        if line and shutil.which(line[0]):
+            return line
+    pytest.skip("n/a: no C compiler; install one, or name it in CC")
+
+
+def headers_folder() -> str:
+    """Return where this interpreter's Python.h is; a row is n/a without it."""
+    folder = sysconfig.get_path("include")
+    if not Path(folder, "Python.h").is_file():
+        pytest.skip(f"n/a: this Python came without headers (no Python.h in {folder})")
+    return folder
 
 
 @pytest.fixture(scope="session")

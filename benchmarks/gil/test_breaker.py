@@ -25,6 +25,9 @@ SENT_ABROAD = 5  # to another thread; each may wait for a switch interval
 # That of C: functions of `signal` run the handler themselves, and ask nobody.
 send_signal = getattr(ctypes.pythonapi, "raise")
 
+# The same without the GIL, as a thread of C sends.
+FROM_C = ctypes.CDLL(None)
+
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 DEPTH = 20_000  # numbers that C code adds up without looking, 0.1 to 1 ms
 
@@ -204,3 +207,50 @@ def test_benchmark_gil_breaker_abroad(benchmark: BenchmarkFixture, state: str) -
         over = True
         thread.join()
     assert served == sent
+
+
+@pytest.mark.parametrize("state", WORK)
+@pytest.mark.parametrize("kind", ["pending", "signal"])
+@pytest.mark.threads(2)
+def test_benchmark_gil_breaker_from_c(
+    benchmark: BenchmarkFixture, served: Served, kind: str, state: str
+) -> None:
+    """Ask the main thread for a pending call, or send it a signal, from another.
+
+    One operation is a request, made while detached as C code makes it, its service, and
+    word of it. Expect one to two switch intervals with the GIL on: the thread that
+    asks has to get it back. Without it expect some microseconds for bytecode, and up to
+    the rest of the C call; a signal cuts a sleep short, a pending call does not.
+    """
+    goal = sent = 0
+    over = False
+    main = ctypes.c_ulong(threading.get_ident())
+
+    def ask() -> None:
+        nonlocal sent
+        while not over:
+            if sent == goal or served.count < sent:
+                time.sleep(0)
+                continue
+            sent += 1
+            if kind == "pending":
+                assert FROM_C.Py_AddPendingCall(served.callback, None) == 0
+            else:
+                assert FROM_C.pthread_kill(main, signal.SIGUSR1) == 0
+
+    def serve() -> None:
+        nonlocal goal
+        goal += SENT_ABROAD
+        while served.count < goal:
+            WORK[state]()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    benchmark.extra_info["operations"] = SENT_ABROAD
+    benchmark.extra_info["threads"] = 2
+    try:
+        benchmark(serve)
+    finally:
+        over = True
+        thread.join()
+    assert served.count == sent

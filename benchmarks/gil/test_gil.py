@@ -6,6 +6,7 @@ and hogs are made outside the window.
 """
 
 import sys
+import threading
 
 import pytest
 
@@ -97,6 +98,31 @@ def test_benchmark_gil_ensure_transient_allocate(kernel: Kernel) -> None:
     state are made for one list, and abandoned with it.
     """
     kernel("gil_ensure", state="transient", body="allocate")
+
+
+@pytest.mark.parametrize("beside", ["persistent", "transient"])
+@pytest.mark.threads(2)
+def test_benchmark_gil_ensure_collateral(kernel: Kernel, beside: str) -> None:
+    """Attach, make a list and detach, beside a native thread that does so too.
+
+    That one keeps its thread state, the control, or makes one for each list. Expect no
+    difference: what it leaves behind, heaps and a look through them, costs those that
+    end a thread state (`ensure_transient`), and a thread that keeps its own nothing.
+    """
+    native = pytest.importorskip("_pybench", reason="n/a: _pybench is not built")
+    over = False
+
+    def ensure() -> None:
+        while not over:
+            native.gil_ensure(1000, state=beside, body="allocate", pin=False)
+
+    thread = threading.Thread(target=ensure)
+    thread.start()
+    try:
+        kernel("gil_ensure", state="persistent", body="allocate")
+    finally:
+        over = True
+        thread.join()
 
 
 def test_benchmark_gil_handoff(kernel: Kernel) -> None:

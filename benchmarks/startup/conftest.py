@@ -176,21 +176,21 @@ def time_child(
 def serving(child_environment: dict[str, str]) -> Iterator[Callable[..., Ask]]:
     """Return a function that starts a child which does one thing when asked.
 
-    `serving(kind, ...)` starts `serve.py`, with arguments of the kind, and returns a
-    function that asks the child to do it once and waits until it has: some tens of
-    microseconds of pipe besides the thing itself. The child is started and ended
-    outside the timing.
+    `serving(kind, ..., NAME=value)` starts `serve.py`, with arguments of the kind and
+    more variables, and returns a function that asks the child to do it once and waits
+    until it has: some tens of microseconds of pipe besides the thing itself. The child
+    is started and ended outside the timing.
     """
     with ExitStack() as stack:
 
-        def serve(kind: str, *arguments: object) -> Ask:
+        def serve(kind: str, *arguments: object, **variables: str) -> Ask:
             words = [str(argument) for argument in arguments]
             argv = (sys.executable, "-S", str(SERVE), kind, *words)
             stderr = stack.enter_context(tempfile.TemporaryFile())
             child = stack.enter_context(
                 subprocess.Popen(
                     argv,
-                    env=child_environment,
+                    env=child_environment | variables,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,

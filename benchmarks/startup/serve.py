@@ -11,6 +11,7 @@ import importlib
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable
 from itertools import repeat
 
@@ -163,6 +164,30 @@ def misser(folder: str, name: str, times: str) -> Callable[[], None]:
     return miss
 
 
+def threads_beside(module: str, gil: str, times: str) -> Callable[[], None]:
+    """Return a function that runs a loop in two threads at once.
+
+    That is after an extension has been imported, which left the GIL on ("1") or off.
+    """
+    sys.path.insert(0, os.path.dirname(module))  # noqa: PTH120 - less to import
+    importlib.import_module("extension")
+    if sys._is_gil_enabled() != (gil == "1"):  # type: ignore[attr-defined]
+        raise RuntimeError(f"the GIL is {'off' if gil == '1' else 'on'}")
+
+    def loop() -> None:
+        for _ in repeat(None, int(times)):
+            pass
+
+    def run() -> None:
+        threads = [threading.Thread(target=loop) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    return run
+
+
 THINGS: dict[str, Callable[..., Callable[[], None]]] = {
     "echo": lambda: nothing,
     "fork": lambda: process_starter("fork"),
@@ -176,6 +201,7 @@ THINGS: dict[str, Callable[..., Callable[[], None]]] = {
     "reload": reloader,
     "import-missing": misser,
     "interpreter": lambda: interpreter_maker(None),
+    "threads-beside": threads_beside,
     "interpreter-exec": lambda: interpreter_maker("x = 1"),
 }
 
