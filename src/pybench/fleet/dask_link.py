@@ -57,6 +57,7 @@ class DaskLink:
         self._known: set[str] = set()
         self._sent: dict[str, _Sent] = {}
         self._wake = threading.Event()
+        self._is_broken = False
         self._client: Any = connect(address, security)
 
     def count_workers(self) -> int:
@@ -95,7 +96,8 @@ class DaskLink:
                 resources={on_worker.SLOT: 1},
                 pure=False,
             )
-        except Exception:  # a link that is broken shows in the next wait
+        except Exception:  # whatever Dask raises: all workers are taken as gone
+            self._is_broken = True
             return
         future.add_done_callback(lambda _: self._wake.set())
         self._sent[worker] = _Sent(future, token)
@@ -109,7 +111,7 @@ class DaskLink:
                 self._client = connect(self._address, self._security)
             return
         try:
-            if self._client.status != "running":
+            if self._is_broken or self._client.status != "running":
                 raise ConnectionError(self._address)
             there = {*self._client.nthreads()}
             # Known before the records are read: those that have ended are whole then.
@@ -131,7 +133,7 @@ class DaskLink:
                 yield self._answer(worker)
 
     def _leave(self) -> None:
-        client, self._client = self._client, None
+        client, self._client, self._is_broken = self._client, None, False
         with contextlib.suppress(Exception):
             client.close(timeout=1)
 
