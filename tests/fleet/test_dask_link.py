@@ -39,7 +39,9 @@ import asyncio, sys
 from distributed import Scheduler
 async def main():
     port = int(sys.argv[1])
-    scheduler = await Scheduler(host="127.0.0.1", port=port, dashboard=False)
+    scheduler = await Scheduler(
+        host="127.0.0.1", port=port, dashboard=False, dashboard_address=":0"
+    )
     print(scheduler.address, flush=True)
     await scheduler.finished()
 asyncio.run(main())

@@ -115,7 +115,11 @@ async def _up(options: argparse.Namespace, secured: Any) -> None:
     ]
     try:
         scheduler = await Scheduler(
-            host=options.host, port=options.port, security=secured, dashboard=False
+            host=options.host,
+            port=options.port,
+            security=secured,
+            dashboard=False,
+            dashboard_address=":0",  # what it serves all the same, at a free port
         )
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(
