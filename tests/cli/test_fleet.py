@@ -43,6 +43,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("words", "said"),
     [
         (["3.13", "3.14", *NOWHERE], "no scheduler answers at tcp://127.0.0.1:1: .*up"),
+        (["3.13", "--scheduler", "tls://lab"], "tls://lab: TLS needs --tls-ca, --tls"),
         (["3.13", *NOWHERE, "--ref", "x", "--seed", "0"], "--ref, --seed: not with"),
         (["3.13", *NOWHERE, "--resume"], "--resume goes on with a run: say which"),
         (["3.13", *NOWHERE, "--resume", "-o", "x"], "x has no comparison on a fleet"),

@@ -28,6 +28,7 @@ def connect(address: str, security: Any) -> Any:
     """Return a client of Dask; `FleetError` if the scheduler does not answer."""
     from distributed import Client
 
+    on_worker.check_tls(address, security)
     try:
         return Client(
             address,

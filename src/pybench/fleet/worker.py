@@ -161,6 +161,12 @@ def security_of(ca: str | None, certificate: str | None, key: str | None) -> Any
     return Security(tls_ca_file=ca, require_encryption=True, **each)
 
 
+def check_tls(address: str, security: Any) -> None:
+    """Refuse an address that needs certificates, where there are none."""
+    if address.startswith("tls://") and security is None:
+        raise FleetError(f"{address}: TLS needs --tls-ca, --tls-cert and --tls-key")
+
+
 @contextlib.contextmanager
 def one_per_host(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Hold the slot of this host, in a folder of locks; wait while another has it."""
@@ -186,6 +192,7 @@ async def serve(address: str, security: Any, say: Callable[[str], None]) -> None
     """
     from distributed import Worker
 
+    check_tls(address, security)
     is_known = False
     while True:
         with tempfile.TemporaryDirectory(prefix="pybench-worker-") as folder:
