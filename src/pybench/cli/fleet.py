@@ -63,8 +63,9 @@ def fleet_needs() -> None:
             f"{error.name or 'distributed'} is not installed for {sys.executable}: "
             "pip install 'pybench-native[fleet]'"
         ) from None
-    # What happens to workers is told by us.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # What happens to workers is told by us; both have levels of their own.
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def security(options: argparse.Namespace) -> Any:
