@@ -97,13 +97,6 @@ enum {
     NOTE_ENQUEUE, NOTE_BACKLOG, NOTE_DRAIN, NOTE_FINALISED, NOTE_DESTROYED,
 };
 
-/* The one thing of a call that its workers write to. */
-static struct handover *
-handover_of(const struct pb_worker *worker)
-{
-    return (struct handover *)(uintptr_t)worker->shared;
-}
-
 static void
 handover_set(struct handover *handover, enum request request)
 {
@@ -118,7 +111,7 @@ handover_set(struct handover *handover, enum request request)
 static enum request
 handover_await(const struct pb_worker *worker, bool is_owner)
 {
-    struct handover *handover = handover_of(worker);
+    struct handover *handover = worker->shared;
     enum request request;
     Py_BEGIN_ALLOW_THREADS
     pthread_mutex_lock(&handover->lock);
@@ -137,7 +130,7 @@ handover_await(const struct pb_worker *worker, bool is_owner)
 static void
 handover_ask(const struct pb_worker *worker, enum request request)
 {
-    handover_set(handover_of(worker), request);
+    handover_set(worker->shared, request);
     (void)handover_await(worker, false);
 }
 
@@ -146,7 +139,7 @@ handover_ask(const struct pb_worker *worker, enum request request)
 static int
 handover_make(const struct pb_worker *worker)
 {
-    struct handover *handover = handover_of(worker);
+    struct handover *handover = worker->shared;
     PyTypeObject *type = (PyTypeObject *)handover->type;
     atomic_store(&handover->destroyed, 0);
     handover->dropped = 0;
@@ -220,7 +213,8 @@ handover_make_apart(const struct pb_worker *worker)
 static bool
 handover_unasked(struct pb_worker *worker)
 {
-    return atomic_load(&handover_of(worker)->request) == REQUEST_NONE
+    struct handover *handover = worker->shared;
+    return atomic_load(&handover->request) == REQUEST_NONE
            && !pb_background_over(worker);
 }
 
@@ -228,7 +222,7 @@ handover_unasked(struct pb_worker *worker)
 static int
 handover_owner(struct pb_worker *worker)
 {
-    struct handover *handover = handover_of(worker);
+    struct handover *handover = worker->shared;
     int64_t owner = worker->plan->options[0];
     int status = 0;
     pb_background_ready(worker);
@@ -269,7 +263,7 @@ handover_round_prepare(struct pb_worker *worker)
 static int
 handover_loop(struct pb_worker *worker, int64_t iterations)
 {
-    struct handover *handover = handover_of(worker);
+    struct handover *handover = worker->shared;
     PyObject **slot = handover->slots + handover->dropped;
     handover->dropped += iterations;
     PB_LOOP(iterations, {
@@ -284,7 +278,7 @@ handover_loop(struct pb_worker *worker, int64_t iterations)
 static void
 handover_drain(struct pb_worker *worker)
 {
-    struct handover *handover = handover_of(worker);
+    struct handover *handover = worker->shared;
     handover->drain_ns = 0;
     if (worker->plan->options[0] != PB_RUNNING) {
         handover_ask(worker, REQUEST_DRAIN);
@@ -301,7 +295,7 @@ handover_drain(struct pb_worker *worker)
 static int
 handover_round_finish(struct pb_worker *worker)
 {
-    struct handover *handover = handover_of(worker);
+    struct handover *handover = worker->shared;
     struct pb_sample *sample = worker->sample;
 #ifdef PB_MUTANT
     for (int64_t i = 0; i < handover->dropped; i++) {
@@ -355,13 +349,11 @@ handover_run(struct pb_call *call)
 {
     struct handover handover = {.request = REQUEST_NONE};
     PyObject *results = NULL;
-    if (pb_companion_allowed(call->plan.options[0]) < 0) {
+    if (pb_companion_plan(call, call->plan.options[0]) < 0) {
         return NULL;
     }
     /* The owner is no measured thread: see the head of this file. */
     call->plan.threads = 1;
-    call->plan.background = 1;
-    call->kernel.busy_background = call->plan.options[0] < PB_DETACHED;
     handover.slots =
         malloc((size_t)call->plan.iterations * sizeof(PyObject *));
     if (handover.slots == NULL) {

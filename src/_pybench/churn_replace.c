@@ -58,31 +58,25 @@ struct replace_worker {
 enum { NOTE_PLACES, NOTE_BYTES, NOTE_REUSE, NOTE_LAPSES };
 enum { OWNED_LIST };
 
-static struct replace *
-replace_of(const struct pb_worker *worker)
-{
-    return (struct replace *)(uintptr_t)worker->shared;
-}
-
 static bool
 replace_read(struct pb_worker *worker)
 {
-    return atomic_load(&replace_of(worker)->wanted)
-           && !pb_background_over(worker);
+    struct replace *replace = worker->shared;
+    return atomic_load(&replace->wanted) && !pb_background_over(worker);
 }
 
 static bool
 replace_rest(struct pb_worker *worker)
 {
-    atomic_store(&replace_of(worker)->away, true);
-    return !atomic_load(&replace_of(worker)->wanted)
-           && !pb_background_over(worker);
+    struct replace *replace = worker->shared;
+    atomic_store(&replace->away, true);
+    return !atomic_load(&replace->wanted) && !pb_background_over(worker);
 }
 
 static int
 replace_reader(struct pb_worker *worker)
 {
-    struct replace *replace = replace_of(worker);
+    struct replace *replace = worker->shared;
     int status = 0;
     pb_background_ready(worker);
     while (status == 0 && !pb_background_over(worker)) {
@@ -101,7 +95,7 @@ replace_reader(struct pb_worker *worker)
 static void
 replace_want(struct pb_worker *worker, bool wanted)
 {
-    struct replace *replace = replace_of(worker);
+    struct replace *replace = worker->shared;
     if (worker->plan->background == 0) {
         return;
     }
@@ -116,19 +110,21 @@ replace_want(struct pb_worker *worker, bool wanted)
 static int
 replace_prepare(struct pb_worker *worker)
 {
+    struct replace *replace = worker->shared;
     bool is_shared = worker->plan->options[OPTION_LAYOUT] == LAYOUT_SHARED;
     worker->owned[OWNED_LIST] =
-        is_shared ? Py_NewRef(replace_of(worker)->list) : PyList_New(0);
+        is_shared ? Py_NewRef(replace->list) : PyList_New(0);
     return worker->owned[OWNED_LIST] == NULL ? -1 : 0;
 }
 
 static int
 replace_round_prepare(struct pb_worker *worker)
 {
+    struct replace *replace = worker->shared;
     struct replace_worker *local = worker->local;
     replace_want(worker, true);
     local->done = 0;
-    local->lapses = atomic_load(&replace_of(worker)->lapses);
+    local->lapses = atomic_load(&replace->lapses);
     return 0;
 }
 
@@ -146,9 +142,10 @@ replace_once(PyObject *list)
 static int
 replace_loop(struct pb_worker *worker, int64_t iterations)
 {
+    struct replace *replace = worker->shared;
     struct replace_worker *local = worker->local;
     PyObject *list = worker->owned[OWNED_LIST];
-    uintptr_t *place = replace_of(worker)->places + local->done;
+    uintptr_t *place = replace->places + local->done;
     local->done += iterations;
     PB_LOOP(iterations, {
         PB_OP(
@@ -176,7 +173,7 @@ replace_compare(const void *first, const void *second)
 static int
 replace_round_finish(struct pb_worker *worker)
 {
-    struct replace *replace = replace_of(worker);
+    struct replace *replace = worker->shared;
     struct replace_worker *local = worker->local;
     int64_t *note = worker->sample->note;
     size_t count = (size_t)local->done;
@@ -227,13 +224,11 @@ static PyObject *
 replace_run(struct pb_call *call)
 {
     int64_t reader = call->plan.options[OPTION_READER];
-    if (pb_companion_allowed(reader) < 0) {
+    if (reader != READER_NONE && pb_companion_plan(call, reader) < 0) {
         return NULL;
     }
     PyObject *results = NULL;
     struct replace replace = {.away = true};
-    call->plan.background = reader != READER_NONE;
-    call->kernel.busy_background = reader < PB_DETACHED;
     replace.list = PyList_New(0);
     replace.places = pb_allocate((size_t)call->plan.iterations,
                                  sizeof(*replace.places));
@@ -255,8 +250,7 @@ PB_ENTRY(churn_replace,
     .iterations = {"iterations", .least = 1, .most = REPLACE_ITERATIONS_MAX,
                    .reason = "whose arrays may all be kept",
                    .doc = "Replacements in one round."},
-    .threads = {"threads", .least = 1, .most = 1, .otherwise = 1,
-                .reason = "the writer"},
+    .threads = PB_THREADS(1, "the writer"),
     .options = {
         [OPTION_READER] = PB_CHOICE("reader", reader_names, READER_NONE,
                   "Another thread that runs bytecode, or is in C, attached\n    "

@@ -3,7 +3,6 @@
 #include "companions.h"
 
 #include "clock.h"
-#include "threads.h"
 
 #include <sched.h>      // sched_yield
 #include <stdatomic.h>  // _Atomic
@@ -30,6 +29,14 @@ pb_companion_allowed(int64_t state)
                         "on: nobody else runs meanwhile");
     }
     return gil_enabled == 0 ? 0 : -1;
+}
+
+int
+pb_companion_plan(struct pb_call *call, int64_t state)
+{
+    call->plan.background = 1;
+    call->kernel.busy_background = state < PB_DETACHED;
+    return pb_companion_allowed(state);
 }
 
 int

@@ -7,7 +7,7 @@
 #ifndef PB_COMPANIONS_H
 #define PB_COMPANIONS_H
 
-#include "kernel.h"
+#include "entries.h"
 
 enum pb_companion { PB_RUNNING, PB_ATTACHED, PB_DETACHED };
 
@@ -17,6 +17,10 @@ enum pb_companion { PB_RUNNING, PB_ATTACHED, PB_DETACHED };
 /* 0, or -1 with a NotImplementedError where the state leaves nobody else to run:
    attached, with the GIL on. */
 int pb_companion_allowed(int64_t state);
+
+/* Has a call run beside one in that state, which may be one of the kernel's own; as
+   the above. */
+int pb_companion_plan(struct pb_call *call, int64_t state);
 
 /* Calls `step` all the time, in that state, until it returns false.  Attached
    before and after.  An attached one detaches for some milliseconds now and then,

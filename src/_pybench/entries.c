@@ -127,7 +127,7 @@ pb_entry_call(const struct pb_entry *entry, PyObject *module, PyObject *args,
 }
 
 PyObject *
-pb_call_run(struct pb_call *call, const void *shared)
+pb_call_run(struct pb_call *call, void *shared)
 {
     call->plan.shared = shared;
     return pb_run(call->module, &call->plan);

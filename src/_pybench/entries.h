@@ -45,7 +45,7 @@ PyObject *pb_entry_call(const struct pb_entry *entry, PyObject *module,
                         PyObject *args, PyObject *kwargs);
 
 /* Runs the call's plan with arguments of the kernel's own. */
-PyObject *pb_call_run(struct pb_call *call, const void *shared);
+PyObject *pb_call_run(struct pb_call *call, void *shared);
 
 struct pb_method {
     const struct pb_entry *entry;
@@ -69,6 +69,10 @@ struct pb_method {
         static const struct pb_method methods[] = {__VA_ARGS__};              \
         return pb_entries_add(module, methods, Py_ARRAY_LENGTH(methods));     \
     }
+/* The threads of a kernel that has a certain number of them, and why. */
+#define PB_THREADS(count_, reason_)                                           \
+    {"threads", .least = count_, .most = count_, .otherwise = count_,         \
+     .reason = reason_}
 #define PB_METHOD(name_) {&name_##_entry, name_}
 
 /* Adds the functions of an area, with their docstrings, to the module and to

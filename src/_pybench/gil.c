@@ -192,9 +192,7 @@ gil_await(const struct pb_worker *worker, const _Atomic int64_t *number,
 static bool
 handoff_turn(struct pb_worker *worker, int64_t turn, bool first, bool last)
 {
-    /* The one thing of a call that its workers write to. */
-    struct handoff_exchange *exchange =
-        (struct handoff_exchange *)(uintptr_t)worker->shared;
+    struct handoff_exchange *exchange = worker->shared;
     struct handoff_worker *local = worker->local;
     if (!first && !gil_await(worker, &exchange->taken, turn)) {
         return false;
@@ -512,8 +510,7 @@ PB_ENTRY(gil_handoff,
             "unknown. NotImplementedError when the GIL is off.",
     .iterations = {"iterations", .least = 1, .most = PB_ITERATIONS_MAX,
                    .doc = "Turns that each thread takes over in one round."},
-    .threads = {"threads", .least = 2, .most = 2, .otherwise = 2,
-                .reason = "one that gives and one that takes"},
+    .threads = PB_THREADS(2, "one that gives and one that takes"),
     .kernels = &gil_handoff_kernel, .needs_gil = true, .run = gil_handoff_run)
 
 static PyObject *

@@ -100,7 +100,7 @@ struct pb_plan {
     const char *name;  // of the kernel
     const struct pb_kernel *kernel;
     int64_t options[PB_OPTIONS];  // values in the order of the entry's
-    const void *shared;  // what the call made, read-only for workers
+    void *shared;  // what the call made
     int64_t iterations;
     int64_t rounds;
     int threads;
@@ -112,7 +112,7 @@ struct pb_worker {
     /* Set before the worker starts, constant after. */
     struct pb_run *run;
     const struct pb_plan *plan;
-    const void *shared;
+    void *shared;
     void *local;                // the kernel's, for this worker alone
     struct pb_sample *samples;  // one per round; NULL of a background worker
     int index;                  // 0..threads-1; background workers count on

@@ -403,7 +403,7 @@ ordering_store_loop(struct pb_worker *worker, int64_t iterations)
 
 /* Runs the call, unless its threads' memory is too much: a ValueError. */
 static PyObject *
-ordering_run(struct pb_call *call, const struct ordering_shared *shared)
+ordering_run(struct pb_call *call, struct ordering_shared *shared)
 {
     int64_t most = ORDERING_BYTES_MAX / (int64_t)shared->bytes;
     if (call->plan.threads > most) {

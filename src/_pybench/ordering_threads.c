@@ -131,7 +131,7 @@ static int
 message_loop(struct pb_worker *worker, int64_t iterations)
 {
     /* By the index of the worker that sends. */
-    struct message_box *boxes = (void *)(uintptr_t)worker->shared;
+    struct message_box *boxes = worker->shared;
     enum layout layout = (enum layout)worker->plan->options[0];
     struct message_worker *local = worker->local;
     struct message_box *own = &boxes[worker->index];
@@ -211,8 +211,7 @@ PB_ENTRY(ordering_message,
                   "another.")},
     .iterations = {"iterations", .least = 1, .most = PB_ITERATIONS_MAX,
                    .doc = "Messages each way in one round."},
-    .threads = {"threads", .least = 2, .most = 2, .otherwise = 2,
-                .reason = "one that begins and one that answers"},
+    .threads = PB_THREADS(2, "one that begins and one that answers"),
     .kernels = &message_kernel, .run = ordering_message_run)
 
 PB_AREA(ordering_threads, PB_METHOD(ordering_message),

@@ -89,17 +89,11 @@ enum {
     NOTE_GAP_P99, NOTE_GAP_MAX, NOTE_MOVED,
 };
 
-static struct stops *
-stops_of(const struct pb_worker *worker)
-{
-    return (struct stops *)(uintptr_t)worker->shared;
-}
-
 /* One step of an observer. */
 static bool
 stop_observe(struct pb_worker *worker)
 {
-    struct stops *stops = stops_of(worker);
+    struct stops *stops = worker->shared;
     struct observer *observer =
         &stops->observers[worker->index - worker->plan->threads];
     int64_t begin_ns = pb_clock_ns();
@@ -136,9 +130,10 @@ stop_observer(struct pb_worker *worker)
 static int64_t
 stop_steps(const struct pb_worker *worker)
 {
+    const struct stops *stops = worker->shared;
     int64_t steps = 0;
     for (int64_t i = 0; i < worker->plan->options[OPTION_OTHERS]; i++) {
-        steps += atomic_load(&stops_of(worker)->observers[i].steps);
+        steps += atomic_load(&stops->observers[i].steps);
     }
     return steps;
 }
@@ -172,7 +167,7 @@ stop_world(struct pb_worker *worker)
 #else
     (void)stop_visited;
 #endif
-    return pb_safepoint(stops_of(worker)->trigger);
+    return pb_safepoint(((struct stops *)worker->shared)->trigger);
 }
 
 /* Waits, detached, until all observers have gone on; the longest gap of one, or
@@ -180,10 +175,11 @@ stop_world(struct pb_worker *worker)
 static int64_t
 stop_await(struct pb_worker *worker)
 {
+    const struct stops *stops = worker->shared;
     int64_t gap_ns = 0;
     Py_BEGIN_ALLOW_THREADS
     for (int64_t i = 0; i < worker->plan->options[OPTION_OTHERS]; i++) {
-        struct observer *observer = &stops_of(worker)->observers[i];
+        struct observer *observer = &stops->observers[i];
         int64_t steps = atomic_load(&observer->steps) + STOP_STEPS;
         while (gap_ns >= 0 && atomic_load(&observer->steps) < steps) {
             sched_yield();
@@ -202,7 +198,7 @@ stop_await(struct pb_worker *worker)
 static int
 stop_loop(struct pb_worker *worker, int64_t iterations)
 {
-    struct stops *stops = stops_of(worker);
+    struct stops *stops = worker->shared;
     struct stop_worker *local = worker->local;
     for (; iterations > 0; iterations--) {
         int status = 0;
@@ -303,8 +299,7 @@ PB_ENTRY(pauses_stop,
             "(where it is not a visit, until all is over); gap_p50_ns,\n"
             "gap_p99_ns and gap_max_ns of the longest gap that another\n"
             "thread saw; moved, steps of others while it was stopped.",
-    .threads = {"threads", .least = 1, .most = 1, .otherwise = 1,
-                .reason = "the one that stops the others"},
+    .threads = PB_THREADS(1, "the one that stops the others"),
     .options = {
         [OPTION_TRIGGER] = PB_CHOICE("trigger", trigger_names, TRIGGER_VISIT,
                   "visit: nothing but the stop; collect: gc.collect();\n    "

@@ -118,10 +118,8 @@ yardstick_bandwidth_loop(struct pb_worker *worker, int64_t iterations)
     return 0;
 }
 
-/* The words are the one thing that workers write to here. */
 PB_MEASURED(yardstick_atomic_loop,
-            struct yardstick_shared *shared =
-                (struct yardstick_shared *)(uintptr_t)worker->shared;
+            const struct yardstick_shared *shared = worker->shared;
             int index = shared->layout == LAYOUT_SHARED ? 0 : worker->index;
             _Atomic uint64_t *word = &shared->lines[index].word;
             (void)word;,
