@@ -133,8 +133,8 @@ def _handed_out(
             print_error(error)
             status = FAILED
         done = len(records.done())
-        if done == handout.shards and status != FAILED:
-            # All of it is in the record.
+        if done == handout.shards and compare.is_run(str(output)):
+            # All of it is in the record, be it that rows failed.
             shutil.rmtree(output / SHARDS)
             (output / PLAN).unlink()
         else:
