@@ -119,7 +119,7 @@ yardstick_bandwidth_loop(struct pb_worker *worker, int64_t iterations)
 }
 
 PB_MEASURED(yardstick_atomic_loop,
-            const struct yardstick_shared *shared = worker->shared;
+            struct yardstick_shared *shared = worker->shared;
             int index = shared->layout == LAYOUT_SHARED ? 0 : worker->index;
             _Atomic uint64_t *word = &shared->lines[index].word;
             (void)word;,
