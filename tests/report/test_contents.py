@@ -67,6 +67,7 @@ def test_a_page_says_which_rows_it_has_no_room_for(
     text = page(contents)
     assert text.count('<tr class="line"><th') == 2
     assert "2 of 5 rows are on this page" in text
+    assert "2 rows are in the table below" in text
     # Markdown has a limit of its own.
     assert read_contents([tmp_path], has_details=False).shown is None
 

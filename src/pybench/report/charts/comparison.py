@@ -60,11 +60,12 @@ def _of_summary(contents: Contents, summary: Summary) -> Iterator[Chart]:
     if drawn:
         known = len({row.row for row in summary.rows if row.ratio is not None})
         cut = f"The {drawn} largest changes of {known} rows. " * (drawn < known)
+        listed = "All" if contents.shown is None else len(contents.shown)
         yield Chart(
             view="forest",
             title="Ratios with their intervals",
             description=f"Time over that of {baseline}: right of the band is more. "
-            f"{cut}All rows are in the table below.",
+            f"{cut}{listed} rows are in the table below.",
             spec=forest_of(contents),
             columns=(),
             rows=(),
