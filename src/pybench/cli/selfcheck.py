@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybench.cli.compare import extremes_folder, requests, shown, suite_of
+from pybench.cli import compare_options
+from pybench.cli.compare import extremes_folder, jobs_of, requests, shown, suite_of
 from pybench.cli.options import as_it_is, host_needs, share
 from pybench.cli.output import print_error
 from pybench.cli.status import FAILED, OK, UsageError
@@ -54,6 +55,7 @@ def add_selfcheck(subcommands: Any) -> None:
     live.add_argument("--pairs", type=int, help="exactly so many, as for a replay")
     live.add_argument("--seed", type=int, default=1, help="draws the rows")
     live.add_argument("-o", dest="output", metavar="DIR", type=Path, default=FOLDER)
+    compare_options.add_options(live, ["--jobs"])
     live.set_defaults(command=check_live)
     replay = kinds.add_parser(
         "replay",
@@ -91,6 +93,7 @@ def check_live(options: argparse.Namespace) -> int:
     from pybench.comparison.sessions import Arm, ComparisonError
 
     options.benchmarks = []
+    jobs = jobs_of(options)
     suite = suite_of(options)
     python, environ = prepared(options.python), session_environ()
     arms = [Arm(name=name, python=python, environ=environ) for name in "AB"]
@@ -111,6 +114,7 @@ def check_live(options: argparse.Namespace) -> int:
                         margin=options.margin,
                         pairs=options.pairs,
                         injected=(options.planted, options.planted_others),
+                        jobs=jobs,
                         on_progress=shown(meter),
                     )
             suites.append(live.read_suite(folder))

@@ -16,10 +16,11 @@ from pathlib import Path
 from pybench.comparison import schedule
 from pybench.comparison.beginning import new_run
 from pybench.comparison.judging import CLASS_MARGINS, COMPUTING, class_of, judge
-from pybench.comparison.live import Comparison, Progress
+from pybench.comparison.live import ALONE, Comparison, Progress
 from pybench.comparison.mean_groups import YARDSTICK_GROUP
 from pybench.comparison.selfcheck.tally import Tally, tally
 from pybench.comparison.sessions import Arm
+from pybench.comparison.side_by_side import Jobs
 from pybench.comparison.suites import Suite
 from pybench.comparison.summary import summarise
 from pybench.records.documents import DocumentError, convert, read_json
@@ -156,6 +157,7 @@ def measure_suite(
     pairs: int | None,
     injected: tuple[int, int],
     on_progress: Callable[[Progress], None],
+    jobs: Jobs = ALONE,
 ) -> None:
     """Measure one suite and write it, its summary and its truth.
 
@@ -173,6 +175,7 @@ def measure_suite(
             record=run,
             writer=writer,
             on_progress=on_progress,
+            jobs=jobs,
         )
         comparison.calibrate()
         # A seed of its own: from the one in the record nothing of this follows.
