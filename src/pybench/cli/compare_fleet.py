@@ -37,6 +37,7 @@ _REFUSED = {
     "shard": "--shard",
     "seed": "--seed",
     "metrics": "--metric",
+    "jobs": "--jobs",
 }
 
 
