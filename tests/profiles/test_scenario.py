@@ -166,6 +166,7 @@ SHARED = {
     "pybench.records.files",
     "pybench.records.scenario",
     "pybench.records.texts",
+    "pybench.records.usage",
     "pybench.streams",
 }
 

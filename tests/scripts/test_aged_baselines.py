@@ -54,7 +54,8 @@ def test_a_quiet_machine_has_no_false_suite_and_finds_the_change(
     assert main([*words, "0.005"]) == 0
     said = capsys.readouterr().out
     assert "20 suites, 0 with a false verdict; 0 refused" in said
-    assert said.rstrip().endswith(("20 of 20", "19 of 20", "18 of 20"))
+    told = [f"found in the others: {number} of 20;" for number in (18, 19, 20)]
+    assert any(words in said for words in told)
 
 
 def test_a_drift_is_refused(

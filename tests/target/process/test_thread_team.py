@@ -6,7 +6,9 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
+from operator import methodcaller
 
 import pytest
 
@@ -56,11 +58,20 @@ def test_error_names_the_thread_and_ends_the_others(team: ThreadTeam) -> None:
 
 def test_thread_that_cannot_be_ended_is_told() -> None:
     """As one that waits in C; it does not keep the process."""
-    team, never = ThreadTeam([None] * 2), threading.Lock()
+    team, begun, never = ThreadTeam([None] * 2), threading.Lock(), threading.Lock()
     never.acquire()
 
+    def wait() -> None:
+        # From one lock to the next without a step of Python, where it would be ended.
+        deque(map(methodcaller("acquire"), [begun, never]), maxlen=0)
+
+    def fail_then() -> None:
+        while not begun.locked():
+            time.sleep(0)
+        fail()
+
     with pytest.raises(TeamError, match="1 other threads have not ended"):
-        team.run([lambda: never.acquire(), fail])
+        team.run([wait, fail_then])
 
     never.release()
     assert team.dismiss() == 0

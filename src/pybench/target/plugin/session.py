@@ -139,9 +139,7 @@ class Session:
 
     # The innermost wrapper: after the tables, before pytest's short summary.
     @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_terminal_summary(
-        self, terminalreporter: pytest.TerminalReporter
-    ) -> Iterator[None]:
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Iterator[None]:
         """Say what was measured and what was not, also when a gate has raised."""
         try:
             yield
