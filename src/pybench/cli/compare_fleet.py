@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import shutil
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +15,7 @@ from pybench.cli.merge import join_and_show
 from pybench.cli.options import find_interpreters
 from pybench.cli.output import print_error, print_note
 from pybench.cli.plan import calibrated
+from pybench.cli.run import alone_in
 from pybench.cli.status import FAILED, INTERRUPTED, OK, UsageError
 from pybench.progress import Meter
 from pybench.records.documents import DocumentError
@@ -107,7 +105,7 @@ def _handed_out(
         output.mkdir(parents=True, exist_ok=True)
         write_file(output / PLAN, encoded)
     failure, notes = OK, list[str]()
-    with _alone(output / PLAN), Meter() as meter:
+    with alone_in(output), Meter() as meter:
         records = Records(output / SHARDS, plan)
         handout = new_handout(plan, records)
 
@@ -155,23 +153,6 @@ def _finish(
         return FAILED
     (output / NAME).unlink(missing_ok=True)
     return join_and_show(folders, output, options, notes)
-
-
-@contextlib.contextmanager
-def _alone(plan: Path) -> Iterator[None]:
-    """Hold a comparison, which two of us would mix up."""
-    from pybench.records.files import lock_file
-
-    descriptor = os.open(plan, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if not lock_file(descriptor):
-            raise UsageError(
-                f"{plan.parent}: another pybench is writing it: wait for its end, or "
-                "choose another folder with -o"
-            )
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _planned(words: list[str], options: argparse.Namespace, shards: int) -> ShardPlan:

@@ -161,11 +161,12 @@ def measured(
     began, status = time.monotonic(), OK
     try:
         # Twice at most: an interval that is looked at again and again holds too little.
-        for _ in range(1 if options.processes else 2):
+        for is_last in (options.processes is not None, True):
             steps = measure(place, target, counts, number, options.timeout)
             whole = len(repeats) + number
             status = collect(steps, repeats, whole, meter, stage=stage)
-            if status != OK or time.monotonic() - began > _AGAIN_WITHIN_S:
+            is_late = time.monotonic() - began > _AGAIN_WITHIN_S
+            if is_last or is_late or status != OK:
                 break
             profile = scaling_profile(place, target, counts, repeats)
             if not profile.diagnosis.needs_processes:

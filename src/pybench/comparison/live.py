@@ -16,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pybench.children import Callgrind
@@ -40,11 +40,11 @@ from pybench.comparison.pairs import (
     shortened,
     timed_samples,
 )
-from pybench.comparison.row_numbers import difference
 from pybench.comparison.sessions import Arm, ComparisonError, RefusedError, Sessions
 from pybench.comparison.side_by_side import (
     TRIAL,
     Jobs,
+    Trial,
     choose,
     cores_left,
     measure_together,
@@ -74,7 +74,6 @@ from pybench.records.spent import (
     Spent,
     SpentRecord,
 )
-from pybench.statistics.differences import DifferenceError
 
 COPY = "(copy)"
 
@@ -630,51 +629,6 @@ class Comparison:
         ]
         shown = "\n".join(reasons[:5])
         return "no row could be measured on both sides" + (f":\n{shown}" * bool(shown))
-
-
-@dataclass(slots=True)
-class Trial:
-    """What the first rounds of ``--jobs auto`` say, alone and side by side."""
-
-    rounds: int = 0
-    seconds: list[float] = field(default_factory=lambda: [0.0, 0.0])
-    pairs: tuple[list[PairRecord], list[PairRecord]] = field(
-        default_factory=lambda: ([], [])
-    )
-
-    def add(self, pair: PairRecord, *, is_beside: bool) -> None:
-        """Take in a pair of a row of one thread."""
-        if self.rounds < len(TRIAL):
-            self.pairs[is_beside].append(pair)
-
-    def seconds_a_pair(self) -> tuple[float, float]:
-        """Return what a pair took alone, and beside others."""
-        alone, beside = map(len, self.pairs)
-        return self.seconds[False] / max(1, alone), self.seconds[True] / max(1, beside)
-
-    def shares(self, run: Run) -> list[float]:
-        """Return how much of each row's squared differences is of those side by side.
-
-        Of two pairs alone and two side by side, on the first contender.
-        """
-        by_row: tuple[dict[str, list[float]], ...] = ({}, {})
-        baseline, arm = run.baseline.name, run.contenders[0].name
-        for pairs, of_row in zip(self.pairs, by_row, strict=True):
-            for pair in pairs:
-                if arm in pair.samples:
-                    with contextlib.suppress(DifferenceError):
-                        number = difference(
-                            pair, run.rows[pair.row].clock, baseline, arm
-                        )
-                        of_row.setdefault(pair.row, []).append(number)
-        shares = []
-        for row in by_row[0].keys() & by_row[1].keys():
-            alone, beside = (of_row[row] for of_row in by_row)
-            if len(alone) > 1 and len(beside) > 1:
-                squares = [(of[0] - of[1]) ** 2 for of in (alone, beside)]
-                if any(squares):
-                    shares.append(squares[1] / sum(squares))
-        return shares
 
 
 def _pinned(batches: Iterable[Batch]) -> int:

@@ -25,11 +25,11 @@ def details(run: Run, rows: Collection[str] | None = None) -> tuple[RowDetail, .
     With `rows` it is of these alone.
     """
     sides = [*run.contenders, *([run.twin] if run.twin else [])]
-    by_side: dict[str, list[RowDetail]] = {side.name: [] for side in sides}
+    measured_as = {side.name: side.twin_of or side.name for side in sides}
+    by_side: dict[str, list[RowDetail]] = {side: [] for side in measured_as}
     for record in run.rows.values():
         if rows is not None and record.row not in rows:
             continue
-        measured_as = {side.name: side.twin_of or side.name for side in sides}
         for detail in _of_row(run, record, measured_as):
             by_side[detail.side].append(detail)
     return tuple(detail for of_side in by_side.values() for detail in of_side)

@@ -14,12 +14,15 @@ import statistics
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 
 from pybench.comparison.pairs import Batch, Check, PairsOrSpent, Start, measure
+from pybench.comparison.row_numbers import difference
 from pybench.comparison.suspension import Suspension
 from pybench.comparison.worker import StartError, Worker
+from pybench.records.run import PairRecord, Run
+from pybench.statistics.differences import DifferenceError
 
 # How the first rounds of `auto` are measured, side by side or not: what drifts steadily
 # cancels.
@@ -257,3 +260,48 @@ def choose(
         f"--jobs auto: {chosen}, as {count} side by side gave {faster:.2f} times the "
         f"pairs a second, which spread {ratio:.2f} times (at most {worst:.2f}) as much"
     )
+
+
+@dataclass(slots=True)
+class Trial:
+    """What the first rounds of ``--jobs auto`` say, alone and side by side."""
+
+    rounds: int = 0
+    seconds: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    pairs: tuple[list[PairRecord], list[PairRecord]] = field(
+        default_factory=lambda: ([], [])
+    )
+
+    def add(self, pair: PairRecord, *, is_beside: bool) -> None:
+        """Take in a pair of a row of one thread."""
+        if self.rounds < len(TRIAL):
+            self.pairs[is_beside].append(pair)
+
+    def seconds_a_pair(self) -> tuple[float, float]:
+        """Return what a pair took alone, and beside others."""
+        alone, beside = map(len, self.pairs)
+        return self.seconds[False] / max(1, alone), self.seconds[True] / max(1, beside)
+
+    def shares(self, run: Run) -> list[float]:
+        """Return how much of each row's squared differences is of those side by side.
+
+        Of two pairs alone and two side by side, on the first contender.
+        """
+        by_row: tuple[dict[str, list[float]], ...] = ({}, {})
+        baseline, arm = run.baseline.name, run.contenders[0].name
+        for pairs, of_row in zip(self.pairs, by_row, strict=True):
+            for pair in pairs:
+                if arm in pair.samples:
+                    with suppress(DifferenceError):
+                        number = difference(
+                            pair, run.rows[pair.row].clock, baseline, arm
+                        )
+                        of_row.setdefault(pair.row, []).append(number)
+        shares = []
+        for row in by_row[0].keys() & by_row[1].keys():
+            alone, beside = (of_row[row] for of_row in by_row)
+            if len(alone) > 1 and len(beside) > 1:
+                squares = [(of[0] - of[1]) ** 2 for of in (alone, beside)]
+                if any(squares):
+                    shares.append(squares[1] / sum(squares))
+        return shares

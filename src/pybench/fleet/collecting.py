@@ -19,17 +19,13 @@ from typing import Protocol
 from pybench import __version__
 from pybench.fleet.handout import Handout
 from pybench.records.documents import DocumentError
-from pybench.records.fleet import Answer, WorkerFacts
+from pybench.records.fleet import DONE, FAILED, REFUSED, Answer, WorkerFacts
 from pybench.records.run import NAME, Run, join, read_run
 from pybench.records.shard_plan import ShardPlan
 from pybench.records.usage import UsageError
 
 SHARDS = "shards"
 _PART = ".part"
-
-# Exit statuses of a shard: done, what was asked for cannot be done there, some rows or
-# arms failed.
-_OK, _USAGE, _FAILED = 0, 2, 4
 
 # So long there may be no worker before the comparison ends; it can be resumed.
 PATIENCE_S = 600.0
@@ -306,10 +302,10 @@ def _end(
     """Take a shard that has ended as done, or see to it that it is repeated."""
     shard, name = handout.at[worker], _named(worker, workers.fit[worker])
     why = answer.error
-    if answer.status not in (_OK, _FAILED):
+    if answer.status not in (DONE, FAILED):
         why = why or f"it ended with exit status {answer.status}"
     # Of a shard that fails wherever it is tried, what was measured is kept.
-    is_last = answer.status == _FAILED and handout.is_last_try(shard)
+    is_last = answer.status == FAILED and handout.is_last_try(shard)
     if not why or is_last:
         problem = records.keep(shard, answer, name)
         if not problem:
@@ -322,7 +318,7 @@ def _end(
         why = why or problem
     records.drop(shard)
     workers.note(f"{name}: shard {shard}: {why}")
-    if answer.status == _USAGE:
+    if answer.status == REFUSED:
         handout.take_back(worker, is_vanished=False)
         workers.leave_out(worker, why)
         return

@@ -74,11 +74,9 @@ class Handout:
             heapq.heappush(self._waiting, place)
         return self.at.get(worker)
 
-    def finish(self, worker: str) -> int:
+    def finish(self, worker: str) -> None:
         """Take a worker's shard as done."""
-        shard = self.at.pop(worker)
-        self.done.add(shard)
-        return shard
+        self.done.add(self.at.pop(worker))
 
     def take_back(self, worker: str, why: str = "", *, is_vanished: bool) -> int | None:
         """Take the shard of a worker that is gone or has failed, if it has one.

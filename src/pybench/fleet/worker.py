@@ -23,6 +23,7 @@ from pybench.comparison.beginning import this_host
 from pybench.fleet.collecting import FleetError
 from pybench.interpreters.prepare import cache_folder
 from pybench.records.files import lock_file, write_file
+from pybench.records.fleet import FAILED
 from pybench.records.run import NAME
 
 # What a worker has one of: Dask gives it one shard at a time.
@@ -95,17 +96,15 @@ def measure(digest: str, token: str, shard: str, budget_s: float | None) -> str:
     if budget_s is not None:
         command += ["--budget", f"{budget_s:.3f}s"]
     status = _run(command, folder, is_wanted)
-    record = folder / NAME
-    size, digest_of = 0, hashlib.sha256()
+    record, size, digest_of = folder / NAME, 0, hashlib.sha256()
     if record.is_file():
         with record.open("rb") as file:
-            while data := file.read(_MOST_BYTES):
-                digest_of.update(data)
-                size += len(data)
+            digest_of = hashlib.file_digest(file, "sha256")
+            size = file.tell()
     said = (folder / _SAID).read_text(errors="replace")
     errors = [line for line in said.splitlines() if line.startswith(_ERROR)]
     error = errors[0].removeprefix(_ERROR) if errors else ""
-    if status and not error and status != 4:
+    if status and not error and status != FAILED:
         error = children.last_line(said)
     answer = {"status": status, "size": size, "digest": digest_of.hexdigest()}
     return json.dumps({**answer, "error": error})

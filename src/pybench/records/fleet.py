@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# How the process of a shard exits: done; refused, as what was asked for cannot be done
+# there; some rows or arms failed.
+DONE, REFUSED, FAILED = 0, 2, 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFacts:
