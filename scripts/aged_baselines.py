@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pybench.comparison.mean_groups import YARDSTICK_GROUP
-from pybench.records.run import Run, read_run
+from pybench.records.run import Run
+from pybench.records.run_file import read_run
 from pybench.statistics.differences import DifferenceError, timed_ns
 from pybench.statistics.unpaired import (
     INCONCLUSIVE,

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from pybench.comparison.judging import class_of, differences
-from pybench.records.run import read_run
+from pybench.records.run_file import read_run
 from pybench.statistics.change_points import (
     LEAST,
     Floats,

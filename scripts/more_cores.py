@@ -21,7 +21,8 @@ from pathlib import Path
 
 from pybench.comparison.schedule import ROWS_PER_PROCESS, chunks
 from pybench.comparison.side_by_side import CORES_SPARE
-from pybench.records.run import Run, read_run
+from pybench.records.run import Run
+from pybench.records.run_file import read_run
 from pybench.records.spent import ALL, COLLECTION, END, START
 
 ARMS = 2

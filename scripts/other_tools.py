@@ -26,7 +26,7 @@ from pybench.comparison.sessions import Arm, ComparisonError
 from pybench.comparison.suites import Suite
 from pybench.records.documents import DocumentError
 from pybench.records.outcomes import MEASURED
-from pybench.records.run import RecordWriter
+from pybench.records.run_file import RecordWriter
 from pybench.statistics.decision import FASTER, SLOWER
 
 # The threshold of pytest-benchmark's manual: --benchmark-compare-fail=mean:5%.

@@ -35,13 +35,8 @@ from pybench.records.contents import Contents
 from pybench.records.documents import DocumentError
 from pybench.records.iterations import parse_counts
 from pybench.records.journal import JournalHeader, JournalRow
-from pybench.records.run import (
-    PairRecord,
-    RecordWriter,
-    RowRecord,
-    RunHeader,
-    SideRecord,
-)
+from pybench.records.run import PairRecord, RowRecord, RunHeader, SideRecord
+from pybench.records.run_file import RecordWriter
 from pybench.records.samples import Sample
 from pybench.records.saved_files import (
     read_saved,

@@ -18,7 +18,7 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 from pybench.cli import compare as comparing
 from pybench.cli import status
 from pybench.comparison.live import Progress
-from pybench.records.run import RecordWriter
+from pybench.records.run_file import RecordWriter
 from tests.runs import arm_records, header_record, pair_record, row_record
 
 Pybench = Callable[..., subprocess.CompletedProcess[str]]

@@ -26,7 +26,7 @@ from pybench.cli.compare_options import (
     SAVED,
     USED,
 )
-from pybench.records.run import RecordWriter
+from pybench.records.run_file import RecordWriter
 from tests.runs import arm_records, header_record, row_record
 
 pytestmark = pytest.mark.once

@@ -36,7 +36,7 @@ from pybench.comparison.summary import exit_code, summarise
 from pybench.interpreters import prepare, refs
 from pybench.interpreters.prepare import Environment, PrepareError
 from pybench.interpreters.probe import Interpreter
-from pybench.records.run import read_run
+from pybench.records.run_file import read_run
 from tests.interpreters.repositories import MODULE, SUITE, commit, git, make
 
 pytestmark = [

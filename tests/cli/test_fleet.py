@@ -23,7 +23,8 @@ from pybench.cli import compare_fleet, status
 from pybench.fleet import dask_link, worker
 from pybench.fleet.collecting import Came, Ended, Event, Text
 from pybench.records.fleet import Answer, WorkerFacts
-from pybench.records.run import RecordWriter, RowRecord, RunHeader, SideRecord, read_run
+from pybench.records.run import RowRecord, RunHeader, SideRecord
+from pybench.records.run_file import RecordWriter, read_run
 from pybench.records.shard_plan import ShardPlan
 from pybench.target.process.identity import read_identity
 

@@ -19,7 +19,8 @@ pytest.importorskip("jinja2", reason="n/a: jinja2 is not installed here")
 from pybench.cli import status
 from pybench.comparison.judging import judge
 from pybench.comparison.run_folders import read_site
-from pybench.records.run import PairRecord, RecordWriter, SideRecord, read_run
+from pybench.records.run import PairRecord, SideRecord
+from pybench.records.run_file import RecordWriter, read_run
 from pybench.target.process.identity import read_identity
 from tests.runs import header_record, pair_record, row_record
 

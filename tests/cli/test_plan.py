@@ -16,7 +16,7 @@ pytest.importorskip("rich", reason="n/a: rich is not installed here")
 
 from pybench.cli import status
 from pybench.cli.compare import begun
-from pybench.records.run import RecordWriter, read_run
+from pybench.records.run_file import RecordWriter, read_run
 from pybench.records.shard_plan import read_plan
 from tests.runs import arm_records, header_record, row_record
 

@@ -160,13 +160,8 @@ def compare(
     from pybench.comparison.live import Comparison
     from pybench.comparison.sessions import Arm
     from pybench.comparison.suites import find_suite
-    from pybench.records.run import (
-        NAME,
-        RecordWriter,
-        Run,
-        RunHeader,
-        read_run,
-    )
+    from pybench.records.run import NAME, Run, RunHeader
+    from pybench.records.run_file import RecordWriter, read_run
 
     # On a busy machine a row may take any time: for that no pair ends early, and none
     # takes fewer samples.

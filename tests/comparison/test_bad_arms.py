@@ -43,13 +43,8 @@ from pybench.records import run as record
 from pybench.records.documents import DocumentError
 from pybench.records.json_lines import JsonLines
 from pybench.records.messages import Ended
-from pybench.records.run import (
-    LostRecord,
-    RecordWriter,
-    Run,
-    RunHeader,
-    read_run,
-)
+from pybench.records.run import LostRecord, Run, RunHeader
+from pybench.records.run_file import RecordWriter, read_run
 from pybench.target.plugin import interleaving
 from tests.comparison.conftest import MakePython
 

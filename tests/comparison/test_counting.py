@@ -22,7 +22,8 @@ from pybench.comparison.counting import (
     judge_counts,
 )
 from pybench.comparison.summary import exit_code, summarise
-from pybench.records.run import CountRecord, Run, read_run
+from pybench.records.run import CountRecord, Run
+from pybench.records.run_file import read_run
 from pybench.records.summary import Summary
 from pybench.report.terminal import show
 

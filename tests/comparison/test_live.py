@@ -21,7 +21,8 @@ from pybench.comparison.sessions import ComparisonError
 from pybench.comparison.summary import summarise
 from pybench.records.outcomes import MEASURED
 from pybench.records.row_names import CellKey
-from pybench.records.run import PairRecord, read_run
+from pybench.records.run import PairRecord
+from pybench.records.run_file import read_run
 from pybench.records.spent import ALL, COLLECTION, FUNCTIONS, JUDGING, PHASES, START
 
 Compare = Callable[..., Any]

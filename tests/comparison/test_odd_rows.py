@@ -15,9 +15,10 @@ from pybench.cli import status
 from pybench.comparison.calibration import UNSTABLE
 from pybench.comparison.live import LOST_MOST
 from pybench.comparison.pairs import ABSENT
+from pybench.comparison.sessions import ComparisonError
 from pybench.comparison.summary import exit_code, summarise
 from pybench.records.outcomes import ERROR, MEASURED, SKIPPED
-from pybench.records.run import read_run
+from pybench.records.run_file import read_run
 
 Compare = Callable[..., Any]
 
@@ -213,3 +214,47 @@ def test_a_file_that_cannot_be_collected_costs_only_itself(
     assert lone.outcomes == {"a": MEASURED, "b": ERROR}
     assert "cannot be collected: ImportError: not on this" in lone.reasons["b"]
     assert "suite/test_lone.py" not in run.rows
+
+
+QUICK = """
+import pytest
+@pytest.mark.quick
+def test_same(benchmark): benchmark(int)
+def test_other(benchmark): benchmark(int)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "folders"),
+    [
+        (["-k=same and not other"], ["one", "two"]),
+        (["--pybench-quick"], ["one", "two"]),
+        # Of these the first session, which cannot collect the second file, has none.
+        (["--pybench-select=two/same/same"], ["two"]),
+        (
+            ["--pybench-select=one/same/same", "--pybench-select=two/same/same"],
+            ["one", "two"],
+        ),
+    ],
+)
+def test_a_selection_holds_in_every_file_of_one_name(
+    compare: Compare, suite: Path, words: list[str], folders: list[str]
+) -> None:
+    """The file that another session collects would else lose it: all of it ran."""
+    for name in ("one", "two"):
+        (suite / name).mkdir()
+        (suite / name / "test_same.py").write_text(QUICK)
+    run, _ = compare(selecting=words)
+
+    rows = [f"suite/{name}/test_same.py::test_same" for name in folders]
+    assert [*run.rows] == rows
+    assert all(len(run.pairs[row]) == 1 for row in rows)
+
+
+def test_a_selector_of_no_file_at_all_is_refused(compare: Compare, suite: Path) -> None:
+    """Also where a file could not be collected beside the others."""
+    for name in ("one", "two"):
+        (suite / name).mkdir()
+        (suite / name / "test_same.py").write_text(QUICK)
+    with pytest.raises(ComparisonError, match="no benchmark matches 'two/sam'"):
+        compare(selecting=["--pybench-select=two/sam"])

@@ -20,12 +20,8 @@ from pybench.interpreters.package_differences import (
     package_differences,
 )
 from pybench.records.identity import ExtensionBuild
-from pybench.records.run import (
-    Run,
-    RunHeader,
-    SideRecord,
-    read_run,
-)
+from pybench.records.run import Run, RunHeader, SideRecord
+from pybench.records.run_file import read_run
 from pybench.target.process.identity import read_identity
 
 pytestmark = pytest.mark.once
@@ -126,7 +122,7 @@ def test_what_a_row_imports_is_recorded_and_its_difference_is_a_note(
 
 def test_records_without_packages_are_read(tmp_path: Path) -> None:
     """Those of before."""
-    from pybench.records.run import RecordWriter
+    from pybench.records.run_file import RecordWriter
 
     run = run_of(({}, ()), ({}, ()))
     with RecordWriter(tmp_path, run.header) as writer:

@@ -17,15 +17,8 @@ from pybench.comparison.row_numbers import medians_ns, numbers_of
 from pybench.comparison.summary import summarise
 from pybench.records.documents import DocumentError
 from pybench.records.packed_samples import PackedSamples, Processes
-from pybench.records.run import (
-    PairRecord,
-    RecordWriter,
-    RowRecord,
-    Run,
-    RunHeader,
-    SideRecord,
-    read_run,
-)
+from pybench.records.run import PairRecord, RowRecord, Run, RunHeader, SideRecord
+from pybench.records.run_file import RecordWriter, read_run
 from pybench.records.samples import Sample
 from pybench.target.process.identity import read_identity
 

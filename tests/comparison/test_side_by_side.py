@@ -26,7 +26,8 @@ from pybench.comparison.side_by_side import (
     waves,
 )
 from pybench.comparison.suspension import Suspension
-from pybench.records.run import PairRecord, RecordWriter, Run, read_run
+from pybench.records.run import PairRecord, Run
+from pybench.records.run_file import RecordWriter, read_run
 
 Compare = Callable[..., tuple[Run, Any]]
 

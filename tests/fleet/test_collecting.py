@@ -31,7 +31,8 @@ from pybench.fleet.collecting import (
     new_handout,
 )
 from pybench.records.fleet import Answer, WorkerFacts
-from pybench.records.run import RowRecord, Run, RunHeader, SideRecord, read_run
+from pybench.records.run import RowRecord, Run, RunHeader, SideRecord
+from pybench.records.run_file import read_run
 from pybench.records.shard_plan import ShardPlan
 from pybench.target.process.identity import read_identity
 

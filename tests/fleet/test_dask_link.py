@@ -29,7 +29,8 @@ from pybench.fleet.collecting import (
     new_handout,
 )
 from pybench.fleet.dask_link import DaskLink, connect
-from pybench.records.run import RunHeader, read_run
+from pybench.records.run import RunHeader
+from pybench.records.run_file import read_run
 from pybench.records.shard_plan import ShardPlan
 
 pytestmark = pytest.mark.once

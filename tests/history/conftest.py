@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from pybench.records.run import RecordWriter
+from pybench.records.run_file import RecordWriter
 from tests.runs import arm_records, header_record, pair_record, row_record
 
 ROW = "benchmarks/memory/test_churn.py::test_benchmark_memory_churn_list"

@@ -18,7 +18,7 @@ from pybench.cli.status import INTERRUPTED, UsageError
 from pybench.comparison.judging import judge
 from pybench.comparison.summary import summarise
 from pybench.history.bisect import Found, search
-from pybench.records.run import read_run
+from pybench.records.run_file import read_run
 from pybench.records.summary import write_summary
 from tests.interpreters.repositories import git
 

@@ -14,7 +14,8 @@ pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 from pybench.comparison.judging import judge
 from pybench.comparison.summary import exit_code, summarise
 from pybench.records.outcomes import ReasonKind
-from pybench.records.run import Run, read_run
+from pybench.records.run import Run
+from pybench.records.run_file import read_run
 from pybench.records.summary import read_summary, write_summary
 
 HEADER = {

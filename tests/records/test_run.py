@@ -13,12 +13,11 @@ from pybench.records.run import (
     LostRecord,
     PairRecord,
     Record,
-    RecordWriter,
     RowRecord,
     RunHeader,
     SideRecord,
-    read_run,
 )
+from pybench.records.run_file import RecordWriter, read_run
 from pybench.records.samples import Sample
 from pybench.target.process.identity import read_identity
 

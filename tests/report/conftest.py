@@ -75,13 +75,8 @@ def recorded() -> Recorded:
     pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
     pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
     from pybench.records.outcomes import MEASURED, NOT_AVAILABLE
-    from pybench.records.run import (
-        RecordWriter,
-        RowRecord,
-        Run,
-        RunHeader,
-        SideRecord,
-    )
+    from pybench.records.run import RowRecord, Run, RunHeader, SideRecord
+    from pybench.records.run_file import RecordWriter
 
     def make(
         effects: Mapping[str, float] = EFFECTS,

@@ -22,8 +22,11 @@ from pybench.comparison.judging import judge
 from pybench.comparison.summary import summarise
 from pybench.records.contents import Contents
 from pybench.records.documents import DocumentError
-from pybench.records.run import NAME, CountRecord, RecordWriter, Run, read_run
+from pybench.records.run import NAME, CountRecord, Run
+from pybench.records.run_file import RecordWriter, read_run
 from pybench.records.summary import Summary
+from pybench.report.exports.frames import row_records
+from pybench.report.exports.github_action import github_action_json
 from pybench.report.markdown import markdown
 from pybench.report.terminal import show
 
@@ -125,3 +128,39 @@ def test_a_count_that_cannot_be_is_refused(
 
     with pytest.raises(DocumentError, match=said):
         read_run(tmp_path)
+
+
+def test_counts_are_columns_of_frames(both: Run) -> None:
+    more, same = row_records(summarise(both, judge(both)))
+
+    assert more["instructions_verdict"] == "more"
+    assert more["instructions_baseline"] == 1000
+    assert more["instructions_side"] == 1031
+    assert more["instructions_ratio"] == pytest.approx(1.031)
+    assert more["ratio"] is not None
+    assert same["instructions_verdict"] == "equal"
+
+
+def test_the_action_draws_instructions_by_themselves(both: Run) -> None:
+    """A row has a line of its time too, if there was one."""
+    text, _ = github_action_json(summarise(both, judge(both)))
+    entries = {entry["name"]: entry for entry in json.loads(text)}
+
+    row = "b/c/f.py::test_more (3.14t)"
+    assert {row, f"{row}, instructions"} <= {*entries}
+    entry = entries[f"{row}, instructions"]
+    assert entry["unit"] == "instructions / 3.13"
+    assert entry["value"] == pytest.approx(1.031)
+    assert entry["extra"] == "does 3.1% more"
+
+
+def test_the_action_draws_a_run_of_instructions_alone(
+    recorded: Callable[..., Run],
+) -> None:
+    run = recorded({"b/c/f.py::test_more": 1.0}, metrics=("instructions",))
+    with_counts(run, "b/c/f.py::test_more", 1031, 1000)
+    text, left_out = github_action_json(summarise(run, judge(run)))
+
+    (entry,) = json.loads(text)
+    assert entry["name"] == "b/c/f.py::test_more (3.14t), instructions"
+    assert not left_out

@@ -30,7 +30,7 @@ from pybench.comparison.summary import summarise
 from pybench.records.contents import Contents
 from pybench.records.documents import DocumentError
 from pybench.records.run import NAME as RUN_NAME
-from pybench.records.run import RecordWriter
+from pybench.records.run_file import RecordWriter
 from pybench.records.summary import Summary, write_summary
 from pybench.report import site as package
 from pybench.report.charts.looks import HUES, OTHER_HUE

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("msgspec", reason="n/a: msgspec is not installed here")
 pytest.importorskip("scipy", reason="n/a: scipy is not installed here")
 
-from pybench.records.run import RecordWriter
+from pybench.records.run_file import RecordWriter
 from tests.runs import arm_records, header_record, pair_record, row_record
 
 pytestmark = pytest.mark.once

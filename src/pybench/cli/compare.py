@@ -150,7 +150,7 @@ def judge_again(words: Sequence[str], options: argparse.Namespace) -> int:
     """Show runs that were recorded."""
     from pybench.comparison.judging import judge
     from pybench.comparison.summary import summarise
-    from pybench.records.run import read_run
+    from pybench.records.run_file import read_run
 
     compare_options.refuse(options, compare_options.RECORDED)
     status = 0
@@ -345,7 +345,7 @@ def take_turns(
     `folder` is where the sessions run, and `again` what -o is to be to resume.
     """
     from pybench.comparison.live import Comparison
-    from pybench.records.run import RecordWriter
+    from pybench.records.run_file import RecordWriter
 
     header = None if is_run(str(output)) else run.header
     jobs = jobs_of(options)
@@ -436,7 +436,8 @@ def begun(
     `header` is that of another interpreter's run which began with this one.
     """
     from pybench.comparison.beginning import new_run
-    from pybench.records.run import MARGIN, TIME, Run, read_run
+    from pybench.records.run import MARGIN, TIME, Run
+    from pybench.records.run_file import read_run
     from pybench.statistics.plan import PlanError
 
     if options.resume:

@@ -74,7 +74,8 @@ class Sources:
 
 def header_of(output: Path) -> RunHeader | None:
     """Return how a run was begun, or one of several interpreters; None for none."""
-    from pybench.records.run import NAME, read_run
+    from pybench.records.run import NAME
+    from pybench.records.run_file import read_run
 
     for folder in (output, *sorted(output.glob("*"))):
         if (folder / NAME).is_file():

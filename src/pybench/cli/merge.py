@@ -56,7 +56,7 @@ def join_and_show(
     from pybench.comparison.hosts import missing_shards
     from pybench.comparison.judging import judge
     from pybench.comparison.summary import summarise
-    from pybench.records.run import write_joined
+    from pybench.records.run_file import write_joined
     from pybench.records.summary import write_summary
 
     header, run, parts = joined(runs)
@@ -80,7 +80,9 @@ def joined(paths: list[Path]) -> tuple[RunHeader, Run, list[tuple[str, Path]]]:
     """
     from dataclasses import replace
 
-    from pybench.records.run import NAME, join, read_sections
+    from pybench.records.joined_runs import join
+    from pybench.records.run import NAME
+    from pybench.records.run_file import read_sections
 
     files = [path / NAME if path.is_dir() else path for path in paths]
     names = [file.absolute().parent.name for file in files]

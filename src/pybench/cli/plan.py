@@ -99,7 +99,7 @@ def plan(options: argparse.Namespace) -> int:
 
 def earlier(options: argparse.Namespace) -> Run:
     """Return the run whose times are taken; its suite and selection are planned."""
-    from pybench.records.run import read_run
+    from pybench.records.run_file import read_run
 
     run = read_run(options.run)
     if not run.rows:
@@ -116,7 +116,7 @@ def calibrated(
     from pybench.comparison.live import Comparison
     from pybench.comparison.sessions import ComparisonError
     from pybench.comparison.worker import WorkerError
-    from pybench.records.run import RecordWriter
+    from pybench.records.run_file import RecordWriter
 
     arms, _ = compare.ready(compare.requests(options.what), suite, options)
     with (

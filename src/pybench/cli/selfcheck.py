@@ -133,7 +133,7 @@ def check_live(options: argparse.Namespace) -> int:
 def remembered(folder: Path, suite: MeasuredSuite) -> str:
     """Keep how far apart processes of one interpreter lay; return what is said."""
     from pybench.comparison.process_spread import extreme_of, remember
-    from pybench.records.run import read_run
+    from pybench.records.run_file import read_run
 
     extreme = extreme_of(read_run(folder), suite.truth.planted)
     if extreme is None:

@@ -11,7 +11,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pybench.comparison.pairs import (
@@ -51,6 +51,21 @@ Numbers = Mapping[str, int]
 
 
 Rows = dict[str, Calibrated]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remainder:
+    """What a session of a calibration leaves to others.
+
+    `uncollected` are the files that it cannot collect, and why; `own_process` those
+    that want a process of their own; `unmatched` is what selects none of its rows, and
+    why; `nothing` says why it has no rows, and is empty if it has some.
+    """
+
+    uncollected: Mapping[str, str]
+    own_process: Sequence[str]
+    unmatched: Mapping[str, str]
+    nothing: str = ""
 
 
 def calibrate(
@@ -93,35 +108,52 @@ def _calibrate_arm(
     """Run all rows of one arm, those in sessions of their own that fail beside others.
 
     Two files of one name cannot be imported into one process as pytest does it by
-    itself; the second one can into another.
+    itself; the second one can into another. What selects no row in any session refuses
+    the run: it is a name that is not there.
     """
     files: Sequence[str] = ()
     left: dict[str, str] = {}
     own: list[str] = []
+    unmatched: Mapping[str, str] = {}
+    nothing = ""
     session = 0
     for session in itertools.count():
         before = left
         try:
-            left, own_of_session = yield from _calibrate_files(
+            remainder = yield from _calibrate_files(
                 sessions, name, numbers, seed, files, session
             )
-            own += own_of_session
         except StartError as error:
             if not session:
                 raise ComparisonError(str(error)) from None
+            break
+        left = {**remainder.uncollected}
+        own += remainder.own_process
+        if not session:
+            unmatched, nothing = remainder.unmatched, remainder.nothing
+        else:
+            unmatched = _in_both(unmatched, remainder.unmatched)
+            nothing = nothing and remainder.nothing
         alone = {file for file in left if not is_odd_path(file)}
         if not alone or left == before or not sessions.root:
             break
         files = [str(Path(sessions.root, file)) for file in left if file in alone]
+    for reason in (*unmatched.values(), nothing):
+        if reason:
+            raise ComparisonError(f"{name}: {reason}")
     for file in own:
         session += 1
         try:
             path = str(Path(sessions.root, file))
-            calibrated = _calibrate_files(
+            remainder = yield from _calibrate_files(
                 sessions, name, numbers, seed, [path], session, own_process=True
             )
-            alone_left, _ = yield from calibrated
-            left |= alone_left
+            left |= remainder.uncollected
+            if remainder.nothing and file not in left:
+                # That its rows are not selected is no failure of the file.
+                why = "" if sessions.selecting else remainder.nothing
+                if why := next(iter(remainder.unmatched.values()), why):
+                    left[file] = why
         except StartError as error:
             left[file] = error.reason
     for file, why in left.items():
@@ -130,6 +162,10 @@ def _calibrate_arm(
         reason = f"cannot be collected: {why}{advice(why)}"
         facts = RowFacts(file=file, refused=reason)
         yield file, _refused(facts, ReasonKind.UNCOLLECTED)
+
+
+def _in_both(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    return {selector: why for selector, why in one.items() if selector in other}
 
 
 def _calibrate_files(
@@ -141,23 +177,21 @@ def _calibrate_files(
     session: int,
     *,
     own_process: bool = False,
-) -> Generator[tuple[str, Calibrated], None, tuple[dict[str, str], Sequence[str]]]:
-    """Run the rows of files, or of the suite; go on after one that ends a session.
-
-    Returns what could not be collected, and why; and the files that want a process of
-    their own.
-    """
+) -> Generator[tuple[str, Calibrated], None, Remainder]:
+    """Run the rows of files, or of the suite; go on after one that ends a session."""
     rows: Sequence[str] | None = None
     seen: set[str] = set()
     facts: dict[str, RowFacts] = {}
-    uncollected: dict[str, str] = {}
-    own: Sequence[str] = ()
+    remainder = Remainder(uncollected={}, own_process=(), unmatched={})
     while rows is None or rows:
         failure = "it never ended"
         chosen: tuple[str, ...] = ()
         try:
             with sessions.start(name, files, seed) as worker:
                 try:
+                    worker.await_hello()
+                    if worker.unmatched and not (session or worker.uncollected):
+                        raise StartError(name, next(iter(worker.unmatched.values())))
                     for row, known in _calibrate_rows(
                         worker, rows, numbers, sessions.wants
                     ):
@@ -169,11 +203,17 @@ def _calibrate_files(
                 finally:
                     chosen = worker.chosen
                     facts = {**worker.rows, **facts}
-                    uncollected, own = worker.uncollected, worker.own_process
+                    remainder = Remainder(
+                        uncollected=worker.uncollected,
+                        own_process=worker.own_process,
+                        unmatched=worker.unmatched,
+                    )
                     sessions.check(name, worker)
+        except _NoRowsError as error:
+            reason = error.reason + advice(error.reason)
+            remainder = replace(remainder, nothing=reason)
+            break
         except StartError as error:
-            if own_process and uncollected:
-                break
             raise StartError(name, error.reason + advice(error.reason)) from None
         except WorkerError as error:
             failure = error.reason
@@ -188,7 +228,11 @@ def _calibrate_files(
         seen.add(left[0])
         yield left[0], _refused(replace(facts[left[0]], refused=failure))
         rows = left[1:]
-    return uncollected, own
+    return remainder
+
+
+class _NoRowsError(StartError):
+    """A session has collected no rows."""
 
 
 def _calibrate_rows(
@@ -197,14 +241,13 @@ def _calibrate_rows(
     numbers: Mapping[str, Numbers],
     wants: Callable[[str], bool],
 ) -> Iterator[tuple[str, Calibrated]]:
-    """Run rows of a session, all that are wanted if `rows` is None."""
-    worker.await_hello()
+    """Run rows of a session that has told them, all if `rows` is None."""
     known = [r for r in (worker.rows if rows is None else rows) if r in worker.rows]
     known = [row for row in known if wants(row)]
     worker.choose([row for row in known if not worker.rows[row].refused])
     if not worker.rows and not worker.own_process:
         worker.await_end()
-        raise StartError(worker.name, f"found no benchmarks{worker.last_lines()}")
+        raise _NoRowsError(worker.name, f"found no benchmarks{worker.last_lines()}")
     for row in known:
         facts = worker.rows[row]
         if facts.refused:

@@ -36,7 +36,8 @@ from pybench.records.documents import (
 )
 from pybench.records.outcomes import FAILURES
 from pybench.records.run import NAME as RUN_NAME
-from pybench.records.run import Run, read_run
+from pybench.records.run import Run
+from pybench.records.run_file import read_run
 from pybench.records.saved_comparison import SavedComparison
 from pybench.records.saved_files import Saved, read_saved
 from pybench.records.summary import FASTER, SLOWER, Summary, read_summary

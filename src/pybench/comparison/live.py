@@ -56,15 +56,8 @@ from pybench.comparison.worker import StartError, Worker
 from pybench.records.calibration import ArmRecord
 from pybench.records.outcomes import ReasonKind
 from pybench.records.row_names import CellKey, row_name
-from pybench.records.run import (
-    TIME,
-    PairRecord,
-    Record,
-    RecordWriter,
-    RowRecord,
-    Run,
-    SideRecord,
-)
+from pybench.records.run import TIME, PairRecord, Record, RowRecord, Run, SideRecord
+from pybench.records.run_file import RecordWriter
 from pybench.records.spent import (
     ALL,
     COLLECTION,

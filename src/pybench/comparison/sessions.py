@@ -53,7 +53,8 @@ class Sessions:
 
     `root` is the folder that the names of the rows begin in, as sessions tell it;
     `overridden` are the suite's own options of pytest that had to be overridden;
-    `wants` tells which of its rows are measured.
+    `selecting` are the options of pytest that choose rows, and `wants` tells which of
+    these are measured.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Sessions:
         self.start_s = self.collection_s = 0.0  # of all sessions, added up
         self._configuration = ""  # pytest's file of settings
         self._suite = suite
-        self._selecting = selecting
+        self.selecting = selecting
         self._folder = folder
         self._record = record
         self._note = note
@@ -108,16 +109,18 @@ class Sessions:
     ) -> Worker:
         """Start a session that collects files, or the suite if none is named.
 
-        It runs under callgrind where that is given.
+        What the run selects of the suite it selects of those files. It runs under
+        callgrind where that is given.
         """
         known = self._record.sides.get(name)
         arm = self.arms[(known and known.twin_of) or name]
-        chosen = [*self._suite.words, *self._selecting]
+        chosen = [*self._suite.words]
         if files:
             chosen = [*self._suite.options, f"--rootdir={self.root}", *files]
             if self._configuration:
                 # One that lies nearer to those files was not the suite's.
                 chosen += ["-c", self._configuration]
+        chosen += self.selecting
         command = [
             str(arm.python), *arm.start, *PLUGINS, *chosen,
             "--benchmark-only", "--continue-on-collection-errors",

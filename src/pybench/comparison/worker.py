@@ -118,6 +118,7 @@ class Worker:
         self._on_strays = on_strays
         self.rows: dict[str, RowFacts] = {}
         self.uncollected: dict[str, str] = {}  # files, and why
+        self.unmatched: dict[str, str] = {}  # what selects none of its rows, and why
         self.own_process: tuple[str, ...] = ()  # files that want one
         self.chosen: tuple[str, ...] = ()
         self.identity: Identity | None = None
@@ -178,11 +179,8 @@ class Worker:
         if not isinstance(rows, dict):
             raise StartError(self.name, f"sent {rows!r} instead of its rows")
         self.rows = {encodable(row): _facts(row, facts) for row, facts in rows.items()}
-        uncollected = message.get("uncollected")
-        if isinstance(uncollected, dict):
-            self.uncollected = {
-                encodable(file): encodable(why) for file, why in uncollected.items()
-            }
+        self.uncollected = _texts(message.get("uncollected"))
+        self.unmatched = _texts(message.get("unmatched"))
         own_process = message.get("own_process")
         if isinstance(own_process, list):
             self.own_process = (*map(encodable, own_process),)
@@ -418,6 +416,12 @@ class Worker:
         text = self._log.read().decode(errors="replace")
         lines = [line for line in text.splitlines() if line.strip()][-12:]
         return ":\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
+
+
+def _texts(told: object) -> dict[str, str]:
+    """Read texts by name; none if it is something else."""
+    known = told if isinstance(told, dict) else {}
+    return {encodable(name): encodable(text) for name, text in known.items()}
 
 
 def _facts(row: str, facts: object) -> RowFacts:

@@ -20,7 +20,9 @@ from pybench import __version__
 from pybench.fleet.handout import Handout
 from pybench.records.documents import DocumentError
 from pybench.records.fleet import DONE, FAILED, REFUSED, Answer, WorkerFacts
-from pybench.records.run import NAME, Run, join, read_run
+from pybench.records.joined_runs import join
+from pybench.records.run import NAME, Run
+from pybench.records.run_file import read_run
 from pybench.records.shard_plan import ShardPlan
 from pybench.records.usage import UsageError
 

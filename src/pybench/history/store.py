@@ -33,7 +33,7 @@ from pybench.records.files import json_text, lock_file, write_file
 from pybench.records.history import NAME, RUN, SAVED, TAGS, Entry, Tag
 from pybench.records.json_lines import JsonLines, split_lines
 from pybench.records.run import NAME as RUN_NAME
-from pybench.records.run import read_run
+from pybench.records.run_file import read_run
 from pybench.records.saved_files import Saved, read_saved
 from pybench.records.summary import NAME as SUMMARY_NAME
 from pybench.records.summary import write_summary

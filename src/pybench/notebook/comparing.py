@@ -109,7 +109,8 @@ def _live(words: Sequence[str], options: Mapping[str, Any]) -> Loaded:
     from pybench.comparison.summary import summarise
     from pybench.interpreters.find import unlike
     from pybench.interpreters.requests import resolve
-    from pybench.records.run import RecordWriter, new_folder
+    from pybench.records.run import new_folder
+    from pybench.records.run_file import RecordWriter
     from pybench.records.summary import write_summary
 
     suite = find_suite(str(options["suite"]) if "suite" in options else None)

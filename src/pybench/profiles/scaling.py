@@ -340,9 +340,7 @@ def merged(reports: Sequence[ScalingReport]) -> tuple[Suspect, ...]:
                 locked=each.locked + before.locked,
             )
         )
-    return tuple(
-        sorted(of_object.values(), key=lambda each: (-each.count_changes, -each.locked))
-    )
+    return tuple(sorted(of_object.values(), key=lambda each: each.rank))
 
 
 def _point(count: int, repeats: Sequence[Repeat]) -> ScalingPoint:

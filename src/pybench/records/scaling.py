@@ -84,6 +84,12 @@ class Suspect:
     count_changes: int
     locked: int
 
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What sorts by the share of readings, the most counted one first."""
+        samples = max(1, self.samples)
+        return -self.count_changes / samples, -self.locked / samples
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contended:

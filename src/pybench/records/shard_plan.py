@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybench.records.documents import DocumentError, read_document
-from pybench.records.run import RunHeader, check_header
+from pybench.records.run import RunHeader
+from pybench.records.run_file import check_header
 
 SCHEMA = 1
 MOST_SHARDS = 10_000

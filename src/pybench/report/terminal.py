@@ -26,8 +26,9 @@ from pybench.report.words import SPENT_HEADS, counted, spent_rows, words_of
 WIDTH = 100
 _STYLES = {SLOWER: "bold red", FASTER: "bold green", INCONCLUSIVE: "dim"}
 
-# The columns for the name of a row (the least), for a time, and between two cells.
-_NAME, _TIME, _GAP = 22, 8, 2
+# The columns for the name of a row (the least), for a time below the name of an arm
+# such as 3.14t+gil, and between two cells.
+_NAME, _TIME, _GAP = 22, 9, 2
 # For the name of an arm above its times.
 _HEAD = 12
 # What names of rows get beside the columns of saved files, where they are so long.

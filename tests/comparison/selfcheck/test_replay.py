@@ -166,7 +166,7 @@ def test_few_pairs_are_refused(run: Run) -> None:
 
 def test_the_report_has_every_check(run: Run, tmp_path: Path) -> None:
     """From a record on the disk, as the command reads it."""
-    from pybench.records.run import RecordWriter
+    from pybench.records.run_file import RecordWriter
 
     with RecordWriter(tmp_path, run.header) as writer:
         for side in run.sides.values():

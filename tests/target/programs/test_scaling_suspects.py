@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
@@ -11,6 +12,7 @@ from pybench.records.scaling import SuspectKind
 from pybench.target.process.thread_team import ThreadTeam
 from pybench.target.programs import scaling_suspects
 from pybench.target.programs.scaling_suspects import (
+    classes,
     headers_problem,
     kind_of,
     make_immortal,
@@ -213,3 +215,62 @@ def test_a_build_with_the_gil_has_no_such_headers(
     monkeypatch.setattr(scaling_suspects, "gil_enabled", lambda: True)
 
     assert "the GIL is on" in headers_problem()
+
+
+class Descriptor:
+    """A descriptor in Python, as `enum.property` is."""
+
+    def __get__(self, instance: object, owner: type) -> int:
+        return 1
+
+
+class Described:
+    """A class that has it."""
+
+    value = Descriptor()
+
+
+def of_a_descriptor() -> object:
+    return Described.value
+
+
+def test_a_function_reaches_methods_that_no_code_names() -> None:
+    """The look-up of the attribute runs it."""
+    assert names(of_a_descriptor)["Descriptor.__get__"] is Descriptor.__get__
+
+
+def test_classes_are_all_that_are_counted_each_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also those that a function makes objects of without a name of it."""
+    if PROBLEM:
+        monkeypatch.setattr(
+            scaling_suspects._Header, "is_immortal", property(lambda _: False)
+        )
+    found = classes()
+
+    assert (f"{__name__}.Account", Account) in found
+    assert len({id(each) for _, each in found}) == len(found)
+
+
+pattern = re.compile("a+b")
+
+
+def of_a_match() -> None:
+    for _ in range(50):
+        pattern.match("aab")
+
+
+@needs_headers
+def test_the_class_of_what_is_made_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaling_suspects, "SAMPLES", 1)
+    monkeypatch.setattr(scaling_suspects, "LOOK_NS", 60 * 10**9)
+    match = type(pattern.match("aab"))
+    team = ThreadTeam([None, None])
+
+    seen = observe(
+        team, [of_a_match] * 2, [each for each in classes() if each[1] is match]
+    )
+
+    team.dismiss()
+    assert [each.name for each in seen] == ["re.Match"]

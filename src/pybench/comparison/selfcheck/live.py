@@ -27,7 +27,8 @@ from pybench.records.documents import DocumentError, convert, read_json
 from pybench.records.files import write_file
 from pybench.records.outcomes import MEASURED
 from pybench.records.row_names import row_name
-from pybench.records.run import MARGIN, RecordWriter, RowRecord, Run, read_run
+from pybench.records.run import MARGIN, RowRecord, Run
+from pybench.records.run_file import RecordWriter, read_run
 from pybench.records.summary import write_summary
 from pybench.statistics.suite import GeometricMean
 

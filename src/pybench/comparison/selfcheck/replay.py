@@ -24,7 +24,8 @@ from pybench.comparison.judging import (
 )
 from pybench.comparison.selfcheck.tally import Tally, rate
 from pybench.records.outcomes import MEASURED
-from pybench.records.run import Run, read_run
+from pybench.records.run import Run
+from pybench.records.run_file import read_run
 from pybench.records.usage import UsageError
 from pybench.statistics.decision import EQUIVALENT, FASTER, SLOWER, Verdict, decide
 from pybench.statistics.plan import Plan

@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from pybench.records.row_names import row_name
-from pybench.records.summary import NO_VERDICT, RowSummary, Summary
+from pybench.records.summary import NO_VERDICT, CountSummary, RowSummary, Summary
 from pybench.report.exports.cells import cell
 
 if TYPE_CHECKING:
@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 # Arrow's types by ours: a column of nothing but None would have none otherwise. What is
 # of another type, such as a list of reasons, is no column.
 _ARROW = {"str": "string", "float": "float64", "int": "int64", "bool": "bool"}
-_ROW_TYPES = {
-    field.name: _ARROW[kind]
-    for field in fields(RowSummary)
-    if (kind := str(field.type).removesuffix(" | None")) in _ARROW
-}
+
+
+def _types_of(form: type[RowSummary | CountSummary]) -> dict[str, str]:
+    kinds = {field.name: str(field.type) for field in fields(form)}
+    kinds = {name: kind.removesuffix(" | None") for name, kind in kinds.items()}
+    return {name: _ARROW[kind] for name, kind in kinds.items() if kind in _ARROW}
+
+
+_ROW_TYPES, _COUNT_TYPES = _types_of(RowSummary), _types_of(CountSummary)
 ROW_COLUMNS = (*_ROW_TYPES,)
 # The columns: all that a summary knows of a row, then what is known of the arm, then
-# what a row came to that is no time.
+# what a row came to that is no time, then its instructions.
 _TYPES = _ROW_TYPES | {
     "baseline": "string",
     "interpreter": "string",
@@ -39,6 +43,7 @@ _TYPES = _ROW_TYPES | {
     "side_value": "float64",
     "unit": "string",
 }
+_TYPES |= {f"instructions_{name}": kind for name, kind in _COUNT_TYPES.items()}
 COLUMNS = (*_TYPES,)
 
 
@@ -52,6 +57,12 @@ def row_records(summary: Summary) -> list[dict[str, Any]]:
         (row.row, row.side): {name: getattr(row, name) for name in ROW_COLUMNS}
         for row in summary.rows
     }
+    for row in summary.rows:
+        if row.instructions is not None:
+            records[row.row, row.side] |= {
+                f"instructions_{name}": getattr(row.instructions, name)
+                for name in _COUNT_TYPES
+            }
     for of in summary.values:
         for arm in contenders:
             known = {name: of.values.get(name) for name in (baseline.name, arm.name)}

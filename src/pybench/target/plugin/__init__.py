@@ -27,6 +27,7 @@ from pybench.target.plugin.kernel import Kernel
 from pybench.target.plugin.lazy_rows import look_at_rows
 from pybench.target.plugin.marking import (
     MARKERS,
+    UNMATCHED,
     skip_without_free_threading,
     thread_count,
 )
@@ -233,10 +234,15 @@ def pytest_collection_modifyitems(
     if option.pybench_select or option.pybench_quick or option.pybench_row is not None:
         from pybench.target.plugin import selection
 
+        unmatched: dict[str, str] = {}
         if option.pybench_select:
-            selection.select(config, items, option.pybench_select)
+            unmatched |= selection.select(config, items, option.pybench_select)
         if option.pybench_quick:
-            selection.select_quick(config, items)
+            unmatched |= selection.select_quick(config, items)
+        config.stash[UNMATCHED] = unmatched
+        # Another session of a comparison may collect what this one cannot.
+        if unmatched and not is_interleaved(config):
+            raise pytest.UsageError(next(iter(unmatched.values())))
         if option.pybench_row is not None:
             selection.select_row(config, items, option.pybench_row)
     if option.pybench_memory_pass is not None:

@@ -53,7 +53,13 @@ from pybench.target.plugin.interleaving_adapters import (
     PedanticAdapter,
 )
 from pybench.target.plugin.interleaving_timer import events_of_process
-from pybench.target.plugin.marking import OWN_PROCESS, is_exclusive, is_row, margin
+from pybench.target.plugin.marking import (
+    OWN_PROCESS,
+    UNMATCHED,
+    is_exclusive,
+    is_row,
+    margin,
+)
 from pybench.target.plugin.outcomes import na_of, skip_reason
 from pybench.target.plugin.overriding import overridden
 from pybench.target.plugin.replacing import replace_methods
@@ -63,6 +69,7 @@ from pybench.target.process.built_modules import BuiltModules
 from pybench.target.process.collector import collector_off
 from pybench.target.process.identity import gil_enabled, is_free_threaded
 from pybench.target.process.imported_packages import ImportedPackages
+from pybench.target.process.layout import shifted
 from pybench.target.process.log_handlers import without_kept_logs
 from pybench.target.process.pedantic import noting_rounds
 
@@ -100,10 +107,13 @@ class Interleaving:
         self._packages: ImportedPackages
         self._built = BuiltModules()
         self._counter: RowCounter | None = None
+        self._blocks: list[object] = []
         if CALLGRIND_FILES in os.environ:
             from pybench.target.plugin.counting import RowCounter
 
             self._counter = RowCounter()
+        else:  # a count is of one layout, a time of many
+            self._blocks = shifted(os.environ.get("PYTHONHASHSEED", ""))
 
     # Session
 
@@ -144,6 +154,7 @@ class Interleaving:
                 for item in rows
             },
             uncollected=self._session.uncollected,
+            unmatched=config.stash.get(UNMATCHED, {}),
             own_process=[row_name(item.nodeid).path for item in wanting],
         )
         message = self._controller.receive()

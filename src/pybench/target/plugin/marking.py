@@ -9,6 +9,9 @@ from pybench.target.process.identity import gil_enabled, is_free_threaded
 # In the stash of an item that stands for a file which wants a process that has no other
 # file. Under `pybench compare` the file gets one, if the item is selected.
 OWN_PROCESS = pytest.StashKey[bool]()
+# In the stash of the configuration, by selector or option: why it selects none of what
+# this session has collected.
+UNMATCHED = pytest.StashKey[dict[str, str]]()
 
 MARKERS = (
     "kernel: a row measured by a native kernel (set by the fixture `kernel`)",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pybench.target.plugin.marking import OWN_PROCESS
 from pybench.target.plugin.options import ROW
 
 # Seconds a row of --pybench-quick gets: sixty of them, their set-up and the start of
@@ -25,6 +26,8 @@ ALIASES_FILE = "aliases.toml"
 
 Place = tuple[str, str, str]
 Aliases = Mapping[str, str]
+
+QUICK = "--pybench-quick"
 
 
 def place_of(item: pytest.Item) -> Place:
@@ -126,15 +129,16 @@ def keep(
         config.hook.pytest_deselected(items=unwanted)
 
 
-def select_quick(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests marked ``quick``; `pytest.UsageError` if there are others only."""
+def select_quick(config: pytest.Config, items: list[pytest.Item]) -> Mapping[str, str]:
+    """Keep the tests marked ``quick``; tells of it if there are others only."""
     count = len(items)
     keep(config, items, lambda item: item.get_closest_marker("quick") is not None)
-    if count and not items:
-        raise pytest.UsageError(
-            f"--pybench-quick: none of the {count} tests collected here is marked "
-            "quick; mark some with @pytest.mark.quick, or run without the option"
-        )
+    if items or not count:
+        return {}
+    return {
+        QUICK: f"{QUICK}: none of the {count} tests collected here is marked quick; "
+        "mark some with @pytest.mark.quick, or run without the option"
+    }
 
 
 def select_row(config: pytest.Config, items: list[pytest.Item], name: str) -> None:
@@ -156,11 +160,11 @@ def cut_budget(item: pytest.Item) -> None:
 
 def select(
     config: pytest.Config, items: list[pytest.Item], selectors: Sequence[str]
-) -> None:
+) -> Mapping[str, str]:
     """Keep the tests that any of the selectors matches.
 
-    Raises `pytest.UsageError` if a selector is none, or matches nothing; names what is
-    near.
+    Returns the selectors that match nothing, each with a message that names what is
+    near. Raises `pytest.UsageError` if a selector is none.
     """
     own = {item: [place_of(item)] for item in items}
     other = {
@@ -168,6 +172,7 @@ def select(
         for item, places in own.items()
     }
     chosen: set[pytest.Item] = set()
+    unmatched: dict[str, str] = {}
     for selector in selectors:
         if not 1 <= len(parts(selector)) <= 3:
             raise pytest.UsageError(
@@ -180,21 +185,27 @@ def select(
             known = [
                 place for places in (*own.values(), *other.values()) for place in places
             ]
-            raise pytest.UsageError(
+            unmatched[selector] = (
                 f"no benchmark matches {selector!r}; {near(selector, known)}; "
                 "`pybench list` prints all"
             )
         chosen |= meant
     keep(config, items, lambda item: item in chosen)
+    return unmatched
 
 
 def _meant(
     selector: str, places: Mapping[pytest.Item, Iterable[Place]]
 ) -> set[pytest.Item]:
+    # What stands for a file has that file's place, and none of an operation.
+    of_file = "/".join(parts(selector)[:2])
     return {
         item
         for item, of_item in places.items()
-        if any(matches(selector, place) for place in of_item)
+        if any(
+            matches(of_file if OWN_PROCESS in item.stash else selector, place)
+            for place in of_item
+        )
     }
 
 

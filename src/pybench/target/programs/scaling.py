@@ -49,6 +49,7 @@ from pybench.target.programs.profile_observers import queued_ns
 from pybench.target.programs.scaling_names import contended
 from pybench.target.programs.scaling_rows import rows_of, use_row
 from pybench.target.programs.scaling_suspects import (
+    classes,
     headers_problem,
     kind_of,
     make_immortal,
@@ -337,8 +338,11 @@ def run_immortal(
         for name, root in subject.roots or roots_of(shared[0])
         for label, value in reachable(root, name)
     }
-    objects = [*reached.values()]
-    suspects = observe(team, shared, objects)
+    others = [each for each in classes() if id(each[1]) not in reached]
+    objects = [*reached.values(), *others]
+    suspects = observe(team, shared, [*reached.values()])
+    # By themselves: they are so many that each is read less often.
+    suspects += observe(team, shared, others)
     counted = {(each.name, each.kind) for each in suspects if each.count_changes}
     for name, value in objects:
         if (name, kind_of(value)) in counted:

@@ -47,12 +47,25 @@ _KINDS: tuple[tuple[Any, SuspectKind], ...] = (
 )
 
 
+# Methods that no code has to name: an operator, a call or the look-up of an attribute
+# runs them, and counts a reference to each that is written in Python.
+_IMPLICIT = frozenset(
+    f"__{name}__"
+    for name in (
+        "add", "bool", "call", "contains", "delattr", "delete", "delitem", "enter",
+        "eq", "exit", "format", "ge", "get", "getattr", "getattribute", "getitem", "gt",
+        "hash", "index", "init", "instancecheck", "iter", "le", "len", "lt", "mul",
+        "ne", "new", "next", "set", "setattr", "setitem", "str", "sub",
+    )
+)  # fmt: skip
+
+
 def reachable(call: Any, name: str) -> list[tuple[str, Any]]:
     """Return what a function can reach by the names that its code has, nearest first.
 
     Objects that are immortal are left out: no thread writes to their headers.
     """
-    names: set[str] = set()
+    names = {*_IMPLICIT}
     seen: dict[int, tuple[str, Any]] = {}
     waiting = deque([(name, call, 0)])
     while waiting and len(seen) < MOST_OBJECTS:
@@ -65,6 +78,27 @@ def reachable(call: Any, name: str) -> list[tuple[str, Any]]:
                 (label, part, step + 1) for label, part in _parts(label, value, names)
             )
     return [each for each in seen.values() if not _Header(each[1]).is_immortal]
+
+
+def classes() -> list[tuple[str, Any]]:
+    """Return the classes of the process whose references are counted.
+
+    What a function makes has a class that none of its names need mean, as a match of a
+    pattern has: each that ends takes one away, where the class is written in C.
+    """
+    # By what `type` knows of them: a metaclass may compare and name its classes anyhow.
+    seen: dict[int, type] = {}
+    waiting: list[type] = [object]
+    while waiting:
+        below: list[type] = type.__subclasses__(waiting.pop())
+        waiting += [each for each in below if id(each) not in seen]
+        seen |= {id(each): each for each in below}
+    module, name = vars(type)["__module__"], vars(type)["__qualname__"]
+    return [
+        (f"{module.__get__(each)}.{name.__get__(each)}", each)
+        for each in seen.values()
+        if not _Header(each).is_immortal
+    ]
 
 
 def _parts(label: str, value: Any, names: set[str]) -> Iterator[tuple[str, Any]]:
@@ -190,7 +224,7 @@ def observe(
     observer.start()
     team.run([partial(work, call) for call in calls])
     observer.join()
-    return sorted(seen, key=lambda each: (-each.count_changes, -each.locked))
+    return sorted(seen, key=lambda each: each.rank)
 
 
 def _looked(objects: Sequence[tuple[str, Any]]) -> list[Suspect]:
