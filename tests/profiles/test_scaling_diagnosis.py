@@ -225,6 +225,20 @@ def test_a_gain_in_each_process_counts_though_intervals_overlap() -> None:
     assert case(gains={Work.IMMORTAL: mean(1.7, 0.2)}) == Cause.REFCOUNT
 
 
+def test_a_count_that_gains_in_most_processes_asks_for_more_of_them() -> None:
+    """One process in which it gained nothing made the answer a wrong one."""
+    answer = told(
+        mean(0.9, 0.2),
+        immortal=mean(1.8, 0.8),
+        private=mean(0.85, 0.2),
+        gains={Work.IMMORTAL: Mean(value=2.0, low=1.05, high=2.7, repeats=8)},
+    )
+
+    assert answer.cause == Cause.UNKNOWN
+    assert "counts of references" in answer.what
+    assert answer.needs_processes
+
+
 @pytest.mark.parametrize(("locked", "cause"), [(0, Cause.REFCOUNT), (300, Cause.LOCK)])
 def test_a_count_that_is_most_of_it_is_named_unless_there_is_a_lock(
     locked: int, cause: Cause

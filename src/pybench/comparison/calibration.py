@@ -132,15 +132,19 @@ def _calibrate_arm(
         if not session:
             unmatched, nothing = remainder.unmatched, remainder.nothing
         else:
-            unmatched = _in_both(unmatched, remainder.unmatched)
+            unmatched = {
+                selector: why
+                for selector, why in unmatched.items()
+                if selector in remainder.unmatched
+            }
             nothing = nothing and remainder.nothing
         alone = {file for file in left if not is_odd_path(file)}
         if not alone or left == before or not sessions.root:
             break
         files = [str(Path(sessions.root, file)) for file in left if file in alone]
-    for reason in (*unmatched.values(), nothing):
-        if reason:
-            raise ComparisonError(f"{name}: {reason}")
+    if reason := next(iter(unmatched.values()), nothing):
+        lost = [f"; {file} cannot be collected: {why}" for file, why in left.items()]
+        raise ComparisonError(f"{name}: {reason}{''.join(lost[:1])}")
     for file in own:
         session += 1
         try:
@@ -162,10 +166,6 @@ def _calibrate_arm(
         reason = f"cannot be collected: {why}{advice(why)}"
         facts = RowFacts(file=file, refused=reason)
         yield file, _refused(facts, ReasonKind.UNCOLLECTED)
-
-
-def _in_both(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
-    return {selector: why for selector, why in one.items() if selector in other}
 
 
 def _calibrate_files(

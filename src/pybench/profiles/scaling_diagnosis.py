@@ -265,6 +265,14 @@ def _contended(
             "the module: a reference count, a value, a lock that is held briefly, or "
             "a cache line that two objects share",
         )
+    gain = point.gains.get(Work.IMMORTAL)
+    if gain is not None and gain.value >= GAIN and not better(Work.IMMORTAL).is_any:
+        return told(
+            Cause.UNKNOWN,
+            "the intervals do not say whether counts of references are it",
+            "more processes: --processes",
+            needs_processes=True,
+        )
     if private is None:
         return told(
             Cause.UNKNOWN,

@@ -5,6 +5,7 @@ seed, where things lie in memory. A baseline of one process does not know by how
 """
 
 import json
+import os
 import secrets
 from collections.abc import Generator
 from pathlib import Path
@@ -18,6 +19,7 @@ from pybench.target.plugin import count_pass, memory
 from pybench.target.plugin.options import REPETITION
 from pybench.target.plugin.rerun import FOUND, run_again, show
 from pybench.target.plugin.session import Session
+from pybench.target.process.layout import shifted
 from pybench.target.process.speed_up import over_processes
 
 _HASH_SEEDS = 2**32  # what PYTHONHASHSEED takes
@@ -135,6 +137,8 @@ class Repetition:
     def __init__(self, session: Session, folder: Path) -> None:
         self._session = session
         self._folder = folder
+        # Else all of them would agree on what is luck of one layout.
+        self._blocks = shifted(os.environ.get("PYTHONHASHSEED", ""))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

@@ -93,9 +93,9 @@ def classes() -> list[tuple[str, Any]]:
         below: list[type] = type.__subclasses__(waiting.pop())
         waiting += [each for each in below if id(each) not in seen]
         seen |= {id(each): each for each in below}
-    module, name = vars(type)["__module__"], vars(type)["__qualname__"]
+    contents, name = vars(type)["__dict__"], vars(type)["__qualname__"]
     return [
-        (f"{module.__get__(each)}.{name.__get__(each)}", each)
+        (f"{contents.__get__(each).get('__module__')}.{name.__get__(each)}", each)
         for each in seen.values()
         if not _Header(each).is_immortal
     ]
@@ -158,7 +158,8 @@ def _parts_of_function(
 
 
 def _named(label: str, values: Any, names: set[str]) -> Iterator[tuple[str, Any]]:
-    for name in sorted(names & values.keys()):
+    # What code names comes first: only so many objects are looked at.
+    for name in sorted(names & values.keys(), key=lambda n: (n in _IMPLICIT, n)):
         value = values[name]
         if type(value) in (staticmethod, classmethod):
             value = value.__func__
