@@ -1,8 +1,8 @@
-"""Where objects lie in memory, another place in each process.
+"""Where objects lie in memory: elsewhere in each process.
 
 Where the code and the objects of a function lie decides about caches and about loads
 that wait for stores of another page. It is the same in each process of one build of one
-package, since allocators begin at a page, and another one once a line of the package is
+package, since allocators begin at a page, and changes once a line of the package is
 moved. So all processes of a comparison would agree on what is luck: functions that were
 only put into another order came out 4 % slower, with narrow intervals. What is
 allocated here before anything is imported moves all that follows, so that luck is a
@@ -22,12 +22,14 @@ import sys
 _STEP, _SMALL, _POOL = 16, 512, 16 * 1024
 _LARGEST, _LARGE = 8192, 32
 _HEAD = sys.getsizeof(b"")
+# All blocks together, so that the memory of a process does not depend on the seed.
+_BYTES = 2**20
 
 
 def shifted(seed: str) -> list[object]:
-    """Allocate blocks of all sizes, how many and how large by chance of that seed.
+    """Allocate 1 MiB in blocks of all sizes, how many of each by chance of that seed.
 
-    Returns the blocks: memory moves as long as they are kept. They take 0.4 MB.
+    Returns the blocks: what follows lies elsewhere as long as they are kept.
     """
     generator = random.Random(f"layout/{seed}")
     blocks: list[object] = []
@@ -41,4 +43,6 @@ def shifted(seed: str) -> list[object]:
         bytes(generator.randrange(_SMALL, _LARGEST))
         for _ in range(generator.randrange(_LARGE))
     )
+    # Not of zeros, whose pages the system would not have to give.
+    blocks.append(b"." * (_BYTES - sum(map(sys.getsizeof, blocks)) - _HEAD))
     return blocks
