@@ -67,8 +67,11 @@ def rows_of(
             ) as worker:
                 worker.await_hello()
                 names = list(worker.rows)
+                unmatched = [*worker.unmatched.values()]
         except WorkerError as error:
             raise ChildError(str(error)) from None
+    if unmatched:
+        raise ChildError(f"{interpreter.label}: {unmatched[0]}")
     if not names:
         raise ChildError(f"{suite.text}: collected nothing that is a benchmark")
     return names
