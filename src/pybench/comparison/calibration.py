@@ -114,8 +114,7 @@ def _calibrate_arm(
     files: Sequence[str] = ()
     left: dict[str, str] = {}
     own: list[str] = []
-    unmatched: Mapping[str, str] = {}
-    nothing = ""
+    remainders: list[Remainder] = []
     session = 0
     for session in itertools.count():
         before = left
@@ -127,24 +126,24 @@ def _calibrate_arm(
             if not session:
                 raise ComparisonError(str(error)) from None
             break
+        remainders.append(remainder)
         left = {**remainder.uncollected}
         own += remainder.own_process
-        if not session:
-            unmatched, nothing = remainder.unmatched, remainder.nothing
-        else:
-            unmatched = {
-                selector: why
-                for selector, why in unmatched.items()
-                if selector in remainder.unmatched
-            }
-            nothing = nothing and remainder.nothing
         alone = {file for file in left if not is_odd_path(file)}
         if not alone or left == before or not sessions.root:
             break
         files = [str(Path(sessions.root, file)) for file in left if file in alone]
-    if reason := next(iter(unmatched.values()), nothing):
+    first = remainders[0]
+    reasons = [
+        why
+        for selector, why in first.unmatched.items()
+        if all(selector in of.unmatched for of in remainders)
+    ]
+    if all(of.nothing for of in remainders):
+        reasons.append(first.nothing)
+    if reasons:
         lost = [f"; {file} cannot be collected: {why}" for file, why in left.items()]
-        raise ComparisonError(f"{name}: {reason}{''.join(lost[:1])}")
+        raise ComparisonError(f"{name}: {reasons[0]}{''.join(lost[:1])}")
     for file in own:
         session += 1
         try:

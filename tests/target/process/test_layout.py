@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
+from pybench import children
 from pybench.target.process.layout import shifted
 
 # Where code of a module lies in its page, after what was allocated before.
@@ -21,9 +21,8 @@ print(id(names["function"].__code__) % 4096)
 
 def place(seed: str) -> int:
     """Return where code lies in its page in a process of that seed."""
-    done = subprocess.run(
-        [sys.executable, "-c", WHERE, seed], capture_output=True, text=True, check=True
-    )
+    done = children.run([sys.executable, "-c", WHERE, seed])
+    assert not done.problem, done.stderr
     return int(done.stdout)
 
 
